@@ -1,0 +1,27 @@
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY exporter/ exporter/
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN python -m venv --without-pip /opt/do-app-exporter
+RUN pip --python /opt/do-app-exporter/bin/python install --no-cache-dir --only-binary=:all: --constraint constraints.txt /wheels/*.whl
+
+FROM python:3.12-slim
+COPY --from=build /opt/do-app-exporter /opt/do-app-exporter
+ARG REVISION=unknown
+ENV DO_APP_EXPORTER_REVISION=${REVISION} \
+    PATH=/opt/do-app-exporter/bin:${PATH} \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+LABEL org.opencontainers.image.title="do-app-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for DigitalOcean App Platform" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+WORKDIR /
+# By number, so that Kubernetes can tell that it is not root.
+USER 65532:65532
+EXPOSE 10046
+# For the default listen address; with another one, or TLS, give the container its own check.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:10046/-/healthy', timeout=4)"]
+ENTRYPOINT ["do-app-exporter"]

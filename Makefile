@@ -1,0 +1,82 @@
+# What a contributor runs. Every target makes what it needs; a fresh machine needs make, Python and
+# a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: $(VENV)/.test ## Make the virtual environment with everything that runs and tests need
+
+.PHONY: demo
+demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends both
+	exec $(BIN)/do-app-exporter demo
+
+.PHONY: test
+test: venv system-packages ## Run every test; TEST_ARGS goes to pytest
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+.PHONY: system-packages
+system-packages: ## Install the Debian packages that tests use, or say what is missing
+	@.ci/system-packages
+
+.PHONY: lint
+lint: $(VENV)/.lint ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: $(VENV)/.lint ## Put code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: $(VENV)/.lint ## Check types
+	$(BIN)/mypy
+
+.PHONY: docs
+docs: venv ## Write the generated pages in docs/
+	$(BIN)/python docs/generate.py
+
+.PHONY: dashboards
+dashboards: venv ## Write the Grafana dashboards from their code
+	$(BIN)/python -m dashboards.build
+
+.PHONY: constraints
+constraints: ## Pin the newest versions that pyproject.toml allows
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+	rm -rf build/constraints
+
+.PHONY: clean
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment in three steps; each file says that its step was done with these versions.
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is missing or older than 3.11: run make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	}
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
+	$(PIP_INSTALL) -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(PIP_INSTALL) -c constraints.txt -e '.[test,lint]'
+	@touch $@

@@ -1,0 +1,151 @@
+"""Every exception that this program raises on purpose.
+
+    ExporterError
+    ├── ConfigError            the configuration cannot be used; carries every fault found
+    ├── StateError             counts and cursors could not be loaded or kept
+    ├── ListenError            an address cannot be listened on
+    ├── Stopping               the program is shutting down: what waited gives up
+    └── ApiError               a request or a log could not be read
+        ├── Unauthorized       401: the token is wrong, revoked or lacks a scope
+        ├── NotFound           404
+        ├── TooManyRequests    429, or the pause that a 429 asked for
+        ├── ServerError        500
+        ├── UnexpectedStatus   any other status
+        ├── RequestTimeout     no answer in time
+        ├── ConnectionFailed   no connection, or one that broke
+        └── InvalidResponse    an answer that is not what the API documents
+
+Foreign exceptions are translated once, at the boundary where they enter. No message carries the
+token, nor a log URL, whose query is a credential.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from exporter.model import Endpoint
+
+
+class ExporterError(Exception):
+    """The root: everything that the program reports instead of crashing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a configuration: where it stands, what is wrong, what would be right."""
+
+    file: str
+    place: str
+    problem: str
+    remedy: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        places = "".join(f"{part}: " for part in (where, self.place) if part)
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{places}{self.problem}{remedy}"
+
+
+class ConfigError(ExporterError):
+    """The configuration cannot be used; ``faults`` holds every mistake found, in file order."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class StateError(ExporterError):
+    """Counts and cursors could not be loaded or kept."""
+
+
+class ListenError(ExporterError):
+    """An address cannot be listened on: in use, not this machine's, or not to be resolved."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {address}: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class Stopping(ExporterError):
+    """The program is shutting down: whatever waited or read gives up; nothing failed."""
+
+
+class ApiError(ExporterError):
+    """A request or a log could not be read; ``kind`` is the value of the label ``error``."""
+
+    kind: ClassVar[str] = "unexpected"
+
+    def __init__(self, endpoint: Endpoint, detail: str) -> None:
+        super().__init__(f"{endpoint}: {detail}")
+        self.endpoint = endpoint
+        self.detail = detail
+
+
+class Unauthorized(ApiError):
+    """401: the token is wrong, revoked, or lacks a scope."""
+
+    kind = "unauthorized"
+
+
+class NotFound(ApiError):
+    """404: there is no such app, deployment, component or archive."""
+
+    kind = "not_found"
+
+
+class TooManyRequests(ApiError):
+    """429; ``retry_after`` is how many seconds the API asked to wait, None if it did not say."""
+
+    kind = "too_many_requests"
+
+    def __init__(self, endpoint: Endpoint, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(endpoint, detail)
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """500: the API failed."""
+
+    kind = "server_error"
+
+
+class UnexpectedStatus(ApiError):
+    """Any status that the API does not document; ``status`` is its number."""
+
+    kind = "unexpected"
+
+    def __init__(self, endpoint: Endpoint, detail: str, status: int) -> None:
+        super().__init__(endpoint, detail)
+        self.status = status
+
+
+class RequestTimeout(ApiError):
+    """No answer in time."""
+
+    kind = "timeout"
+
+
+class ConnectionFailed(ApiError):
+    """No connection, or one that broke before the answer was whole."""
+
+    kind = "connection"
+
+
+class InvalidResponse(ApiError):
+    """An answer that is not what the API documents: no JSON, or of another shape."""
+
+    kind = "invalid_response"
+
+
+API_ERRORS: tuple[type[ApiError], ...] = (
+    Unauthorized,
+    NotFound,
+    TooManyRequests,
+    ServerError,
+    UnexpectedStatus,
+    RequestTimeout,
+    ConnectionFailed,
+    InvalidResponse,
+)
+"""Every kind of API error once, for the series that exist at 0."""

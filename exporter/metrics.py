@@ -1,0 +1,219 @@
+"""Every metric of the program, declared once; the only place where their names stand.
+
+``docs/metrics.md`` is generated from what is declared here. Series of a component are made when
+it is discovered and removed when it is gone (see ``collect/series.py``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+IDENTITY = ("app", "component")
+LOG = (*IDENTITY, "log_type")
+DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the reference says of a metric."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    help: str
+
+
+class Metrics:
+    """All metrics on one registry; ``declarations`` lists them in the order of the reference."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self.declarations: list[Declaration] = []
+
+        # Lines and what they say.
+        self.log_lines = self._counter(
+            "digitalocean_app_log_lines_total",
+            "Log lines counted, each line of the platform once, in whichever log it was read.",
+            LOG,
+        )
+        self.log_bytes = self._counter(
+            "digitalocean_app_log_bytes_total",
+            "Bytes of the log lines counted, as served: prefix and newline included.",
+            LOG,
+        )
+        self.log_matches = self._counter(
+            "digitalocean_app_log_matches_total",
+            "Log lines that a rule matched; a line counts once per rule.",
+            (*LOG, "pattern", "level"),
+        )
+        self.log_repeated_lines = self._counter(
+            "digitalocean_app_log_repeated_lines_total",
+            "Log lines read again and not counted: what the overlap of reads costs.",
+            LOG,
+        )
+        self.log_gaps = self._counter(
+            "digitalocean_app_log_gaps_total",
+            "Times the log had moved on further than could be read back: lines are missing.",
+            LOG,
+        )
+        self.log_last_line_timestamp = self._gauge(
+            "digitalocean_app_log_last_line_timestamp_seconds",
+            "The newest counted line's own time; 0 before the first one.",
+            LOG,
+        )
+
+        # Container ends.
+        self.restarts = self._counter(
+            "digitalocean_app_restarts_total",
+            "Container ends that the RUN_RESTARTED log newly showed, by the reason in their "
+            "last words.",
+            (*IDENTITY, "reason"),
+        )
+        self.last_restart_timestamp = self._gauge(
+            "digitalocean_app_last_restart_timestamp_seconds",
+            "When the newest container end seen in RUN_RESTARTED happened; 0 before the first.",
+            IDENTITY,
+        )
+        self.instance_restarts = self._gauge(
+            "digitalocean_app_instance_restarts",
+            "The platform's own restart count of an instance, by its stable alias.",
+            (*IDENTITY, "component_instance"),
+        )
+
+        # What the platform says of apps, components and deployments.
+        self.info = self._gauge(
+            "digitalocean_app_info",
+            "Always 1; an app that is watched, with its id, region and tier.",
+            ("app", "app_id", "app_region", "tier"),
+        )
+        self.component_info = self._gauge(
+            "digitalocean_app_component_info",
+            "Always 1; a component that is watched, with its kind and instance size.",
+            (*IDENTITY, "component_kind", "instance_size"),
+        )
+        self.component_instances = self._gauge(
+            "digitalocean_app_component_instances",
+            "Instances that the platform wants for a component, from its health.",
+            IDENTITY,
+        )
+        self.component_instances_ready = self._gauge(
+            "digitalocean_app_component_instances_ready",
+            "Instances of a component that are ready, from its health.",
+            IDENTITY,
+        )
+        self.component_healthy = self._gauge(
+            "digitalocean_app_component_healthy",
+            "1 if the platform calls the component healthy, 0 if unhealthy; absent if unknown.",
+            IDENTITY,
+        )
+        self.component_cpu_usage = self._gauge(
+            "digitalocean_app_component_cpu_usage_ratio",
+            "CPU in use by a component, 0 to 1, from its health.",
+            IDENTITY,
+        )
+        self.component_memory_usage = self._gauge(
+            "digitalocean_app_component_memory_usage_ratio",
+            "Memory in use by a component, 0 to 1, from its health.",
+            IDENTITY,
+        )
+        self.deployments = self._counter(
+            "digitalocean_app_deployments_total",
+            "Deployments that were seen to reach a final phase.",
+            ("app", "phase"),
+        )
+        self.deployment_info = self._gauge(
+            "digitalocean_app_deployment_info",
+            "Always 1; the active and the newest deployment of an app, with their phase.",
+            ("app", "deployment_id", "phase"),
+        )
+        self.deployment_timestamp = self._gauge(
+            "digitalocean_app_deployment_timestamp_seconds",
+            "When the active deployment of an app became active.",
+            ("app",),
+        )
+
+        # The API.
+        self.api_errors = self._gauge(
+            "digitalocean_app_api_errors",
+            "Targets whose latest request to the API or to a log host failed with this error.",
+            ("endpoint", "error"),
+        )
+        self.api_requests = self._counter(
+            "digitalocean_app_api_requests_total",
+            "Requests sent to the API and to log hosts, failed ones too.",
+            ("endpoint",),
+        )
+        self.api_request_errors = self._counter(
+            "digitalocean_app_api_request_errors_total",
+            "Requests to the API and to log hosts that failed, by error.",
+            ("endpoint", "error"),
+        )
+        self.api_request_duration = self._histogram(
+            "digitalocean_app_api_request_duration_seconds",
+            "How long a request took until its answer was read or it failed.",
+            ("endpoint",),
+        )
+        self.api_throttled = self._counter(
+            "digitalocean_app_api_throttled_seconds_total",
+            "Time that requests waited for the request budget or for a pause the API asked for.",
+        )
+        self.api_ratelimit_limit = self._gauge(
+            "digitalocean_app_api_ratelimit_limit",
+            "Requests an hour that the API grants the token, as it last said.",
+        )
+        self.api_ratelimit_remaining = self._gauge(
+            "digitalocean_app_api_ratelimit_remaining",
+            "Requests that the token has left in the running hour, as the API last said.",
+        )
+        self.api_ratelimit_reset = self._gauge(
+            "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
+            "When the oldest request of the running hour expires, as the API last said.",
+        )
+
+        # Reading.
+        self.source_up = self._gauge(
+            "digitalocean_app_source_up",
+            "1 if the latest read of this log worked, 0 if it failed or none was made yet.",
+            LOG,
+        )
+        self.source_last_success = self._gauge(
+            "digitalocean_app_source_last_success_timestamp_seconds",
+            "When this log was last read whole; 0 before the first time.",
+            LOG,
+        )
+        self.source_interval = self._gauge(
+            "digitalocean_app_source_interval_seconds",
+            "The interval at which this log is read.",
+            LOG,
+        )
+
+        # The exporter itself.
+        self.build_info = self._gauge(
+            "digitalocean_app_exporter_build_info",
+            "Always 1; the version of the exporter and of the Python that runs it.",
+            ("version", "python_version", "revision"),
+        )
+        self.config_last_reload_successful = self._gauge(
+            "digitalocean_app_exporter_config_last_reload_successful",
+            "1 if the latest load of the configuration was good, 0 if it was refused.",
+        )
+        self.config_last_reload_success_timestamp = self._gauge(
+            "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
+            "When a configuration was last loaded successfully.",
+        )
+
+    def _declare(self, name: str, kind: str, text: str, labels: Sequence[str]) -> None:
+        self.declarations.append(Declaration(name, kind, tuple(labels), text))
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        self._declare(name, "counter", text, labels)
+        return Counter(name, text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        self._declare(name, "gauge", text, labels)
+        return Gauge(name, text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
+        self._declare(name, "histogram", text, labels)
+        return Histogram(name, text, labels, registry=self._registry, buckets=DURATION_BUCKETS)

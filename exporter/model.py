@@ -1,0 +1,251 @@
+"""The values that travel through the program; no behaviour beyond what a value says of itself.
+
+Times are Unix seconds (``float``) where the API gives them, and Unix nanoseconds (``int``)
+where a log line does, since two lines may differ in nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class LogType(StrEnum):
+    """The logs that the platform keeps of a component; values as in the API's ``type``."""
+
+    RUN = "RUN"
+    RUN_RESTARTED = "RUN_RESTARTED"
+    BUILD = "BUILD"
+    DEPLOY = "DEPLOY"
+
+
+class ComponentKind(StrEnum):
+    """The kinds of component that have run-time logs."""
+
+    SERVICE = "service"
+    WORKER = "worker"
+    JOB = "job"
+
+
+class Level(StrEnum):
+    """How bad a line is that a rule matches."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class RestartReason(StrEnum):
+    """Why a container ended, as far as its own last words tell."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    PANIC = "panic"
+    EXCEPTION = "exception"
+    SIGNAL = "signal"
+    HEALTH_CHECK = "health_check"
+    PORT_IN_USE = "port_in_use"
+    MISSING_MODULE = "missing_module"
+    CONFIGURATION = "configuration"
+    EXIT = "exit"
+    UNKNOWN = "unknown"
+
+
+class Endpoint(StrEnum):
+    """What a request asks for: the value of the label ``endpoint``, never a URL."""
+
+    APPS = "apps"
+    DEPLOYMENTS = "deployments"
+    LOGS = "logs"
+    LOG_CONTENT = "log_content"
+    INSTANCES = "instances"
+    HEALTH = "health"
+    RESTART_COUNT = "restart_count"
+
+
+FINAL_PHASES = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
+"""The phases in which a deployment has come to rest (API: ``deployment.phase``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment of an app; ``phase_changed_at`` is when it entered its phase."""
+
+    id: str
+    phase: str
+    created_at: float | None = None
+    phase_changed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One service, worker or job of an app; ``instance_count`` is None where the spec is silent."""
+
+    name: str
+    kind: ComponentKind
+    instance_size: str = ""
+    instance_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app with the components that have run-time logs, and its deployments by role."""
+
+    id: str
+    name: str
+    region: str = ""
+    tier: str = ""
+    components: tuple[Component, ...] = ()
+    active_deployment: Deployment | None = None
+    newest_deployment: Deployment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentKey:
+    """The identity of a component in every metric: its app's name and its own."""
+
+    app: str
+    component: str
+
+    def __str__(self) -> str:
+        return f"{self.app}/{self.component}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One log of one component: what a poll reads."""
+
+    app_id: str
+    key: ComponentKey
+    log_type: LogType
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.log_type}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLocations:
+    """Where the text of a log is to be had.
+
+    The URLs carry credentials of their own, so they stay out of ``repr``. Nothing in either
+    field means that there is no log, which is no error.
+    """
+
+    live_url: str | None = field(default=None, repr=False)
+    archive_urls: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Some bytes of a log, cut anywhere; ``part`` numbers the archives from 0, live text is -1.
+
+    ``last`` marks the end of its part, reached in good order.
+    """
+
+    data: bytes
+    part: int
+    last: bool = False
+
+
+LIVE_PART = -1
+"""``LogChunk.part`` of live text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log.
+
+    Args:
+        raw: the line as served without its newline, cut at the configured length.
+        size: bytes as served, the newline and what was cut off included.
+        timestamp: the platform's own time in nanoseconds, None on a line without prefix.
+        message: what the program wrote: ``raw`` without component and timestamp.
+    """
+
+    raw: bytes
+    size: int
+    timestamp: int | None
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """The platform's view of one component; ratios are 0 to 1, None where it says nothing."""
+
+    component: str
+    healthy: bool | None
+    replicas_desired: int | None
+    replicas_ready: int | None
+    cpu_usage_ratio: float | None
+    memory_usage_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running instance: ``alias`` is stable (``web-0``), ``name`` is not."""
+
+    component: str
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRestarts:
+    """The platform's own restart count of one instance, by its stable alias."""
+
+    component: str
+    component_instance: str
+    count: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTests:
+    """Lines that a rule must match and lines that it must not."""
+
+    match: tuple[str, ...] = ()
+    no_match: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to look for in messages: RE2 syntax, searched anywhere in the message.
+
+    ``components`` are globs on ``app`` or ``app/component``; none means every component.
+    """
+
+    name: str
+    regex: str
+    level: Level = Level.ERROR
+    exclude_regex: str | None = None
+    components: tuple[str, ...] = ()
+    tests: RuleTests = RuleTests()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How the reading of one log stands.
+
+    Args:
+        state: whether the latest read worked, failed, or none was made yet.
+        last_read: when it was last read whole, in Unix seconds; None before the first time.
+        last_line: the newest line's own time, in Unix seconds; None before the first.
+        lines: lines of this log that were counted.
+        interval: seconds between two reads.
+        problem: why the latest read failed, in words for people; empty when it did not. It
+            carries no credential.
+    """
+
+    app: str
+    component: str
+    log_type: LogType
+    state: Literal["up", "down", "waiting"]
+    last_read: float | None
+    last_line: float | None
+    lines: int
+    interval: float
+    problem: str = ""
+
+
+Params = Mapping[str, str | int]
+"""Query parameters of an API request."""
