@@ -1,0 +1,101 @@
+"""Flags and environment variables that win over the configuration file.
+
+``cli`` reads them; here they pass the same checks as the keys of the file that they replace.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from exporter.config.document import Document
+from exporter.config.fields import Section
+from exporter.config.schema import Config, Web
+from exporter.config.translation import findings_of
+from exporter.config.unsupported import unsupported_findings
+from exporter.errors import ConfigError, Fault
+
+ENVIRONMENT_PREFIX = "DO_APP_EXPORTER_"
+
+FLAGS = (
+    ("--config.file", "Configuration file."),
+    ("--web.listen-address", "Where to listen, in place of `web.listen_addresses`; repeatable."),
+    ("--web.config.file", "TLS and authentication, in place of `web.config_file`."),
+    ("--web.telemetry-path", "Path of the metrics, in place of `web.telemetry_path`."),
+    ("--web.enable-lifecycle", "Allow `POST /-/reload`."),
+    ("--log.level", "How much the exporter logs."),
+    ("--log.format", "`logfmt` or `json`."),
+)
+"""Every flag that has an environment variable, with its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value that was given outside the file; ``origin`` is its flag's or variable's name."""
+
+    origin: str
+    value: str | tuple[str, ...]
+
+
+def variable_of(flag: str) -> str:
+    """The environment variable of a flag: ``--log.level`` is ``DO_APP_EXPORTER_LOG_LEVEL``."""
+    return ENVIRONMENT_PREFIX + flag.lstrip("-").replace(".", "_").replace("-", "_").upper()
+
+
+def apply_overrides(
+    config: Config,
+    listen_addresses: Override | None = None,
+    telemetry_path: Override | None = None,
+    web_config_file: Override | None = None,
+) -> Config:
+    """The configuration with what was given outside the file.
+
+    Args:
+        config: what the file says.
+        listen_addresses: a tuple of addresses, or a text with commas between them.
+        telemetry_path: the path of the metrics.
+        web_config_file: the file with TLS and authentication.
+
+    Raises:
+        ConfigError: a value cannot be used; ``file`` of each fault is the override's origin.
+    """
+    given = {
+        "listen_addresses": listen_addresses,
+        "telemetry_path": telemetry_path,
+        "config_file": web_config_file,
+    }
+    faults: list[Fault] = []
+    update: dict[str, Any] = {}
+    for key, override in given.items():
+        if override is not None:
+            try:
+                update[key] = getattr(_checked(key, override), key)
+            except ConfigError as error:
+                faults += error.faults
+    if faults:
+        raise ConfigError(tuple(faults))
+    web = config.web.model_copy(update=update)
+    return config.model_copy(update={"web": web})
+
+
+class _Override(Section):
+    """The part of the file that overrides replace."""
+
+    web: Web = Web()
+
+
+def _checked(key: str, override: Override) -> Web:
+    value: Any = override.value
+    if key == "listen_addresses":
+        parts = value.split(",") if isinstance(value, str) else value
+        value = [part.strip() for part in parts]
+    data = {"web": {key: value}}
+    document = Document(override.origin, data)
+    findings = list(unsupported_findings(document))
+    try:
+        web = _Override.model_validate(data).web
+    except ValidationError as error:
+        findings += findings_of(error, _Override, document)
+    if findings:
+        raise ConfigError(tuple(Fault(override.origin, "", f.problem, f.remedy) for f in findings))
+    return web

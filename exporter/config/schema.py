@@ -1,0 +1,220 @@
+"""The configuration file as frozen values, with every default and what each key means.
+
+``load`` fills these from YAML and ``reference`` writes the documentation from them. They are built
+from checked data only: what concerns several keys at once is checked in ``checks``.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from exporter.config.accounts import Account, DigitalOcean
+from exporter.config.addresses import ListenAddress
+from exporter.config.fields import (
+    Duration,
+    FilePath,
+    Flag,
+    Glob,
+    Items,
+    ItemsOrNone,
+    Listen,
+    Number,
+    Section,
+    SectionOrNone,
+    StateUrl,
+    Text,
+    UrlPath,
+    Whole,
+)
+from exporter.config.rules import PatternRule
+from exporter.model import LogType, Rule
+
+
+class LogMode(StrEnum):
+    """How the RUN log is read."""
+
+    POLL = "poll"
+    FOLLOW = "follow"
+
+
+class LogScope(StrEnum):
+    """Whether one request asks for the log of one component or of a whole app."""
+
+    COMPONENT = "component"
+    APP = "app"
+
+
+class Discovery(Section):
+    """Which apps and components are watched."""
+
+    interval: Duration = Field(
+        default=300.0,
+        ge=1.0,
+        description="How often the list of apps is asked for: how long a new app or component "
+        "can go unnoticed.",
+    )
+    include: Items[Glob] = Field(
+        default=("*",),
+        min_length=1,
+        description="Globs on `app` or `app/component`; what matches none of them is not watched.",
+    )
+    exclude: ItemsOrNone[Glob] = Field(
+        default=(), description="Globs of the same form; what matches one of them is not watched."
+    )
+
+
+class Logs(Section):
+    """How logs are read."""
+
+    types: Items[LogType] = Field(
+        default=(LogType.RUN, LogType.RUN_RESTARTED),
+        min_length=1,
+        description="Which logs of a component are read. `RUN_RESTARTED` is that of the container "
+        "before the last restart, often the only place where a crash shows.",
+    )
+    mode: LogMode = Field(
+        default=LogMode.POLL,
+        description="`poll` reads every log once per interval; `follow` keeps the RUN log open "
+        "as a live stream.",
+    )
+    scope: LogScope = Field(
+        default=LogScope.COMPONENT,
+        description="`component` asks for the log of each component; `app` asks once for all "
+        "components of an app.",
+    )
+    interval: Duration = Field(
+        default=60.0,
+        ge=1.0,
+        description="How often each log is read, with some jitter so that requests spread out. "
+        "Stretched where it does not fit the request budget.",
+    )
+    tail_lines: Whole = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="How many of its newest lines are asked for at each read of a log. A "
+        "component that writes more in one interval has gaps, which are counted.",
+    )
+    lookback: Duration = Field(
+        default=0.0,
+        ge=0.0,
+        description="How old a line may be to count at the very first read of a log; `0s` counts "
+        "only what is written from then on.",
+    )
+    pod_connection_timeout: Duration = Field(
+        default=180.0,
+        ge=1.0,
+        description="How long the platform itself may try to reach a container for its log.",
+    )
+    timeout: Duration = Field(
+        default=30.0, gt=0.0, description="How long one request, or one read of a log, may take."
+    )
+    max_line_bytes: Whole = Field(
+        default=65_536,
+        ge=64,
+        le=16 * 1024 * 1024,
+        description="What a line holds beyond so many bytes is cut off before it is matched; the "
+        "line counts all the same.",
+    )
+    workers: Whole = Field(
+        default=8, ge=1, le=256, description="How many logs are read at the same time."
+    )
+
+
+class Patterns(Section):
+    """What to look for in log lines."""
+
+    packs: Items[Text] = Field(
+        default=("default",), description="Built-in sets of rules to use; `[]` for none."
+    )
+    rules: ItemsOrNone[PatternRule] = Field(default=(), description="Rules of your own.")
+
+    def user_rules(self) -> tuple[Rule, ...]:
+        """The rules of the file that look for a regex, in file order."""
+        return tuple(rule.as_rule() for rule in self.rules if rule.regex is not None)
+
+
+class Collectors(Section):
+    """What is asked of the API beside logs. Each costs requests; those that are off cost none."""
+
+    health: Flag = Field(
+        default=True,
+        description="Instances wanted and ready, health, CPU and memory use of components.",
+    )
+    instances: Flag = Field(
+        default=False, description="The instances that run, by their stable alias."
+    )
+    restart_count: Flag = Field(
+        default=True,
+        description="The platform's own restart counts; the token needs the scope "
+        "`monitoring:read` for them.",
+    )
+    deployments: Flag = Field(
+        default=True, description="Deployments, their phases and when they ended."
+    )
+
+
+class ApiBudget(Section):
+    """How much of the API's rate limit may be used.
+
+    The defaults are what the platform grants a token.
+    """
+
+    per_hour: Whole = Field(
+        default=5000, ge=1, description="Requests an hour that the token is granted."
+    )
+    per_minute: Whole = Field(
+        default=250, ge=1, description="Requests a minute that the token is granted."
+    )
+    share: Number = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="The part of both that the exporter may use; the rest is left to other users "
+        "of the same token.",
+    )
+
+
+class State(Section):
+    """Where counts and positions in logs are kept."""
+
+    url: StateUrl | None = Field(
+        default=None,
+        description="`null` keeps them in memory: counters start at 0 when the exporter does. "
+        "`sqlite:///PATH` and `redis://HOST:PORT/DB` keep them across restarts.",
+    )
+
+
+class Web(Section):
+    """What is served, and where."""
+
+    listen_addresses: Items[Listen] = Field(
+        default=(ListenAddress("", 10046),),
+        min_length=1,
+        description="Where to listen: `HOST:PORT`, `[IPV6]:PORT`, or `:PORT` for every interface.",
+    )
+    config_file: FilePath | None = Field(
+        default=None,
+        description="TLS and authentication, in the file format of the Prometheus "
+        "exporter-toolkit; `null` serves plain HTTP to everybody.",
+    )
+    telemetry_path: UrlPath = Field(default="/metrics", description="The path of the metrics.")
+    excerpts: Flag = Field(
+        default=True,
+        description="Whether the page may show log lines that matched; metrics never do.",
+    )
+
+
+class Config(Section):
+    """The whole configuration file; every key may be left out."""
+
+    digitalocean: Annotated[DigitalOcean, SectionOrNone] = DigitalOcean()
+    accounts: ItemsOrNone[Account] = ()
+    discovery: Annotated[Discovery, SectionOrNone] = Discovery()
+    logs: Annotated[Logs, SectionOrNone] = Logs()
+    patterns: Annotated[Patterns, SectionOrNone] = Patterns()
+    collectors: Annotated[Collectors, SectionOrNone] = Collectors()
+    api_budget: ApiBudget | None = None
+    state: Annotated[State, SectionOrNone] = State()
+    web: Annotated[Web, SectionOrNone] = Web()
