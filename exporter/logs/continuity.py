@@ -1,0 +1,162 @@
+"""What has been counted of a log, and what a whole read of it says about missing lines.
+
+The platform gives a log no cursor: each read shows a window of it, and windows overlap, are cut,
+and show the same line in RUN and later in RUN_RESTARTED. What identifies a line is its whole
+text with its timestamp, as a multiset: two equal lines in one window are two lines.
+
+A ``Continuity`` remembers one deployment of one component, RUN and RUN_RESTARTED together.
+What it remembers is bounded: the lines of the latest window of either log, and of the others the
+newest ``remember``. Below the newest timestamp forgotten, its ``floor``, an unknown line
+counts only when it follows a known one in the same run of rising timestamps; elsewhere it is
+taken for one that was counted and forgotten.
+"""
+
+from dataclasses import dataclass
+
+from exporter.logs.overlap import overlap
+from exporter.logs.restarts import ContainerEnd, container_ends
+from exporter.logs.window import Window
+from exporter.model import LogType
+
+_REMEMBERED_ENDS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEnd:
+    """What a window showed as a whole.
+
+    Args:
+        gaps: times that lines between this window and the one before could not be seen.
+        restarts: the container ends that it newly showed, RUN_RESTARTED only.
+    """
+
+    gaps: int = 0
+    restarts: tuple[ContainerEnd, ...] = ()
+
+
+class Continuity:
+    """What has been counted of one deployment of one component.
+
+    Args:
+        floor: Unix nanoseconds; lines up to here are from before the exporter's time.
+        remember: how many counted lines are remembered beside the latest windows.
+        instances: how many instances the component has, None if that varies.
+        restarts_watched: whether RUN_RESTARTED is read too.
+        from_first_line: whether the deployment began under the exporter's eyes, so that lines
+            without a time are not from before.
+    """
+
+    def __init__(
+        self,
+        floor: int,
+        *,
+        remember: int = 1000,
+        instances: int | None = None,
+        restarts_watched: bool = True,
+        from_first_line: bool = False,
+    ) -> None:
+        self.floor = floor
+        self.newest = 0
+        self._start = floor
+        self._remember = remember
+        self._instances = instances
+        self._restarts_watched = restarts_watched
+        self._from_first_line = from_first_line
+        self._counted: dict[int, int] = {}  # line → timestamp
+        self._copies: dict[int, int] = {}  # line → how often beyond once
+        self._windows: dict[LogType, tuple[int, ...]] = {}
+        self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
+        self._ends: dict[int, None] = {}
+        self._ends_since_run = 0
+        self._unexplained = False
+
+    def window(self, log_type: LogType, tail_lines: int) -> Window:
+        """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
+        return Window(self, log_type, tail_lines, resolves=self._unexplained)
+
+    def known_at(self, line: int, copy: int) -> int | None:
+        """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
+        timestamp = self._counted.get(line)
+        if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
+            return None
+        return timestamp
+
+    def add(self, line: int, timestamp: int) -> None:
+        """Remember one more copy of a line as counted."""
+        if line in self._counted:
+            self._copies[line] = self._copies.get(line, 0) + 1
+        else:
+            self._counted[line] = timestamp
+            self.newest = max(self.newest, timestamp)
+
+    def add_untimed(self, log_type: LogType, lines: list[int]) -> int:
+        """How many lines at the end of a window without timestamps are new."""
+        before = self._untimed.get(log_type)
+        self._untimed[log_type] = lines
+        if before is not None:
+            return len(lines) - overlap(before, lines)
+        return len(lines) if self._from_first_line or log_type in self._windows else 0
+
+    def finish(self, window: Window) -> WindowEnd:
+        """Take note of a window that was read whole."""
+        if window.log_type is LogType.RUN_RESTARTED:
+            result = self._finish_restarted(window)
+        else:
+            result = WindowEnd(self._gaps(window))
+        if window.live and (window.seen or window.log_type not in self._windows):
+            self._windows[window.log_type] = tuple(window.seen)
+        self.forget()
+        return result
+
+    def forget(self) -> None:
+        """Let go of what no window can show again, the oldest first, and raise the floor to it."""
+        shown = {line for lines in self._windows.values() for line in lines}
+        if len(self._counted) <= len(shown) + 2 * self._remember:
+            return
+        by_age = sorted(self._counted.items(), key=lambda item: item[1])
+        for line, timestamp in by_age[: -self._remember]:
+            if line not in shown:
+                del self._counted[line]
+                self._copies.pop(line, None)
+                self.floor = max(self.floor, timestamp)
+
+    def _gaps(self, window: Window) -> int:
+        """Gaps before a RUN window; one that a container end may explain waits for that log."""
+        before = self._windows.get(window.log_type)
+        if not window.live or before is None or not window.seen:
+            return 0
+        ends, self._ends_since_run = self._ends_since_run, 0
+        if window.moved_on():
+            return 1
+        if window.reaches_back or not before or ends:
+            return 0
+        # Not one known line, though nothing was cut: the containers were replaced. If they
+        # ended, RUN_RESTARTED says so; if not, their last lines are not to be had.
+        self._unexplained = self._restarts_watched
+        return 0 if self._restarts_watched else 1
+
+    def _finish_restarted(self, window: Window) -> WindowEnd:
+        first = LogType.RUN_RESTARTED not in self._windows
+        ends = []
+        for end in container_ends(window.shown, self._instances):
+            if end.line not in self._ends and (end.timestamp > self._start or not first):
+                ends.append(end)
+            self._ends[end.line] = None
+        for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
+            del self._ends[stale]
+        gaps = sum(self._replaced(end) for end in ends)
+        if self._unexplained and (ends or window.resolves):
+            gaps += not ends
+            self._unexplained = False
+        else:
+            self._ends_since_run += len(ends)
+        return WindowEnd(gaps, tuple(ends))
+
+    def _replaced(self, end: ContainerEnd) -> bool:
+        """Whether another container ended just before ``end``'s and could not be read any more.
+
+        The instance's RUN log was being read, so a container of which not one line is known
+        began after the latest read, and the one before it ended unseen. With several instances
+        it may as well be the first container of an instance that had been silent.
+        """
+        return self._instances == 1 and bool(self._windows.get(LogType.RUN)) and not end.known

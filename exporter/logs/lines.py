@@ -1,0 +1,111 @@
+"""Bytes into lines: chunks cut anywhere become whole lines, each with its time and message.
+
+The first stage of a line's path: it sees every byte that was read, and holds no more of a line
+than the configured length.
+"""
+
+import re
+from calendar import timegm
+from functools import lru_cache
+
+from exporter.model import LogLine
+
+NANOSECONDS = 1_000_000_000
+
+# `<component> <RFC 3339 time> <message>`, as the platform writes every line of a run-time log.
+_PREFIX = re.compile(
+    rb"\S+ (\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |$)"
+)
+
+
+class CutLine(bytes):
+    """The kept beginning of a line that was too long; ``size`` is its whole length in bytes."""
+
+    size: int
+
+    def __new__(cls, kept: bytes, size: int) -> "CutLine":
+        line = super().__new__(cls, kept)
+        line.size = size
+        return line
+
+
+class LineSplitter:
+    """Cuts one log text into lines, whatever the chunks it arrives in.
+
+    Args:
+        max_line_bytes: how much of a line is kept; the rest is counted and let go.
+    """
+
+    def __init__(self, max_line_bytes: int) -> None:
+        self._max = max_line_bytes
+        self._kept = b""
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that ``data`` completes, without their newlines."""
+        head, newline, rest = data.partition(b"\n")
+        self._extend(head)
+        if not newline:
+            return []
+        lines = [self._complete()]
+        if rest:
+            *whole, tail = rest.split(b"\n")
+            if whole and len(max(whole, key=len)) > self._max:
+                whole = [self._cut(line) for line in whole]
+            lines += whole
+            self._extend(tail)
+        return lines
+
+    def end(self) -> list[bytes]:
+        """The last line, if the text ended in good order and without a newline."""
+        return [self._complete()] if self._size else []
+
+    def _extend(self, data: bytes) -> None:
+        self._size += len(data)
+        self._kept += data[: max(0, self._max - len(self._kept))]
+
+    def _complete(self) -> bytes:
+        line = self._kept if self._size == len(self._kept) else CutLine(self._kept, self._size)
+        self._kept, self._size = b"", 0
+        return line
+
+    def _cut(self, line: bytes) -> bytes:
+        return line if len(line) <= self._max else CutLine(line[: self._max], len(line))
+
+
+def parse_line(raw: bytes) -> LogLine:
+    """One raw line as a value; without a prefix it has no timestamp and is all message."""
+    size = raw.size if isinstance(raw, CutLine) else len(raw)
+    prefix = _PREFIX.match(raw)
+    timestamp = _timestamp(prefix) if prefix is not None else None
+    if prefix is None or timestamp is None:
+        return LogLine(raw, size + 1, None, raw.removesuffix(b"\r"))
+    return LogLine(raw, size + 1, timestamp, raw[prefix.end() :].removesuffix(b"\r"))
+
+
+def _timestamp(prefix: re.Match[bytes]) -> int | None:
+    """Unix nanoseconds, or None where the digits are no time (a 13th month)."""
+    minute, second, fraction, zone = prefix.groups()
+    start = _minute(minute, zone)
+    if start is None or int(second) > 60:
+        return None
+    return (start + int(second)) * NANOSECONDS + (int(fraction.ljust(9, b"0")) if fraction else 0)
+
+
+def prefix_length(raw: bytes) -> int:
+    """How many bytes of a line stand before its message: 0 on one without prefix."""
+    return len(raw) - len(parse_line(raw).message) if _PREFIX.match(raw) else 0
+
+
+@lru_cache(maxsize=4096)
+def _minute(minute: bytes, zone: bytes) -> int | None:
+    """Unix seconds of ``2026-11-01T00:00`` in a zone; lines come many to the minute."""
+    year, month, day = int(minute[:4]), int(minute[5:7]), int(minute[8:10])
+    hour, minutes = int(minute[11:13]), int(minute[14:16])
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minutes < 60 and year > 0):
+        return None
+    seconds = timegm((year, month, day, hour, minutes, 0))
+    if zone == b"Z":
+        return seconds
+    offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+    return seconds - offset if zone[:1] == b"+" else seconds + offset

@@ -1,0 +1,63 @@
+"""Container ends in RUN_RESTARTED: which the log shows, and each one's last words.
+
+The log holds, of each instance that restarted, the container that ended, with nothing that names
+the instance: one after another, so that timestamps fall where the next begins, or interleaved.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from exporter.logs.lines import parse_line
+
+LAST_WORDS = 100
+_SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall by less
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line as a window showed it; ``known`` if it had been counted before."""
+
+    raw: bytes
+    line: int
+    timestamp: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEnd:
+    """A container that ended: the identity and time (ns) of its last line, its last messages.
+
+    ``known`` tells whether any of its lines had been counted before this window.
+    """
+
+    line: int
+    timestamp: int
+    last_words: tuple[bytes, ...]
+    known: bool
+
+
+def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[ContainerEnd]:
+    """The container ends that a whole RUN_RESTARTED text shows, in its order.
+
+    Args:
+        shown: every line of the text.
+        instances: how many instances there are, so how many containers at most; None if unknown.
+    """
+    if not shown:
+        return []
+    falls = [
+        (shown[index - 1].timestamp - shown[index].timestamp, index)
+        for index in range(1, len(shown))
+    ]
+    falls = sorted((fall for fall in falls if fall[0] >= _SMALLEST_FALL), reverse=True)
+    if instances is not None:
+        falls = falls[: max(0, instances - 1)]
+    starts = [0, *sorted(index for _, index in falls), len(shown)]
+    return [_end(shown[a:b]) for a, b in pairwise(starts)]
+
+
+def _end(container: Sequence[ShownLine]) -> ContainerEnd:
+    last = container[-1]
+    words = tuple(parse_line(shown.raw).message for shown in container[-LAST_WORDS:])
+    return ContainerEnd(last.line, last.timestamp, words, any(shown.known for shown in container))

@@ -1,0 +1,183 @@
+"""One read of one log: fed its lines in order, it gives back those that are new."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from xxhash import xxh3_64_intdigest
+
+from exporter.logs.lines import CutLine, parse_line
+from exporter.logs.restarts import ShownLine
+from exporter.model import LIVE_PART, LogLine, LogType
+
+if TYPE_CHECKING:
+    from exporter.logs.continuity import Continuity
+
+
+class Window:
+    """The lines of one read, held against what the ``memory`` knows.
+
+    A line without a prefix is placed by the timestamped line before it or, failing that, the
+    one after it, so that equal ones at other places are other lines; it waits for that neighbour.
+
+    Args:
+        memory: what has been counted; every line fed is counted there from then on.
+        log_type: RUN or RUN_RESTARTED.
+        tail_lines: how many lines were asked for.
+        resolves: whether a RUN window before this one had lost its thread.
+    """
+
+    def __init__(
+        self, memory: "Continuity", log_type: LogType, tail_lines: int, *, resolves: bool
+    ) -> None:
+        self.log_type = log_type
+        self.resolves = resolves
+        self.seen: dict[int, int] = {}  # line → copies in this window
+        self.shown: list[ShownLine] = []  # every line, of RUN_RESTARTED only
+        self.live = False
+        self.reaches_back = False  # to a line that is known or from before the floor
+        self.repeated = 0
+        self._memory = memory
+        self._tail_lines = tail_lines
+        self._new = 0
+        self._live_lines = 0
+        self._before: int | None = None  # the timestamped line that came last
+        self._waiting: list[bytes] = []  # lines without prefix since then
+        self._last = 0  # its timestamp
+        self._run_knows = False  # a known line in the present run of rising timestamps
+        self._stretch = 0  # new live lines in a row, in one run
+        self._longest_stretch = 0
+
+    def feed(self, raws: Iterable[bytes], part: int = LIVE_PART) -> list[LogLine]:
+        """The lines among ``raws`` that have not been counted, in order."""
+        live = part == LIVE_PART
+        self.live = self.live or live
+        fresh: list[LogLine] = []
+        for raw in raws:
+            self._live_lines += live
+            line = line_key(raw)
+            copy = self.seen.get(line, 0) + 1
+            timestamp = self._memory.known_at(line, copy)
+            if timestamp is not None:
+                self._step(line, timestamp, False, fresh)
+                self._repeat(raw, line, copy, timestamp)
+                continue
+            parsed = parse_line(raw)
+            if parsed.timestamp is None:
+                self._waiting.append(raw)
+            else:
+                self._unknown(parsed, parsed.timestamp, line, copy, live, fresh)
+        return fresh
+
+    def rest(self) -> list[LogLine]:
+        """The new ones of the lines that still wait for a neighbour, once the text has ended."""
+        fresh: list[LogLine] = []
+        if self._before is None:
+            self._count_untimed(fresh)
+        else:
+            self._place_waiting(None, False, fresh)
+        return fresh
+
+    def moved_on(self) -> bool:
+        """Whether the log moved on further than this window provably reaches back.
+
+        As many new lines in a row as were asked for may be all that was left of more; fewer
+        stand after a known line, or show their container from its first line.
+        """
+        whole_text = self._live_lines == self._tail_lines == self._new
+        return whole_text or self._longest_stretch >= self._tail_lines
+
+    def _step(self, line: int, timestamp: int, new: bool, fresh: list[LogLine]) -> None:
+        """Go on to a timestamped line; a falling timestamp begins another instance's run."""
+        if self._waiting:
+            self._place_waiting(line, new, fresh)
+        if timestamp < self._last:
+            self._run_knows = False
+            self._stretch = 0
+        self._before, self._last = line, timestamp
+
+    def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:
+        fresh.append(line)
+        self._new += 1
+        self._stretch += live
+        self._longest_stretch = max(self._longest_stretch, self._stretch)
+
+    def _repeat(self, raw: bytes, line: int, copy: int, timestamp: int) -> None:
+        self.seen[line] = copy
+        self.repeated += 1
+        self.reaches_back = self._run_knows = True
+        self._stretch = 0
+        self._show(raw, line, timestamp, known=True)
+
+    def _unknown(
+        self,
+        parsed: LogLine,
+        timestamp: int,
+        line: int,
+        copy: int,
+        live: bool,
+        fresh: list[LogLine],
+    ) -> None:
+        follows_known = live and self._run_knows and timestamp >= self._last
+        new = timestamp > self._memory.floor or follows_known
+        self._step(line, timestamp, new, fresh)
+        if new:
+            self._count_new(parsed, live, fresh)
+        else:
+            self.reaches_back = True
+            self._stretch = 0
+            if not live:
+                return  # the beginning of a long archive is let go, not remembered
+        self.seen[line] = copy
+        self._memory.add(line, timestamp)
+        self._show(parsed.raw, line, timestamp, known=not new)
+
+    def _show(self, raw: bytes, line: int, timestamp: int, known: bool) -> None:
+        if self.log_type is LogType.RUN_RESTARTED:
+            self.shown.append(ShownLine(raw, line, timestamp, known))
+
+    def _place_waiting(self, after: int | None, after_new: bool, fresh: list[LogLine]) -> None:
+        """Decide on the lines without prefix between two timestamped ones, or at an end."""
+        before, raws, self._waiting = self._before, self._waiting, []
+        if before is None:
+            new_here = after_new
+        else:
+            new_here = self._last > self._memory.floor or self._run_knows
+        for index, raw in enumerate(raws):
+            places = []
+            if before is not None:
+                places.append(_place(b"%d after %d " % (index, before), raw))
+            if after is not None:
+                places.append(_place(b"%d before %d " % (len(raws) - index, after), raw))
+            known = any(self._memory.known_at(place, 1) is not None for place in places)
+            self.repeated += known
+            if new_here and not known:
+                self._count_new(parse_line(raw), self.live, fresh)
+            for place in places:
+                self.seen[place] = 1
+                if self._memory.known_at(place, 1) is None:
+                    self._memory.add(place, self._last)
+            self._show(raw, places[0], self._last, known or not new_here)
+
+    def _count_untimed(self, fresh: list[LogLine]) -> None:
+        """A text without a single timestamp: new is what follows the end of the one before."""
+        raws, self._waiting = self._waiting, []
+        if not raws:
+            return
+        lines = [line_key(raw) for raw in raws]
+        new = self._memory.add_untimed(self.log_type, lines)
+        self.repeated += len(raws) - new
+        self.reaches_back = new < len(raws)
+        for raw in raws[len(raws) - new :]:
+            self._count_new(parse_line(raw), self.live, fresh)
+        for index, (raw, line) in enumerate(zip(raws, lines, strict=True)):
+            self.seen[line] = 1
+            self._show(raw, line, 0, known=index < len(raws) - new)
+
+
+def line_key(raw: bytes) -> int:
+    """The identity of a line: 64 bits of its text, and of its length where it was cut."""
+    return xxh3_64_intdigest(raw, raw.size if isinstance(raw, CutLine) else 0)
+
+
+def _place(where: bytes, raw: bytes) -> int:
+    return xxh3_64_intdigest(where + raw)

@@ -1,0 +1,251 @@
+"""Every line once: windows over logs that overlap, are cut, restart and lose lines."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.logs.continuity import Continuity, WindowEnd
+from exporter.model import LIVE_PART, LogLine, LogType
+
+NS = 1_000_000_000
+START = 1_793_491_200 * NS  # 2026-11-01T00:00:00Z
+
+
+def line(at: int, message: str = "", component: str = "web") -> bytes:
+    """A line as the platform serves it, ``at`` nanoseconds after START (below an hour)."""
+    minutes, ns = divmod(at, 60 * NS)
+    return f"{component} 2026-11-01T00:{minutes:02}:{ns // NS:02}.{ns % NS:09}Z {message}".encode()
+
+
+@dataclass
+class Reader:
+    """Reads whole windows into one continuity and keeps what came out."""
+
+    memory: Continuity
+    tail_lines: int = 1000
+    counted: list[bytes] = field(default_factory=list)
+    gaps: int = 0
+    repeated: int = 0
+    restarts: int = 0
+
+    def read(
+        self,
+        lines: list[bytes],
+        log_type: LogType = LogType.RUN,
+        part: int = LIVE_PART,
+    ) -> WindowEnd:
+        window = self.memory.window(log_type, self.tail_lines)
+        fresh: list[LogLine] = window.feed(lines, part) + window.rest()
+        self.counted += [entry.raw for entry in fresh]
+        self.repeated += window.repeated
+        end = self.memory.finish(window)
+        self.gaps += end.gaps
+        self.restarts += len(end.restarts)
+        return end
+
+
+def reader(**options) -> Reader:
+    tail_lines = options.pop("tail_lines", 1000)
+    return Reader(Continuity(options.pop("floor", START - 1), **options), tail_lines)
+
+
+def test_overlapping_windows_count_each_line_once():
+    """Three polls that share lines count their union; what they share is repeated."""
+    log = [line(n, f"m{n}") for n in range(30)]
+    poll = reader(tail_lines=20)
+    for upto in (10, 15, 30):
+        poll.read(log[max(0, upto - 20) : upto])
+    assert poll.counted == log
+    assert (poll.repeated, poll.gaps) == (10 + 5, 0)
+
+
+def test_equal_lines_in_one_window_are_as_many_lines():
+    """Lines equal to the last byte, their nanosecond included, count as often as they stand."""
+    twin = line(5, "again")
+    poll = reader()
+    poll.read([line(1), twin, twin])
+    poll.read([line(1), twin, twin, twin])
+    assert poll.counted == [line(1), twin, twin, twin]
+
+
+def test_lines_from_before_the_start_never_count():
+    """At the first read only lines newer than the floor count, and later reads add none."""
+    poll = reader(floor=START + 10)
+    old = [line(n) for n in range(11)]
+    poll.read([*old, line(11)])
+    poll.read([*old, line(11)])
+    assert poll.counted == [line(11)]
+
+
+def test_a_window_that_shares_no_line_with_the_one_before_is_a_gap():
+    """100 lines between two polls of 20: 20 of them count, and one gap says that some are lost."""
+    log = [line(n) for n in range(120)]
+    poll = reader(tail_lines=20)
+    poll.read(log[:20])
+    poll.read(log[100:])
+    assert poll.counted == log[:20] + log[100:]
+    assert poll.gaps == 1
+    poll.read(log[100:])
+    assert poll.gaps == 1
+
+
+def test_one_of_two_instances_that_moved_on_too_far_is_a_gap():
+    """Instance logs one after another are each held against their own past."""
+    quiet = [line(n, "quiet") for n in range(20)]
+    busy = [line(n, "busy") for n in range(120)]
+    poll = reader(tail_lines=20)
+    poll.read(quiet + busy[:20])
+    poll.read(quiet + busy[100:])
+    assert poll.gaps == 1
+    assert len(poll.counted) == 60
+
+
+def test_a_burst_that_the_window_still_covers_is_no_gap():
+    """As many new lines as were asked for, of two instances that both reach back: no gap."""
+    logs = [[line(n, name) for n in range(60)] for name in ("a", "b")]
+    poll = reader(tail_lines=40)
+    poll.read([entry for log in logs for entry in log[:30]])
+    poll.read([entry for log in logs for entry in log[20:60]])
+    assert poll.gaps == 0
+    assert sorted(poll.counted) == sorted(logs[0] + logs[1])
+
+
+def test_a_crash_between_polls_counts_the_last_words_and_the_new_container():
+    """RUN shows the new container, RUN_RESTARTED the old one: all of both, each once."""
+    old = [line(n, "old") for n in range(10)]
+    new = [line(n, "new") for n in range(20, 25)]
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(old[:6])
+    poll.read(new)
+    poll.read(old, LogType.RUN_RESTARTED)
+    poll.read(old, LogType.RUN_RESTARTED)
+    assert sorted(poll.counted) == sorted(old + new)
+    assert (poll.restarts, poll.gaps) == (1, 0)
+
+
+def test_a_replaced_container_without_an_end_in_run_restarted_is_a_gap():
+    """RUN lost its thread and RUN_RESTARTED, read after that, shows no end: lines are missing."""
+    poll = reader()
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(1), line(2)])
+    in_flight = poll.memory.window(LogType.RUN_RESTARTED, 1000)
+    poll.read([line(8), line(9)])
+    in_flight.feed([])
+    assert poll.memory.finish(in_flight).gaps == 0
+    poll.read([], LogType.RUN_RESTARTED)
+    assert poll.gaps == 1
+
+
+def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
+    """The single instance died twice within one interval: one end shows, one gap says so."""
+    poll = reader(instances=1)
+    poll.read([line(1, "first")])
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(5, "second")], LogType.RUN_RESTARTED)
+    poll.read([line(9, "third")])
+    assert (poll.restarts, poll.gaps) == (1, 1)
+
+
+def test_a_crash_from_before_the_start_is_no_restart():
+    """What RUN_RESTARTED shows at the first read ended before the exporter began."""
+    poll = reader(floor=START + 100)
+    crash = [line(n) for n in range(50)]
+    poll.read(crash, LogType.RUN_RESTARTED)
+    poll.read(crash, LogType.RUN_RESTARTED)
+    assert (poll.restarts, poll.counted, poll.gaps) == (0, [], 0)
+
+
+@pytest.mark.parametrize("instances", [2, None])
+def test_two_crashes_at_once_are_two_restarts(instances):
+    """Containers one after another in one text each end where the timestamps fall."""
+    first = [line(n * NS, "a") for n in range(10)]
+    second = [line(n * NS, "b") for n in range(8)]
+    poll = reader(instances=instances)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(first[:5] + second[:5])
+    poll.read(first + second, LogType.RUN_RESTARTED)
+    assert poll.restarts == 2
+
+
+def test_a_new_crash_of_one_instance_leaves_the_others_end_alone():
+    """Of two ended containers in the text only the one that was replaced counts anew."""
+    crash_a1 = [line(n * NS, "a1") for n in range(10)]
+    crash_b = [line(n * NS, "b") for n in range(15)]
+    crash_a2 = [line(n * NS, "a2") for n in range(11, 30)]
+    poll = reader(instances=2)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(crash_a1 + crash_b, LogType.RUN_RESTARTED)
+    poll.read(crash_a2 + crash_b, LogType.RUN_RESTARTED)
+    assert poll.restarts == 3
+
+
+def test_lines_without_prefix_count_at_each_place_once():
+    """A trace's frames without timestamps count per trace, not per text and not per poll."""
+    trace = [b"Traceback", b"  at f", b"  at f"]
+    log = [line(1), *trace, line(2), *trace, line(3)]
+    poll = reader()
+    poll.read(log[:3])
+    poll.read(log[:6])
+    poll.read(log)
+    poll.read(log[2:])
+    assert sorted(poll.counted) == sorted(log)
+
+
+def test_a_line_cut_at_the_windows_start_is_not_counted_again():
+    """The rest of a line before a known one is old, whatever is left of it."""
+    poll = reader()
+    poll.read([line(1), line(2), line(3)])
+    poll.read([line(1)[20:], line(2), line(3)])
+    assert poll.counted == [line(1), line(2), line(3)]
+
+
+def test_a_log_without_timestamps_goes_on_where_it_ended():
+    """Equal lines without any time are told apart by their order alone."""
+    beat = b"a b b c a b d b b a a c".split()
+    poll = reader(tail_lines=6, from_first_line=True)
+    for upto in (4, 7, 11):
+        poll.read(beat[max(0, upto - 6) : upto])
+    assert poll.counted == beat[:11]
+
+
+def test_an_archive_adds_only_what_came_after_the_windows():
+    """The whole log of a past deployment counts from where the windows ended."""
+    log = [line(n) for n in range(5000)]
+    poll = reader(tail_lines=100, remember=100)
+    for upto in range(50, 4000, 50):
+        poll.read(log[max(0, upto - 100) : upto])
+    poll.read(log[:2500], part=0)
+    poll.read(log[2500:], part=1)
+    assert poll.counted == log
+    assert poll.gaps == 0
+
+
+@st.composite
+def schedules(draw):
+    """Logs of several instances, a layout, and where each poll stands in them."""
+    instances = draw(st.integers(1, 3))
+    steps = draw(st.lists(st.integers(0, instances - 1), min_size=1, max_size=80))
+    interleaved = draw(st.booleans())
+    polls = sorted(draw(st.lists(st.integers(0, len(steps)), max_size=12)))
+    remember = draw(st.integers(5, 50))
+    return instances, steps, interleaved, polls, remember
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedules())
+def test_any_overlapping_polls_count_every_line_once(schedule):
+    """However polls fall, with windows that reach back, every line counts once and no gap shows."""
+    instances, steps, interleaved, polls, remember = schedule
+    poll = reader(tail_lines=81, remember=remember)
+    for upto in [0, *polls, len(steps)]:
+        logs: list[list[bytes]] = [[] for _ in range(instances)]
+        for at, instance in enumerate(steps[:upto]):
+            logs[instance].append(line(at + 1, f"i{instance}"))
+        text = [entry for log in logs for entry in log]
+        poll.read(sorted(text, key=lambda raw: raw.split()[1]) if interleaved else text)
+    truth = [line(at + 1, f"i{instance}") for at, instance in enumerate(steps)]
+    assert sorted(poll.counted) == sorted(truth)
+    assert poll.gaps == 0

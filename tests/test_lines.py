@@ -1,0 +1,77 @@
+"""Bytes into lines: whatever the cuts, the same lines; and what a line says of itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.logs.lines import CutLine, LineSplitter, parse_line
+
+TEXT = st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=20)
+
+
+@given(TEXT, st.lists(st.integers(0, 700), max_size=30), st.booleans())
+def test_any_cutting_of_a_text_gives_the_same_lines(lines, cuts, ends_with_newline):
+    """Chunks may end anywhere, in the middle of a character too: the lines stay the same."""
+    text = b"\n".join(lines) + (b"\n" if ends_with_newline and lines else b"")
+    expected = text.split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+    splitter = LineSplitter(1000)
+    got = []
+    places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    for start, end in zip(places, places[1:], strict=False):
+        got += splitter.feed(text[start:end])
+    assert got + splitter.end() == expected
+
+
+@given(st.integers(1, 50), st.integers(0, 200), st.lists(st.integers(1, 40), min_size=1))
+def test_a_line_too_long_is_cut_once_and_keeps_its_size(limit, size, steps):
+    """Of a long line only its beginning is kept, its whole size is known, the next is whole."""
+    text = bytes(97 + i % 26 for i in range(size)) + b"\nnext\n"
+    splitter, got, at = LineSplitter(max(limit, 4)), [], 0
+    for step in [*steps, len(text)]:
+        got += splitter.feed(text[at : at + step])
+        at += step
+    limit = max(limit, 4)
+    assert [bytes(line) for line in got] == [text[: min(limit, size)], b"next"]
+    assert isinstance(got[0], CutLine) == (size > limit)
+    assert parse_line(got[0]).size == size + 1
+
+
+def test_the_held_part_of_a_long_line_is_bounded():
+    """A line of 100 MB that never ends takes no more memory than the limit."""
+    splitter = LineSplitter(1024)
+    for _ in range(100):
+        assert splitter.feed(b"x" * 1_000_000) == []
+    assert len(splitter._kept) == 1024
+    [line] = splitter.feed(b"\n")
+    assert parse_line(line).size == 100_000_001
+
+
+@pytest.mark.parametrize(
+    ("raw", "timestamp", "message"),
+    [
+        (b"web 2026-11-01T00:00:00.123456789Z GET /", 1793491200123456789, b"GET /"),
+        (b"web 2026-11-01T00:00:00Z GET /", 1793491200000000000, b"GET /"),
+        (b"web 2026-11-01T00:00:00.5Z GET /", 1793491200500000000, b"GET /"),
+        (b"web 2026-11-01T02:00:00+02:00 hi", 1793491200000000000, b"hi"),
+        (b"web 2026-10-31T23:30:00-00:30 hi", 1793491200000000000, b"hi"),
+        (b"web 2026-11-01T00:00:00Z ", 1793491200000000000, b""),
+        (b"web 2026-11-01T00:00:00Z", 1793491200000000000, b""),
+        (b"web 2026-11-01T00:00:00Z   indented\r", 1793491200000000000, b"  indented"),
+        (b"plain text", None, b"plain text"),
+        (b"", None, b""),
+        (b"2026-11-01T00:00:00Z no component", None, b"2026-11-01T00:00:00Z no component"),
+        (b"web 2026-13-01T00:00:00Z month", None, b"web 2026-13-01T00:00:00Z month"),
+        (b"web 2026-11-01T00:00:00Zglued", None, b"web 2026-11-01T00:00:00Zglued"),
+        (b"web \xff\xfe", None, b"web \xff\xfe"),
+    ],
+)
+def test_a_line_is_split_into_its_time_and_message(raw, timestamp, message):
+    """The platform's prefix is taken off; a line without one is all message."""
+    line = parse_line(raw)
+    assert (line.timestamp, line.message, line.size) == (
+        timestamp,
+        message if timestamp is not None else raw.removesuffix(b"\r"),
+        len(raw) + 1,
+    )
