@@ -1,0 +1,156 @@
+"""The endpoints: which path answers what, and the headers that every answer carries.
+
+The registry and the status are handed in; nothing here knows how they come about.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from exporter.web.exposition import expose
+from exporter.web.page import StatusPage
+from exporter.web.status import StatusSource
+
+HEALTHY_PATH = "/-/healthy"
+READY_PATH = "/-/ready"
+STYLE_PATH = "/static/style.css"
+DOCUMENTATION_URL = "https://docs.digitalocean.com/products/app-platform/how-to/view-logs/"
+
+CONCURRENT_RENDERS = 4
+"""Renders at one time. More would only share the interpreter, and take every worker thread."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(
+    registry: CollectorRegistry,
+    status: StatusSource,
+    *,
+    version: str,
+    telemetry_path: str,
+    clock: Callable[[], float],
+) -> Starlette:
+    """The application that serves the metrics, the health checks and the page.
+
+    Args:
+        registry: what a scrape shows.
+        status: how the reading stands.
+        version: shown on the page.
+        telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
+        clock: Unix seconds, for the ages on the page.
+    """
+    page = StatusPage(
+        status,
+        version=version,
+        links={
+            "Metrics": f".{telemetry_path}",
+            "Healthy": f".{HEALTHY_PATH}",
+            "Ready": f".{READY_PATH}",
+            "Documentation of App Platform logs": DOCUMENTATION_URL,
+        },
+        clock=clock,
+    )
+    renders = asyncio.Semaphore(CONCURRENT_RENDERS)
+    # The first route that fits answers, so the telemetry path hides no health check.
+    app = Starlette(
+        routes=[
+            Route(HEALTHY_PATH, _check(status.healthy, "Healthy")),
+            Route(READY_PATH, _check(status.ready, "Ready")),
+            Route(telemetry_path, _metrics(registry, renders)),
+            Route(STYLE_PATH, _style()),
+            Route("/", _page(page, renders)),
+        ],
+        middleware=[Middleware(_DefaultHeaders)],
+        exception_handlers={HTTPException: _refuse, Exception: _fail},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _metrics(registry: CollectorRegistry, renders: asyncio.Semaphore) -> Endpoint:
+    async def metrics(request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        accept_encoding = request.headers.get("accept-encoding", "")
+        async with renders:
+            answer = await run_in_threadpool(expose, registry, accept, accept_encoding)
+        return Response(answer.body, headers=answer.headers)
+
+    return metrics
+
+
+def _check(check: Callable[[], tuple[bool, str]], good: str) -> Endpoint:
+    # On the loop itself: no slow scrape can keep a thread from it.
+    async def answer(request: Request) -> Response:
+        passed, reason = check()
+        if passed:
+            return PlainTextResponse(f"{good}.\n")
+        return PlainTextResponse(f"{reason}\n", status_code=503)
+
+    return answer
+
+
+def _page(page: StatusPage, renders: asyncio.Semaphore) -> Endpoint:
+    async def index(request: Request) -> Response:
+        async with renders:
+            html = await run_in_threadpool(page.html)
+        return HTMLResponse(html)
+
+    return index
+
+
+def _style() -> Endpoint:
+    css = files("exporter.web").joinpath("static", "style.css").read_bytes()
+
+    async def style(request: Request) -> Response:
+        return Response(css, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    return style
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    # The error itself goes on to the server, which logs it.
+    headers = {"Cache-Control": "no-store", **SECURITY_HEADERS}
+    return PlainTextResponse("Internal Server Error\n", status_code=500, headers=headers)
+
+
+class _DefaultHeaders:
+    """Adds the security headers to every answer, and forbids keeping it unless it allows that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
