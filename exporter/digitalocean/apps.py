@@ -1,0 +1,255 @@
+"""Apps, deployments, instances, health, restart counts and places of logs, as model values.
+
+What to ask the API for and how to read its answers, after DigitalOcean's OpenAPI description and
+its Go client; where these disagree, both forms are accepted.
+"""
+
+import math
+from urllib.parse import quote
+
+from exporter.digitalocean.client import Client, JsonObject
+from exporter.digitalocean.fields import Fields
+from exporter.model import (
+    App,
+    Component,
+    ComponentHealth,
+    ComponentKind,
+    Deployment,
+    Endpoint,
+    Instance,
+    InstanceRestarts,
+    LogLocations,
+    Source,
+)
+
+APPS_PER_PAGE = 200
+DEPLOYMENTS_READ = 20
+
+_KINDS = (
+    ("services", ComponentKind.SERVICE),
+    ("workers", ComponentKind.WORKER),
+    ("jobs", ComponentKind.JOB),
+)
+_HEALTHY = {"HEALTHY": True, "UNHEALTHY": False}
+
+
+class AppPlatform:
+    """The App Platform of one account.
+
+    Every method sends one request (``apps`` one for each 200 apps) and raises what
+    ``Client.get`` raises; ``InvalidResponse`` names the field whose type is wrong. Missing fields
+    are no fault.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def apps(self) -> tuple[App, ...]:
+        """Every app that the token can see, with the components that have run-time logs."""
+
+        def parse(item: JsonObject) -> App:
+            return _app(Fields(Endpoint.APPS, item))
+
+        params = {"page": 1, "per_page": APPS_PER_PAGE}
+        pages = self._client.pages(
+            Endpoint.APPS, "/v2/apps", "apps", params, target="apps", parse=parse
+        )
+        return tuple(pages)
+
+    def deployments(self, app_id: str) -> tuple[Deployment, ...]:
+        """The latest 20 deployments of an app, newest first.
+
+        One page is enough: it only has to reach back to the previous look.
+        """
+
+        def parse(answer: JsonObject) -> tuple[Deployment, ...]:
+            found = Fields(Endpoint.DEPLOYMENTS, answer).objects("deployments")
+            return tuple(sorted(map(_deployment, found), key=_created, reverse=True))
+
+        path = f"/v2/apps/{_quote(app_id)}/deployments"
+        params = {"page": 1, "per_page": DEPLOYMENTS_READ}
+        return self._client.get(Endpoint.DEPLOYMENTS, path, params, target=app_id, parse=parse)
+
+    def instances(self, app_id: str) -> tuple[Instance, ...]:
+        """The running instances of an app."""
+
+        def parse(answer: JsonObject) -> tuple[Instance, ...]:
+            return tuple(
+                Instance(
+                    component=item.text("component_name"),
+                    name=item.text("instance_name"),
+                    alias=item.text("instance_alias"),
+                )
+                for item in Fields(Endpoint.INSTANCES, answer).objects("instances")
+            )
+
+        path = f"/v2/apps/{_quote(app_id)}/instances"
+        return self._client.get(Endpoint.INSTANCES, path, target=app_id, parse=parse)
+
+    def health(self, app_id: str) -> tuple[ComponentHealth, ...]:
+        """The health of an app's components."""
+
+        def parse(answer: JsonObject) -> tuple[ComponentHealth, ...]:
+            health = Fields(Endpoint.HEALTH, answer).nested("app_health")
+            return tuple(map(_health, health.objects("components"))) if health else ()
+
+        path = f"/v2/apps/{_quote(app_id)}/health"
+        return self._client.get(Endpoint.HEALTH, path, target=app_id, parse=parse)
+
+    def restart_counts(
+        self, app_id: str, component: str, start: float, end: float
+    ) -> tuple[InstanceRestarts, ...]:
+        """The latest restart count of each instance between two times (Unix seconds).
+
+        The token needs the scope ``monitoring:read`` for this.
+        """
+
+        def parse(answer: JsonObject) -> tuple[InstanceRestarts, ...]:
+            data = Fields(Endpoint.RESTART_COUNT, answer).nested("data")
+            found = (
+                (_restarts(series, component) for series in data.objects("result")) if data else ()
+            )
+            return tuple(restarts for restarts in found if restarts is not None)
+
+        params: dict[str, str | int] = {
+            "app_id": app_id,
+            "app_component": component,
+            "start": int(start),
+            "end": int(end),
+        }
+        return self._client.get(
+            Endpoint.RESTART_COUNT,
+            "/v2/monitoring/metrics/apps/restart_count",
+            params,
+            target=(app_id, component),
+            parse=parse,
+        )
+
+    def log_locations(
+        self,
+        source: Source,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        pod_connection_timeout: str,
+        follow: bool = False,
+    ) -> LogLocations:
+        """Where a log of one deployment is to be had; nowhere, when there is no log.
+
+        Args:
+            tail_lines: how many of its latest lines to serve, -1 for all.
+            pod_connection_timeout: a duration as the API takes it, such as ``3m``.
+            follow: whether the live log goes on as new lines come.
+        """
+
+        def parse(answer: JsonObject) -> LogLocations:
+            return _log_locations(Fields(Endpoint.LOGS, answer))
+
+        path = (
+            f"/v2/apps/{_quote(source.app_id)}/deployments/{_quote(deployment_id)}"
+            f"/components/{_quote(source.key.component)}/logs"
+        )
+        params: dict[str, str | int] = {
+            "type": source.log_type.value,
+            "follow": "true" if follow else "false",
+            "tail_lines": tail_lines,
+            "pod_connection_timeout": pod_connection_timeout,
+        }
+        return self._client.get(Endpoint.LOGS, path, params, target=source, parse=parse)
+
+
+def _quote(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _app(item: Fields) -> App:
+    spec = item.nested("spec")
+    region = item.nested("region")
+    active, *others = (
+        _deployment(found) if (found := item.nested(role)) else None
+        for role in ("active_deployment", "in_progress_deployment", "pending_deployment")
+    )
+    present = [deployment for deployment in (*others, active) if deployment is not None]
+    identifier = item.required("id")
+    return App(
+        id=identifier,
+        name=(spec.text("name") if spec else "") or identifier,
+        region=(region.text("slug") if region else "") or (spec.text("region") if spec else ""),
+        tier=item.text("tier_slug"),
+        components=tuple(_components(spec)) if spec else (),
+        active_deployment=active,
+        newest_deployment=max(present, key=_created, default=None),
+    )
+
+
+def _components(spec: Fields) -> list[Component]:
+    return [
+        Component(
+            name=item.required("name"),
+            kind=kind,
+            instance_size=item.text("instance_size_slug"),
+            # The platform chooses then; the number in the spec is left from before.
+            instance_count=None if item.nested("autoscaling") else item.count("instance_count"),
+        )
+        for name, kind in _KINDS
+        for item in spec.objects(name)
+    ]
+
+
+def _deployment(item: Fields) -> Deployment:
+    return Deployment(
+        id=item.required("id"),
+        phase=item.text("phase") or "UNKNOWN",
+        created_at=item.time("created_at"),
+        phase_changed_at=item.time("phase_last_updated_at"),
+    )
+
+
+def _created(deployment: Deployment) -> float:
+    return -math.inf if deployment.created_at is None else deployment.created_at
+
+
+def _health(item: Fields) -> ComponentHealth:
+    return ComponentHealth(
+        component=item.required("name"),
+        healthy=_HEALTHY.get(item.text("state")),
+        replicas_desired=item.count("replicas_desired"),
+        replicas_ready=item.count("replicas_ready"),
+        cpu_usage_ratio=_ratio(item.number("cpu_usage_percent")),
+        memory_usage_ratio=_ratio(item.number("memory_usage_percent")),
+    )
+
+
+def _ratio(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
+
+
+def _restarts(series: Fields, component: str) -> InstanceRestarts | None:
+    """The latest value of one series, None if it has no value."""
+    labels = series.nested("metric")
+    points = series.array("values")
+    if not points:
+        return None
+    try:
+        _, count = max((float(moment), float(value)) for moment, value in points)
+    except (TypeError, ValueError):
+        raise series.wrong("values", "list of pairs of a time and a number") from None
+    if not math.isfinite(count):
+        return None
+    return InstanceRestarts(
+        component=(labels.text("app_component") if labels else "") or component,
+        component_instance=labels.text("app_component_instance") if labels else "",
+        count=count,
+    )
+
+
+def _log_locations(answer: Fields) -> LogLocations:
+    """Read ``{live_url, historic_urls}``, or ``{value: {live_url, url, historic_logs}}``."""
+    body = answer.nested("value") or answer
+    live_url = body.text("live_url") or None
+    archives = [*body.texts("historic_urls"), *body.texts("historic_logs")]
+    if url := body.text("url"):
+        archives.append(url)
+    # One text under two names would be read, and paid for, twice.
+    distinct = tuple(dict.fromkeys(found for found in archives if found != live_url))
+    return LogLocations(live_url=live_url, archive_urls=distinct)

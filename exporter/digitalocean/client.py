@@ -1,0 +1,249 @@
+"""The API of one account: GET, paging, errors, retries, and what the headers say of the limit.
+
+Every request passes the budget and is told to the observer; ``apps.py`` says what to ask for and
+what the answers mean.
+"""
+
+import json
+import random
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, TypeVar
+
+import requests
+
+from exporter.digitalocean.answers import number, status_error
+from exporter.digitalocean.budget import PATIENCE, Budget
+from exporter.digitalocean.observer import RequestObserver
+from exporter.digitalocean.paging import Query, as_query, items, next_query
+from exporter.digitalocean.token import Token
+from exporter.digitalocean.transport import (
+    BearerAuth,
+    Deadline,
+    prepare_session,
+    read_body,
+    send_get,
+)
+from exporter.errors import (
+    ApiError,
+    ConnectionFailed,
+    InvalidResponse,
+    RequestTimeout,
+    ServerError,
+    Stopping,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedStatus,
+)
+from exporter.model import Endpoint, Params
+
+JsonObject = dict[str, Any]
+T = TypeVar("T")
+
+RETRIES = 2
+FIRST_BACKOFF = 0.5
+LARGEST_BODY = 64 * 1024 * 1024
+MOST_PAGES = 1000
+
+_GATEWAY_STATUSES = frozenset({502, 503, 504})
+
+
+class Client:
+    """Sends GET requests to the API with the account's token; safe to share between threads.
+
+    Args:
+        api_url: where the API is, with the scheme; the token goes to this host alone.
+        session: connections and proxies; the token is never kept on it.
+        stop: set at shutdown; waits and retries give up then.
+        timeout: seconds for one request from connecting to the last byte of its body.
+        clock: monotonic seconds.
+        wall_clock: Unix seconds, to read ``retry-after`` and ``ratelimit-reset`` by.
+        rng: the jitter between retries.
+        ca_file: PEM file of certificate authorities trusted beside the system's.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: Token,
+        session: requests.Session,
+        budget: Budget,
+        observer: RequestObserver,
+        *,
+        stop: threading.Event,
+        timeout: float,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+        rng: random.Random,
+        user_agent: str,
+        ca_file: str | None = None,
+    ) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._token = token
+        self._session = session
+        self._budget = budget
+        self._observer = observer
+        self._stop = stop
+        self._timeout = timeout
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._rng = rng
+        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        prepare_session(session, ca_file)
+
+    def get(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Params | None = None,
+        *,
+        target: Hashable,
+        parse: Callable[[JsonObject], T],
+    ) -> T:
+        """Ask for ``path`` and return what ``parse`` makes of the answer's JSON object.
+
+        A request that failed for want of a server or a connection is sent again, at most twice,
+        after a random wait; one that hit the rate limit once, if the pause is short; one with
+        status 401 once, if the token's source has another token by now. A fault that ``parse``
+        finds is the request's own failure, so the observer hears of it.
+
+        Raises:
+            ApiError: the error of the last attempt; InvalidResponse from ``parse``.
+            Stopping: at shutdown.
+        """
+        retries = 0
+        paused = refreshed = False
+        while True:
+            token = self._token.value()
+            try:
+                return self._attempt(endpoint, path, params, target, parse, token)
+            except Unauthorized:
+                self._token.refresh()
+                # Compared by value, since another thread may have read the new one first.
+                if refreshed or self._token.value() == token:
+                    raise
+                refreshed = True
+            except TooManyRequests as error:
+                if paused or error.retry_after is None or error.retry_after > PATIENCE:
+                    raise
+                paused = True
+            except ApiError as error:
+                if retries == RETRIES or not _worth_retrying(error):
+                    raise
+                retries += 1
+                if self._stop.wait(self._rng.uniform(0, FIRST_BACKOFF * 2**retries)):
+                    raise Stopping("waiting to retry a request") from None
+
+    def pages(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        key: str,
+        params: Params,
+        *,
+        target: Hashable,
+        parse: Callable[[JsonObject], T],
+    ) -> Iterator[T]:
+        """Yield what ``parse`` makes of each object in the list ``key``, on every page.
+
+        Of ``links.pages.next`` only the query is used: whatever host it names, a proxy's or
+        another, the token goes to the API. An absent ``key`` is an empty list, as the API has it.
+
+        Raises:
+            ApiError, Stopping: as ``get``; InvalidResponse when the pages lead in a circle.
+        """
+        seen = {as_query(params)}
+
+        def read(answer: JsonObject) -> tuple[list[T], Query | None]:
+            found = [parse(item) for item in items(endpoint, answer, key)]
+            following = next_query(endpoint, answer)
+            if following is not None and (following in seen or len(seen) == MOST_PAGES):
+                raise InvalidResponse(endpoint, "links.pages.next leads in a circle")
+            return found, following
+
+        wanted: Params = params
+        while True:
+            found, following = self.get(endpoint, path, wanted, target=target, parse=read)
+            yield from found
+            if following is None:
+                return
+            seen.add(following)
+            wanted = dict(following)
+
+    def _attempt(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Params | None,
+        target: Hashable,
+        parse: Callable[[JsonObject], T],
+        token: str,
+    ) -> T:
+        """Send one request and tell the observer how it went."""
+        waited = self._budget.acquire(endpoint)
+        if waited > 0:
+            self._observer.throttled(waited)
+        self._observer.sent(endpoint)
+        started = self._clock()
+        try:
+            result = parse(self._exchange(endpoint, path, params, token))
+        except ApiError as error:
+            if isinstance(error, TooManyRequests) and error.retry_after is not None:
+                self._budget.pause_until(self._clock() + error.retry_after)
+            self._observer.failed(endpoint, target, error, self._clock() - started)
+            raise
+        self._observer.succeeded(endpoint, target, self._clock() - started)
+        return result
+
+    def _exchange(
+        self, endpoint: Endpoint, path: str, params: Params | None, token: str
+    ) -> JsonObject:
+        """Send one request and return the JSON object of its answer."""
+        deadline = Deadline(self._clock() + self._timeout, self._clock)
+        response = send_get(
+            self._session,
+            endpoint,
+            self._api_url + path,
+            auth=BearerAuth(token),
+            headers=self._headers,
+            deadline=deadline,
+            params={name: str(value) for name, value in (params or {}).items()},
+        )
+        self._tell_rate_limit(response)
+        body = bytearray()
+        for piece in read_body(response, endpoint, deadline, self._stop, decode=True):
+            body += piece
+            if len(body) > LARGEST_BODY:
+                response.close()
+                raise InvalidResponse(endpoint, f"an answer of more than {LARGEST_BODY} bytes")
+        if response.status_code != requests.codes.ok:
+            # A proxy or an API that quotes the request must not bring the token into a message.
+            words = bytes(body).replace(token.encode(), b"[token]")
+            now = self._wall_clock()
+            raise status_error(endpoint, response.status_code, response.headers, words, now)
+        return _json_object(endpoint, bytes(body))
+
+    def _tell_rate_limit(self, response: requests.Response) -> None:
+        limit, remaining, reset = (
+            number(response.headers.get(f"ratelimit-{name}"))
+            for name in ("limit", "remaining", "reset")
+        )
+        if not limit is remaining is reset is None:
+            self._observer.rate_limited(limit, remaining, reset)
+
+
+def _worth_retrying(error: ApiError) -> bool:
+    if isinstance(error, UnexpectedStatus):
+        return error.status in _GATEWAY_STATUSES
+    return isinstance(error, ServerError | RequestTimeout | ConnectionFailed)
+
+
+def _json_object(endpoint: Endpoint, body: bytes) -> JsonObject:
+    try:
+        answer: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        kind = "HTML" if body.lstrip()[:1] == b"<" else "no JSON" if body.strip() else "empty"
+        raise InvalidResponse(endpoint, f"status 200 with a body that is {kind}") from None
+    if not isinstance(answer, dict):
+        raise InvalidResponse(endpoint, "status 200 with JSON that is no object")
+    return answer

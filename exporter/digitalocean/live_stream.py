@@ -1,0 +1,148 @@
+"""The text of a live URL, read over a WebSocket until the server closes it.
+
+One way to read a log; ``log_content`` decides when it is taken. Plain HTTP on the same URL runs
+into buffering at the platform's CDN, which is why doctl reads this way, too.
+"""
+
+import json
+import logging
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import SplitResult, urlunsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from exporter.digitalocean.answers import cause_of, status_error
+from exporter.digitalocean.transport import Deadline
+from exporter.errors import ApiError, ConnectionFailed, InvalidResponse, RequestTimeout, Stopping
+from exporter.model import Endpoint
+
+LARGEST_FRAME = 16 * 1024 * 1024
+"""Bytes of one message, as the server may cut it; more is refused."""
+
+HANDSHAKE_SHARE = 0.5
+"""The part of the time that the handshake may take, so that a plain GET can still follow it."""
+
+_CLOSE_TIMEOUT = 1.0
+_STOP_INTERVAL = 0.25
+_TOO_BIG = 1009
+_IN_GOOD_ORDER = frozenset({1000, 1005})
+"""Close codes after which nothing is missing: normal, and a close frame that gives no code.
+
+Not 1001: a server that goes away may have had more to say. doctl takes 1000 alone.
+"""
+
+
+class HandshakeError(Exception):
+    """No WebSocket could be opened; ``error`` says why, in this program's terms."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def live_text(
+    url: SplitResult,
+    deadline: Deadline,
+    stop: threading.Event,
+    *,
+    tls: ssl.SSLContext,
+    user_agent: str,
+    logger: logging.Logger,
+) -> Iterator[bytes]:
+    """Yield the text of each frame at ``url`` (ws or wss), until it is closed in good order.
+
+    Raises:
+        HandshakeError: before the first frame; another way may work.
+        ConnectionFailed, RequestTimeout, InvalidResponse: later.
+        Stopping: at shutdown.
+    """
+    with ExitStack() as stack:
+        connection = _open(stack, url, deadline, tls, user_agent, logger)
+        while (frame := _next_frame(connection, deadline, stop)) is not None:
+            if text := frame_text(frame):
+                yield text
+
+
+def frame_text(frame: bytes) -> bytes:
+    r"""The text in one frame ``{"data": "<text>"}``, as UTF-8; ``?`` for a lone surrogate.
+
+    JSON can name half of a surrogate pair (``"\ud83d"``), which no UTF-8 can hold.
+    """
+    try:
+        message = json.loads(frame.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame that is not JSON") from None
+    text = message.get("data") if isinstance(message, dict) else None
+    if not isinstance(text, str):
+        raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame without a string 'data'")
+    return text.encode("utf-8", errors="replace")
+
+
+def _open(
+    stack: ExitStack,
+    url: SplitResult,
+    deadline: Deadline,
+    tls: ssl.SSLContext,
+    user_agent: str,
+    logger: logging.Logger,
+) -> ClientConnection:
+    try:
+        return stack.enter_context(
+            connect(
+                urlunsplit(url),
+                ssl=tls if url.scheme == "wss" else None,
+                user_agent_header=user_agent,
+                open_timeout=max(deadline.left() * HANDSHAKE_SHARE, 0.001),
+                # The deadline bounds the connection; a ping would only add a thread.
+                ping_interval=None,
+                close_timeout=_CLOSE_TIMEOUT,
+                max_size=LARGEST_FRAME,
+                max_queue=4,
+                logger=logger,
+            )
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        failure: ApiError = status_error(
+            Endpoint.LOG_CONTENT, status, error.response.headers, None, 0
+        )
+    except TimeoutError:
+        failure = RequestTimeout(Endpoint.LOG_CONTENT, "no WebSocket handshake in time")
+    except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
+        # ImportError: a SOCKS proxy in the environment needs a package that is not there.
+        detail = f"WebSocket handshake: {cause_of(error)}"
+        failure = ConnectionFailed(Endpoint.LOG_CONTENT, detail)
+    raise HandshakeError(failure)
+
+
+def _next_frame(
+    connection: ClientConnection, deadline: Deadline, stop: threading.Event
+) -> bytes | None:
+    """The next frame, None after a close in good order."""
+    while not stop.is_set():
+        deadline.check(Endpoint.LOG_CONTENT)
+        try:
+            return connection.recv(min(deadline.left(), _STOP_INTERVAL), decode=False)
+        except TimeoutError:
+            continue
+        except ConnectionClosed as error:
+            if error.rcvd is not None and error.rcvd.code in _IN_GOOD_ORDER:
+                return None
+            raise _broken(error) from None
+    raise Stopping("reading a live log")
+
+
+def _broken(error: ConnectionClosed) -> ApiError:
+    if error.rcvd is not None:
+        detail = f"the live log was closed with code {error.rcvd.code}"
+    elif error.sent is not None and error.sent.code == _TOO_BIG:
+        return InvalidResponse(Endpoint.LOG_CONTENT, f"a frame of more than {LARGEST_FRAME} bytes")
+    elif error.sent is not None and error.sent.code != 1000:
+        return InvalidResponse(Endpoint.LOG_CONTENT, "frames that break the WebSocket protocol")
+    else:
+        detail = "the live log broke off without a close"
+    return ConnectionFailed(Endpoint.LOG_CONTENT, detail)

@@ -1,0 +1,205 @@
+"""What a logs answer points at: archives and live text, as chunks of bytes.
+
+Fetches from hosts that are not the API: no credential but the one in the URL itself goes there,
+and that one goes nowhere else.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import closing
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+import requests
+
+from exporter.digitalocean.answers import status_error
+from exporter.digitalocean.gunzip import plain
+from exporter.digitalocean.live_stream import HandshakeError, live_text
+from exporter.digitalocean.observer import RequestObserver
+from exporter.digitalocean.transport import (
+    Deadline,
+    NoAuth,
+    prepare_session,
+    read_body,
+    send_get,
+    tls_context,
+)
+from exporter.errors import ApiError, InvalidResponse
+from exporter.model import LIVE_PART, Endpoint, LogChunk, LogLocations
+
+MOST_REDIRECTS = 3
+GET_REMEMBERED = 300.0
+"""Seconds for which a host is read by plain GET after its WebSocket failed and GET worked."""
+
+_ENDPOINT = Endpoint.LOG_CONTENT
+_HTTP_SCHEME = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
+_SUCCESSES = frozenset({200, 204})
+
+
+class LogContent:
+    """Reads logs from where the API says they are; safe to share between threads.
+
+    Args:
+        session: connections and proxies; must not be one that carries credentials.
+        timeout: seconds for the read of one location, from connecting to its last byte, the
+            time that the caller takes between two chunks included.
+        clock: monotonic seconds.
+        ca_file: PEM file of certificate authorities trusted beside the system's.
+        stop: set at shutdown; reads give up then.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        observer: RequestObserver,
+        *,
+        timeout: float,
+        clock: Callable[[], float],
+        user_agent: str,
+        stop: threading.Event,
+        ca_file: str | None = None,
+    ) -> None:
+        self._session = session
+        self._observer = observer
+        self._timeout = timeout
+        self._clock = clock
+        self._user_agent = user_agent
+        self._stop = stop
+        self._tls = tls_context(ca_file)
+        prepare_session(session, ca_file)
+        # At DEBUG the library would log the request line, and with it the URL's credential.
+        self._websocket_log = logging.getLogger(f"{__name__}.websocket")
+        self._websocket_log.setLevel(logging.INFO)
+        self._get_until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def read(self, locations: LogLocations, *, target: Hashable) -> Iterator[LogChunk]:
+        """Yield the text of every archive in order, then the live text, as it arrives.
+
+        Each part that ends in good order ends with an empty chunk that has ``last`` set. Chunks
+        before an error are good: they are what the location had to say until then. Each location
+        is one request to the observer, a refused WebSocket before a plain GET one more.
+
+        Raises:
+            ApiError: of the first location that could not be read whole; the rest is not read.
+            Stopping: at shutdown.
+        """
+        for part, url in enumerate(locations.archive_urls):
+            archive = self._get(_parse(url), self._deadline())
+            yield from self._part(archive, part, target)
+        if locations.live_url is not None:
+            yield from self._live(_parse(locations.live_url), target)
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._clock() + self._timeout, self._clock)
+
+    def _part(self, texts: Iterator[bytes], part: int, target: Hashable) -> Iterator[LogChunk]:
+        """Yield the texts as chunks of ``part`` and tell the observer how it went."""
+        self._observer.sent(_ENDPOINT)
+        started = self._clock()
+        try:
+            for text in texts:
+                yield LogChunk(text, part)
+        except (ApiError, HandshakeError) as error:
+            failure = error.error if isinstance(error, HandshakeError) else error
+            self._observer.failed(_ENDPOINT, target, failure, self._clock() - started)
+            raise
+        self._observer.succeeded(_ENDPOINT, target, self._clock() - started)
+        yield LogChunk(b"", part, last=True)
+
+    def _live(self, url: SplitResult, target: Hashable) -> Iterator[LogChunk]:
+        """Read by WebSocket, or by plain GET where that is known or found to work instead."""
+        deadline = self._deadline()
+        get_works = self._get_works(url.netloc)
+        if not get_works:
+            frames = live_text(
+                url._replace(scheme="wss" if _HTTP_SCHEME[url.scheme] == "https" else "ws"),
+                deadline,
+                self._stop,
+                tls=self._tls,
+                user_agent=self._user_agent,
+                logger=self._websocket_log,
+            )
+            try:
+                yield from self._part(frames, LIVE_PART, target)
+            except HandshakeError:
+                pass
+            else:
+                return
+        yield from self._part(self._get(url, deadline), LIVE_PART, target)
+        if not get_works:
+            with self._lock:
+                self._get_until[url.netloc] = self._clock() + GET_REMEMBERED
+
+    def _get_works(self, host: str) -> bool:
+        with self._lock:
+            if self._get_until.get(host, self._clock()) > self._clock():
+                return True
+            self._get_until.pop(host, None)
+            return False
+
+    def _get(self, url: SplitResult, deadline: Deadline) -> Iterator[bytes]:
+        """Yield the text at ``url``, after at most three redirects."""
+        response = self._follow(url, deadline)
+        if problem := _no_log(response.headers):
+            response.close()
+            raise InvalidResponse(_ENDPOINT, f"{problem} in the place of a log at {url.hostname}")
+        with closing(read_body(response, _ENDPOINT, deadline, self._stop, decode=False)) as pieces:
+            yield from plain(pieces, _ENDPOINT)
+
+    def _follow(self, url: SplitResult, deadline: Deadline) -> requests.Response:
+        """The first answer that is no redirect, its body unread."""
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._send(url, deadline)
+            status, headers = response.status_code, response.headers
+            if status in _SUCCESSES:
+                return response
+            response.close()
+            if status not in _REDIRECTS or "location" not in headers:
+                raise status_error(_ENDPOINT, status, headers, None, 0)
+            following = _parse(_join(url, headers["location"]))
+            if _HTTP_SCHEME[url.scheme] == "https" != _HTTP_SCHEME[following.scheme]:
+                raise InvalidResponse(_ENDPOINT, f"a redirect from https to http at {url.hostname}")
+            url = following
+        raise status_error(_ENDPOINT, status, headers, None, 0)
+
+    def _send(self, url: SplitResult, deadline: Deadline) -> requests.Response:
+        deadline.check(_ENDPOINT)
+        return send_get(
+            self._session,
+            _ENDPOINT,
+            urlunsplit(url._replace(scheme=_HTTP_SCHEME[url.scheme])),
+            auth=NoAuth(),
+            headers={"Accept-Encoding": "gzip", "User-Agent": self._user_agent},
+            deadline=deadline,
+        )
+
+
+def _no_log(headers: Mapping[str, str]) -> str | None:
+    """What the body must be, if it cannot be the text of a log."""
+    if headers.get("content-type", "").strip().lower().startswith("text/html"):
+        return "HTML"
+    if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
+        return "an encoding that was not asked for"
+    return None
+
+
+def _parse(url: str) -> SplitResult:
+    """A log URL without user, password and fragment; never to be put into a message."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in _HTTP_SCHEME and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InvalidResponse(_ENDPOINT, "a log URL that is not http, https, ws or wss")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+
+
+def _join(url: SplitResult, location: str) -> str:
+    try:
+        return urljoin(urlunsplit(url._replace(scheme=_HTTP_SCHEME[url.scheme])), location)
+    except ValueError:
+        raise InvalidResponse(_ENDPOINT, "a redirect to what is no URL") from None
