@@ -1,0 +1,193 @@
+"""One component in full: what it wrote, how it ended, what the platform says of it."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from dashboards.panels import (
+    bars,
+    graph,
+    labels_listing,
+    new_dashboard,
+    number,
+    target,
+    value_names,
+)
+from dashboards.queries import increase_at_end, increase_per_step, occurring, rate, select
+
+COMPONENT = "{{app}}/{{component}}"
+BY = "by (app, component)"
+
+
+def build() -> dashboards.Dashboard:
+    """The dashboard that alerts on a component lead to."""
+    board = new_dashboard(
+        "Component", "One component in full: logs, restarts, health, deployments."
+    )
+    board.with_row(dashboards.Row("State"))
+    _add_state(board)
+    board.with_row(dashboards.Row("Logs"))
+    _add_logs(board)
+    board.with_row(dashboards.Row("Restarts and resources"))
+    _add_resources(board)
+    board.with_row(dashboards.Row("Deployments"))
+    _add_deployments(board)
+    return board
+
+
+def _add_state(board: dashboards.Dashboard) -> None:
+    newest = select("digitalocean_app_log_last_line_timestamp_seconds", 'log_type="RUN"')
+    restart = select("digitalocean_app_last_restart_timestamp_seconds")
+    healthy = number(
+        "Healthy",
+        "Whether App Platform calls every chosen component healthy.",
+        "short",
+        f"min({select('digitalocean_app_component_healthy')})",
+        width=4,
+    )
+    board.with_panel(healthy.mappings(value_names("No", "red", "Yes", "green")))
+    for title, description, unit, expr in (
+        (
+            "Instances ready",
+            "Instances that are ready now.",
+            "short",
+            f"sum(max {BY} ({select('digitalocean_app_component_instances_ready')}))",
+        ),
+        (
+            "Instances wanted",
+            "Instances that App Platform wants.",
+            "short",
+            f"sum(max {BY} ({select('digitalocean_app_component_instances')}))",
+        ),
+        (
+            "Newest line",
+            "How old the newest line of any chosen component is.",
+            "s",
+            f"time() - max({newest} > 0)",
+        ),
+        (
+            "Last restart",
+            "How long ago a container last ended; nothing where none was seen.",
+            "s",
+            f"time() - max({restart} > 0)",
+        ),
+        (
+            "Logs read",
+            "Share of the logs whose latest read worked.",
+            "percentunit",
+            f"avg({select('digitalocean_app_source_up')})",
+        ),
+    ):
+        board.with_panel(number(title, description, unit, expr))
+
+
+def _add_logs(board: dashboards.Dashboard) -> None:
+    matches = "digitalocean_app_log_matches_total"
+    board.with_panel(
+        graph(
+            "Lines",
+            "Log lines a second, each counted once.",
+            "cps",
+            target(f"sum {BY} ({rate('digitalocean_app_log_lines_total')})", COMPONENT),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Bytes",
+            "Bytes of log a second.",
+            "Bps",
+            target(f"sum {BY} ({rate('digitalocean_app_log_bytes_total')})", COMPONENT),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Matches by rule",
+            "Lines a second that each rule matched; rules that matched nothing are left out.",
+            "cps",
+            target(
+                occurring(
+                    f"sum by (pattern, level) ({rate(matches)})",
+                    f"sum by (pattern, level) ({increase_at_end(matches)})",
+                ),
+                "{{pattern}} ({{level}})",
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Matches by level",
+            "Lines a second that rules matched, by the level of the rule. A line counts once per "
+            "rule.",
+            "cps",
+            target(f"sum by (level) ({rate(matches)})", "{{level}}"),
+        )
+    )
+
+
+def _add_resources(board: dashboards.Dashboard) -> None:
+    board.with_panel(
+        bars(
+            "Restarts by reason",
+            "Container ends, by what their last words say.",
+            f"sum by (reason) ({increase_per_step('digitalocean_app_restarts_total')}) > 0",
+            "{{reason}}",
+        )
+    )
+    board.with_panel(
+        graph(
+            "Restarts by instance",
+            "App Platform's own restart count of each instance.",
+            "short",
+            target(
+                "max by (app, component, component_instance) "
+                f"({select('digitalocean_app_instance_restarts')})",
+                f"{COMPONENT} {{{{component_instance}}}}",
+            ),
+        )
+    )
+    for title, what, metric in (
+        ("CPU", "CPU in use", "digitalocean_app_component_cpu_usage_ratio"),
+        ("Memory", "Memory in use", "digitalocean_app_component_memory_usage_ratio"),
+    ):
+        board.with_panel(
+            graph(
+                title,
+                f"{what}, as a share of what the component has.",
+                "percentunit",
+                target(f"max {BY} ({select(metric)})", COMPONENT),
+                width=8,
+            )
+        )
+    board.with_panel(
+        graph(
+            "Instances",
+            "Instances that are ready, and that App Platform wants.",
+            "short",
+            target(
+                f"max {BY} ({select('digitalocean_app_component_instances_ready')})",
+                f"{COMPONENT} ready",
+            ),
+            target(
+                f"max {BY} ({select('digitalocean_app_component_instances')})",
+                f"{COMPONENT} wanted",
+            ),
+            width=8,
+        )
+    )
+
+
+def _add_deployments(board: dashboards.Dashboard) -> None:
+    board.with_panel(
+        bars(
+            "Deployments",
+            "Deployments that reached a final phase.",
+            f"sum by (app, phase) ({increase_per_step('digitalocean_app_deployments_total')}) > 0",
+            "{{app}} {{phase}}",
+            width=24,
+        )
+    )
+    board.with_panel(
+        labels_listing(
+            "Active and newest deployment",
+            "The deployments that each chosen app has now, with their phase.",
+            f"max by (app, deployment_id, phase) ({select('digitalocean_app_deployment_info')})",
+        )
+    )

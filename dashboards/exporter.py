@@ -1,0 +1,225 @@
+"""The exporter itself: whether what the other dashboards show is true and in time."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from dashboards.panels import (
+    bars,
+    graph,
+    labels_listing,
+    new_dashboard,
+    number,
+    target,
+    value_names,
+)
+from dashboards.queries import (
+    increase_at_end,
+    increase_per_step,
+    largest,
+    occurring,
+    rate,
+    select,
+)
+
+SOURCE = "{{app}}/{{component}} {{log_type}}"
+UNAUTHORIZED = 'error="unauthorized"'
+BY_SOURCE = "by (app, component, log_type)"
+
+
+def build() -> dashboards.Dashboard:
+    """The dashboard that alerts on the exporter and on its requests lead to."""
+    board = new_dashboard("Exporter", "The exporter itself: requests, sources and resources.")
+    board.with_row(dashboards.Row("State"))
+    _add_state(board)
+    board.with_row(dashboards.Row("DigitalOcean API"))
+    _add_requests(board)
+    board.with_row(dashboards.Row("Sources"))
+    _add_sources(board)
+    board.with_row(dashboards.Row("Process"))
+    _add_process(board)
+    return board
+
+
+def _add_state(board: dashboards.Dashboard) -> None:
+    remaining = select("digitalocean_app_api_ratelimit_remaining")
+    limit = select("digitalocean_app_api_ratelimit_limit")
+    board.with_panel(
+        number(
+            "Configuration",
+            "Whether the latest load of the configuration was good, on every exporter.",
+            "short",
+            f"min({select('digitalocean_app_exporter_config_last_reload_successful')})",
+        ).mappings(value_names("Refused", "red", "Good", "green"))
+    )
+    for title, description, unit, expr, bad_from in (
+        (
+            "Logs",
+            "Logs that are read.",
+            "short",
+            f"count({select('digitalocean_app_source_up')})",
+            None,
+        ),
+        (
+            "Unreadable logs",
+            "Logs whose latest read failed, or that were not read yet.",
+            "short",
+            f"sum({select('digitalocean_app_source_up')} == bool 0)",
+            0.5,
+        ),
+        (
+            "Oldest success",
+            "How long ago the log that waits longest was last read.",
+            "s",
+            f"time() - min({select('digitalocean_app_source_last_success_timestamp_seconds')} > 0)",
+            600,
+        ),
+        (
+            "Budget used",
+            "Share of the hourly requests of the token that are spent, by whomever.",
+            "percentunit",
+            f"1 - min({remaining} / ({limit} > 0))",
+            0.85,
+        ),
+        (
+            "Refused",
+            "Targets whose latest request was answered with 401.",
+            "short",
+            f"sum({select('digitalocean_app_api_errors', UNAUTHORIZED)})",
+            0.5,
+        ),
+    ):
+        board.with_panel(number(title, description, unit, expr, bad_from))
+    board.with_panel(
+        labels_listing(
+            "Versions",
+            "The exporters that are scraped, with their versions.",
+            select("digitalocean_app_exporter_build_info"),
+            hidden=("__name__",),
+            height=4,
+        )
+    )
+
+
+def _add_requests(board: dashboards.Dashboard) -> None:
+    errors = "digitalocean_app_api_request_errors_total"
+    buckets = rate("digitalocean_app_api_request_duration_seconds_bucket")
+    board.with_panel(
+        graph(
+            "Requests by endpoint",
+            "Requests a second to the API and to log hosts, failed ones too.",
+            "reqps",
+            target(
+                f"sum by (endpoint) ({rate('digitalocean_app_api_requests_total')})",
+                "{{endpoint}}",
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Errors of requests",
+            "Requests a second that failed, by error; what never failed is left out.",
+            "reqps",
+            target(
+                occurring(
+                    f"sum by (endpoint, error) ({rate(errors)})",
+                    f"sum by (endpoint, error) ({increase_at_end(errors)})",
+                ),
+                "{{endpoint}} {{error}}",
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Duration of requests",
+            "How long 95 % of the requests took at most.",
+            "s",
+            target(f"histogram_quantile(0.95, sum by (endpoint, le) ({buckets}))", "{{endpoint}}"),
+            width=8,
+        )
+    )
+    board.with_panel(
+        graph(
+            "Requests left",
+            "Requests that the token has left in the running hour, and its limit.",
+            "short",
+            target(select("digitalocean_app_api_ratelimit_remaining"), "{{instance}} left"),
+            target(select("digitalocean_app_api_ratelimit_limit"), "{{instance}} limit"),
+            width=8,
+        )
+    )
+    board.with_panel(
+        graph(
+            "Throttled",
+            "Requests that wait for the budget at a time, on average.",
+            "short",
+            target(rate("digitalocean_app_api_throttled_seconds_total"), "{{instance}}"),
+            width=8,
+        )
+    )
+
+
+def _add_sources(board: dashboards.Dashboard) -> None:
+    interval = select("digitalocean_app_source_interval_seconds")
+    repeated = "digitalocean_app_log_repeated_lines_total"
+    success = select("digitalocean_app_source_last_success_timestamp_seconds")
+    board.with_panel(
+        graph(
+            "Age of data",
+            "How long ago each log was last read whole: the ten that wait longest.",
+            "s",
+            target(
+                largest(
+                    f"time() - max {BY_SOURCE} ({success} > 0)",
+                    f"time() - max {BY_SOURCE} ({success} @ end() > 0)",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Interval",
+            "The interval at which logs are read: the ten longest.",
+            "s",
+            target(
+                largest(
+                    f"max {BY_SOURCE} ({interval})",
+                    f"max {BY_SOURCE} ({interval} @ end())",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Repeated lines",
+            "Lines a second that were read again and not counted: what the overlap costs.",
+            "cps",
+            target(
+                largest(
+                    f"sum {BY_SOURCE} ({rate(repeated)})",
+                    f"sum {BY_SOURCE} ({increase_at_end(repeated)})",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        bars(
+            "Gaps",
+            "Times that a log had moved on further than could be read back.",
+            f"sum {BY_SOURCE} ({increase_per_step('digitalocean_app_log_gaps_total')}) > 0",
+            SOURCE,
+        )
+    )
+
+
+def _add_process(board: dashboards.Dashboard) -> None:
+    for title, description, unit, expr in (
+        ("CPU", "Cores in use.", "short", rate("process_cpu_seconds_total")),
+        ("Memory", "Resident memory.", "bytes", select("process_resident_memory_bytes")),
+        ("Open files", "Open file descriptors, sockets too.", "short", select("process_open_fds")),
+    ):
+        board.with_panel(graph(title, description, unit, target(expr, "{{instance}}"), width=8))

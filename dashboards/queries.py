@@ -1,0 +1,75 @@
+"""PromQL selectors over the program's own metrics.
+
+Below the dashboards: a name or a label that ``exporter.metrics`` does not declare fails the build.
+"""
+
+from prometheus_client import CollectorRegistry
+
+from exporter.metrics import Metrics
+
+TARGET = ('job=~"$job"', 'instance=~"$instance"')
+"""Which exporter: both stand in every selector, as Grafana's dashboard-linter asks."""
+
+PROCESS_METRICS = frozenset(
+    {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+)
+"""What prometheus_client's ProcessCollector adds."""
+
+_LABELS = {
+    declaration.name: declaration.labels
+    for declaration in Metrics(CollectorRegistry()).declarations
+}
+
+
+def select(metric: str, *matchers: str) -> str:
+    """A selector with the matchers of the variables that the metric has labels for.
+
+    Args:
+        metric: the full name; of a histogram, with ``_bucket``, ``_sum`` or ``_count``.
+        matchers: further label matchers, such as ``level="error"``.
+
+    Raises:
+        KeyError: the program has no such metric.
+    """
+    family = metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+    labels = () if metric in PROCESS_METRICS else _LABELS[family]
+    variables = [f'{label}=~"${label}"' for label in ("app", "component") if label in labels]
+    return f"{metric}{{{', '.join([*TARGET, *variables, *matchers])}}}"
+
+
+def rate(metric: str, *matchers: str) -> str:
+    """The rate per second of a counter, over what Grafana takes for the panel's resolution."""
+    return f"rate({select(metric, *matchers)}[$__rate_interval])"
+
+
+def increase(metric: str, *matchers: str) -> str:
+    """What a counter grew by in the time that the dashboard shows."""
+    return f"increase({select(metric, *matchers)}[$__range])"
+
+
+def increase_per_step(metric: str, *matchers: str) -> str:
+    """What a counter grew by since the point before: for bars of single events."""
+    return f"increase({select(metric, *matchers)}[$__rate_interval])"
+
+
+def increase_at_end(metric: str, *matchers: str) -> str:
+    """``increase`` with one value for the whole graph, to choose series by."""
+    return f"increase({select(metric, *matchers)}[$__range] @ end())"
+
+
+def largest(shown: str, ranked: str, lines: int = 5) -> str:
+    """``shown`` for the series that rank highest at the end of the time shown.
+
+    ``topk`` alone ranks anew at every step, and a graph then has far more lines than it names.
+
+    Args:
+        shown: an instant vector.
+        ranked: an instant vector with the same labels.
+        lines: how many series stay.
+    """
+    return f"({shown}) and topk({lines}, {ranked})"
+
+
+def occurring(shown: str, total: str) -> str:
+    """``shown`` for the series that grew at all in the time shown, with their zeros."""
+    return f"({shown}) and ({total} > 0)"

@@ -1,0 +1,227 @@
+"""The alert rules: promtool's checks and tests of them, and the conventions it does not know."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import promql_fixtures as promql
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+RULES_FILE = ROOT / "dashboards/alerts.yml"
+TEST_FILES = sorted((ROOT / "tests/rules").glob("*.yml"))
+RUNBOOKS = ROOT / "docs/runbooks"
+RUNBOOK_URL = "https://github.com/do-app-exporter/do-app-exporter/blob/main/docs/runbooks"
+GROUPS = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
+RULES = [rule for group in GROUPS for rule in group["rules"]]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RECORDS = [rule for rule in RULES if "record" in rule]
+NAMES = sorted({rule["alert"] for rule in ALERTS})
+POLL_AND_SCRAPE_SECONDS = 60
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+every_rule = pytest.mark.parametrize(
+    "rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"]
+)
+every_alert = pytest.mark.parametrize(
+    "rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}"
+)
+
+
+def _seconds(duration: str) -> int:
+    return sum(int(n) * SECONDS[unit] for n, unit in re.findall(r"(\d+)([smhd])", duration))
+
+
+def _alert_cases() -> list[dict]:
+    return [
+        case
+        for path in TEST_FILES
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        for case in test.get("alert_rule_test", [])
+    ]
+
+
+def test_promtool_lints_the_rules():
+    """Every rule parses, and no two are the same."""
+    promql.promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES_FILE))
+
+
+@pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.stem)
+def test_promtool_tests_the_rules(path: Path):
+    """Each alert fires with its exact labels and texts, and keeps quiet just below."""
+    promql.promtool("test", "rules", path.name, cwd=path.parent)
+
+
+def test_amtool_accepts_the_example_of_alertmanager():
+    """The configuration to start from is one that Alertmanager takes."""
+    amtool = shutil.which("amtool")
+    if amtool is None:
+        pytest.skip("amtool is not installed (Debian package: prometheus-alertmanager)")
+    result = subprocess.run(
+        [amtool, "check-config", str(ROOT / "dashboards/alertmanager.example.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_example_of_alertmanager_names_alerts_that_exist():
+    """An inhibit rule for an alert that was renamed would mute nothing."""
+    text = (ROOT / "dashboards/alertmanager.example.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"DoApp\w+", text))
+    assert named
+    assert named <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alert_has_a_firing_and_a_quiet_case(name: str):
+    """A rule without a test that fires, or one that does not, may be always or never true."""
+    cases = [case for case in _alert_cases() if case["alertname"] == name]
+    assert any(case["exp_alerts"] for case in cases)
+    assert any(not case["exp_alerts"] for case in cases)
+
+
+@every_alert
+def test_every_severity_has_a_firing_case(rule: dict):
+    """Where thresholds split an alert by severity, each half is seen firing, and alone."""
+    fired = [
+        [alert["exp_labels"]["severity"] for alert in case["exp_alerts"]]
+        for case in _alert_cases()
+        if case["alertname"] == rule["alert"]
+    ]
+    assert [rule["labels"]["severity"]] in fired
+
+
+def test_groups_are_evaluated_at_least_once_a_minute():
+    """group/interval: between 30 s and 1 m, and one group, so that records come first."""
+    assert len(GROUPS) == 1
+    assert all(30 <= _seconds(group["interval"]) <= 60 for group in GROUPS)
+
+
+@every_alert
+def test_annotations_and_severity(rule: dict):
+    """alerts/annotation, rule/label: the four annotations, and one of three severities."""
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url", "dashboard"}
+    assert all(rule["annotations"].values())
+    assert rule["labels"].keys() == {"severity"}
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+
+
+@every_alert
+def test_name_is_camel_case_with_the_prefix(rule: dict):
+    """rule/name: CamelCase, as Prometheus' own practices have it."""
+    assert re.fullmatch(r"DoApp([A-Z][a-z]+)+", rule["alert"])
+
+
+@pytest.mark.parametrize("rule", RECORDS, ids=lambda rule: rule["record"])
+def test_record_is_level_metric_operations(rule: dict):
+    """rule/name: level:metric:operations."""
+    assert re.fullmatch(r"[a-z_]+:[a-z_]+:[a-z0-9_]+", rule["record"])
+
+
+@every_alert
+def test_waits_five_minutes_or_says_why_not(rule: dict):
+    """rule/for: 5 m and more; a restart is over when it is seen, and stays shown instead."""
+    if rule["alert"] == "DoAppRestarted":
+        assert "for" not in rule
+        assert rule["keep_firing_for"] == "15m"
+    else:
+        assert _seconds(rule["for"]) >= 300
+
+
+@every_alert
+def test_expression_compares(rule: dict):
+    """alerts/comparison: without one an alert fires whenever its series exists."""
+    assert re.search(r"[<>]=?|==", rule["expr"]) or rule["expr"].startswith("absent(")
+    if "absent(" in rule["expr"]:
+        assert _seconds(rule["for"]) >= 900
+
+
+@every_alert
+def test_values_are_made_for_people(rule: dict):
+    """alerts/template: no value among the labels, and in texts only through humanize."""
+    assert "$value" not in str(rule["labels"])
+    for text in rule["annotations"].values():
+        for template in re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL):
+            assert re.fullmatch(
+                r" (\$labels\.\w+|\$value \| humanize(Percentage|Duration)?) ", template
+            )
+
+
+@every_rule
+def test_ranges_cover_two_polls(rule: dict):
+    """promql/rate: a range holds two values that can differ: polls, not scrapes, make them."""
+    for duration in re.findall(r"\[(\w+)\]", rule["expr"]):
+        assert _seconds(duration) >= 2 * POLL_AND_SCRAPE_SECONDS
+
+
+@every_rule
+def test_counters_stand_in_rates_only(rule: dict):
+    """promql/counter: a counter's own value says nothing."""
+    assert promql.bare_counters(rule["expr"]) == set()
+
+
+@every_rule
+def test_metrics_and_labels_are_declared(rule: dict):
+    """promql/series: every metric and label in an expression is one that the program has."""
+    assert promql.metrics_of(rule["expr"]) or "app_component:" in rule["expr"]
+    assert promql.undeclared(rule["expr"]) == set()
+
+
+@every_rule
+def test_no_fragile_function(rule: dict):
+    """promql/fragile, promql/regexp: no ranking in rules, no regular expression to no purpose."""
+    assert not re.search(r"\b(topk|bottomk|limitk)\b", rule["expr"])
+    assert all("|" in regex for regex in re.findall(r'[=!]~"([^"]*)"', rule["expr"]))
+
+
+@every_rule
+def test_keeps_job_app_and_component(rule: dict):
+    """promql/aggregate: rules strip labels by name, so that job, app and component stay."""
+    assert not re.search(r"\bby\s*\(", rule["expr"])
+    for stripped in re.findall(r"\bwithout\s*\(([^)]*)\)", rule["expr"]):
+        assert not {"job", "app", "component"} & set(re.split(r"[\s,]+", stripped))
+
+
+@every_rule
+def test_records_come_before_their_use(rule: dict):
+    """rule/dependency: a rule reads only records that the same group made before it."""
+    before = {record["record"] for record in RULES[: RULES.index(rule)] if "record" in record}
+    assert set(re.findall(r"app_component:[\w:]+", rule["expr"])) <= before
+
+
+@every_alert
+def test_runbook_exists_and_says_what_to_do(rule: dict):
+    """rule/link: the page is in the repository, named like the alert, with every section."""
+    name = rule["alert"]
+    assert rule["annotations"]["runbook_url"] == f"{RUNBOOK_URL}/{name}.md"
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert re.findall(r"^#+ .*$", page, re.MULTILINE) == [
+        f"# {name}",
+        "## What it means",
+        "## Look first at",
+        "## Usual causes",
+        "## How to fix it",
+        "## How to silence it",
+    ]
+    assert f"alertname={name} " in page
+
+
+def test_runbooks_are_those_of_the_alerts():
+    """No page of an alert that is gone; the index lists each alert with its severities."""
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == {*NAMES, "README"}
+    index = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        levels = [rule["labels"]["severity"] for rule in ALERTS if rule["alert"] == name]
+        assert f"| [{name}]({name}.md) | {', '.join(levels)} |" in index
+
+
+def test_links_between_runbooks_lead_somewhere():
+    """Every relative link of a runbook is a file."""
+    for path in RUNBOOKS.glob("*.md"):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), (path.name, link)

@@ -1,0 +1,294 @@
+"""The dashboards: the JSON is what the code writes, and keeps the rules of dashboard-linter."""
+
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import promql_fixtures as promql
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+FILES = ("component.json", "exporter.json", "overview.json")
+BOARDS = {
+    name: json.loads((ROOT / "dashboards" / name).read_text(encoding="utf-8")) for name in FILES
+}
+UIDS = {
+    "component.json": "do-app-component",
+    "exporter.json": "do-app-exporter",
+    "overview.json": "do-app-overview",
+}
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+PROCESS = frozenset(
+    {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+)
+UNITS = {"short", "s", "bytes", "Bps", "cps", "reqps", "percentunit", "dateTimeFromNow"}
+MIN_STEP_SECONDS = 60
+
+PANELS = [
+    pytest.param(panel, id=f"{name}-{panel['title']}")
+    for name, board in BOARDS.items()
+    for panel in board["panels"]
+    if panel["type"] != "row"
+]
+TARGETS = [
+    pytest.param(target["expr"], id=f"{case.id}-{target['refId']}")
+    for case in PANELS
+    for target in case.values[0]["targets"]
+]
+
+every_board = pytest.mark.parametrize("name", FILES)
+every_panel = pytest.mark.parametrize("panel", PANELS)
+every_target = pytest.mark.parametrize("expr", TARGETS)
+
+
+def _variables(name: str) -> dict[str, dict]:
+    return {variable["name"]: variable for variable in BOARDS[name]["templating"]["list"]}
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+def test_committed_files_are_what_the_code_writes(tmp_path):
+    """`python -m dashboards.build` changes nothing, and writes no other file."""
+    subprocess.run(
+        [sys.executable, "-m", "dashboards.build", f"--output-dir={tmp_path}"],
+        cwd=ROOT,
+        check=True,
+        timeout=120,
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(FILES)
+    for name in FILES:
+        written = (tmp_path / name).read_text(encoding="utf-8")
+        assert (ROOT / "dashboards" / name).read_text(encoding="utf-8") == written, name
+
+
+@every_board
+def test_dashboard_is_fixed(name: str):
+    """uneditable-dashboard: read-only, with a uid that stays and no inputs asked at import."""
+    board = BOARDS[name]
+    assert board["editable"] is False
+    assert board["uid"] == UIDS[name]
+    assert "__inputs" not in board
+    assert board.get("id") is None
+    assert board["title"].startswith("DigitalOcean App Platform / ")
+    assert board["description"]
+
+
+@every_board
+def test_datasource_variable(name: str):
+    """template-datasource-rule: exactly one, named and labelled as the linter asks."""
+    found = [v for v in _variables(name).values() if v["type"] == "datasource"]
+    assert [(v["name"], v["label"], v["query"]) for v in found] == [
+        ("datasource", "Data source", "prometheus")
+    ]
+
+
+@every_board
+def test_query_variables(name: str):
+    """template-job-rule, -instance-rule, -on-time-change-reload-rule: four, multi, all `.+`."""
+    variables = [v for v in BOARDS[name]["templating"]["list"] if v["type"] == "query"]
+    assert [v["name"] for v in variables] == ["job", "instance", "app", "component"]
+    for variable in variables:
+        assert variable["label"] == variable["name"].capitalize()
+        assert variable["multi"] is True
+        assert variable["includeAll"] is True
+        assert variable["allValue"] == ".+"
+        assert variable["refresh"] == 2
+        assert variable["datasource"] == DATASOURCE
+
+
+@every_board
+def test_query_variables_narrow_one_another(name: str):
+    """template-label-promql-rule: label_values over a declared metric that has the label."""
+    for variable in _variables(name).values():
+        if variable["type"] != "query":
+            continue
+        match = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
+        assert match
+        assert match[2] == variable["name"]
+        assert promql.metrics_of(match[1])
+        assert promql.undeclared(match[1]) == set()
+        names = list(_variables(name))
+        earlier = names[1 : names.index(variable["name"])]
+        assert re.findall(r'(\w+)=~"\$(\w+)"', match[1]) == [(label, label) for label in earlier]
+
+
+@every_panel
+def test_panel_says_what_it_shows(panel: dict):
+    """panel-title-description-rule, panel-units-rule, panel-no-targets-rule."""
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+    assert panel["targets"]
+
+
+@every_panel
+def test_panel_reads_the_chosen_datasource(panel: dict):
+    """panel-datasource-rule, for every kind of panel; no query has one of its own."""
+    assert panel["datasource"] == DATASOURCE
+    assert all("datasource" not in target for target in panel["targets"])
+
+
+@every_panel
+def test_panel_steps_no_finer_than_a_poll(panel: dict):
+    """Between two polls a counter stands still: $__rate_interval follows the minimum step."""
+    assert _seconds(panel["interval"]) >= MIN_STEP_SECONDS
+    for target in panel["targets"]:
+        if "interval" in target:
+            assert _seconds(target["interval"]) >= MIN_STEP_SECONDS
+        elif "$__rate_interval" in target["expr"]:
+            assert _seconds(panel["interval"]) >= 2 * MIN_STEP_SECONDS
+
+
+@every_panel
+def test_lines_have_names(panel: dict):
+    """A line is named by labels that its query keeps, not by the whole label set."""
+    if panel["type"] != "timeseries":
+        return
+    for target in panel["targets"]:
+        labels = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+        assert labels
+        kept = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+        for group in kept:
+            assert labels <= set(group.split(", "))
+        if not kept:
+            assert labels == {"instance"}
+
+
+@every_board
+def test_panels_neither_overlap_nor_leave_the_grid(name: str):
+    """Every panel has a place of its own in the 24 columns, and an id of its own."""
+    panels = BOARDS[name]["panels"]
+    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+    cells: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        own = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not own & cells, panel["title"]
+        cells |= own
+    tops = [panel["gridPos"]["y"] for panel in panels]
+    assert all(first <= second for first, second in pairwise(tops))
+
+
+@every_target
+def test_selectors_follow_the_variables(expr: str):
+    """target-job-rule, target-instance-rule: in every selector; app and component where it can."""
+    selectors = promql.selectors_of(expr)
+    assert selectors
+    for metric, matchers in selectors:
+        parts = matchers.split(", ")
+        assert parts[:2] == ['job=~"$job"', 'instance=~"$instance"']
+        family = promql.DECLARED.get(promql.family_of(metric))
+        for label in ("app", "component"):
+            has = family is not None and label in family.labels
+            assert (f'{label}=~"${label}"' in parts) == has
+
+
+@every_target
+def test_metrics_and_labels_are_declared(expr: str):
+    """Every metric and label is one that the program, or its client library, shows."""
+    assert promql.undeclared(expr, others=PROCESS) == set()
+
+
+@every_target
+def test_counters_stand_in_rates_only(expr: str):
+    """target-counter-agg-rule, whatever selector follows the counter's name."""
+    assert promql.bare_counters(expr) == set()
+
+
+@every_target
+def test_rates_follow_the_resolution(expr: str):
+    """target-rate-interval-rule: rates over $__rate_interval, increases over what is shown."""
+    ranges = re.findall(r"(\w+)\([\w]+\{[^}]*\}\[([^\]]+)\]", expr)
+    assert len(ranges) == expr.count("[")
+    for function, duration in ranges:
+        if function in ("rate", "irate"):
+            assert duration == "$__rate_interval"
+        else:
+            assert duration in ("$__range", "$__rate_interval")
+
+
+def test_every_expression_parses(tmp_path):
+    """target-promql-rule: promtool takes each query, its variables filled in."""
+    rules = []
+    for number, case in enumerate(TARGETS):
+        expr = re.sub(r"\$__(rate_interval|range|interval)", "5m", case.values[0])
+        expr = re.sub(r"\$\w+", ".+", expr)
+        rules.append({"record": f"dashboard:target:{number}", "expr": expr})
+    path = tmp_path / "targets.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "targets", "rules": rules}]}))
+    promql.promtool("check", "rules", "--lint=all", "--lint-fatal", str(path))
+
+
+def test_overview_is_read_at_a_glance():
+    """Five graphs at most, and in each of them five lines at most, whatever the time shown."""
+    graphs = [p for p in BOARDS["overview.json"]["panels"] if p["type"] == "timeseries"]
+    assert 0 < len(graphs) <= 5
+    for panel in graphs:
+        assert len(panel["targets"]) == 1
+        ranked = panel["targets"][0]["expr"].partition(" and topk(5, ")[2]
+        # Ranked once, at the end: a ranking per step lets ever new series in.
+        assert "@ end()" in ranked, panel["title"]
+
+
+@every_board
+def test_links_lead_to_the_others_and_to_the_runbooks(name: str):
+    """From each dashboard to the other two, with time and variables, and to the runbooks."""
+    links = BOARDS[name]["links"]
+    inner = [link for link in links if link["url"].startswith("/d/")]
+    assert {link["url"] for link in inner} == {
+        f"/d/{uid}" for other, uid in UIDS.items() if other != name
+    }
+    assert all(link["keepTime"] and link["includeVars"] for link in inner)
+    outer = [link["url"] for link in links if link not in inner]
+    assert len(outer) == 1
+    assert outer[0].endswith("/blob/main/docs/runbooks/README.md")
+    assert (ROOT / "docs/runbooks/README.md").exists()
+
+
+def test_alerts_lead_to_dashboards_that_exist():
+    """An alert's `dashboard` is the path of one of these, with variables that it has."""
+    groups = yaml.safe_load((ROOT / "dashboards/alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in groups[0]["rules"]:
+        if "alert" not in rule:
+            continue
+        path, _, query = rule["annotations"]["dashboard"].partition("?")
+        assert path in {f"/d/{uid}" for uid in UIDS.values()}
+        for variable, label in re.findall(r"var-(\w+)=\{\{ \$labels\.(\w+) \}\}", query):
+            assert variable == label
+            assert variable in _variables("component.json")
+
+
+def test_runbooks_name_panels_that_exist():
+    """`*Panel* on the exporter dashboard` is the title of a panel there."""
+    titles = {panel["title"] for board in BOARDS.values() for panel in board["panels"]}
+    elsewhere = {"Activity", "Rollback", "API", "Status > Targets"}
+    for path in (ROOT / "docs/runbooks").glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?<![*\w])\*([A-Z][^*\n]*)\*(?!\*)", text))
+        assert named <= titles | elsewhere, path.name
+
+
+def test_every_metric_is_shown_somewhere():
+    """Each metric of the reference is in a panel, or is known to be for joins and alerts."""
+    shown = {
+        promql.family_of(name) for case in TARGETS for name in promql.metrics_of(case.values[0])
+    }
+    for_joins_and_alerts = {
+        "digitalocean_app_info",
+        "digitalocean_app_component_info",
+        "digitalocean_app_deployment_timestamp_seconds",
+        "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
+        "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
+    }
+    assert set(promql.DECLARED) - shown <= for_joins_and_alerts
