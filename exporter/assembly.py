@@ -1,0 +1,249 @@
+"""Everything that ``run`` consists of, built in one place from a configuration and handed in."""
+
+import logging
+import platform as python_platform
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter import __version__
+from exporter.collect import collector as schedule
+from exporter.collect import poller as polling
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.collector import Collector, CollectorSettings
+from exporter.collect.deployments import Deployments
+from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.inventory import Selection
+from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.series import Series
+from exporter.config.credentials import TokenSource
+from exporter.config.durations import format_duration
+from exporter.config.schema import Config
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.budget import Budget
+from exporter.digitalocean.client import Client
+from exporter.digitalocean.log_content import LogContent
+from exporter.digitalocean.token import EnvToken, FileToken, Token
+from exporter.logs.continuity import Continuity
+from exporter.logs.lines import NANOSECONDS
+from exporter.matching.engine import Engine
+from exporter.matching.packs import load_packs
+from exporter.metrics import Metrics
+from exporter.model import LogType, Rule
+from exporter.state.memory import MemoryState
+from exporter.web.app import create_app
+from exporter.web.server import WebServer
+
+USER_AGENT = f"do-app-exporter/{__version__}"
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The running parts: started together, stopped within seconds."""
+
+    registry: CollectorRegistry
+    metrics: Metrics
+    collector: Collector
+    server: WebServer
+    stop_event: threading.Event
+
+    def start(self) -> None:
+        """Serve, then read; raises ListenError where it cannot listen."""
+        self.server.start()
+        self.collector.start()
+
+    def stop(self, timeout: float) -> None:
+        """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
+        self.stop_event.set()
+        self.collector.stop()
+        self.server.stop(timeout)
+
+
+def load_rules(config: Config) -> tuple[Rule, ...]:
+    """The rules in force: those of the chosen packs, then the file's own."""
+    return (*load_packs(config.patterns.packs), *config.patterns.user_rules())
+
+
+def assemble(
+    config: Config,
+    token_source: TokenSource,
+    *,
+    revision: str = "",
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Application:
+    """Build the exporter that ``config`` describes; nothing is started.
+
+    Raises:
+        ConfigError: the token file has become unusable since it was checked.
+        ListenError: an address cannot be listened on.
+    """
+    stop = threading.Event()
+    registry, metrics = build_registry(revision, clock)
+    api_metrics = ApiMetrics(metrics)
+    platform, content = _connect(config, token_source, api_metrics, stop, clock, monotonic)
+    collector = _collector(config, metrics, api_metrics, platform, content, clock)
+    app = create_app(
+        registry,
+        collector,
+        version=__version__,
+        telemetry_path=config.web.telemetry_path,
+        clock=clock,
+    )
+    addresses = [(address.host, address.port) for address in config.web.listen_addresses]
+    return Application(registry, metrics, collector, WebServer(app, addresses), stop)
+
+
+def build_registry(revision: str, clock: Callable[[], float]) -> tuple[CollectorRegistry, Metrics]:
+    """A registry with every metric, and those of the process and of Python beside them."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics = Metrics(registry)
+    version = python_platform.python_version()
+    metrics.build_info.labels(__version__, version, revision or "unknown").set(1)
+    metrics.config_last_reload_successful.set(1)
+    metrics.config_last_reload_success_timestamp.set(clock())
+    return registry, metrics
+
+
+def _connect(
+    config: Config,
+    token_source: TokenSource,
+    api_metrics: ApiMetrics,
+    stop: threading.Event,
+    clock: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> tuple[AppPlatform, LogContent]:
+    """The two ways to the platform: the API with the token, and log hosts without it."""
+    limits = config.api_budget
+    budget = Budget(
+        limits.per_hour if limits else None,
+        limits.per_minute if limits else None,
+        limits.share if limits else 1.0,
+        clock=monotonic,
+        stop=stop,
+    )
+    client = Client(
+        config.digitalocean.api_url,
+        _token(token_source),
+        requests.Session(),
+        budget,
+        api_metrics,
+        stop=stop,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        wall_clock=clock,
+        rng=random.Random(),
+        user_agent=USER_AGENT,
+        ca_file=config.digitalocean.ca_file,
+    )
+    content = LogContent(
+        requests.Session(),
+        api_metrics,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        user_agent=USER_AGENT,
+        stop=stop,
+        ca_file=config.digitalocean.ca_file,
+    )
+    return AppPlatform(client), content
+
+
+def _collector(
+    config: Config,
+    metrics: Metrics,
+    api_metrics: ApiMetrics,
+    platform: AppPlatform,
+    content: LogContent,
+    clock: Callable[[], float],
+) -> Collector:
+    """What reads: discovery, poller and pipeline on one schedule."""
+    rules = load_rules(config)
+    logs, start = config.logs, clock()
+    series = Series(metrics, rules, logs.types)
+    state: MemoryState[Continuity] = MemoryState()
+    limits = ReadingLimits(
+        tail_lines=logs.tail_lines,
+        max_line_bytes=logs.max_line_bytes,
+        start=int((start - logs.lookback) * NANOSECONDS),
+        restarts_watched=LogType.RUN_RESTARTED in logs.types,
+    )
+    pipeline = Pipeline(metrics, series, state, Engine(rules), rules, limits)
+    scheduler = _scheduler(logs.workers)
+    deployments = Deployments(platform, metrics, start)
+    poller = Poller(
+        scheduler,
+        platform,
+        content,
+        pipeline,
+        PollSettings(logs.interval, logs.tail_lines, format_duration(logs.pod_connection_timeout)),
+        on_deployment_gone=lambda: collector.discover_soon(),
+        clock=clock,
+        rng=random.Random(),
+    )
+    discovery = Discovery(
+        platform,
+        poller,
+        pipeline,
+        deployments,
+        api_metrics,
+        DiscoverySettings(
+            Selection(config.discovery.include, config.discovery.exclude), logs.types
+        ),
+        forget_component=state.forget,
+    )
+    wanted = config.collectors
+    collector = Collector(
+        scheduler,
+        discovery,
+        poller,
+        PlatformMetrics(platform, metrics, deployments, clock),
+        CollectorSettings(
+            discovery_interval=config.discovery.interval,
+            poll_interval=logs.interval,
+            health=wanted.health,
+            instances=wanted.instances,
+            restart_count=wanted.restart_count,
+            deployments=wanted.deployments,
+        ),
+        clock,
+    )
+    return collector
+
+
+def _scheduler(workers: int) -> BackgroundScheduler:
+    """One pool for the logs, and a thread each for the platform's own numbers and the heartbeat."""
+    return BackgroundScheduler(
+        executors={
+            polling.EXECUTOR: ThreadPoolExecutor(workers),
+            schedule.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
+            schedule.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+        },
+        timezone="UTC",
+    )
+
+
+def _token(source: TokenSource) -> Token:
+    if source.file is not None:
+        return FileToken(source.file)
+    return EnvToken(source.token or "")

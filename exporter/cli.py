@@ -1,0 +1,181 @@
+"""Commands and flags, and the only place that exits.
+
+Each command stands in ``commands``; here its flags become ``Options``, and what it raises on
+purpose becomes a line on standard error and exit code 1.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from exporter import __version__
+from exporter.commands.check import check
+from exporter.commands.demo import demo
+from exporter.commands.match import match
+from exporter.commands.run import run
+from exporter.commands.simulate import simulate
+from exporter.config.overrides import FLAGS, variable_of
+from exporter.errors import ConfigError, ExporterError, Fault
+from exporter.log_output import FORMATS, LEVELS, configure_logging
+from exporter.options import Options
+
+PROGRAM = "do-app-exporter"
+SUMMARY = (
+    "Prometheus exporter for DigitalOcean App Platform: reads the run-time logs of every "
+    "component, counts errors and crashes, and serves them as metrics."
+)
+COMMANDS: dict[str, tuple[Callable[[Options], int], str]] = {
+    "run": (run, "poll, match and serve; what no command means"),
+    "check": (check, "validate the configuration and say what it costs"),
+    "match": (match, "run the patterns over log files or standard input, offline"),
+    "demo": (demo, "run against a simulated App Platform; nothing else is needed"),
+    "simulate": (simulate, "run the simulated App Platform alone"),
+}
+_HELP = {flag: text.replace("`", "") for flag, text in FLAGS}
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the program with the arguments of the process, or with ``argv``, and exit."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    sys.exit(command_line(arguments, os.environ))
+
+
+def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command; returns its exit code: 0, 1 for what it could not do, 2 for bad usage."""
+    try:
+        options = parse(arguments, environ)
+        configure_logging(options.log_level, options.log_format)
+        return COMMANDS[options.command][0](options)
+    except ConfigError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        return 1
+    except ExporterError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """The options that flags and environment variables give.
+
+    Raises:
+        ConfigError: an environment variable holds what its flag would not take.
+        SystemExit: bad usage, or help or version was asked for.
+    """
+    first = arguments[0] if arguments else "run"
+    named = first in COMMANDS or first in ("-h", "--help", "--version")
+    if not named and not first.startswith("-"):
+        _parser().error(f"unknown command {first!r}; the commands are {', '.join(COMMANDS)}")
+    parsed = _parser().parse_args(arguments if arguments and named else ["run", *arguments])
+    given = {name: value for name, value in vars(parsed).items() if value is not None}
+    for name, value in _from_environment(environ).items():
+        given.setdefault(name, value)
+    for name in ("listen_addresses", "files"):
+        if name in given:
+            given[name] = tuple(given[name])
+    return Options(environ=environ, **given)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """What environment variables give, by the names of ``Options``."""
+    given: dict[str, object] = {}
+    for flag, name, allowed in (
+        ("--config.file", "config_file", None),
+        ("--log.level", "log_level", LEVELS),
+        ("--log.format", "log_format", FORMATS),
+        ("--web.enable-lifecycle", "enable_lifecycle", ("true", "false")),
+    ):
+        variable = variable_of(flag)
+        value = environ.get(variable, "")
+        if not value:
+            continue
+        if allowed is not None and value not in allowed:
+            remedy = f"one of {', '.join(allowed)} would be right"
+            raise ConfigError((Fault(variable, "", f"{value!r} is not known", remedy),))
+        given[name] = value == "true" if name == "enable_lifecycle" else value
+    return given
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description=SUMMARY,
+        epilog="Every command has its own --help. The API token comes from DIGITALOCEAN_TOKEN, "
+        "DIGITALOCEAN_ACCESS_TOKEN or the configuration file, never from the command line.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (_, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        _add_flags(name, command)
+    return parser
+
+
+def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
+    command.add_argument("--log.level", dest="log_level", choices=LEVELS, help=_HELP["--log.level"])
+    command.add_argument(
+        "--log.format", dest="log_format", choices=FORMATS, help=_HELP["--log.format"]
+    )
+    if name in ("run", "check", "match"):
+        command.add_argument(
+            "--config.file", dest="config_file", metavar="PATH", help=_HELP["--config.file"]
+        )
+    if name in ("run", "check"):
+        _add_web_flags(command)
+    if name == "run":
+        command.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    if name == "match":
+        command.add_argument("--format", choices=("table", "json"), help="How to print the result.")
+        command.add_argument(
+            "--show", action="store_true", default=None, help="Print the matching lines too."
+        )
+        command.add_argument("files", nargs="*", metavar="FILE", help="Logs; - is standard input.")
+    if name == "simulate":
+        command.add_argument(
+            "--listen-address",
+            dest="listen_address",
+            metavar="HOST:PORT",
+            help="Where the API listens; its logs come from another free port of that host.",
+        )
+        command.add_argument("--tls-certificate", metavar="PATH", help="Serve TLS: certificate.")
+        command.add_argument("--tls-key", metavar="PATH", help="Serve TLS: its private key.")
+    if name == "demo":
+        command.add_argument(
+            "--web.listen-address",
+            dest="listen_address",
+            metavar="HOST:PORT",
+            help="Where the exporter listens.",
+        )
+
+
+def _add_web_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--web.listen-address",
+        dest="listen_addresses",
+        action="append",
+        metavar="HOST:PORT",
+        help=_HELP["--web.listen-address"],
+    )
+    command.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="PATH",
+        help=_HELP["--web.config.file"],
+    )
+    command.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        metavar="PATH",
+        help=_HELP["--web.telemetry-path"],
+    )
+    command.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        default=None,
+        help=_HELP["--web.enable-lifecycle"],
+    )

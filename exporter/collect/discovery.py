@@ -1,0 +1,159 @@
+"""What there is to read and what is gone: the apps of the account, held against those before."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.deployments import Deployments, came_between
+from exporter.collect.inventory import Inventory, Selection, gone
+from exporter.collect.pipeline import Pipeline
+from exporter.collect.poller import Poller
+from exporter.digitalocean.apps import AppPlatform
+from exporter.errors import ApiError
+from exporter.model import App, ComponentKey, Deployment, LogType, Source
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """Which apps and components to watch, and which of their logs."""
+
+    selection: Selection
+    log_types: tuple[LogType, ...]
+
+
+class Discovery:
+    """Lists the apps and brings series and reads in line with them.
+
+    Args:
+        forget_component: called with each component that is gone, to let go of its state.
+    """
+
+    def __init__(
+        self,
+        platform: AppPlatform,
+        poller: Poller,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        api_metrics: ApiMetrics,
+        settings: DiscoverySettings,
+        *,
+        forget_component: Callable[[ComponentKey], None],
+    ) -> None:
+        self._platform = platform
+        self._poller = poller
+        self._pipeline = pipeline
+        self._deployments = deployments
+        self._api_metrics = api_metrics
+        self._settings = settings
+        self._forget_component = forget_component
+        self.inventory = Inventory()
+        self.done = False
+        self.problem = "the first discovery is under way"
+
+    def run(self) -> bool:
+        """List the apps once.
+
+        Returns:
+            False if they could not be listed; everything then goes on as it was.
+        """
+        try:
+            apps = self._platform.apps()
+        except ApiError as error:
+            problem = f"apps can not be listed: {error}"
+            if problem != self.problem:
+                LOG.warning(
+                    "apps can not be listed, trying again", extra={"fields": {"problem": error}}
+                )
+            self.problem = problem
+            return False
+        if self.problem and self.done:
+            LOG.info("apps can be listed again")
+        self._apply(Inventory(self._settings.selection.narrow(apps)))
+        self.problem = ""
+        self.done = True
+        return True
+
+    def _apply(self, now: Inventory) -> None:
+        before, self.inventory = self.inventory, now
+        self._close_what_is_gone(before, now)
+        with self._pipeline.lock:
+            for app in now.apps:
+                self._pipeline.series.open_app(app)
+            for key, _, component in now.components():
+                self._pipeline.series.open_component(key, component)
+        for app in now.apps:
+            self._watch(before, app)
+        news = now.keys() - before.keys()
+        if news or not self.done:
+            LOG.info(
+                "discovered",
+                extra={"fields": {"apps": len(now.apps), "components": len(now.keys())}},
+            )
+
+    def _close_what_is_gone(self, before: Inventory, now: Inventory) -> None:
+        current = {source for _, source in self._sources(now)}
+        for source in self._poller.sources():
+            if source not in current:
+                self._poller.unwatch(source)
+                self._api_metrics.forget(source)
+        left = now.keys()
+        for key, app, component in before.components():
+            if key in left:
+                continue
+            with self._pipeline.lock:
+                self._pipeline.series.close_component(key)
+                self._forget_component(key)
+            self._api_metrics.forget((app.id, component.name))
+            LOG.info("component is gone", extra={"fields": {"source": key}})
+        for name in gone(before.app_names(), now.app_names()):
+            former = before.app(name)
+            if former is not None:
+                self._deployments.forget(former)
+                self._api_metrics.forget(former.id)
+            self._pipeline.series.close_app(name)
+
+    def _sources(self, inventory: Inventory) -> list[tuple[App, Source]]:
+        """The sources of every component that runs; an app never deployed has no run-time logs."""
+        return [
+            (app, Source(app.id, key, log_type))
+            for key, app, _ in inventory.components()
+            if app.active_deployment is not None
+            for log_type in self._settings.log_types
+        ]
+
+    def _watch(self, before: Inventory, app: App) -> None:
+        """Read every log of an app, under the deployment that is active now."""
+        active = app.active_deployment
+        if active is None:
+            return
+        earlier = _active(before.app(app.name))
+        between = self._came_between(app, earlier, active.id) if earlier else ()
+        for component in app.components:
+            for log_type in self._settings.log_types:
+                self._poller.watch(
+                    Source(app.id, ComponentKey(app.name, component.name), log_type),
+                    component,
+                    active,
+                    between=between,
+                    from_first_line=self.done,
+                )
+
+    def _came_between(self, app: App, before: str, now: str) -> tuple[Deployment, ...]:
+        """The deployments that came and went between two discoveries, whose logs are due too."""
+        if before == now:
+            return ()
+        try:
+            return came_between(self._platform.deployments(app.id), before, now)
+        except ApiError as error:
+            LOG.warning(
+                "deployments can not be listed: one that came and went is not read",
+                extra={"fields": {"app": app.name, "problem": error}},
+            )
+            return ()
+
+
+def _active(app: App | None) -> str | None:
+    return app.active_deployment.id if app and app.active_deployment else None

@@ -1,0 +1,67 @@
+"""What there is to watch: the apps of a token, narrowed to what the configuration selects."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from exporter.matching.selection import selects
+from exporter.model import App, Component, ComponentKey
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Globs on ``app`` or ``app/component``; what is excluded is out, whatever includes it."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+    def narrow(self, apps: Iterable[App]) -> tuple[App, ...]:
+        """The apps with the components that are selected; an app left with none is out.
+
+        An app that has no component with run-time logs stays in, if its name is selected.
+        """
+        narrowed = (self._narrow(app) for app in apps)
+        return tuple(app for app in narrowed if app is not None)
+
+    def _narrow(self, app: App) -> App | None:
+        if not app.components:
+            return app if self._selected(ComponentKey(app.name, "")) else None
+        kept = tuple(
+            component
+            for component in app.components
+            if self._selected(ComponentKey(app.name, component.name))
+        )
+        return replace(app, components=kept) if kept else None
+
+    def _selected(self, key: ComponentKey) -> bool:
+        excluded = bool(self.exclude) and selects(self.exclude, key)
+        return bool(self.include) and selects(self.include, key) and not excluded
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The apps that are watched, as the API last listed them."""
+
+    apps: tuple[App, ...] = ()
+
+    def components(self) -> Iterator[tuple[ComponentKey, App, Component]]:
+        """Every component with its app, in the API's order."""
+        for app in self.apps:
+            for component in app.components:
+                yield ComponentKey(app.name, component.name), app, component
+
+    def keys(self) -> set[ComponentKey]:
+        """The identities of all components."""
+        return {key for key, _, _ in self.components()}
+
+    def app_names(self) -> set[str]:
+        """The names of all apps."""
+        return {app.name for app in self.apps}
+
+    def app(self, name: str) -> App | None:
+        """The app of that name."""
+        return next((app for app in self.apps if app.name == name), None)
+
+
+def gone(before: Sequence[str] | set[str], now: set[str]) -> list[str]:
+    """What was there before and is not any more, in order."""
+    return sorted(set(before) - now)

@@ -1,0 +1,196 @@
+"""The path of a log line: chunk → lines → new lines → matches → counts, under one lock.
+
+One reading of one log at a time goes through here. What was read whole is counted at once, so a
+log that breaks off in the middle loses nothing and repeats nothing: the rest is new to the next
+reading.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from exporter.collect.series import RUN_TIME, Series, enabled_rules
+from exporter.logs.continuity import Continuity
+from exporter.logs.lines import NANOSECONDS, LineSplitter
+from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.restarts import ContainerEnd
+from exporter.logs.window import Window
+from exporter.matching.engine import Engine
+from exporter.metrics import Metrics
+from exporter.model import Component, ComponentKey, LogChunk, LogLine, Rule, Source
+from exporter.state.memory import MemoryState
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """How logs are read.
+
+    Args:
+        tail_lines: how many lines a read of a live log asks for.
+        max_line_bytes: how much of a line is kept.
+        start: Unix nanoseconds; lines up to here are from before the exporter's time.
+        restarts_watched: whether RUN_RESTARTED is read too.
+    """
+
+    tail_lines: int
+    max_line_bytes: int
+    start: int
+    restarts_watched: bool
+
+
+class Pipeline:
+    """Makes readings, and counts what they find."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        series: Series,
+        state: MemoryState[Continuity],
+        engine: Engine,
+        rules: Sequence[Rule],
+        limits: ReadingLimits,
+    ) -> None:
+        self.lock = Lock()  # the state's cursors and the counts that they stand for
+        self.metrics = metrics
+        self.series = series
+        self.engine = engine
+        self.rules = rules
+        self.limits = limits
+        self._state = state
+
+    def reading(
+        self, source: Source, component: Component, deployment_id: str, *, from_first_line: bool
+    ) -> "Reading":
+        """One read of ``source`` that begins now.
+
+        Args:
+            from_first_line: whether the deployment began under the exporter's eyes.
+        """
+
+        def begin(released_at: int) -> Continuity:
+            return Continuity(
+                max(self.limits.start, released_at),
+                remember=self.limits.tail_lines,
+                instances=component.instance_count,
+                restarts_watched=self.limits.restarts_watched,
+                from_first_line=from_first_line,
+            )
+
+        with self.lock:
+            continuity = self._state.cursor(source.key, deployment_id, begin)
+            window = continuity.window(source.log_type, self.limits.tail_lines)
+        return Reading(self, source, continuity, window)
+
+    def release(self, key: ComponentKey, deployment_id: str) -> None:
+        """Let go of a past deployment whose logs were read to their end."""
+        with self.lock:
+            newest = self._state.cursor(key, deployment_id, Continuity).newest
+            self._state.release(key, deployment_id, newest)
+
+    def count_gap(self, source: Source) -> None:
+        """Lines of a source are missing for good."""
+        with self.lock:
+            self._count_gaps(source, 1)
+
+    def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
+        """Count lines that no reading has counted, and what rules say of them."""
+        if not self.series.is_open(source.key):
+            return
+        metrics, labels = self.metrics, (source.key.app, source.key.component, RUN_TIME)
+        if repeated:
+            metrics.log_repeated_lines.labels(*labels).inc(repeated)
+        if not lines:
+            return
+        metrics.log_lines.labels(*labels).inc(len(lines))
+        metrics.log_bytes.labels(*labels).inc(sum(line.size for line in lines))
+        enabled = enabled_rules(self.rules, source.key)
+        found = self.engine.scan([line.message for line in lines], enabled)
+        for position, count in Counter(match.rule for match in found).items():
+            rule = self.rules[position]
+            metrics.log_matches.labels(*labels, rule.name, rule.level).inc(count)
+
+    def count_window(
+        self, source: Source, newest: int, gaps: int, restarts: Sequence[ContainerEnd]
+    ) -> None:
+        """Count what a window showed as a whole: gaps, container ends, its newest line."""
+        if not self.series.is_open(source.key):
+            return
+        identity = (source.key.app, source.key.component)
+        if newest:
+            timestamp = self.metrics.log_last_line_timestamp.labels(*identity, RUN_TIME)
+            timestamp.set(newest / NANOSECONDS)
+        self._count_gaps(source, gaps)
+        for end in restarts:
+            reason = restart_reason(end.last_words)
+            self.metrics.restarts.labels(*identity, reason).inc()
+            LOG.warning(
+                "container ended",
+                extra={"fields": {"source": source, "reason": reason}},
+            )
+        if restarts:
+            newest_end = max(end.timestamp for end in restarts) / NANOSECONDS
+            self.metrics.last_restart_timestamp.labels(*identity).set(newest_end)
+
+    def _count_gaps(self, source: Source, gaps: int) -> None:
+        if not gaps or not self.series.is_open(source.key):
+            return
+        labels = (source.key.app, source.key.component, RUN_TIME)
+        self.metrics.log_gaps.labels(*labels).inc(gaps)
+        LOG.warning(
+            "log lines are missing: the log moved on further than could be read back; "
+            "a shorter logs.interval or more logs.tail_lines would reach them",
+            extra={"fields": {"source": source, "gaps": gaps}},
+        )
+
+
+class Reading:
+    """One read of one log on its way through the pipeline: fed chunks, then ended or dropped."""
+
+    def __init__(
+        self, pipeline: Pipeline, source: Source, continuity: Continuity, window: Window
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._continuity = continuity
+        self._window = window
+        self._splitter = LineSplitter(pipeline.limits.max_line_bytes)
+        self._repeated = 0
+        self.lines = 0
+
+    @property
+    def newest(self) -> int:
+        """The newest timestamp (ns) of the component's deployment; 0 if none was read."""
+        return self._continuity.newest
+
+    def feed(self, chunk: LogChunk) -> None:
+        """Count the lines that this chunk completes."""
+        lines = self._splitter.feed(chunk.data)
+        if chunk.last:
+            lines += self._splitter.end()
+        with self._pipeline.lock:
+            self._count(self._window.feed(lines, chunk.part))
+
+    def end(self) -> None:
+        """The log was read whole: count what waited for its end, gaps and container ends."""
+        with self._pipeline.lock:
+            self._count(self._window.rest())
+            end = self._continuity.finish(self._window)
+            self._pipeline.count_window(
+                self._source, self._continuity.newest, end.gaps, end.restarts
+            )
+
+    def drop(self) -> None:
+        """The log broke off: what was counted stays counted, the rest is for the next reading."""
+        with self._pipeline.lock:
+            self._continuity.forget()
+            self._pipeline.count_window(self._source, self._continuity.newest, 0, ())
+
+    def _count(self, fresh: Sequence[LogLine]) -> None:
+        repeated = self._window.repeated - self._repeated
+        self._repeated = self._window.repeated
+        self.lines += len(fresh)
+        self._pipeline.count_lines(self._source, fresh, repeated)

@@ -1,0 +1,129 @@
+"""What the platform itself says: health, instances, its restart counts, deployments."""
+
+import logging
+from collections.abc import Callable
+
+from exporter.collect.deployments import Deployments
+from exporter.collect.series import remove
+from exporter.digitalocean.apps import AppPlatform
+from exporter.errors import ApiError
+from exporter.metrics import Metrics
+from exporter.model import App, ComponentHealth
+
+LOG = logging.getLogger(__name__)
+
+RESTART_COUNT_WINDOW = 600.0
+"""Seconds of the restart counts asked for; only their latest values are used."""
+
+
+class PlatformMetrics:
+    """Reads what the platform says of one app at a time.
+
+    A gauge whose reading failed is removed: what cannot be known is absent, never stale.
+    """
+
+    def __init__(
+        self,
+        platform: AppPlatform,
+        metrics: Metrics,
+        deployments: Deployments,
+        clock: Callable[[], float],
+    ) -> None:
+        self._platform = platform
+        self._deployments = deployments
+        self._metrics = metrics
+        self._clock = clock
+        self._failing: set[tuple[str, str]] = set()
+
+    def read_health(self, app: App) -> None:
+        """Health of every component of an app: one request."""
+        metrics = self._metrics
+        try:
+            health = self._platform.health(app.id)
+        except ApiError as error:
+            self._failed(app, "health", error)
+            remove(
+                {"app": app.name},
+                metrics.component_instances,
+                metrics.component_instances_ready,
+                metrics.component_healthy,
+                metrics.component_cpu_usage,
+                metrics.component_memory_usage,
+            )
+            return
+        self._worked(app, "health")
+        watched = {component.name for component in app.components}
+        for component in health:
+            if component.component in watched:
+                self._set_health(app.name, component)
+
+    def read_instances(self, app: App) -> None:
+        """Instances of an app, counted by component, where health is not read: one request."""
+        try:
+            instances = self._platform.instances(app.id)
+        except ApiError as error:
+            self._failed(app, "instances", error)
+            remove({"app": app.name}, self._metrics.component_instances)
+            return
+        self._worked(app, "instances")
+        for component in app.components:
+            running = sum(instance.component == component.name for instance in instances)
+            self._metrics.component_instances.labels(app.name, component.name).set(running)
+
+    def read_restart_counts(self, app: App) -> None:
+        """Restart counts of every instance of an app: one request for each component."""
+        now = self._clock()
+        for component in app.components:
+            labels = {"app": app.name, "component": component.name}
+            try:
+                counts = self._platform.restart_counts(
+                    app.id, component.name, now - RESTART_COUNT_WINDOW, now
+                )
+            except ApiError as error:
+                self._failed(app, f"restart_count/{component.name}", error)
+                remove(labels, self._metrics.instance_restarts)
+                continue
+            self._worked(app, f"restart_count/{component.name}")
+            remove(labels, self._metrics.instance_restarts)
+            for count in counts:
+                self._metrics.instance_restarts.labels(
+                    app.name, component.name, count.component_instance
+                ).set(count.count)
+
+    def read_deployments(self, app: App) -> None:
+        """The latest deployments of an app: one request."""
+        try:
+            self._deployments.read(app)
+        except ApiError as error:
+            self._failed(app, "deployments", error)
+        else:
+            self._worked(app, "deployments")
+
+    def _set_health(self, app: str, health: ComponentHealth) -> None:
+        for gauge, value in (
+            (self._metrics.component_instances, health.replicas_desired),
+            (self._metrics.component_instances_ready, health.replicas_ready),
+            (self._metrics.component_healthy, health.healthy),
+            (self._metrics.component_cpu_usage, health.cpu_usage_ratio),
+            (self._metrics.component_memory_usage, health.memory_usage_ratio),
+        ):
+            if value is None:
+                remove({"app": app, "component": health.component}, gauge)
+            else:
+                gauge.labels(app, health.component).set(value)
+
+    def _failed(self, app: App, what: str, error: ApiError) -> None:
+        if (app.name, what) not in self._failing:
+            self._failing.add((app.name, what))
+            LOG.warning(
+                "platform metrics can not be read, trying again",
+                extra={"fields": {"app": app.name, "what": what, "problem": error}},
+            )
+
+    def _worked(self, app: App, what: str) -> None:
+        if (app.name, what) in self._failing:
+            self._failing.discard((app.name, what))
+            LOG.info(
+                "platform metrics can be read again",
+                extra={"fields": {"app": app.name, "what": what}},
+            )

@@ -1,0 +1,130 @@
+"""Which series exist: those of a component, at 0, from its discovery until it is gone."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from exporter.matching.selection import selects
+from exporter.metrics import Metrics
+from exporter.model import (
+    FINAL_PHASES,
+    App,
+    Component,
+    ComponentKey,
+    LogType,
+    RestartReason,
+    Rule,
+)
+
+RUN_TIME = LogType.RUN
+"""``log_type`` on metrics about lines: which of the two run-time logs showed one is chance."""
+
+
+class Series:
+    """Makes and removes the series of apps and components.
+
+    Args:
+        rules: the rules in force; a component has a series of each that applies to it.
+        log_types: the logs that are read.
+    """
+
+    def __init__(
+        self, metrics: Metrics, rules: Sequence[Rule], log_types: Sequence[LogType]
+    ) -> None:
+        self._metrics = metrics
+        self._rules = rules
+        self._log_types = log_types
+        self._open: dict[ComponentKey, Component] = {}
+
+    def is_open(self, key: ComponentKey) -> bool:
+        """Whether the component is watched; nothing may be counted for one that is not."""
+        return key in self._open
+
+    def open_component(self, key: ComponentKey, component: Component) -> None:
+        """Make every series of a component, counters at 0; one that changed is described anew."""
+        if self._open.get(key) == component:
+            return
+        metrics, identity = self._metrics, (key.app, key.component)
+        if key in self._open:
+            metrics.component_info.remove_by_labels(_identity(key))
+        self._open[key] = component
+        metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
+        for family in (
+            metrics.log_lines,
+            metrics.log_bytes,
+            metrics.log_repeated_lines,
+            metrics.log_gaps,
+            metrics.log_last_line_timestamp,
+        ):
+            family.labels(*identity, RUN_TIME)
+        for rule in self._rules:
+            if selects(rule.components, key):
+                metrics.log_matches.labels(*identity, RUN_TIME, rule.name, rule.level)
+        for reason in RestartReason:
+            metrics.restarts.labels(*identity, reason)
+        metrics.last_restart_timestamp.labels(*identity)
+        for log_type in self._log_types:
+            for gauge in (metrics.source_up, metrics.source_last_success, metrics.source_interval):
+                gauge.labels(*identity, log_type)
+
+    def close_component(self, key: ComponentKey) -> None:
+        """Remove every series of a component that is gone."""
+        self._open.pop(key, None)
+        metrics = self._metrics
+        remove(
+            _identity(key),
+            metrics.component_info,
+            metrics.log_lines,
+            metrics.log_bytes,
+            metrics.log_matches,
+            metrics.log_repeated_lines,
+            metrics.log_gaps,
+            metrics.log_last_line_timestamp,
+            metrics.restarts,
+            metrics.last_restart_timestamp,
+            metrics.instance_restarts,
+            metrics.component_instances,
+            metrics.component_instances_ready,
+            metrics.component_healthy,
+            metrics.component_cpu_usage,
+            metrics.component_memory_usage,
+            metrics.source_up,
+            metrics.source_last_success,
+            metrics.source_interval,
+        )
+
+    def open_app(self, app: App) -> None:
+        """Describe an app; one that changed is described anew."""
+        metrics = self._metrics
+        metrics.info.remove_by_labels({"app": app.name})
+        metrics.info.labels(app.name, app.id, app.region, app.tier).set(1)
+        for phase in sorted(FINAL_PHASES):
+            metrics.deployments.labels(app.name, phase)
+
+    def close_app(self, name: str) -> None:
+        """Remove every series of an app that is gone; its components go by themselves."""
+        metrics = self._metrics
+        remove(
+            {"app": name},
+            metrics.info,
+            metrics.deployments,
+            metrics.deployment_info,
+            metrics.deployment_timestamp,
+        )
+
+
+def remove(labels: dict[str, str], *families: MetricWrapperBase) -> None:
+    """Remove from each family the series with these labels."""
+    for family in families:
+        family.remove_by_labels(labels)
+
+
+def enabled_rules(rules: Iterable[Rule], key: ComponentKey) -> frozenset[int]:
+    """The positions of the rules that apply to a component."""
+    return frozenset(
+        position for position, rule in enumerate(rules) if selects(rule.components, key)
+    )
+
+
+def _identity(key: ComponentKey) -> dict[str, str]:
+    return {"app": key.app, "component": key.component}

@@ -1,0 +1,63 @@
+"""What the poller knows of one source: what to read next, and how the latest read went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from exporter.logs.lines import NANOSECONDS
+from exporter.model import Component, Deployment, Source, SourceStatus
+
+
+@dataclass(slots=True)
+class DeploymentToRead:
+    """A deployment whose log is to be read; ``attempts`` counts reads that left it unfinished.
+
+    ``from_first_line``: it began under the exporter's eyes, so all of it is new.
+    """
+
+    id: str
+    from_first_line: bool = False
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class SourceState:
+    """One source: its active deployment, past ones not read to their end yet, its condition."""
+
+    source: Source
+    component: Component
+    active: DeploymentToRead
+    past: list[DeploymentToRead] = field(default_factory=list)
+    polls: int = 0
+    up: bool | None = None
+    problem: str = ""
+    last_success: float | None = None
+    lines: int = 0
+    newest: int = 0
+
+    def redeploy(self, active: Deployment, between: Sequence[Deployment]) -> None:
+        """Another deployment became active; ``between`` came and went since, oldest first."""
+        if active.id == self.active.id:
+            return
+        self.past.append(self.active)
+        self.past += [
+            DeploymentToRead(deployment.id, from_first_line=True)
+            for deployment in between
+            if deployment.id not in (self.active.id, active.id)
+        ]
+        self.active = DeploymentToRead(active.id, from_first_line=True)
+        self.past = [deployment for deployment in self.past if deployment.id != active.id]
+
+    def status(self, interval: float) -> SourceStatus:
+        """How the source stands, for people; ``interval`` in seconds."""
+        key = self.source.key
+        return SourceStatus(
+            app=key.app,
+            component=key.component,
+            log_type=self.source.log_type,
+            state="waiting" if self.up is None else "up" if self.up else "down",
+            last_read=self.last_success,
+            last_line=self.newest / NANOSECONDS if self.newest else None,
+            lines=self.lines,
+            interval=interval,
+            problem=self.problem,
+        )

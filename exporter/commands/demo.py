@@ -1,0 +1,88 @@
+"""``demo``: a simulated App Platform, the exporter on it, and Prometheus where it is installed."""
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from exporter.assembly import Application, assemble
+from exporter.commands.children import Monitoring, monitoring
+from exporter.commands.run import shut_down
+from exporter.commands.signals import signals
+from exporter.config.credentials import TokenSource
+from exporter.config.overrides import Override, apply_overrides
+from exporter.config.schema import Config
+from exporter.errors import ListenError
+from exporter.options import Options
+from exporter.simulator.platform import Platform
+from exporter.simulator.scenario import Scenario
+from exporter.simulator.scenario_runner import ScenarioRunner
+from exporter.simulator.server import SimulatorServer
+
+ADDRESS = "127.0.0.1:10046"
+ANY_ADDRESS = "127.0.0.1:0"
+"""Taken where the usual port is not free."""
+
+
+def demo(options: Options) -> int:
+    """Run the demo until a signal says to stop.
+
+    Raises:
+        ListenError: the address that was asked for cannot be listened on.
+    """
+    platform = Platform(time.time)
+    with (
+        signals() as stop,
+        tempfile.TemporaryDirectory(prefix="do-app-exporter-demo-") as folder,
+        SimulatorServer(platform) as server,
+        ScenarioRunner(Scenario(platform, random.Random())),
+    ):
+        application = _start_exporter(server, options)
+        host, port = application.server.addresses[0]
+        with monitoring(f"{host}:{port}", Path(folder)) as beside:
+            _say_where_to_look(server, f"http://{host}:{port}", beside)
+            stop.wait()
+        shut_down(application)
+    return 0
+
+
+def _start_exporter(server: SimulatorServer, options: Options) -> Application:
+    """The exporter as ``run`` builds it, reading the simulated platform every two seconds."""
+    file = {
+        "digitalocean": {"api_url": server.api_url},
+        "discovery": {"interval": "10s"},
+        "logs": {"interval": "2s"},
+    }
+    server.rate_limit.enforced = False
+    config = Config.model_validate(file)
+    addresses = [options.listen_address] if options.listen_address else [ADDRESS, ANY_ADDRESS]
+    for address in addresses:
+        override = Override("--web.listen-address", (address,))
+        application = assemble(
+            apply_overrides(config, listen_addresses=override),
+            TokenSource("the simulator", server.token),
+        )
+        try:
+            application.start()
+        except ListenError:
+            if address is addresses[-1]:
+                raise
+        else:
+            break
+    return application
+
+
+def _say_where_to_look(server: SimulatorServer, exporter: str, beside: Monitoring) -> None:
+    print(f"simulated App Platform  {server.api_url}")
+    print(f"the exporter's page     {exporter}/")
+    print(f"its metrics             {exporter}/metrics")
+    if beside.prometheus:
+        print(f"Prometheus, alerts      {beside.prometheus}/alerts")
+    else:
+        print("Prometheus              not on PATH: install it to see the alerts")
+    if beside.alertmanager:
+        print(f"Alertmanager            {beside.alertmanager}/")
+    if beside.prometheus and not beside.rules:
+        print("The alert rules are in the project's dashboards/ folder, which is not here.")
+    print("Errors begin within 20 seconds, and shop/emails crashes within 40. Ctrl-C stops all.")
+    print(flush=True)

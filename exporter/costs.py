@@ -1,0 +1,39 @@
+"""What a configuration costs: requests that the API grants, and series that Prometheus keeps."""
+
+from collections.abc import Sequence
+
+from exporter.config.schema import Config
+from exporter.model import RestartReason, Rule
+
+HOUR = 3600.0
+
+_LOG_SERIES = 5
+"""Lines, bytes, repeated lines, gaps and the newest line's time."""
+
+_SOURCE_SERIES = 3
+"""Up, last success and interval, for each log that is read."""
+
+_HEALTH_SERIES = 5
+"""Instances, ready ones, healthy, CPU and memory."""
+
+
+def requests_per_hour(config: Config, apps: int, components: int) -> float:
+    """API requests an hour in a quiet state, for so many apps and components in all.
+
+    Logs themselves come from other hosts and are not counted against the token.
+    """
+    wanted, discoveries = config.collectors, HOUR / config.discovery.interval
+    reads = HOUR / config.logs.interval
+    pages = -(-apps // 200) or 1
+    hourly = discoveries * pages + components * len(config.logs.types) * reads
+    hourly += apps * reads * wanted.health
+    hourly += apps * discoveries * (wanted.deployments + (wanted.instances and not wanted.health))
+    return hourly + components * discoveries * wanted.restart_count
+
+
+def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
+    """The most series that one component can have, one instance's restart count included."""
+    series = 1 + _LOG_SERIES + len(rules) + len(RestartReason) + 1
+    series += _SOURCE_SERIES * len(config.logs.types)
+    series += _HEALTH_SERIES * config.collectors.health
+    return series + config.collectors.restart_count

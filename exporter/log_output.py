@@ -1,0 +1,73 @@
+"""How the program's own log looks: logfmt or JSON, one line an event, tracebacks when debugging.
+
+Only this program's loggers write here. Those of libraries stay silent below WARNING, since at
+DEBUG some would print request lines, and with them the credentials of log URLs.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("logfmt", "json")
+
+_LINES = str.maketrans({"\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
+
+
+class _EventFormatter(logging.Formatter):
+    """Turns a record into ordered pairs; ``fields`` of ``extra`` follow the message."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def pairs(self, record: logging.LogRecord) -> dict[str, str]:
+        """What the record says, in the order in which it is written."""
+        at = datetime.fromtimestamp(record.created, UTC)
+        pairs = {
+            "ts": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "msg": record.getMessage(),
+        }
+        fields: dict[str, object] = getattr(record, "fields", {})
+        pairs.update({name: str(value) for name, value in fields.items() if value != ""})
+        if record.exc_info and record.exc_info[1] is not None:
+            pairs["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+            if self._tracebacks:
+                pairs["traceback"] = self.formatException(record.exc_info)
+        return pairs
+
+
+class LogfmtFormatter(_EventFormatter):
+    """``ts=… level=info msg="…" source="shop/web RUN"``"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of ``key=value``, quoted where need be."""
+        return " ".join(f"{key}={_quote(value)}" for key, value in self.pairs(record).items())
+
+
+class JsonFormatter(_EventFormatter):
+    """``{"ts": "…", "level": "info", "msg": "…", "source": "shop/web RUN"}``"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        return json.dumps(self.pairs(record), ensure_ascii=False)
+
+
+def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> None:
+    """Send this program's log to ``stream``, and of libraries what is at least a warning."""
+    formatter = JsonFormatter if form == "json" else LogfmtFormatter
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(tracebacks=level == "debug"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("exporter").setLevel(level.upper())
+
+
+def _quote(value: str) -> str:
+    if value and all(char.isprintable() and char not in ' "=\\' for char in value):
+        return value
+    return f'"{value.translate(_LINES)}"'

@@ -1,0 +1,1 @@
+"""What new log lines say: rules, the packs that ship, and one engine that runs them all."""

@@ -1,0 +1,173 @@
+"""All rules over all new text in one pass: Hyperscan finds candidate lines, RE2 decides.
+
+The exact meaning is that of RE2 alone: a rule matches a message in which its ``regex`` is found
+and its ``exclude_regex`` is not, once however often it is found. Hyperscan reads whole blocks of
+lines and only proposes, so what it reports too much costs time and never a wrong count; rules
+for which it can propose nothing are tried by RE2 on each message.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from exporter.matching.candidates import Candidates
+from exporter.matching.patterns import Pattern, compile_pattern
+from exporter.model import Rule
+
+_BLOCK_BYTES = 1 << 20
+"""How much Hyperscan scans at once: bounds the candidates held, and fits the CPU's cache."""
+
+PrefixLength = Callable[[bytes], int]
+"""How many bytes of a line stand before its message; where there are any, the last is a space."""
+
+
+class Match(NamedTuple):
+    """A rule found in a message, both by their index."""
+
+    rule: int
+    message: int
+
+
+class LineMatch(NamedTuple):
+    """A rule, by its index, found in the line ``text[start:end]``, which has no newline."""
+
+    rule: int
+    start: int
+    end: int
+
+
+class Engine:
+    """A fixed set of rules, ready to scan; any number of threads may use it at a time."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """Compile ``rules``.
+
+        Raises:
+            ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
+        """
+        self.rules = tuple(rules)
+        self._regexes = [_compile(rule, rule.regex) for rule in self.rules]
+        self._excludes = [
+            _compile(rule, rule.exclude_regex) if rule.exclude_regex is not None else None
+            for rule in self.rules
+        ]
+        self._candidates = Candidates([rule.regex for rule in self.rules])
+
+    @property
+    def re2_only(self) -> tuple[Rule, ...]:
+        """The rules that Hyperscan cannot propose for: each costs one RE2 search a message."""
+        return tuple(self.rules[index] for index in self._candidates.missing)
+
+    def scan(
+        self, messages: Sequence[bytes], enabled: Collection[int] | None = None
+    ) -> list[Match]:
+        """Return every match of every rule, in the order of messages, then of rules.
+
+        Args:
+            messages: any bytes, newlines and invalid UTF-8 included.
+            enabled: indexes of the rules to apply; None applies all.
+        """
+        text = b"\n".join((*messages, b""))
+        if text.count(b"\n") != len(messages):
+            return self._scan_each(messages, enabled)
+        found = []
+        index, counted = 0, 0
+        for match in self.scan_text(text, enabled):
+            index += text.count(b"\n", counted, match.start)
+            counted = match.start
+            found.append(Match(match.rule, index))
+        return found
+
+    def scan_text(
+        self,
+        text: bytes,
+        enabled: Collection[int] | None = None,
+        prefix_length: PrefixLength | None = None,
+    ) -> Iterator[LineMatch]:
+        """Yield every match of every rule in the lines of ``text``, in their order, then by rule.
+
+        Args:
+            text: lines, each ended by a newline but for the last, which need not be.
+            enabled: indexes of the rules to apply; None applies all.
+            prefix_length: asked of candidate lines only; None where lines are messages.
+        """
+        every = range(len(self.rules))
+        wanted = frozenset(every if enabled is None else enabled)
+        always = sorted(wanted.intersection(self._candidates.missing))
+        if not wanted:
+            return
+        start = 0
+        while start < len(text):
+            end = _block_end(text, start)
+            yield from self._scan_block(text, start, end, wanted, always, prefix_length)
+            start = end
+
+    def _scan_block(
+        self,
+        text: bytes,
+        start: int,
+        end: int,
+        wanted: frozenset[int],
+        always: Sequence[int],
+        prefix_length: PrefixLength | None,
+    ) -> Iterator[LineMatch]:
+        pairs = set(self._candidates.find(memoryview(text)[start:end], wanted))
+        if always:
+            pairs.update(
+                (at - start, rule) for at in _line_ends(text, start, end) for rule in always
+            )
+        line_end = -1
+        line_start = 0
+        message = b""
+        for offset, rule in sorted(pairs):
+            if start + offset != line_end:
+                line_end = start + offset
+                line_start = text.rfind(b"\n", start, line_end) + 1 or start
+                # Behind the newline that ends a block there is no line of it.
+                if line_start == end:
+                    break
+                message = text[line_start:line_end]
+                if prefix_length is not None:
+                    message = message[prefix_length(message) :]
+            if self._decide(rule, message):
+                yield LineMatch(rule, line_start, line_end)
+
+    def _decide(self, rule: int, message: bytes) -> bool:
+        if self._regexes[rule].search(message) is None:
+            return False
+        exclude = self._excludes[rule]
+        return exclude is None or exclude.search(message) is None
+
+    def _scan_each(self, messages: Sequence[bytes], enabled: Collection[int] | None) -> list[Match]:
+        """Scan messages that hold newlines, and are no lines, by RE2 alone."""
+        rules = range(len(self.rules)) if enabled is None else sorted(enabled)
+        return [
+            Match(rule, index)
+            for index, message in enumerate(messages)
+            for rule in rules
+            if self._decide(rule, message)
+        ]
+
+
+def _compile(rule: Rule, regex: str) -> Pattern:
+    try:
+        return compile_pattern(regex)
+    except ValueError as error:
+        raise ValueError(f"rule {rule.name}: {error}") from error
+
+
+def _block_end(text: bytes, start: int) -> int:
+    """Return where the block from ``start`` ends: behind a newline, or where the text does."""
+    if len(text) - start <= _BLOCK_BYTES:
+        return len(text)
+    newline = text.rfind(b"\n", start, start + _BLOCK_BYTES)
+    if newline < 0:
+        newline = text.find(b"\n", start + _BLOCK_BYTES)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _line_ends(text: bytes, start: int, end: int) -> Iterator[int]:
+    while start < end:
+        newline = text.find(b"\n", start, end)
+        line_end = end if newline < 0 else newline
+        yield line_end
+        start = line_end + 1

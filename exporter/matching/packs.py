@@ -1,0 +1,97 @@
+"""The rules that ship: one file per runtime in ``packs/``, and ``default``, which is all of them.
+
+Rules of a pack are read as strictly as a user's; a mistake in one is a mistake in the package.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+
+from exporter.matching.patterns import compile_pattern
+from exporter.model import Level, Rule, RuleTests
+
+DEFAULT = "default"
+"""The pack that stands for every other one."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _PackTests(_Strict):
+    match: tuple[str, ...] = Field(min_length=2)
+    no_match: tuple[str, ...] = Field(min_length=2)
+
+
+class _PackRule(_Strict):
+    """A rule as a pack writes it: all but ``exclude_regex`` has to be there."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
+    description: str = Field(min_length=1)
+    level: Level
+    regex: str
+    exclude_regex: str | None = None
+    tests: _PackTests
+
+    @field_validator("regex", "exclude_regex")
+    @classmethod
+    def _compiles(cls, regex: str | None) -> str | None:
+        if regex is not None:
+            compile_pattern(regex)
+        return regex
+
+    def rule(self) -> Rule:
+        return Rule(
+            name=self.name,
+            regex=self.regex,
+            level=self.level,
+            exclude_regex=self.exclude_regex,
+            tests=RuleTests(self.tests.match, self.tests.no_match),
+            description=self.description,
+        )
+
+
+_PACK = TypeAdapter(tuple[_PackRule, ...])
+
+
+def pack_names() -> tuple[str, ...]:
+    """Return the name of every pack, ``default`` first, the others by name."""
+    return (DEFAULT, *sorted(_files()))
+
+
+def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
+    """Return the rules of some packs, each once, in the order in which the packs are named.
+
+    Raises:
+        ValueError: there is no pack of a name (the message lists those that there are), or a
+            pack's file is faulty.
+    """
+    files = _files()
+    wanted: dict[str, None] = {}
+    for name in names:
+        if name != DEFAULT and name not in files:
+            raise ValueError(f"unknown pack {name!r}; there are {', '.join(pack_names())}")
+        wanted.update(dict.fromkeys(sorted(files) if name == DEFAULT else (name,)))
+    return tuple(rule for name in wanted for rule in _load(name, files[name]))
+
+
+def _files() -> dict[str, Traversable]:
+    folder = resources.files("exporter.matching").joinpath("packs")
+    return {
+        entry.name.removesuffix(".yml"): entry
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yml")
+    }
+
+
+def _load(name: str, file: Traversable) -> list[Rule]:
+    rules = _PACK.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    for rule in rules:
+        if not rule.name.startswith(f"{name}_"):
+            raise ValueError(f"pack {name}: rule {rule.name} does not start with {name}_")
+    if len({rule.name for rule in rules}) != len(rules):
+        raise ValueError(f"pack {name}: a name stands twice")
+    return [rule.rule() for rule in rules]

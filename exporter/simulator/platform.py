@@ -1,0 +1,309 @@
+"""The simulated App Platform itself: apps that write, crash and are deployed, and the truth of it.
+
+Pure state behind one lock: no I/O, no threads, no clock of its own. ``LogReader`` reads its logs,
+``RestApi`` shows the rest of it.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from exporter.model import ComponentKey, LogType
+from exporter.simulator.log_writing import LogWriter
+from exporter.simulator.lookup import (
+    UnknownTargetError,
+    deployment_under_way,
+    find_app,
+    find_deployment,
+    find_instance,
+)
+from exporter.simulator.rollout import Rollout
+from exporter.simulator.state import (
+    App,
+    ComponentSpec,
+    Container,
+    Health,
+    Instance,
+    Layout,
+)
+from exporter.simulator.truth import Ledger, Truth
+
+T = TypeVar("T")
+
+
+class Platform:
+    """Apps by name, and everything that happens to them.
+
+    Args:
+        clock: now, in Unix seconds.
+        seed: of ids and instance names.
+        retention_lines: how many lines of one container's log are kept; older ones are lost.
+        past_deployments: how many deployments at rest are kept per app beside the active one.
+        record_lines: keep the text of every line written, for ``lines_written``.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        seed: int = 0,
+        retention_lines: int = 10_000,
+        past_deployments: int = 10,
+        record_lines: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._apps: dict[str, App] = {}
+        self._ledger = Ledger(record_lines)
+        self._rollout = Rollout(
+            clock,
+            random.Random(seed),
+            self._ledger,
+            retention=retention_lines,
+            past_deployments=past_deployments,
+        )
+        self._writer = LogWriter(clock, self._ledger)
+        self._listeners: list[Callable[[], None]] = []
+
+    def create_app(
+        self,
+        name: str,
+        components: Iterable[ComponentSpec],
+        *,
+        region: str = "ams",
+        tier: str = "basic",
+        layout: Layout = Layout.SEQUENTIAL,
+        deployed: bool = True,
+    ) -> str:
+        """Create an app, with an active deployment unless ``deployed`` is false; return its id."""
+        with self._lock:
+            if name in self._apps:
+                raise ValueError(f"app {name} exists")
+            parts = tuple(components)
+            app = App(self._rollout.new_id(), name, region, tier, layout, self._clock(), parts)
+            self._apps[name] = app
+            if deployed:
+                self.deploy(name, cause="initial deployment")
+            return app.id
+
+    def remove_app(self, name: str) -> None:
+        """Remove an app with all its logs."""
+        with self._lock:
+            app = find_app(self._apps, name)
+            for deployment in app.deployments:
+                self._rollout.discard(app, deployment)
+            del self._apps[name]
+        self._notify()
+
+    def set_layout(self, app: str, layout: Layout) -> None:
+        """How the texts of several instances come together from now on."""
+        with self._lock:
+            find_app(self._apps, app).layout = layout
+
+    def set_health(self, app: str, component: str, health: Health) -> None:
+        """What the platform says of a component from now on."""
+        with self._lock:
+            find_app(self._apps, app).health[component] = health
+
+    def write(
+        self,
+        app: str,
+        component: str,
+        instance: int,
+        message: str | bytes,
+        *,
+        timestamp_ns: int | None = None,
+        deployment_id: str | None = None,
+    ) -> None:
+        """Write a message from an instance of the active (or the named) deployment.
+
+        A message of several lines becomes as many lines, each with a prefix of its own.
+        Timestamps rise strictly per instance, unless ``timestamp_ns`` (Unix nanoseconds) is given.
+        """
+        text = message.encode() if isinstance(message, str) else message
+        with self._lock:
+            container = self._instance(app, component, instance, deployment_id).running
+            key = ComponentKey(app, component)
+            for part in text.split(b"\n"):
+                self._writer.append(
+                    container, key, part, instance=instance, timestamp_ns=timestamp_ns
+                )
+        self._notify()
+
+    def write_raw(
+        self,
+        app: str,
+        component: str,
+        instance: int,
+        text: bytes,
+        *,
+        deployment_id: str | None = None,
+    ) -> None:
+        """Write one line that is served without component and timestamp."""
+        with self._lock:
+            container = self._instance(app, component, instance, deployment_id).running
+            key = ComponentKey(app, component)
+            self._writer.append(container, key, text, instance=instance, prefixed=False)
+        self._notify()
+
+    def write_deployment_log(
+        self, app: str, component: str, log_type: LogType, message: str, *, prefixed: bool = False
+    ) -> None:
+        """Write a line to the BUILD or DEPLOY log of the newest deployment."""
+        with self._lock:
+            deployment = find_app(self._apps, app).deployments[-1]
+            logs = {LogType.BUILD: deployment.build, LogType.DEPLOY: deployment.deploy}[log_type]
+            if component not in logs:
+                raise UnknownTargetError(f"{app} has no component {component}")
+            key = ComponentKey(app, component)
+            self._writer.append(
+                logs[component], key, message.encode(), log_type=log_type, prefixed=prefixed
+            )
+        self._notify()
+
+    def crash(
+        self,
+        app: str,
+        component: str,
+        instance: int,
+        last_words: Sequence[str | bytes] = (),
+        *,
+        deployment_id: str | None = None,
+    ) -> None:
+        """End an instance's container after its last words; a new one begins with an empty log.
+
+        The ended one's log becomes the instance's previous log and replaces an older one.
+        """
+        with self._lock:
+            for words in last_words:
+                self.write(app, component, instance, words, deployment_id=deployment_id)
+            ended = self._instance(app, component, instance, deployment_id)
+            key = ComponentKey(app, component)
+            self._rollout.discard_previous(key, ended)
+            ended.running.ended = True
+            ended.previous = ended.running
+            ended.running = Container(self._rollout.retention)
+            ended.restarted_at.append(self._clock())
+            self._ledger.crashed(key)
+        self._notify()
+
+    def begin_deployment(
+        self,
+        app: str,
+        components: Iterable[ComponentSpec] | None = None,
+        *,
+        cause: str = "manual",
+    ) -> str:
+        """Begin a deployment (PENDING_BUILD), with a new spec if one is given; return its id."""
+        with self._lock:
+            state = find_app(self._apps, app)
+            parts = state.components if components is None else tuple(components)
+            deployment = self._rollout.begin(state, parts, cause)
+        self._notify()
+        return deployment.id
+
+    def advance_deployment(self, app: str) -> str:
+        """Move the deployment under way to its next phase; return the phase.
+
+        Its containers start with DEPLOYING; with ACTIVE they take over from the old ones.
+        """
+        with self._lock:
+            state = find_app(self._apps, app)
+            deployment = deployment_under_way(state)
+            self._rollout.advance(state, deployment)
+        self._notify()
+        return deployment.phase
+
+    def end_deployment(self, app: str, phase: str = "ERROR") -> None:
+        """Let the deployment under way fail (ERROR) or be CANCELED; the active one goes on."""
+        with self._lock:
+            state = find_app(self._apps, app)
+            self._rollout.end(state, deployment_under_way(state), phase)
+        self._notify()
+
+    def deploy(
+        self,
+        app: str,
+        components: Iterable[ComponentSpec] | None = None,
+        *,
+        cause: str = "manual",
+    ) -> str:
+        """Deploy from start to ACTIVE at once; return the new deployment's id."""
+        with self._lock:
+            deployment_id = self.begin_deployment(app, components, cause=cause)
+            while self.advance_deployment(app) != "ACTIVE":
+                pass
+        return deployment_id
+
+    def rollback(self, app: str, deployment_id: str, *, new_deployment: bool = True) -> str:
+        """Go back to an earlier deployment's spec; return the id of what is active then.
+
+        The platform makes a new deployment for it; with ``new_deployment=False`` the earlier id
+        itself becomes active again, with new containers.
+        """
+        with self._lock:
+            state = find_app(self._apps, app)
+            earlier = find_deployment(state, deployment_id)
+            if new_deployment:
+                return self.deploy(
+                    app, earlier.components, cause=f"rollback to deployment {deployment_id}"
+                )
+            self._rollout.reactivate(state, earlier)
+        self._notify()
+        return deployment_id
+
+    def app_id(self, app: str) -> str:
+        """The id of an app."""
+        with self._lock:
+            return find_app(self._apps, app).id
+
+    def active_deployment_id(self, app: str) -> str | None:
+        """The id of an app's active deployment, None before the first."""
+        with self._lock:
+            active = find_app(self._apps, app).active
+            return None if active is None else active.id
+
+    def truth(self) -> Truth:
+        """What really happened so far."""
+        with self._lock:
+            return self._ledger.snapshot()
+
+    def lines_written(
+        self, app: str, component: str, log_type: LogType = LogType.RUN
+    ) -> tuple[bytes, ...]:
+        """Every line written, newline included, if the platform records lines."""
+        with self._lock:
+            return self._ledger.texts(ComponentKey(app, component), log_type)
+
+    def view(self, function: Callable[[Mapping[str, App]], T]) -> T:
+        """What ``function`` makes of the apps (by id) while nothing changes them."""
+        with self._lock:
+            return function({app.id: app for app in self._apps.values()})
+
+    def sequence(self) -> int:
+        """The number of the newest line of the whole platform."""
+        with self._lock:
+            return self._writer.sequence
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each change, in the thread that made it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` no more."""
+        with self._lock:
+            self._listeners.remove(listener)
+
+    def _notify(self) -> None:
+        # Outside the lock: a listener may want to look at the platform.
+        with self._lock:
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def _instance(
+        self, app: str, component: str, index: int, deployment_id: str | None
+    ) -> Instance:
+        return find_instance(find_app(self._apps, app), component, index, deployment_id)

@@ -1,0 +1,188 @@
+"""What happens on the simulated platform when nobody scripts it: the play of demo and simulate.
+
+``Scenario`` is pure: time comes in with each step, chance from a seed.
+"""
+
+import random
+from dataclasses import dataclass
+
+from exporter.model import LogType
+from exporter.simulator.log_texts import GO, JAVA, NODE, PYTHON, RUBY, Voice
+from exporter.simulator.platform import Platform
+from exporter.simulator.state import ComponentSpec, Health, Kind
+
+LINES_PER_SECOND = 20.0
+"""Everyday lines of all components together."""
+
+CATCH_UP_SECONDS = 2.0
+"""A step that comes late makes up for so much time at most."""
+
+PHASE_SECONDS = 3.0
+"""How long each phase of a deployment takes."""
+
+RECOVERY_SECONDS = 10.0
+"""How long a component counts as unhealthy after a crash."""
+
+FAILING_SHARE = 0.25
+"""How many of the deployments fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One component of the play: whose it is, what it is, how it writes."""
+
+    app: str
+    spec: ComponentSpec
+    voice: Voice
+
+
+ROLES = (
+    Role("shop", ComponentSpec("web", Kind.SERVICE, 2), PYTHON),
+    Role("shop", ComponentSpec("emails", Kind.WORKER), NODE),
+    Role("shop", ComponentSpec("invoices", Kind.JOB), GO),
+    Role("blog", ComponentSpec("api", Kind.SERVICE, 2), RUBY),
+    Role("blog", ComponentSpec("search", Kind.WORKER), JAVA),
+)
+"""Every component that writes."""
+
+STATIC_SITE = ComponentSpec("frontend", Kind.STATIC_SITE)
+"""One component without run-time logs, as apps often have."""
+
+FIRST_CRASH = ROLES[1]
+"""The component whose crash everybody gets to see in the first minute."""
+
+
+class Scenario:
+    """Plays on a platform: apps write, err, crash and are deployed.
+
+    Errors begin within 20 seconds, the first crash comes within 40, the first deployment within
+    two and a half minutes.
+
+    Args:
+        platform: where; the apps are made here.
+        rng: the chance of it; the same seed gives the same play.
+        lines_per_second: everyday lines of all components together.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        rng: random.Random,
+        *,
+        lines_per_second: float = LINES_PER_SECOND,
+    ) -> None:
+        self._platform = platform
+        self._rng = rng
+        self._rate = lines_per_second
+        self._now: float | None = None
+        self._owed = 0.0
+        self._next_error: dict[Role, float] = {}
+        self._next_crash = 0.0
+        self._next_deployment = 0.0
+        self._next_phase: float | None = None
+        self._crashed = False
+        self._deploying = ""
+        self._fails = False
+        self._recoveries: dict[Role, float] = {}
+        for app in dict.fromkeys(role.app for role in ROLES):
+            own = [role.spec for role in ROLES if role.app == app]
+            platform.create_app(app, [*own, STATIC_SITE] if app == "shop" else own)
+
+    def step(self, now: float) -> None:
+        """Let happen what is due at ``now`` (Unix seconds), which never goes back."""
+        if self._now is None:
+            self._open(now)
+            return
+        self._owed += min(now - self._now, CATCH_UP_SECONDS) * self._rate
+        self._now = now
+        self._write_everyday()
+        self._err(now)
+        if now >= self._next_crash:
+            self._crash(self._rng.choice(ROLES) if self._crashed else FIRST_CRASH, now)
+        for role, at in list(self._recoveries.items()):
+            if now >= at:
+                self._recover(role)
+        self._deploy(now)
+
+    def _open(self, now: float) -> None:
+        self._now = now
+        for role in ROLES:
+            self._next_error[role] = now + self._rng.uniform(2, 20)
+            for index in range(role.spec.instances):
+                self._platform.write(role.app, role.spec.name, index, role.voice.start)
+        self._next_crash = now + self._rng.uniform(20, 40)
+        self._next_deployment = now + self._rng.uniform(90, 150)
+
+    def _write_everyday(self) -> None:
+        while self._owed >= 1:
+            self._owed -= 1
+            role = self._rng.choice(ROLES)
+            self._say(role, self._rng.choice(role.voice.everyday)(self._rng))
+
+    def _err(self, now: float) -> None:
+        for role, at in self._next_error.items():
+            if now >= at:
+                self._say(role, self._rng.choice(role.voice.errors)(self._rng))
+                self._next_error[role] = now + self._rng.uniform(5, 30)
+
+    def _say(self, role: Role, text: str) -> None:
+        index = self._rng.randrange(role.spec.instances)
+        self._platform.write(role.app, role.spec.name, index, text)
+
+    def _crash(self, role: Role, now: float) -> None:
+        self._crashed = True
+        name = role.spec.name
+        index = self._rng.randrange(role.spec.instances)
+        last_words = self._rng.choice(role.voice.last_words)(self._rng)
+        self._platform.crash(role.app, name, index, [last_words])
+        self._platform.write(role.app, name, index, role.voice.start)
+        ready = role.spec.instances - 1
+        self._platform.set_health(role.app, name, Health("UNHEALTHY", ready=ready))
+        self._recoveries[role] = now + RECOVERY_SECONDS
+        self._next_crash = now + self._rng.uniform(60, 150)
+
+    def _recover(self, role: Role) -> None:
+        usage = self._rng.uniform(5, 80), self._rng.uniform(20, 90)
+        self._platform.set_health(role.app, role.spec.name, Health("HEALTHY", *usage))
+        del self._recoveries[role]
+
+    def _deploy(self, now: float) -> None:
+        if self._next_phase is None:
+            if now >= self._next_deployment:
+                self._deploying = self._rng.choice(sorted({role.app for role in ROLES}))
+                self._fails = self._rng.random() < FAILING_SHARE
+                self._platform.begin_deployment(self._deploying, cause="commit pushed to main")
+                self._next_phase = now + PHASE_SECONDS
+        elif now >= self._next_phase:
+            self._next_phase = now + PHASE_SECONDS
+            if self._advance():
+                self._next_phase = None
+                self._next_deployment = now + self._rng.uniform(180, 400)
+
+    def _advance(self) -> bool:
+        """Move the deployment on; say whether it has come to rest."""
+        roles = [role for role in ROLES if role.app == self._deploying]
+        phase = self._platform.advance_deployment(self._deploying)
+        for role in roles:
+            self._write_of_phase(role, phase)
+        if phase == "BUILDING" and self._fails:
+            self._platform.write_deployment_log(
+                self._deploying, roles[0].spec.name, LogType.BUILD, "ERROR: failed to build image"
+            )
+            self._platform.end_deployment(self._deploying, "ERROR")
+            return True
+        return phase == "ACTIVE"
+
+    def _write_of_phase(self, role: Role, phase: str) -> None:
+        name = role.spec.name
+        if phase == "BUILDING":
+            self._platform.write_deployment_log(
+                role.app, name, LogType.BUILD, f"=> Building {name} from Dockerfile"
+            )
+        elif phase == "DEPLOYING":
+            self._platform.write_deployment_log(role.app, name, LogType.DEPLOY, f"starting {name}")
+            for index in range(role.spec.instances):
+                self._platform.write(role.app, name, index, role.voice.stop)
+        elif phase == "ACTIVE":
+            for index in range(role.spec.instances):
+                self._platform.write(role.app, name, index, role.voice.start)
