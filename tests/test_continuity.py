@@ -223,6 +223,18 @@ def test_an_archive_adds_only_what_came_after_the_windows():
     assert poll.gaps == 0
 
 
+def test_bytes_that_live_text_can_not_hold_make_no_other_line():
+    """A line with invalid UTF-8 is the same live, where U+FFFD stands for it, and archived."""
+    archived = line(1, "caf") + b"\xe9\xff ol\xc3\xa9"
+    poll = reader()
+    poll.read([archived.decode("utf-8", "replace").encode()])
+    poll.read([archived.replace(b"\xe9\xff", b"\xef\xbf\xbd")])
+    poll.read([archived], part=0)
+    assert len(poll.counted) == 1
+    poll.read([archived.replace(b"caf", b"tea")], part=0)
+    assert len(poll.counted) == 2
+
+
 @st.composite
 def schedules(draw):
     """Logs of several instances, a layout, and where each poll stands in them."""

@@ -1,5 +1,7 @@
 """Bytes into lines: whatever the cuts, the same lines; and what a line says of itself."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_any_cutting_of_a_text_gives_the_same_lines(lines, cuts, ends_with_newli
     splitter = LineSplitter(1000)
     got = []
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         got += splitter.feed(text[start:end])
     assert got + splitter.end() == expected
 

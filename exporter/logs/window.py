@@ -1,5 +1,6 @@
 """One read of one log: fed its lines in order, it gives back those that are new."""
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from exporter.model import LIVE_PART, LogLine, LogType
 
 if TYPE_CHECKING:
     from exporter.logs.continuity import Continuity
+
+
+_REPLACED = re.compile("\ufffd+")
 
 
 class Window:
@@ -175,8 +179,15 @@ class Window:
 
 
 def line_key(raw: bytes) -> int:
-    """The identity of a line: 64 bits of its text, and of its length where it was cut."""
-    return xxh3_64_intdigest(raw, raw.size if isinstance(raw, CutLine) else 0)
+    """The identity of a line: 64 bits of its text, and of its length where it was cut.
+
+    Live text is JSON, which cannot hold bytes that are no UTF-8: where an archive has them, live
+    text has U+FFFD, once or several times. Both are the same line.
+    """
+    size = raw.size if isinstance(raw, CutLine) else 0
+    if not raw.isascii():
+        raw = _REPLACED.sub("\ufffd", raw.decode("utf-8", "replace")).encode()
+    return xxh3_64_intdigest(raw, size)
 
 
 def _place(where: bytes, raw: bytes) -> int:

@@ -11,10 +11,10 @@ import hyperscan
 
 from exporter.matching.proposal import propose
 
-_FLAGS = hyperscan.HS_FLAG_MULTILINE | hyperscan.HS_FLAG_ALLOWEMPTY
+_FLAGS = hyperscan.HS_FLAG_MULTILINE
 
 Candidate = tuple[int, int]
-"""The offset of a line's end, and the index of a regex."""
+"""The offset of a line's newline, and the index of a regex."""
 
 
 class Candidates:
@@ -31,11 +31,10 @@ class Candidates:
         # Hyperscan forbids two scans in one scratch space at a time.
         self._local = threading.local()
 
-    def find(self, block: memoryview, wanted: frozenset[int]) -> list[Candidate]:
+    def find(self, block: memoryview | bytes, wanted: frozenset[int]) -> list[Candidate]:
         """Return the lines of ``block`` in which a wanted regex may be found; none is missed.
 
-        A line's end is the offset of its newline, or the block's length. The same pair may
-        come twice, and the empty line after a newline that ends the block may come too.
+        Each line of ``block`` ends in a newline, the last one too. The same pair may come twice.
         """
         if self._database is None:
             return []
@@ -43,7 +42,7 @@ class Candidates:
 
         def note(index: int, start: int, end: int, flags: int, context: object) -> None:
             if index in wanted:
-                found.append((end, index))
+                found.append((end - 1, index))
 
         # Any buffer will do; the annotations of hyperscan leave that out.
         self._database.scan(cast(bytes, block), note, scratch=self._scratch(self._database))

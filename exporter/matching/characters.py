@@ -10,6 +10,8 @@ from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits, hexd
 ALL = (1 << 128) - 1
 """Every ASCII character, as a mask: bit n stands for the character n."""
 
+NEWLINE = 1 << ord("\n")
+
 
 def mask_of(characters: Iterable[str]) -> int:
     """Return the mask of some ASCII characters."""

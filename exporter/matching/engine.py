@@ -110,7 +110,10 @@ class Engine:
         always: Sequence[int],
         prefix_length: PrefixLength | None,
     ) -> Iterator[LineMatch]:
-        pairs = set(self._candidates.find(memoryview(text)[start:end], wanted))
+        block: memoryview | bytes = memoryview(text)[start:end]
+        if text[end - 1 : end] != b"\n":
+            block = text[start:end] + b"\n"
+        pairs = set(self._candidates.find(block, wanted))
         if always:
             pairs.update(
                 (at - start, rule) for at in _line_ends(text, start, end) for rule in always
@@ -122,9 +125,6 @@ class Engine:
             if start + offset != line_end:
                 line_end = start + offset
                 line_start = text.rfind(b"\n", start, line_end) + 1 or start
-                # Behind the newline that ends a block there is no line of it.
-                if line_start == end:
-                    break
                 message = text[line_start:line_end]
                 if prefix_length is not None:
                     message = message[prefix_length(message) :]

@@ -6,7 +6,8 @@ Unicode mode is undefined; so a character outside ASCII is one to four bytes of 
 
 from itertools import groupby
 
-from exporter.matching.syntax import (
+from exporter.matching.syntax import UnknownSyntax, parse
+from exporter.matching.tree import (
     EMPTY,
     Alternate,
     Assertion,
@@ -15,9 +16,7 @@ from exporter.matching.syntax import (
     Raw,
     Repeat,
     Rune,
-    UnknownSyntax,
     concat,
-    parse,
 )
 from exporter.matching.trimming import nullable, trimmed
 
@@ -27,14 +26,18 @@ _MOST_REPEATS = 64
 _MESSAGE_START = r"(?:^|\x20)"
 """A message starts with its line, or after the space that ends the platform's prefix."""
 
-_REST_OF_LINE = r"[^\n]*$"
+_LINE_END = r"\n"
+"""Every line that is scanned ends so. Hyperscan 5.4 misses some matches that ``$`` ends at the very
+end of the data, and none that a newline ends."""
+
+_REST_OF_LINE = r"[^\n]*" + _LINE_END
 """Makes Hyperscan report a line once, at its end, and not at every byte where a match may end."""
 
 
 def propose(regex: str) -> str | None:
     """Return an expression (bytes, multi-line) that finds every line that RE2 may find.
 
-    It reports ends of lines. None says that there is no expression worth having: the regex
+    It reports the newline of each. None says that there is no expression worth having: the regex
     matches the empty message's like everywhere, or holds syntax that is not surely understood.
     """
     try:
@@ -52,7 +55,7 @@ def propose(regex: str) -> str | None:
 def _to_end_of_line(tree: Node) -> str:
     match tree:
         case Assertion.END:
-            return "$"
+            return _LINE_END
         case Concat(items) if items:
             return _expression(Concat(items[:-1])) + _to_end_of_line(items[-1])
         case Alternate(items):

@@ -6,13 +6,10 @@ rule then runs by RE2 alone. The syntax is https://github.com/google/re2/wiki/Sy
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
 from exporter.matching.characters import (
-    ALL,
     FOLDS_TO_OTHERS,
+    NEWLINE,
     NOTHING,
     PERL_CLASSES,
     POSIX_CLASSES,
@@ -22,8 +19,18 @@ from exporter.matching.characters import (
     folded,
     mask_of_range,
 )
+from exporter.matching.tree import (
+    ANY,
+    EMPTY,
+    Alternate,
+    Assertion,
+    Node,
+    Raw,
+    Repeat,
+    Rune,
+    concat,
+)
 
-_NEWLINE = 1 << ord("\n")
 _DEEPEST = 50
 """Groups within groups: past it, recursion would cost more than a proposal brings."""
 
@@ -36,66 +43,6 @@ _VARIANTS = {"k": "\N{KELVIN SIGN}", "s": "\N{LATIN SMALL LETTER LONG S}"}
 
 class UnknownSyntax(Exception):
     """The regex holds something that this module does not surely understand."""
-
-
-class Assertion(Enum):
-    """A condition on a place between characters."""
-
-    BEGIN = "the start of the message"
-    END = "the end of the message"
-    WORD_BOUNDARY = "between a word character and another"
-
-
-@dataclass(frozen=True, slots=True)
-class Rune:
-    """One character: a mask of the ASCII characters it may be, and whether it may be another."""
-
-    ascii: int
-    other: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """Certain bytes: one character outside ASCII."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Concat:
-    """One after the other; none is the empty match."""
-
-    items: tuple["Node", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alternate:
-    """Any of some."""
-
-    items: tuple["Node", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """``least`` to ``most`` times the same; no ``most`` is no limit."""
-
-    item: "Node"
-    least: int
-    most: int | None
-
-
-Node = Rune | Raw | Concat | Alternate | Repeat | Assertion
-
-EMPTY = Concat(())
-ANY = Rune(ALL & ~_NEWLINE, True)
-
-
-def concat(items: Iterable[Node]) -> Node:
-    """Return ``items`` one after the other, as flat as they go."""
-    flat: list[Node] = []
-    for item in items:
-        flat.extend(item.items if isinstance(item, Concat) else (item,))
-    return flat[0] if len(flat) == 1 else Concat(tuple(flat))
 
 
 def parse(regex: str) -> Node:
@@ -115,7 +62,7 @@ def parse(regex: str) -> Node:
 
 def _rune(characters: CharacterSet) -> Rune:
     # A line holds no newline, so a class that allows one allows it in vain.
-    rune = Rune(characters.possible & ~_NEWLINE, characters.other)
+    rune = Rune(characters.possible & ~NEWLINE, characters.other)
     if not rune.ascii and not rune.other:
         raise UnknownSyntax("a class that no character of a line is in")
     return rune

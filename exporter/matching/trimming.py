@@ -6,7 +6,7 @@ is left. What goes is what Hyperscan would pay for and not gain by.
 
 from collections.abc import Callable, Sequence
 
-from exporter.matching.syntax import (
+from exporter.matching.tree import (
     ANY,
     EMPTY,
     Alternate,

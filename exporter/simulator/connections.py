@@ -6,7 +6,6 @@ ASGI has no word for a connection that breaks; uvicorn's protocols know their tr
 import asyncio
 import logging
 from collections.abc import MutableMapping
-from typing import Any
 from weakref import WeakValueDictionary
 
 from starlette.types import Scope
@@ -19,10 +18,10 @@ Address = tuple[str, int]
 class QuietWebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket protocol for uvicorn that does not log URLs, whose queries are credentials."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.logger = logging.getLogger("uvicorn.error.simulator")
         self.logger.setLevel(logging.WARNING)
+        super().connection_made(transport)
 
 
 class Connections:

@@ -62,7 +62,9 @@ class LogLocator:
         wanted = LogRequest(
             app_id,
             deployment_id,
-            request.path_params.get("component") or request.query_params.get("component_name"),
+            request.path_params.get("component")
+            or request.query_params.get("component_name")
+            or None,
             LogType(log_type),
             _tail_lines(request),
             request.query_params.get("instance_name") or None,

@@ -287,7 +287,10 @@ class Platform:
             return self._writer.sequence
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each change, in the thread that made it."""
+        """Call ``listener`` after each change, in the thread that made it.
+
+        A change of several steps may call it while the platform is locked, so it must not wait.
+        """
         with self._lock:
             self._listeners.append(listener)
 
@@ -297,7 +300,6 @@ class Platform:
             self._listeners.remove(listener)
 
     def _notify(self) -> None:
-        # Outside the lock: a listener may want to look at the platform.
         with self._lock:
             listeners = tuple(self._listeners)
         for listener in listeners:
