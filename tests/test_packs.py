@@ -1,0 +1,129 @@
+"""The packs that ship: their own examples hold, and ordinary lines are no errors."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from exporter.matching.engine import Engine
+from exporter.matching.packs import load_packs, pack_names
+from exporter.model import Level, Rule
+
+RULES = load_packs(["default"])
+ORDINARY = (Path(__file__).parent / "testdata" / "ordinary_lines.log").read_bytes().splitlines()
+
+
+def names_found(rules: tuple[Rule, ...], lines: list[bytes]) -> Counter[str]:
+    return Counter(rules[match.rule].name for match in Engine(rules).scan(lines))
+
+
+def test_default_is_all_packs_and_every_name_is_unique():
+    """`default` holds the rules of every other pack once."""
+    singles = [rule for name in pack_names() if name != "default" for rule in load_packs([name])]
+    assert list(RULES) == singles
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert load_packs(["default", "python", "default"]) == RULES
+
+
+def test_pack_names_are_those_that_are_documented():
+    """The packs are those of the documentation."""
+    assert pack_names() == (
+        "default", "go", "http", "java", "mysql", "node", "php", "postgres", "python", "redis",
+        "ruby", "system",
+    )  # fmt: skip
+
+
+def test_an_unknown_pack_is_refused_with_the_known_names():
+    """A pack that does not exist is refused with the list of those that do."""
+    with pytest.raises(ValueError, match=r"unknown pack 'perl'; there are default, go, http"):
+        load_packs(["python", "perl"])
+
+
+def test_no_pack_is_no_rule():
+    """An empty list of packs gives no rules."""
+    assert load_packs([]) == ()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_examples_of_a_rule_hold(rule: Rule):
+    """A shipped rule matches each of its examples, and none of its counter-examples."""
+    engine = Engine([rule])
+    assert engine.re2_only == ()
+    for line in rule.tests.match:
+        assert len(engine.scan([line.encode()])) == 1, line
+    for line in rule.tests.no_match:
+        assert engine.scan([line.encode()]) == [], line
+
+
+def test_counter_examples_are_near_misses():
+    """No rule's counter-examples are mere repetitions of its examples."""
+    for rule in RULES:
+        assert not set(rule.tests.match) & set(rule.tests.no_match)
+
+
+def test_no_ordinary_line_is_an_error():
+    """On a corpus of ordinary lines no rule of level error or critical matches."""
+    assert len(ORDINARY) >= 150
+    engine = Engine(RULES)
+    found = [
+        (RULES[match.rule].name, ORDINARY[match.message])
+        for match in engine.scan(ORDINARY)
+        if RULES[match.rule].level in (Level.ERROR, Level.CRITICAL)
+    ]
+    assert found == []
+
+
+PYTHON_TRACE = b"""\
+Traceback (most recent call last):
+  File "/app/shop/orders.py", line 12, in pay
+    raise ValueError("no card")
+ValueError: no card
+"""
+JAVA_TRACE = b"""\
+Exception in thread "main" java.lang.IllegalStateException: boom
+\tat com.acme.Orders.process(Orders.java:12)
+\tat com.acme.Main.main(Main.java:3)
+Caused by: java.io.IOException: broken
+\tat com.acme.Orders.read(Orders.java:7)
+\t... 1 more
+"""
+GO_TRACE = b"""\
+panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.main()
+\t/app/main.go:9 +0x1d
+exit status 2
+"""
+NODE_TRACE = b"""\
+/app/server.js:3
+    return user.id;
+                ^
+
+TypeError: Cannot read properties of undefined (reading 'id')
+    at handler (/app/server.js:3:17)
+    at Object.<anonymous> (/app/server.js:7:1)
+    at Module._compile (node:internal/modules/cjs/loader:1376:14)
+
+Node.js v20.11.1
+"""
+RUBY_TRACE = b"""\
+app.rb:3:in `pay': no card (ArgumentError)
+\tfrom app.rb:7:in `<main>'
+"""
+
+
+@pytest.mark.parametrize(
+    ("trace", "counts"),
+    [
+        (PYTHON_TRACE, {"python_exception": 1}),
+        (JAVA_TRACE, {"java_exception": 1}),
+        (GO_TRACE, {"go_panic": 1}),
+        (NODE_TRACE, {"node_error": 1, "node_uncaught_exception": 1}),
+        (RUBY_TRACE, {"ruby_exception": 1}),
+    ],
+    ids=["python", "java", "go", "node", "ruby"],
+)
+def test_a_stack_trace_counts_once(trace: bytes, counts: dict[str, int]):
+    """A stack trace counts by its head or its last line; its frames count for nothing."""
+    assert names_found(RULES, trace.splitlines()) == counts
