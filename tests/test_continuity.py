@@ -149,6 +149,17 @@ def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     assert (poll.restarts, poll.gaps) == (1, 1)
 
 
+def test_last_words_longer_than_the_window_are_a_gap():
+    """RUN_RESTARTED was asked for 20 lines, and none of those is known: more came before them."""
+    log = [line(n) for n in range(120)]
+    poll = reader(tail_lines=20, instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(log[:20])
+    poll.read(log[100:], LogType.RUN_RESTARTED)
+    poll.read([line(200)])
+    assert (poll.restarts, poll.gaps, len(poll.counted)) == (1, 1, 41)
+
+
 def test_a_crash_from_before_the_start_is_no_restart():
     """What RUN_RESTARTED shows at the first read ended before the exporter began."""
     poll = reader(floor=START + 100)
@@ -221,6 +232,29 @@ def test_an_archive_adds_only_what_came_after_the_windows():
     poll.read(log[2500:], part=1)
     assert poll.counted == log
     assert poll.gaps == 0
+
+
+def test_a_gap_shows_though_the_read_that_met_it_broke_off():
+    """What a broken read counted does not stand for the lines that it skipped."""
+    log = [line(n) for n in range(150)]
+    poll = reader(tail_lines=20)
+    poll.read(log[:20])
+    broken = poll.memory.window(LogType.RUN, 20)
+    assert len(broken.feed(log[100:110])) == 10
+    poll.read(log[105:125])
+    assert poll.gaps == 1
+
+
+def test_a_broken_read_that_followed_known_lines_is_no_gap():
+    """What it counted went on from the window before, so the next window may begin behind it."""
+    log = [line(n) for n in range(60)]
+    poll = reader(tail_lines=20)
+    poll.read(log[:20])
+    broken = poll.memory.window(LogType.RUN, 20)
+    assert len(broken.feed(log[10:30])) == 10
+    poll.read(log[28:48])
+    assert poll.gaps == 0
+    assert poll.counted == log[:20] + log[30:48]
 
 
 def test_bytes_that_live_text_can_not_hold_make_no_other_line():

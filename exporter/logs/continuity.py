@@ -14,7 +14,8 @@ taken for one that was counted and forgotten.
 from dataclasses import dataclass
 
 from exporter.logs.overlap import overlap
-from exporter.logs.restarts import ContainerEnd, container_ends
+from exporter.logs.restarts import ContainerEnd, ShownLine, container_ends
+from exporter.logs.snapshot import Snapshot
 from exporter.logs.window import Window
 from exporter.model import LogType
 
@@ -62,7 +63,8 @@ class Continuity:
         self._instances = instances
         self._restarts_watched = restarts_watched
         self._from_first_line = from_first_line
-        self._counted: dict[int, int] = {}  # line → timestamp
+        self.counted: dict[int, int] = {}  # line → timestamp
+        self.unsettled: set[int] = set()  # counted by reads that no whole window has followed
         self._copies: dict[int, int] = {}  # line → how often beyond once
         self._windows: dict[LogType, tuple[int, ...]] = {}
         self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
@@ -70,23 +72,62 @@ class Continuity:
         self._ends_since_run = 0
         self._unexplained = False
 
+    def snapshot(self) -> Snapshot:
+        """What is known now, as a value."""
+        return Snapshot(
+            floor=self.floor,
+            start=self._start,
+            newest=self.newest,
+            from_first_line=self._from_first_line,
+            ends_since_run=self._ends_since_run,
+            unexplained=self._unexplained,
+            counted=dict(self.counted),
+            copies=dict(self._copies),
+            unsettled=frozenset(self.unsettled),
+            ends=tuple(self._ends),
+            windows=dict(self._windows),
+            untimed={log_type: tuple(lines) for log_type, lines in self._untimed.items()},
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Know what a snapshot knew, in place of everything known before."""
+        self.floor = snapshot.floor
+        self.newest = snapshot.newest
+        self._start = snapshot.start
+        self._from_first_line = snapshot.from_first_line
+        self._ends_since_run = snapshot.ends_since_run
+        self._unexplained = snapshot.unexplained
+        self.counted = dict(snapshot.counted)
+        self._copies = dict(snapshot.copies)
+        self.unsettled = set(snapshot.unsettled)
+        self._ends = dict.fromkeys(snapshot.ends)
+        self._windows = dict(snapshot.windows)
+        self._untimed = {name: list(lines) for name, lines in snapshot.untimed.items()}
+
     def window(self, log_type: LogType, tail_lines: int) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
         return Window(self, log_type, tail_lines, resolves=self._unexplained)
 
     def known_at(self, line: int, copy: int) -> int | None:
         """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
-        timestamp = self._counted.get(line)
+        timestamp = self.counted.get(line)
         if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
             return None
         return timestamp
 
-    def add(self, line: int, timestamp: int) -> None:
-        """Remember one more copy of a line as counted."""
-        if line in self._counted:
+    def add(self, line: int, timestamp: int, *, settled: bool) -> None:
+        """Remember one more copy of a line as counted.
+
+        Args:
+            settled: whether it is from before the floor or follows a known line; any other proves
+                nothing about gaps until the window that showed it was read whole.
+        """
+        if not settled:
+            self.unsettled.add(line)
+        if line in self.counted:
             self._copies[line] = self._copies.get(line, 0) + 1
         else:
-            self._counted[line] = timestamp
+            self.counted[line] = timestamp
             self.newest = max(self.newest, timestamp)
 
     def add_untimed(self, log_type: LogType, lines: list[int]) -> int:
@@ -105,19 +146,21 @@ class Continuity:
             result = WindowEnd(self._gaps(window))
         if window.live and (window.seen or window.log_type not in self._windows):
             self._windows[window.log_type] = tuple(window.seen)
+        self.unsettled.difference_update(window.seen)
         self.forget()
         return result
 
     def forget(self) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
-        shown = {line for lines in self._windows.values() for line in lines}
-        if len(self._counted) <= len(shown) + 2 * self._remember:
+        if len(self.counted) <= sum(map(len, self._windows.values())) + 2 * self._remember:
             return
-        by_age = sorted(self._counted.items(), key=lambda item: item[1])
+        shown = {line for lines in self._windows.values() for line in lines}
+        by_age = sorted(self.counted.items(), key=lambda item: item[1])
         for line, timestamp in by_age[: -self._remember]:
             if line not in shown:
-                del self._counted[line]
+                del self.counted[line]
                 self._copies.pop(line, None)
+                self.unsettled.discard(line)
                 self.floor = max(self.floor, timestamp)
 
     def _gaps(self, window: Window) -> int:
@@ -138,13 +181,17 @@ class Continuity:
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows
         ends = []
-        for end in container_ends(window.shown, self._instances):
+        shown = [
+            ShownLine(raw, line, self.counted.get(line, 0), known)
+            for raw, line, known in window.shown
+        ]
+        for end in container_ends(shown, self._instances):
             if end.line not in self._ends and (end.timestamp > self._start or not first):
                 ends.append(end)
             self._ends[end.line] = None
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        gaps = sum(self._replaced(end) for end in ends)
+        gaps = max(sum(self._replaced(end) for end in ends), not first and window.moved_on())
         if self._unexplained and (ends or window.resolves):
             gaps += not ends
             self._unexplained = False
@@ -155,8 +202,8 @@ class Continuity:
     def _replaced(self, end: ContainerEnd) -> bool:
         """Whether another container ended just before ``end``'s and could not be read any more.
 
-        The instance's RUN log was being read, so a container of which not one line is known
-        began after the latest read, and the one before it ended unseen. With several instances
-        it may as well be the first container of an instance that had been silent.
+        Its instance's RUN log was being read, so a container of which not one line is known
+        began after the latest read, and the one before it ended unseen. It may as well be the
+        first container of an instance that had been silent: that is counted, not passed over.
         """
-        return self._instances == 1 and bool(self._windows.get(LogType.RUN)) and not end.known
+        return bool(self._windows.get(LogType.RUN)) and not end.known

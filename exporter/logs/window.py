@@ -1,13 +1,13 @@
 """One read of one log: fed its lines in order, it gives back those that are new."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
 from exporter.logs.lines import CutLine, parse_line
-from exporter.logs.restarts import ShownLine
 from exporter.model import LIVE_PART, LogLine, LogType
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Window:
         self.log_type = log_type
         self.resolves = resolves
         self.seen: dict[int, int] = {}  # line → copies in this window
-        self.shown: list[ShownLine] = []  # every line, of RUN_RESTARTED only
+        self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
         self.live = False
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
@@ -51,25 +51,22 @@ class Window:
         self._stretch = 0  # new live lines in a row, in one run
         self._longest_stretch = 0
 
-    def feed(self, raws: Iterable[bytes], part: int = LIVE_PART) -> list[LogLine]:
+    def feed(self, raws: Sequence[bytes], part: int = LIVE_PART) -> list[LogLine]:
         """The lines among ``raws`` that have not been counted, in order."""
         live = part == LIVE_PART
         self.live = self.live or live
+        self._live_lines += live * len(raws)
+        lines = line_keys(raws)
         fresh: list[LogLine] = []
-        for raw in raws:
-            self._live_lines += live
-            line = line_key(raw)
-            copy = self.seen.get(line, 0) + 1
-            timestamp = self._memory.known_at(line, copy)
-            if timestamp is not None:
-                self._step(line, timestamp, False, fresh)
-                self._repeat(raw, line, copy, timestamp)
-                continue
-            parsed = parse_line(raw)
-            if parsed.timestamp is None:
-                self._waiting.append(raw)
-            else:
-                self._unknown(parsed, parsed.timestamp, line, copy, live, fresh)
+        start = 0
+        while start < len(lines):
+            # Most of a window was counted before: that much of it goes by without a look.
+            end = self._skip_known(lines, start)
+            if end > start:
+                self._repeat(raws[start:end], lines[start:end], fresh)
+            if end < len(lines):
+                self._take(raws[end], lines[end], live, fresh)
+            start = end + 1
         return fresh
 
     def rest(self) -> list[LogLine]:
@@ -90,6 +87,50 @@ class Window:
         whole_text = self._live_lines == self._tail_lines == self._new
         return whole_text or self._longest_stretch >= self._tail_lines
 
+    def _skip_known(self, lines: Sequence[int], start: int) -> int:
+        """Where the counted lines from ``start`` on end: at one unknown, or seen before here."""
+        counted, seen, unsettled = self._memory.counted, self.seen, self._memory.unsettled
+        for index in range(start, len(lines)):
+            line = lines[index]
+            if line not in counted or line in seen or line in unsettled:
+                return index
+            seen[line] = 1
+        return len(lines)
+
+    def _repeat(self, raws: Sequence[bytes], lines: Sequence[int], fresh: list[LogLine]) -> None:
+        """Pass over counted lines in a row."""
+        if self._waiting:
+            self._place_waiting(lines[0], False, fresh)
+        self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
+        self.repeated += len(lines)
+        self.reaches_back = self._run_knows = True
+        self._stretch = 0
+        if self.log_type is LogType.RUN_RESTARTED:
+            self.shown.extend(zip(raws, lines, repeat(True)))
+
+    def _take(self, raw: bytes, line: int, live: bool, fresh: list[LogLine]) -> None:
+        """Decide on one line that is not simply known."""
+        copy = self.seen.get(line, 0) + 1
+        timestamp = self._memory.known_at(line, copy)
+        if timestamp is None:
+            parsed = parse_line(raw)
+            if parsed.timestamp is None:
+                self._waiting.append(raw)
+            else:
+                self._unknown(parsed, parsed.timestamp, line, copy, live, fresh)
+            return
+        self.seen[line] = copy
+        if line not in self._memory.unsettled:
+            self._step(line, timestamp, False, fresh)
+            self._repeat([raw], [line], fresh)
+            return
+        # Counted by a read that broke off: no news, and no proof that the log goes on from
+        # the window before.
+        self._step(line, timestamp, True, fresh)
+        self.repeated += 1
+        self._stretch_on(live)
+        self._show(raw, line, known=True)
+
     def _step(self, line: int, timestamp: int, new: bool, fresh: list[LogLine]) -> None:
         """Go on to a timestamped line; a falling timestamp begins another instance's run."""
         if self._waiting:
@@ -101,16 +142,12 @@ class Window:
 
     def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:
         fresh.append(line)
+        self._stretch_on(live)
+
+    def _stretch_on(self, live: bool) -> None:
         self._new += 1
         self._stretch += live
         self._longest_stretch = max(self._longest_stretch, self._stretch)
-
-    def _repeat(self, raw: bytes, line: int, copy: int, timestamp: int) -> None:
-        self.seen[line] = copy
-        self.repeated += 1
-        self.reaches_back = self._run_knows = True
-        self._stretch = 0
-        self._show(raw, line, timestamp, known=True)
 
     def _unknown(
         self,
@@ -132,12 +169,12 @@ class Window:
             if not live:
                 return  # the beginning of a long archive is let go, not remembered
         self.seen[line] = copy
-        self._memory.add(line, timestamp)
-        self._show(parsed.raw, line, timestamp, known=not new)
+        self._memory.add(line, timestamp, settled=not new or self._run_knows)
+        self._show(parsed.raw, line, known=not new)
 
-    def _show(self, raw: bytes, line: int, timestamp: int, known: bool) -> None:
+    def _show(self, raw: bytes, line: int, known: bool) -> None:
         if self.log_type is LogType.RUN_RESTARTED:
-            self.shown.append(ShownLine(raw, line, timestamp, known))
+            self.shown.append((raw, line, known))
 
     def _place_waiting(self, after: int | None, after_new: bool, fresh: list[LogLine]) -> None:
         """Decide on the lines without prefix between two timestamped ones, or at an end."""
@@ -159,8 +196,8 @@ class Window:
             for place in places:
                 self.seen[place] = 1
                 if self._memory.known_at(place, 1) is None:
-                    self._memory.add(place, self._last)
-            self._show(raw, places[0], self._last, known or not new_here)
+                    self._memory.add(place, self._last, settled=not new_here)
+            self._show(raw, places[0], known or not new_here)
 
     def _count_untimed(self, fresh: list[LogLine]) -> None:
         """A text without a single timestamp: new is what follows the end of the one before."""
@@ -175,7 +212,7 @@ class Window:
             self._count_new(parse_line(raw), self.live, fresh)
         for index, (raw, line) in enumerate(zip(raws, lines, strict=True)):
             self.seen[line] = 1
-            self._show(raw, line, 0, known=index < len(raws) - new)
+            self._show(raw, line, known=index < len(raws) - new)
 
 
 def line_key(raw: bytes) -> int:
@@ -188,6 +225,13 @@ def line_key(raw: bytes) -> int:
     if not raw.isascii():
         raw = _REPLACED.sub("\ufffd", raw.decode("utf-8", "replace")).encode()
     return xxh3_64_intdigest(raw, size)
+
+
+def line_keys(raws: Sequence[bytes]) -> list[int]:
+    """The identity of each line; quick where all are plain ASCII."""
+    if CutLine not in set(map(type, raws)) and b"".join(raws).isascii():
+        return list(map(xxh3_64_intdigest, raws))
+    return list(map(line_key, raws))
 
 
 def _place(where: bytes, raw: bytes) -> int:

@@ -1,0 +1,116 @@
+"""A continuity as a value, and that value as bytes: what state keeps of where a log was read to."""
+
+from __future__ import annotations  # arrays cannot be subscripted when the program runs
+
+import json
+import sys
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.model import LogType
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a ``Continuity`` knows; lines are their 64-bit identities, times nanoseconds."""
+
+    floor: int
+    start: int
+    newest: int = 0
+    from_first_line: bool = False
+    ends_since_run: int = 0
+    unexplained: bool = False
+    counted: Mapping[int, int] = field(default_factory=dict)
+    copies: Mapping[int, int] = field(default_factory=dict)
+    unsettled: frozenset[int] = frozenset()
+    ends: tuple[int, ...] = ()
+    windows: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
+    untimed: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON that says how long each list is, then the lists, eight bytes a number."""
+        lists = self._lists()
+        header = {
+            "format": FORMAT,
+            "floor": self.floor,
+            "start": self.start,
+            "newest": self.newest,
+            "from_first_line": self.from_first_line,
+            "ends_since_run": self.ends_since_run,
+            "unexplained": self.unexplained,
+            "lists": {name: len(numbers) for name, numbers in lists.items()},
+        }
+        body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())
+        return json.dumps(header).encode() + b"\n" + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Snapshot:
+        """What ``to_bytes`` wrote.
+
+        Raises:
+            ValueError: it is of another format or damaged.
+        """
+        head, _, body = data.partition(b"\n")
+        try:
+            header = json.loads(head)
+            lengths: dict[str, int] = header.pop("lists")
+            if header.pop("format") != FORMAT or len(body) != 8 * sum(lengths.values()):
+                raise ValueError("it has another length or format")
+            lists = _read_lists(lengths, body)
+            return cls(**header, **_named(lists))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"a cursor cannot be read: {error}") from None
+
+    def _lists(self) -> dict[str, array[int]]:
+        lists = {
+            "counted": array("Q", self.counted.keys()),
+            "counted_at": array("q", self.counted.values()),
+            "copies": array("Q", self.copies.keys()),
+            "copies_more": array("q", self.copies.values()),
+            "unsettled": array("Q", self.unsettled),
+            "ends": array("Q", self.ends),
+        }
+        for kind, windows in (("windows", self.windows), ("untimed", self.untimed)):
+            for log_type, lines in windows.items():
+                lists[f"{kind}/{log_type}"] = array("Q", lines)
+        return lists
+
+
+def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
+    """The lists as the fields that they came from."""
+    return {
+        "counted": dict(zip(lists["counted"], lists["counted_at"], strict=True)),
+        "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
+        "unsettled": frozenset(lists["unsettled"]),
+        "ends": tuple(lists["ends"]),
+        **{
+            kind: {
+                LogType(name.partition("/")[2]): tuple(lines)
+                for name, lines in lists.items()
+                if name.startswith(f"{kind}/")
+            }
+            for kind in ("windows", "untimed")
+        },
+    }
+
+
+def _read_lists(lengths: Mapping[str, int], body: bytes) -> dict[str, array[int]]:
+    lists = {}
+    start = 0
+    for name, length in lengths.items():
+        signed = name in ("counted_at", "copies_more")
+        numbers: array[int] = array("q" if signed else "Q", body[start : start + 8 * length])
+        lists[name] = _little_endian(numbers)
+        start += 8 * length
+    return lists
+
+
+def _little_endian(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers
