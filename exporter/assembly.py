@@ -198,6 +198,7 @@ def _collector(
         pipeline,
         PollSettings(logs.interval, logs.tail_lines, format_duration(logs.pod_connection_timeout)),
         on_deployment_gone=lambda: collector.discover_soon(),
+        forget=api_metrics.forget,
         clock=clock,
         rng=random.Random(),
     )
@@ -232,8 +233,13 @@ def _collector(
 
 
 def _scheduler(workers: int) -> BackgroundScheduler:
-    """One pool for the logs, and a thread each for the platform's own numbers and the heartbeat."""
+    """One pool for the logs, and a thread each for the platform's own numbers and the heartbeat.
+
+    No daemon, since its workers inherit that: the interpreter waits for them at the end either
+    way, so ``shut_down`` has to see them.
+    """
     return BackgroundScheduler(
+        daemon=False,
         executors={
             polling.EXECUTOR: ThreadPoolExecutor(workers),
             schedule.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),

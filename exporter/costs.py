@@ -35,5 +35,6 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     """The most series that one component can have, one instance's restart count included."""
     series = 1 + _LOG_SERIES + len(rules) + len(RestartReason) + 1
     series += _SOURCE_SERIES * len(config.logs.types)
-    series += _HEALTH_SERIES * config.collectors.health
-    return series + config.collectors.restart_count
+    wanted = config.collectors
+    series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
+    return series + wanted.restart_count

@@ -13,7 +13,7 @@ from typing import TextIO
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("logfmt", "json")
 
-_LINES = str.maketrans({"\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
 class _EventFormatter(logging.Formatter):
@@ -53,7 +53,7 @@ class JsonFormatter(_EventFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        return json.dumps(self.pairs(record), ensure_ascii=False)
+        return _printable(json.dumps(self.pairs(record), ensure_ascii=False))
 
 
 def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> None:
@@ -70,4 +70,14 @@ def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> Non
 def _quote(value: str) -> str:
     if value and all(char.isprintable() and char not in ' "=\\' for char in value):
         return value
-    return f'"{value.translate(_LINES)}"'
+    return '"' + _printable("".join(_ESCAPES.get(char, char) for char in value)) + '"'
+
+
+def _printable(text: str) -> str:
+    """``text`` on one line that no terminal obeys: the rest escaped as JSON does."""
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

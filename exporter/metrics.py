@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 IDENTITY = ("app", "component")
 LOG = (*IDENTITY, "log_type")
@@ -29,6 +30,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._names: dict[MetricWrapperBase, str] = {}
+        self._labels: dict[str, tuple[str, ...]] = {}
         self.declarations: list[Declaration] = []
 
         # Lines and what they say.
@@ -202,18 +205,41 @@ class Metrics:
             "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
             "When a configuration was last loaded successfully.",
         )
+        self.state_up = self._gauge(
+            "digitalocean_app_exporter_state_up",
+            "1 if counts and cursors could be kept when they last changed, 0 if not; always 1 "
+            "for state in memory.",
+        )
+        self.state_errors = self._counter(
+            "digitalocean_app_exporter_state_errors_total",
+            "Times that counts and cursors could not be kept; they are tried again.",
+        )
 
-    def _declare(self, name: str, kind: str, text: str, labels: Sequence[str]) -> None:
-        self.declarations.append(Declaration(name, kind, tuple(labels), text))
+    def name(self, metric: MetricWrapperBase) -> str:
+        """The full name of one of these metrics."""
+        return self._names[metric]
+
+    def labels_of(self, name: str) -> tuple[str, ...]:
+        """The label names of a metric, in order; none for a name that is not declared."""
+        return self._labels.get(name, ())
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        self._declare(name, "counter", text, labels)
-        return Counter(name, text, labels, registry=self._registry)
+        counter = Counter(name, text, labels, registry=self._registry)
+        self._declare(counter, Declaration(name, "counter", tuple(labels), text))
+        return counter
 
     def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-        self._declare(name, "gauge", text, labels)
-        return Gauge(name, text, labels, registry=self._registry)
+        gauge = Gauge(name, text, labels, registry=self._registry)
+        self._declare(gauge, Declaration(name, "gauge", tuple(labels), text))
+        return gauge
 
     def _histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
-        self._declare(name, "histogram", text, labels)
-        return Histogram(name, text, labels, registry=self._registry, buckets=DURATION_BUCKETS)
+        buckets = DURATION_BUCKETS
+        histogram = Histogram(name, text, labels, registry=self._registry, buckets=buckets)
+        self._declare(histogram, Declaration(name, "histogram", tuple(labels), text))
+        return histogram
+
+    def _declare(self, metric: MetricWrapperBase, declaration: Declaration) -> None:
+        self.declarations.append(declaration)
+        self._names[metric] = declaration.name
+        self._labels[declaration.name] = declaration.labels

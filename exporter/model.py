@@ -7,7 +7,7 @@ where a log line does, since two lines may differ in nothing else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 class LogType(StrEnum):
@@ -110,6 +110,11 @@ class ComponentKey:
     def __str__(self) -> str:
         return f"{self.app}/{self.component}"
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """App and component, in the order of the labels."""
+        return self.app, self.component
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -151,8 +156,7 @@ LIVE_PART = -1
 """``LogChunk.part`` of live text."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """One line of a log.
 
     Args:

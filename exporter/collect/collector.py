@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from exporter.collect.discovery import Discovery
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller
+from exporter.errors import Stopping
 from exporter.model import App, SourceStatus
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 30.0
 RETRY_SECONDS = 10.0
 """How soon a discovery that failed is tried again, at the latest."""
+
+_MOST_INSTANCES = 2  # of one job: with one only, what came due while it runs would be dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Collector:
         worked = False
         try:
             worked = self._discovery.run()
+        except Stopping:
+            return
         except Exception:  # the outermost boundary of a job: the next one must still come
             LOG.exception("discovery failed unexpectedly")
         self._discovered_at = self._clock()
@@ -138,6 +143,8 @@ class Collector:
                 return
             try:
                 read(app)
+            except Stopping:
+                return
             except Exception:  # the outermost boundary: other apps must still be read
                 LOG.exception("platform metrics failed unexpectedly")
 
@@ -150,4 +157,5 @@ class Collector:
             executor=PLATFORM_EXECUTOR,
             replace_existing=True,
             misfire_grace_time=None,
+            max_instances=_MOST_INSTANCES,
         )

@@ -45,14 +45,17 @@ class Deployments:
     def _describe(self, app: App, deployments: Sequence[Deployment]) -> None:
         info = self._metrics.deployment_info
         info.remove_by_labels({"app": app.name})
+        since = None
         shown = {deployment.id: deployment for deployment in deployments[:1]}
         active = app.active_deployment
         if active is not None:
             shown.setdefault(active.id, active)
             active = shown[active.id] if active.phase_changed_at is None else active
             since = active.phase_changed_at or active.created_at
-            if since is not None:
-                self._metrics.deployment_timestamp.labels(app.name).set(since)
+        if since is not None:
+            self._metrics.deployment_timestamp.labels(app.name).set(since)
+        else:
+            self._metrics.deployment_timestamp.remove_by_labels({"app": app.name})
         for deployment in shown.values():
             info.labels(app.name, deployment.id, deployment.phase).set(1)
 

@@ -52,6 +52,7 @@ class Discovery:
         self.inventory = Inventory()
         self.done = False
         self.problem = "the first discovery is under way"
+        self._failure = ""  # its kind
 
     def run(self) -> bool:
         """List the apps once.
@@ -62,15 +63,16 @@ class Discovery:
         try:
             apps = self._platform.apps()
         except ApiError as error:
-            problem = f"apps can not be listed: {error}"
-            if problem != self.problem:
+            if error.kind != self._failure:
                 LOG.warning(
                     "apps can not be listed, trying again", extra={"fields": {"problem": error}}
                 )
-            self.problem = problem
+            self._failure = error.kind
+            self.problem = f"apps can not be listed: {error}"
             return False
-        if self.problem and self.done:
+        if self._failure:
             LOG.info("apps can be listed again")
+        self._failure = ""
         self._apply(Inventory(self._settings.selection.narrow(apps)))
         self.problem = ""
         self.done = True
@@ -98,21 +100,23 @@ class Discovery:
         for source in self._poller.sources():
             if source not in current:
                 self._poller.unwatch(source)
-                self._api_metrics.forget(source)
         left = now.keys()
         for key, app, component in before.components():
+            successor = now.app(app.name)
+            if successor is None or successor.id != app.id or key not in left:
+                self._api_metrics.forget((app.id, component.name))
             if key in left:
                 continue
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
                 self._forget_component(key)
-            self._api_metrics.forget((app.id, component.name))
             LOG.info("component is gone", extra={"fields": {"source": key}})
-        for name in gone(before.app_names(), now.app_names()):
-            former = before.app(name)
-            if former is not None:
+        ids = {app.id for app in now.apps}
+        for former in before.apps:
+            if former.id not in ids:
                 self._deployments.forget(former)
                 self._api_metrics.forget(former.id)
+        for name in gone(before.app_names(), now.app_names()):
             self._pipeline.series.close_app(name)
 
     def _sources(self, inventory: Inventory) -> list[tuple[App, Source]]:

@@ -81,13 +81,18 @@ class Pipeline:
             )
 
         with self.lock:
-            continuity = self._state.cursor(source.key, deployment_id, begin)
+            if self.series.is_open(source.key):
+                continuity = self._state.cursor(source.key, deployment_id, begin)
+            else:
+                continuity = begin(0)  # nothing counts, so nothing may be remembered
             window = continuity.window(source.log_type, self.limits.tail_lines)
         return Reading(self, source, continuity, window)
 
     def release(self, key: ComponentKey, deployment_id: str) -> None:
         """Let go of a past deployment whose logs were read to their end."""
         with self.lock:
+            if not self.series.is_open(key):
+                return
             newest = self._state.cursor(key, deployment_id, Continuity).newest
             self._state.release(key, deployment_id, newest)
 
@@ -121,8 +126,8 @@ class Pipeline:
             return
         identity = (source.key.app, source.key.component)
         if newest:
-            timestamp = self.metrics.log_last_line_timestamp.labels(*identity, RUN_TIME)
-            timestamp.set(newest / NANOSECONDS)
+            timestamp = self.metrics.log_last_line_timestamp
+            self.series.advance(timestamp, source.key, newest / NANOSECONDS, RUN_TIME)
         self._count_gaps(source, gaps)
         for end in restarts:
             reason = restart_reason(end.last_words)
@@ -133,7 +138,7 @@ class Pipeline:
             )
         if restarts:
             newest_end = max(end.timestamp for end in restarts) / NANOSECONDS
-            self.metrics.last_restart_timestamp.labels(*identity).set(newest_end)
+            self.series.advance(self.metrics.last_restart_timestamp, source.key, newest_end)
 
     def _count_gaps(self, source: Source, gaps: int) -> None:
         if not gaps or not self.series.is_open(source.key):

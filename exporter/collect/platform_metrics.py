@@ -52,10 +52,9 @@ class PlatformMetrics:
             )
             return
         self._worked(app, "health")
-        watched = {component.name for component in app.components}
-        for component in health:
-            if component.component in watched:
-                self._set_health(app.name, component)
+        told = {component.component: component for component in health}
+        for component in app.components:
+            self._set_health(app.name, told.get(component.name, _untold(component.name)))
 
     def read_instances(self, app: App) -> None:
         """Instances of an app, counted by component, where health is not read: one request."""
@@ -127,3 +126,8 @@ class PlatformMetrics:
                 "platform metrics can be read again",
                 extra={"fields": {"app": app.name, "what": what}},
             )
+
+
+def _untold(component: str) -> ComponentHealth:
+    """The health of a component of which the platform says nothing."""
+    return ComponentHealth(component, None, None, None, None, None)

@@ -6,11 +6,13 @@ nobody but itself and, while it lasts, one worker.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from threading import Lock
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.collect.pipeline import Pipeline
@@ -24,7 +26,11 @@ LOG = logging.getLogger(__name__)
 
 EXECUTOR = "sources"
 DRAIN_ATTEMPTS = 10
+EARLY_DISCOVERIES = 3
+"""How often one deployment that turns out to be past asks for a discovery ahead of time."""
+
 _JITTER = 0.1
+_MOST_INSTANCES = 10  # of one job; at its limit the scheduler would drop the job for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Poller:
     Args:
         scheduler: runs the reads, on its executor ``sources``.
         on_deployment_gone: called when the active deployment of an app turns out to be past.
+        forget: called with each source that is not watched any more, once no read of it goes on.
         clock: Unix seconds.
     """
 
@@ -54,6 +61,7 @@ class Poller:
         settings: PollSettings,
         *,
         on_deployment_gone: Callable[[], None],
+        forget: Callable[[Source], None],
         clock: Callable[[], float],
         rng: Random,
     ) -> None:
@@ -63,10 +71,12 @@ class Poller:
         self._pipeline = pipeline
         self._settings = settings
         self._on_deployment_gone = on_deployment_gone
+        self._forget = forget
         self._clock = clock
         self._rng = rng
         self._states: dict[Source, SourceState] = {}
         self._draining: dict[tuple[ComponentKey, str], set[Source]] = {}
+        self._reading: set[Source] = set()
         self._lock = Lock()
 
     def watch(
@@ -99,8 +109,16 @@ class Poller:
                 return
             for waiting in self._draining.values():
                 waiting.discard(source)
-            if self._scheduler.get_job(str(source)) is not None:
-                self._scheduler.remove_job(str(source))
+            over = [drained for drained, waiting in self._draining.items() if not waiting]
+            for drained in over:
+                del self._draining[drained]
+            if source not in self._reading:
+                self._forget(source)
+        for drained in over:
+            self._pipeline.release(*drained)
+        # Its job may have begun meanwhile.
+        with suppress(JobLookupError):
+            self._scheduler.remove_job(str(source))
 
     def sources(self) -> list[Source]:
         """Every source that is watched."""
@@ -126,23 +144,35 @@ class Poller:
         started = self._clock()
         with self._lock:
             state = self._states.get(source)
-        if state is None:
-            return
+            if state is None or source in self._reading:
+                return  # the read that is under way schedules the next one
+            self._reading.add(source)
+        try:
+            goes_on = self._read_and_note(state, started)
+        finally:
+            with self._lock:
+                self._reading.discard(source)
+                now = self._states.get(source)
+                if now is None:
+                    self._forget(source)
+        if goes_on and now is not None:
+            self._schedule(source, self._next_time(now, started))
+
+    def _read_and_note(self, state: SourceState, started: float) -> bool:
+        """Read a source and keep how that went; False if the program is shutting down."""
+        source = state.source
         try:
             self._read_all(state)
         except Stopping:
-            return
+            return False
         except ApiError as error:
-            self._note(state, started, str(error))
+            self._note(state, started, str(error), error.kind)
         except Exception:  # the outermost boundary of a job: the next poll must still come
             LOG.exception("reading failed unexpectedly", extra={"fields": {"source": source}})
-            self._note(state, started, "internal error, see the log")
+            self._note(state, started, "internal error, see the log", "internal")
         else:
-            self._note(state, started, "")
-        with self._lock:
-            if self._states.get(source) is not state:
-                return
-        self._schedule(source, self._next_time(state, started))
+            self._note(state, started)
+        return True
 
     def _read_all(self, state: SourceState) -> None:
         failed: ApiError | None = None
@@ -151,8 +181,11 @@ class Poller:
                 self._drain(state, deployment)
             except ApiError as error:
                 failed = error
-        if not self._read(state, state.active):
-            self._on_deployment_gone()
+        active = state.active
+        if not self._read(state, active):
+            active.found_past += 1
+            if active.found_past <= EARLY_DISCOVERIES:
+                self._on_deployment_gone()
         if failed is not None:
             raise failed
 
@@ -209,6 +242,7 @@ class Poller:
         self, state: SourceState, active: Deployment, between: Sequence[Deployment]
     ) -> None:
         state.redeploy(active, between)
+        self._draining.pop((state.source.key, active.id), None)  # it came back by a rollback
         for deployment in state.past:
             waiting = self._draining.setdefault((state.source.key, deployment.id), set())
             waiting.add(state.source)
@@ -218,22 +252,24 @@ class Poller:
         drained = (state.source.key, deployment.id)
         with self._lock:
             state.past = [past for past in state.past if past is not deployment]
-            waiting = self._draining.get(drained, set())
+            waiting = self._draining.get(drained)
+            if waiting is None:
+                return
             waiting.discard(state.source)
             if waiting:
                 return
-            self._draining.pop(drained, None)
+            del self._draining[drained]
         self._pipeline.release(*drained)
 
-    def _note(self, state: SourceState, started: float, problem: str) -> None:
-        """Keep how a read went; say so when that is news."""
+    def _note(self, state: SourceState, started: float, problem: str = "", kind: str = "") -> None:
+        """Keep how a read went; say so when that is news, whatever number the text holds."""
         source, up = state.source, not problem
         fields = {"source": source, "problem": problem}
-        if not up and state.problem != problem:
+        if not up and state.failure != kind:
             LOG.warning("log can not be read, trying again", extra={"fields": fields})
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
-        state.up, state.problem = up, problem
+        state.up, state.problem, state.failure = up, problem, kind
         state.polls += 1
         with self._pipeline.lock:
             if not self._pipeline.series.is_open(source.key):
@@ -246,6 +282,8 @@ class Poller:
 
     def _next_time(self, state: SourceState, started: float) -> float:
         """When to read next: the second read anywhere in the interval, so that reads spread."""
+        if not state.polls:
+            return started  # watched anew while a read went on
         low, high = (0.0, 1.0) if state.polls == 1 else (1 - _JITTER, 1 + _JITTER)
         return started + self._settings.interval * self._rng.uniform(low, high)
 
@@ -259,4 +297,5 @@ class Poller:
             executor=EXECUTOR,
             replace_existing=True,
             misfire_grace_time=None,
+            max_instances=_MOST_INSTANCES,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from prometheus_client import Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.matching.selection import selects
@@ -35,6 +36,7 @@ class Series:
         self._rules = rules
         self._log_types = log_types
         self._open: dict[ComponentKey, Component] = {}
+        self._latest: dict[ComponentKey, dict[Gauge, float]] = {}
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
@@ -67,9 +69,16 @@ class Series:
             for gauge in (metrics.source_up, metrics.source_last_success, metrics.source_interval):
                 gauge.labels(*identity, log_type)
 
+    def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
+        """Set a time that never goes back: past deployments are read after active ones too."""
+        latest = self._latest.setdefault(key, {})
+        latest[gauge] = max(seconds, latest.get(gauge, 0.0))
+        gauge.labels(key.app, key.component, *labels).set(latest[gauge])
+
     def close_component(self, key: ComponentKey) -> None:
         """Remove every series of a component that is gone."""
         self._open.pop(key, None)
+        self._latest.pop(key, None)
         metrics = self._metrics
         remove(
             _identity(key),

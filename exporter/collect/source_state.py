@@ -11,12 +11,14 @@ from exporter.model import Component, Deployment, Source, SourceStatus
 class DeploymentToRead:
     """A deployment whose log is to be read; ``attempts`` counts reads that left it unfinished.
 
-    ``from_first_line``: it began under the exporter's eyes, so all of it is new.
+    ``from_first_line``: it began under the exporter's eyes, so all of it is new. ``found_past``
+    counts reads that showed it to be past while it was taken for the active one.
     """
 
     id: str
     from_first_line: bool = False
     attempts: int = 0
+    found_past: int = 0
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class SourceState:
     polls: int = 0
     up: bool | None = None
     problem: str = ""
+    failure: str = ""  # its kind
     last_success: float | None = None
     lines: int = 0
     newest: int = 0

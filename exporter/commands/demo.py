@@ -39,10 +39,12 @@ def demo(options: Options) -> int:
     ):
         application = _start_exporter(server, options)
         host, port = application.server.addresses[0]
-        with monitoring(f"{host}:{port}", Path(folder)) as beside:
-            _say_where_to_look(server, f"http://{host}:{port}", beside)
-            stop.wait()
-        shut_down(application)
+        try:
+            with monitoring(f"{host}:{port}", Path(folder)) as beside:
+                _say_where_to_look(server, f"http://{host}:{port}", beside)
+                stop.wait()
+        finally:
+            shut_down(application)
     return 0
 
 

@@ -39,7 +39,7 @@ class MemoryState(Generic[Cursor]):
         """Let go of a deployment that was read to its end, up to ``newest`` (ns)."""
         self._cursors.get(key, {}).pop(deployment_id, None)
         released = self._released.setdefault(key, {})
-        released[deployment_id] = newest
+        released[deployment_id] = max(newest, released.pop(deployment_id, 0))
         for stale in list(released)[:-_REMEMBERED_RELEASES]:
             del released[stale]
 

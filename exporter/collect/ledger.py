@@ -1,0 +1,232 @@
+"""Counts and cursors, changed together: kept first where state outlives the process, then shown.
+
+Everything that may not be lost between two runs passes here under one lock. With state in memory
+a change is shown at once. With durable state changes gather, and ``flush`` keeps those of all
+sources in one batch before it shows them: so a counter never shows what a crash could take back,
+and no scrape waits for a disk.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+from exporter.errors import StateError
+from exporter.logs.continuity import Continuity
+from exporter.logs.snapshot import Snapshot
+from exporter.metrics import IDENTITY, Metrics
+from exporter.model import ComponentKey
+from exporter.state.store import Batch, CursorKey, State, ValueKey
+
+LOG = logging.getLogger(__name__)
+
+GRACE_SECONDS = 6 * 3600.0
+"""How long what is known of a component outlives it: it may only be missing from one answer."""
+
+
+class Ledger:
+    """The counts and cursors of every component.
+
+    Args:
+        clock: Unix seconds.
+
+    Raises:
+        StateError: the state cannot be read, or holds a cursor that cannot.
+    """
+
+    def __init__(self, metrics: Metrics, state: State, clock: Callable[[], float]) -> None:
+        self.lock = Lock()  # held around every call but ``flush`` and ``close``
+        self._metrics = metrics
+        self._state = state
+        self._clock = clock
+        saved = state.load()
+        self.first_start = saved.first_start
+        self.saved_at = saved.saved_at
+        self._values = dict(saved.values)
+        self._released = dict(saved.released)
+        self._stored = _snapshots(saved.cursors)
+        self._cursors: dict[CursorKey, Continuity] = {}
+        self._gone = dict.fromkeys((key.component for key in saved.cursors), clock())
+        self._unsaved = _Changes()
+        self._unshown: list[partial[None]] = []
+        self._flushing = Lock()
+        self._failing = False
+        metrics.state_up.set(1)
+
+    def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
+        """Count ``amount`` more."""
+        key = ValueKey(self._metrics.name(metric), tuple(labels), meaning)
+        value = self._values.get(key, 0.0) + amount
+        self._change(key, value, partial(metric.labels(*labels).inc, amount))
+
+    def put(self, metric: Gauge, labels: Sequence[str], value: float) -> None:
+        """Set a gauge that outlives the process."""
+        key = ValueKey(self._metrics.name(metric), tuple(labels))
+        self._change(key, value, partial(metric.labels(*labels).set, value))
+
+    def value(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> float:
+        """What a series stands at, to begin it with."""
+        return self._values.get(ValueKey(self._metrics.name(metric), tuple(labels), meaning), 0.0)
+
+    def continuity(self, key: CursorKey, begin: Callable[[int], Continuity]) -> Continuity:
+        """The cursor of a deployment, made at its first use.
+
+        Args:
+            begin: makes one from the newest timestamp (ns) that was read of this deployment
+                before it was released, 0 if it never was.
+        """
+        if key not in self._cursors:
+            continuity = begin(self._released.get(key, 0))
+            stored = self._stored.pop(key, None)
+            if stored is not None:
+                continuity.restore(stored)
+            self._cursors[key] = continuity
+        return self._cursors[key]
+
+    def touch(self, key: CursorKey) -> None:
+        """The cursor has moved: it belongs to the counts that changed with it."""
+        self._unsaved.cursors.add(key)
+
+    def deployments(self, component: ComponentKey) -> list[str]:
+        """The deployments of a component that are not read to their end, oldest use first."""
+        keys = [*self._stored, *self._cursors]
+        return [key.deployment_id for key in keys if key.component == component]
+
+    def release(self, key: CursorKey) -> None:
+        """Let go of a deployment that was read to its end."""
+        self._stored.pop(key, None)
+        continuity = self._cursors.pop(key, None)
+        self._unsaved.cursors.discard(key)
+        self._released[key] = self._unsaved.released[key] = continuity.newest if continuity else 0
+
+    def open(self, component: ComponentKey) -> None:
+        """A component is watched, perhaps again."""
+        self._gone.pop(component, None)
+
+    def close(self, component: ComponentKey) -> None:
+        """A component is gone; what is known of it is kept for the grace period."""
+        self._gone[component] = self._clock()
+
+    def expire(self) -> None:
+        """Drop what is known of components that have been gone for the grace period."""
+        now = self._clock()
+        for component in [key for key, at in self._gone.items() if now - at > GRACE_SECONDS]:
+            del self._gone[component]
+            self._unsaved.components.add(component)
+            for entries in (self._stored, self._cursors, self._released, self._unsaved.released):
+                _drop(entries, component)
+            self._unsaved.cursors -= {k for k in self._unsaved.cursors if k.component == component}
+            dropped = [key for key in self._values if self._is_of(key, component)]
+            for key in dropped:
+                del self._values[key]
+            self._unsaved.values -= set(dropped)
+            self._unsaved.dropped.update(dropped)
+
+    def flush(self) -> bool:
+        """Keep what has changed, then show it; shown it is even if it cannot be kept.
+
+        Returns:
+            False if it could not be kept; it is tried again with the next flush.
+        """
+        with self._flushing:
+            with self.lock:
+                taken, self._unsaved = self._unsaved, _Changes()
+                unshown, self._unshown = self._unshown, []
+                batch = self._batch(taken)
+            try:
+                if taken:
+                    self._state.save(batch)
+                    self._note(None)
+            except StateError as error:
+                with self.lock:
+                    self._unsaved.join(taken)
+                self._note(error)
+            for show in unshown:
+                show()
+            return not self._failing
+
+    def end(self) -> None:
+        """Keep what has changed for the last time."""
+        self.flush()
+        self._state.close()
+
+    def _change(self, key: ValueKey, value: float, show: partial[None]) -> None:
+        self._values[key] = value
+        if not self._state.durable:
+            show()
+            return
+        self._unsaved.values.add(key)
+        self._unsaved.dropped.discard(key)
+        self._unshown.append(show)
+
+    def _batch(self, changes: "_Changes") -> Batch:
+        return Batch(
+            values={key: self._values[key] for key in changes.values},
+            cursors={
+                key: self._cursors[key].snapshot().to_bytes()
+                for key in changes.cursors
+                if self._state.durable and key in self._cursors
+            },
+            released=dict(changes.released),
+            dropped_values=frozenset(changes.dropped),
+            dropped_components=frozenset(changes.components),
+        )
+
+    def _is_of(self, key: ValueKey, component: ComponentKey) -> bool:
+        is_identity = self._metrics.labels_of(key.metric)[: len(IDENTITY)] == IDENTITY
+        return is_identity and key.labels[: len(IDENTITY)] == component.parts
+
+    def _note(self, error: StateError | None) -> None:
+        """Show whether saving works; say so when that is news."""
+        if error is not None:
+            self._metrics.state_errors.inc()
+            if not self._failing:
+                LOG.error(
+                    "state can not be saved: counting goes on in memory, and trying again",
+                    extra={"fields": {"problem": error}},
+                )
+        elif self._failing:
+            LOG.info("state can be saved again; nothing is missing from it")
+        self._failing = error is not None
+        self._metrics.state_up.set(not self._failing)
+
+
+class _Changes:
+    """What is not saved yet."""
+
+    def __init__(self) -> None:
+        self.values: set[ValueKey] = set()
+        self.cursors: set[CursorKey] = set()
+        self.released: dict[CursorKey, int] = {}
+        self.dropped: set[ValueKey] = set()
+        self.components: set[ComponentKey] = set()
+
+    def __bool__(self) -> bool:
+        changes = (self.values, self.cursors, self.released, self.dropped, self.components)
+        return any(changes)
+
+    def join(self, earlier: "_Changes") -> None:
+        """Take in earlier changes that could not be saved; later ones win."""
+        self.dropped |= earlier.dropped - self.values
+        self.values |= earlier.values - self.dropped
+        self.components |= earlier.components
+        self.cursors |= earlier.cursors
+        self.released = {**earlier.released, **self.released}
+
+
+def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:
+    snapshots = {}
+    for key, data in cursors.items():
+        try:
+            snapshots[key] = Snapshot.from_bytes(data)
+        except ValueError as error:
+            raise StateError(f"state of {key.component}: {error}") from None
+    return snapshots
+
+
+def _drop(entries: MutableMapping[CursorKey, Any], component: ComponentKey) -> None:
+    for key in [key for key in entries if key.component == component]:
+        del entries[key]

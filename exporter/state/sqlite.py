@@ -1,0 +1,154 @@
+"""State in an SQLite file: every batch is one transaction, so a crash leaves a whole one.
+
+The file is in WAL mode without a sync per batch: what ``kill -9`` leaves is the last batch; after
+a power failure it may be an earlier one, whole as well. One process at a time holds the file.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from exporter.errors import StateError
+from exporter.model import ComponentKey
+from exporter.state.sqlite_schema import prepare
+from exporter.state.store import Batch, CursorKey, Saved, ValueKey
+
+T = TypeVar("T")
+
+LOCK_SECONDS = 1.0
+"""How long to wait for another process to let go of the file, as at a restart."""
+
+
+class SqliteState:
+    """Counts and cursors in one file.
+
+    Args:
+        path: the file; made if it is not there, its folder must be.
+        clock: Unix seconds.
+
+    Raises:
+        StateError: the file cannot be used; the message says why, and what to do.
+    """
+
+    durable = True
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        with self._translated("opened"):
+            self._connection = sqlite3.connect(
+                path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def load(self) -> Saved:
+        """All that the file holds.
+
+        Raises:
+            StateError: it cannot be read, or holds what no state file does.
+        """
+        with self._lock, self._translated("read"):
+            rows = self._connection.execute
+            meta = dict(rows("SELECT key, value FROM meta"))
+            return Saved(
+                first_start=float(meta["first_start"]),
+                saved_at=meta.get("saved_at"),
+                values={
+                    ValueKey(metric, tuple(json.loads(labels)), meaning): value
+                    for metric, labels, meaning, value in rows("SELECT * FROM series")
+                },
+                cursors=_by_deployment(rows("SELECT * FROM cursors")),
+                released=_by_deployment(rows("SELECT * FROM released")),
+            )
+
+    def save(self, batch: Batch) -> None:
+        """Keep a batch in one transaction.
+
+        Raises:
+            StateError: it cannot be written; the file is as it was before.
+        """
+        with self._lock, self._translated("written"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(batch)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file; another process may open it then."""
+        with self._lock:
+            self._connection.close()
+
+    def _open(self) -> None:
+        execute = self._connection.execute
+        # Held until the end, so that two exporters never count into one file.
+        execute("PRAGMA locking_mode = EXCLUSIVE")
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = NORMAL")
+        prepare(self._connection)
+        damage = execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise ValueError(f"it is damaged: {damage}")
+        execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (self._clock(),))
+
+    def _write(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        series = [(*_columns(key), value) for key, value in batch.values.items()]
+        many("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)", series)
+        dropped = map(_columns, batch.dropped_values)
+        many("DELETE FROM series WHERE metric = ? AND labels = ? AND meaning = ?", dropped)
+        for table, entries in (("cursors", batch.cursors), ("released", batch.released)):
+            rows = [(*key.component.parts, key.deployment_id, v) for key, v in entries.items()]
+            many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", rows)
+        ended = [(*key.component.parts, key.deployment_id) for key in batch.released]
+        many("DELETE FROM cursors WHERE app = ? AND component = ? AND deployment_id = ?", ended)
+        for table in ("cursors", "released"):
+            gone = [key.parts for key in batch.dropped_components]
+            many(f"DELETE FROM {table} WHERE app = ? AND component = ?", gone)
+        many("INSERT OR REPLACE INTO meta VALUES ('saved_at', ?)", [(self._clock(),)])
+
+    @contextmanager
+    def _translated(self, verb: str) -> Iterator[None]:
+        """Turn what SQLite and the file system say into one error that names the file."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, KeyError, ValueError) as error:
+            raise StateError(f"state file {self._path} cannot be {verb}: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    code = getattr(error, "sqlite_errorname", "")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "another process holds it; two exporters cannot share one file"
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return "it is damaged or no database; move it away to start anew, or restore a copy"
+    if code.startswith("SQLITE_CANTOPEN"):
+        return "its folder does not exist, or cannot be written to"
+    if code.startswith("SQLITE_READONLY"):
+        return "it is read-only"
+    if code.startswith("SQLITE_FULL"):
+        return "the disk is full"
+    return str(error)
+
+
+def _columns(key: ValueKey) -> tuple[str, str, str]:
+    return key.metric, json.dumps(key.labels), key.meaning
+
+
+def _by_deployment(rows: Iterable[tuple[str, str, str, T]]) -> dict[CursorKey, T]:
+    return {
+        CursorKey(ComponentKey(app, component), deployment_id): value
+        for app, component, deployment_id, value in rows
+    }

@@ -1,0 +1,86 @@
+"""What a state keeps, as values, and the interface of every kind of it.
+
+Counts and cursors change together: one ``Batch`` holds both, and a state takes it whole or not at
+all. Cursors are bytes here; ``logs`` knows what is in them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from exporter.model import ComponentKey
+
+
+class ValueKey(NamedTuple):
+    """One series: the metric's full name, its labels in order, and what it stands for.
+
+    ``meaning`` tells two rules of one name apart, so that a count is never continued by another
+    rule; it is empty where the name and labels say it all.
+    """
+
+    metric: str
+    labels: tuple[str, ...]
+    meaning: str = ""
+
+
+class CursorKey(NamedTuple):
+    """One deployment of one component."""
+
+    component: ComponentKey
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What changed since the batch before.
+
+    Args:
+        values: series with what they show now.
+        cursors: cursors as they are now.
+        released: deployments read to their end, with the newest timestamp (ns) that was read.
+        dropped_values: series that are no more.
+        dropped_components: components of which nothing is kept any longer.
+    """
+
+    values: Mapping[ValueKey, float] = field(default_factory=dict)
+    cursors: Mapping[CursorKey, bytes] = field(default_factory=dict)
+    released: Mapping[CursorKey, int] = field(default_factory=dict)
+    dropped_values: frozenset[ValueKey] = frozenset()
+    dropped_components: frozenset[ComponentKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a state holds when it is opened.
+
+    Args:
+        first_start: when the exporter first started on this state, in Unix seconds.
+        saved_at: when a batch was last saved, None if never.
+    """
+
+    first_start: float
+    saved_at: float | None = None
+    values: Mapping[ValueKey, float] = field(default_factory=dict)
+    cursors: Mapping[CursorKey, bytes] = field(default_factory=dict)
+    released: Mapping[CursorKey, int] = field(default_factory=dict)
+
+
+class State(Protocol):
+    """Where counts and cursors are kept.
+
+    ``durable`` states outlive the process; what is not saved there must not be shown.
+    """
+
+    durable: bool
+
+    def load(self) -> Saved:
+        """All that is kept; raises StateError where it cannot be read."""
+        ...
+
+    def save(self, batch: Batch) -> None:
+        """Keep a batch, whole or not at all; raises StateError where it cannot."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,255 @@
+"""A platform made of values, a clock that is stepped, and everything in between as it is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from apscheduler.schedulers.base import BaseScheduler
+from prometheus_client import CollectorRegistry
+
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.deployments import Deployments
+from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.inventory import Selection
+from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.series import Series
+from exporter.errors import ApiError, NotFound, ServerError
+from exporter.logs.continuity import Continuity
+from exporter.matching.engine import Engine
+from exporter.metrics import Metrics
+from exporter.model import (
+    LIVE_PART,
+    App,
+    Component,
+    ComponentKey,
+    ComponentKind,
+    Deployment,
+    Endpoint,
+    LogChunk,
+    LogLocations,
+    LogType,
+    Rule,
+    Source,
+)
+from exporter.state.memory import MemoryState
+
+NS = 1_000_000_000
+START = 1_793_491_200.0  # 2026-11-01T00:00:00Z
+WEB = Component("web", ComponentKind.SERVICE, "small", 1)
+JOBS = Component("jobs", ComponentKind.WORKER, "big", 1)
+KEY = ComponentKey("shop", "web")
+RUN = Source("app-1", KEY, LogType.RUN)
+RESTARTED = Source("app-1", KEY, LogType.RUN_RESTARTED)
+RULES = (Rule("oops", "oops"), Rule("any_digit", r"\d"))
+IDENTITY = {"app": "shop", "component": "web"}
+LOG = IDENTITY | {"log_type": "RUN"}
+
+
+def line(second: float, message: str = "hello", component: str = "web") -> bytes:
+    """A line as served, with its newline, ``second`` seconds (below an hour) after START."""
+    minutes, ns = divmod(round(second * NS), 60 * NS)
+    time = f"2026-11-01T00:{minutes:02}:{ns // NS:02}.{ns % NS:09}Z"
+    return f"{component} {time} {message}\n".encode()
+
+
+def deployment(name: str, phase: str = "ACTIVE", changed: float | None = None) -> Deployment:
+    return Deployment(name, phase, START, None if changed is None else START + changed)
+
+
+def app(
+    name: str = "shop",
+    *components: Component,
+    active: str | None = "d1",
+    app_id: str = "app-1",
+) -> App:
+    running = None if active is None else deployment(active)
+    return App(app_id, name, "ams", "basic", components or (WEB,), running, running)
+
+
+def server_error(detail: str = "status 500") -> ApiError:
+    return ServerError(Endpoint.LOGS, detail)
+
+
+def not_found() -> ApiError:
+    return NotFound(Endpoint.LOGS, "status 404")
+
+
+@dataclass
+class Clock:
+    """Unix seconds, as the test wants them."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class SteppedScheduler(BaseScheduler):
+    """A scheduler whose jobs wait until the test runs them."""
+
+    def start(self) -> None:
+        super().start(paused=True)
+
+    def shutdown(self, wait: bool = True) -> None:
+        super().shutdown(wait)
+
+    def wakeup(self) -> None:
+        """Nothing sleeps here."""
+
+    def due(self, name: object) -> float | None:
+        """When a job is due, in seconds after START; None if there is none."""
+        job = self.get_job(str(name))
+        return None if job is None else round(job.next_run_time.timestamp() - START, 3)
+
+    def step(self, name: object) -> None:
+        """Take a job off the schedule and run it."""
+        job = self.get_job(str(name))
+        assert job is not None
+        job.remove()
+        job.func(*job.args)
+
+
+@dataclass
+class Log:
+    """A log as the platform has it; ``error`` refuses it, ``breaks`` ends its live text."""
+
+    live: bytes | None = b""
+    archives: tuple[bytes, ...] = ()
+    error: Exception | None = None
+    breaks: Exception | None = None
+
+
+@dataclass
+class FakePlatform:
+    """Both ways to the platform, from memory; what is an exception is raised."""
+
+    listing: Any = ()
+    deployed: dict[str, Any] = field(default_factory=dict)
+    healths: Any = ()
+    running: Any = ()
+    restarts: dict[str, Any] = field(default_factory=dict)
+    logs: dict[tuple[str, LogType], Log] = field(default_factory=dict)
+    asked: list[tuple[str, str, LogType]] = field(default_factory=list)
+    during: Callable[[Source], None] = lambda source: None
+
+    def apps(self) -> Any:
+        return answer(self.listing)
+
+    def deployments(self, app_id: str) -> Any:
+        return answer(self.deployed.get(app_id, ()))
+
+    def health(self, app_id: str) -> Any:
+        return answer(self.healths)
+
+    def instances(self, app_id: str) -> Any:
+        return answer(self.running)
+
+    def restart_counts(self, app_id: str, component: str, start: float, end: float) -> Any:
+        return answer(self.restarts.get(component, ()))
+
+    def log_locations(self, source: Source, deployment_id: str, **options: Any) -> LogLocations:
+        self.asked.append((deployment_id, source.key.component, source.log_type))
+        log = self.log(deployment_id, source.log_type)
+        if log.error is not None:
+            raise log.error
+        place = f"{deployment_id} {source.log_type}"
+        return LogLocations(
+            None if log.live is None else place,
+            tuple(f"{place} {part}" for part in range(len(log.archives))),
+        )
+
+    def log(self, deployment_id: str, log_type: LogType = LogType.RUN) -> Log:
+        return self.logs.setdefault((deployment_id, log_type), Log())
+
+    def read(self, locations: LogLocations, *, target: Source) -> Iterator[LogChunk]:
+        self.during(target)
+        for part, place in enumerate(locations.archive_urls):
+            deployment_id, log_type, _ = place.split()
+            yield LogChunk(self.log(deployment_id, LogType(log_type)).archives[part], part)
+            yield LogChunk(b"", part, last=True)
+        if locations.live_url is not None:
+            deployment_id, log_type = locations.live_url.split()
+            log = self.log(deployment_id, LogType(log_type))
+            yield LogChunk(log.live or b"", LIVE_PART)
+            if log.breaks is not None:
+                raise log.breaks
+            yield LogChunk(b"", LIVE_PART, last=True)
+
+
+def answer(value: Any) -> Any:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+@dataclass
+class Site:
+    """The real parts on a fresh registry, around a fake platform, clock and schedule."""
+
+    rules: tuple[Rule, ...] = RULES
+    tail_lines: int = 1000
+    interval: float = 60.0
+    log_types: tuple[LogType, ...] = (LogType.RUN, LogType.RUN_RESTARTED)
+    selection: Selection = field(default_factory=Selection)
+    scheduler: Any = field(default_factory=SteppedScheduler)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        self.platform: Any = FakePlatform()
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.api_metrics = ApiMetrics(self.metrics)
+        self.series = Series(self.metrics, self.rules, self.log_types)
+        self.state: MemoryState[Continuity] = MemoryState()
+        limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
+        self.pipeline = Pipeline(
+            self.metrics, self.series, self.state, Engine(self.rules), self.rules, limits
+        )
+        self.early_discoveries: list[float] = []
+        self.poller = Poller(
+            self.scheduler,
+            self.platform,
+            self.platform,
+            self.pipeline,
+            PollSettings(self.interval, self.tail_lines, "3m"),
+            on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
+            forget=self.api_metrics.forget,
+            clock=self.clock,
+            rng=Random(7),
+        )
+        self.deployments = Deployments(self.platform, self.metrics, START)
+        self.discovery = Discovery(
+            self.platform,
+            self.poller,
+            self.pipeline,
+            self.deployments,
+            self.api_metrics,
+            DiscoverySettings(self.selection, self.log_types),
+            forget_component=self.state.forget,
+        )
+
+    def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:
+        """Watch both logs of the component (or ``sources``), its series open."""
+        if not self.scheduler.running:
+            self.scheduler.start()
+        self.series.open_component(KEY, WEB)
+        for source in sources or (RUN, RESTARTED):
+            self.poller.watch(source, WEB, deployment(active), **options)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """A sample of ``digitalocean_app_<name>``; of shop/web where nothing else is said."""
+        return self.registry.get_sample_value(f"digitalocean_app_{name}", labels or LOG)
+
+    def lines(self) -> float | None:
+        return self.value("log_lines_total")
+
+    def samples(self, **labels: str) -> set[str]:
+        """The names of all samples that carry these labels, creation times aside."""
+        return {
+            sample.name
+            for family in self.registry.collect()
+            for sample in family.samples
+            if not sample.name.endswith("_created") and labels.items() <= sample.labels.items()
+        }

@@ -1,0 +1,283 @@
+"""The installed command as a process of its own: started, scraped and ended by whole-program tests.
+
+Nothing here knows the inside of the program: a configuration goes in, log lines, metrics and an
+exit code come out.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+COMMAND = Path(sys.executable).with_name("do-app-exporter")
+"""The command, installed beside the Python that runs the tests."""
+
+START_SECONDS = 20.0
+WAIT_SECONDS = 20.0
+STOP_SECONDS = 15.0
+PAUSE_SECONDS = 0.1
+"""Between two scrapes of a test that waits for something."""
+
+_LISTENING = r"""addresses(?:=|": ")([^\s"]+)"""
+"""The address in the log line that gives it, in either format."""
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would steer the program, and with ``variables``."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DIGITALOCEAN_", "DO_APP_EXPORTER_"))
+    }
+    return {**kept, "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1", **(variables or {})}
+
+
+def run_command(
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    program: Sequence[str] = (str(COMMAND),),
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself; return its exit code and what it printed."""
+    done = subprocess.run(
+        [*program, *arguments],
+        env=environment(variables),
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+class Samples:
+    """One scrape, parsed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._samples: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                self._samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+
+    def series(self, name: str, **labels: str) -> list[tuple[dict[str, str], float]]:
+        """The series of a metric that have these labels, with their values."""
+        return [
+            (found, value)
+            for found, value in self._samples.get(name, [])
+            if labels.items() <= found.items()
+        ]
+
+    def value(self, name: str, **labels: str) -> float:
+        """The value of the one series that has these labels."""
+        found = self.series(name, **labels)
+        assert len(found) == 1, f"{len(found)} series {name} with {labels}"
+        return found[0][1]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of the series that have these labels; 0 if there is none."""
+        return sum(value for _, value in self.series(name, **labels))
+
+
+class Program:
+    """A process of the command, whatever it runs; a context manager that leaves none behind."""
+
+    def __init__(self, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
+        self._arguments = arguments
+        self._variables = dict(variables or {})
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: list[str] = []
+        self._news = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self.process.pid
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The process; it has to have been started."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def output(self) -> str:
+        """All that was printed and logged so far."""
+        with self._news:
+            return "".join(self._lines)
+
+    def wait_for_output(self, pattern: str, timeout: float = START_SECONDS) -> re.Match[str]:
+        """Return the first match of ``pattern`` (multi-line) in the output, once there is one."""
+        found: list[re.Match[str]] = []
+
+        def look() -> bool:
+            match = re.search(pattern, "".join(self._lines), re.MULTILINE)
+            found.extend([match] if match else [])
+            return bool(found) or self._ended
+
+        with self._news:
+            self._news.wait_for(look, timeout)
+        assert found, f"no {pattern!r} in the output:\n{self.output}"
+        return found[0]
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal without waiting for what it does."""
+        self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; return the exit code once the process has ended and all was read."""
+        self.send_signal(number)
+        return self.wait()
+
+    def terminate(self) -> int:
+        """End the process as a service manager does; return the exit code."""
+        return self.stop(signal.SIGTERM)
+
+    def wait(self, timeout: float = STOP_SECONDS) -> int:
+        """Return the exit code once the process has ended and its output was read."""
+        code = self.process.wait(timeout)
+        self._reader.join(timeout)
+        return code
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [str(COMMAND), *self._arguments],
+            env=environment(self._variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                with self._news:
+                    self._lines.append(line)
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+
+class ExporterProcess(Program):
+    """The command ``run`` on a configuration of its own and a free port.
+
+    Args:
+        folder: where the configuration file goes.
+        config: the configuration as YAML would give it.
+        token: the API token, in ``DIGITALOCEAN_TOKEN``; None leaves the variable out.
+        arguments: more flags.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        *,
+        token: str | None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        file = folder / "config.yml"
+        file.write_text(yaml.safe_dump(dict(config)))
+        super().__init__(
+            f"--config.file={file}",
+            "--web.listen-address=127.0.0.1:0",
+            *arguments,
+            variables={} if token is None else {"DIGITALOCEAN_TOKEN": token},
+        )
+        self.url = ""
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        try:
+            self.url = f"http://{self.wait_for_output(_LISTENING)[1]}"
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._session.close()
+        super().__exit__(kind, error, trace)
+
+    def get(self, path: str) -> requests.Response:
+        """The answer to a GET of a path."""
+        return self._session.get(self.url + path, timeout=10)
+
+    def metrics(self) -> Samples:
+        """Scrape once."""
+        answer = self.get("/metrics")
+        assert answer.status_code == 200
+        return Samples(answer.text)
+
+    def wait_until(
+        self, predicate: Callable[[Samples], bool], timeout: float = WAIT_SECONDS
+    ) -> Samples:
+        """Scrape until ``predicate`` holds, and return that scrape."""
+        deadline = time.monotonic() + timeout
+        while True:
+            samples = self.metrics()
+            if predicate(samples):
+                return samples
+            if time.monotonic() > deadline:
+                recent = "\n".join(self.output.splitlines()[-20:])
+                raise AssertionError(f"did not come true in {timeout} s; the log ends:\n{recent}")
+            time.sleep(PAUSE_SECONDS)
+
+    def wait_until_ready(self, timeout: float = WAIT_SECONDS) -> Samples:
+        """Return a scrape from after the first read of every log."""
+        return self.wait_until(lambda _: self.get("/-/ready").status_code == 200, timeout)
+
+
+def simulated(api_url: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that reads the simulator every second, with sections laid over it."""
+    config: dict[str, Any] = {
+        "digitalocean": {"api_url": api_url},
+        "discovery": {"interval": "1s"},
+        "logs": {"interval": "1s"},
+    }
+    for name, section in sections.items():
+        config[name] = {**config.get(name, {}), **section}
+    return config

@@ -1,0 +1,260 @@
+"""The schedule: what is asked when, how soon again, and whether all of it lives."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from collect_fixtures import RESTARTED, RUN, START, Site, app, server_error
+
+from exporter.collect.collector import (
+    HEARTBEAT_EXECUTOR,
+    PLATFORM_EXECUTOR,
+    RETRY_SECONDS,
+    STALLED_SECONDS,
+    Collector,
+    CollectorSettings,
+)
+from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.poller import EXECUTOR
+from exporter.errors import Stopping
+
+WAIT = 20.0
+"""Seconds that a test waits for an event before it fails."""
+
+ALL_OFF = CollectorSettings(300.0, 60.0, False, False, False, False)
+ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
+
+
+def collector(site: Site, settings: CollectorSettings = ALL_OFF) -> Collector:
+    reader = PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+    return Collector(site.scheduler, site.discovery, site.poller, reader, settings, site.clock)
+
+
+def asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the platform's methods, as they get called."""
+    calls: list[str] = []
+    for name in ("apps", "deployments", "health", "instances", "restart_counts"):
+        real: Callable[..., object] = getattr(site.platform, name)
+
+        def record(*args: object, name: str = name, real: Callable[..., object] = real) -> object:
+            calls.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(site.platform, name, record)
+    return calls
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site()
+    site.platform.listing = (app(),)
+    return site
+
+
+def heartbeat(site: Site) -> None:
+    (job,) = [j for j in site.scheduler.get_jobs() if j.executor == HEARTBEAT_EXECUTOR]
+    job.func()
+
+
+def test_start_discovers_at_once_and_then_by_the_interval(site: Site):
+    """The first discovery is due now, the next after its interval, reads in between."""
+    crank = collector(site)
+    crank.start()
+    assert site.scheduler.due("discovery") == 0
+    site.scheduler.step("discovery")
+    assert site.scheduler.due("discovery") == 300
+    assert site.scheduler.due(RUN) == 0
+    assert [status.state for status in crank.sources()] == ["waiting", "waiting"]
+
+
+def test_failed_discovery_is_tried_again_soon(site: Site):
+    """Not after the whole interval, and nothing else is asked; a bug does not end it either."""
+    crank = collector(site, ALL_ON)
+    crank.start()
+    for failure in (server_error(), RuntimeError("a bug")):
+        site.platform.listing = failure
+        site.scheduler.step("discovery")
+        assert site.scheduler.due("discovery") == RETRY_SECONDS
+        assert site.scheduler.due("health") is None
+
+
+def test_collectors_ask_what_they_are_for(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """Deployments and restart counts come with a discovery, health by the interval of polls."""
+    calls = asked(site, monkeypatch)
+    crank = collector(site, ALL_ON)
+    crank.start()
+    site.scheduler.step("discovery")
+    assert calls == ["apps", "deployments", "restart_counts"]
+    assert site.scheduler.due("health") == 0
+    site.scheduler.step("health")
+    assert calls[3:] == ["health"]
+    assert site.scheduler.due("health") == 60
+    site.scheduler.step("discovery")
+    assert site.scheduler.due("health") == 60, "health keeps its own interval"
+
+
+def test_instances_are_asked_where_health_is_not(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """Health has the number of instances already."""
+    calls = asked(site, monkeypatch)
+    crank = collector(site, CollectorSettings(300.0, 60.0, False, True, False, False))
+    crank.start()
+    site.scheduler.step("discovery")
+    assert calls == ["apps", "instances"]
+    assert site.scheduler.due("health") is None
+
+
+def test_what_is_off_is_not_asked(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """With every collector off a discovery is one request."""
+    calls = asked(site, monkeypatch)
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    assert calls == ["apps"]
+
+
+def test_bug_in_one_reading_leaves_the_others(site: Site):
+    """An unexpected error about one app does not keep the next from being read."""
+    site.platform.listing = (app(), app("site", app_id="app-2"))
+    site.platform.deployed["app-1"] = RuntimeError("a bug")
+    read: list[str] = []
+    real = site.platform.deployments
+    site.platform.deployments = lambda app_id: (read.append(app_id), real(app_id))[1]
+    crank = collector(site, CollectorSettings(300.0, 60.0, False, False, False, True))
+    crank.start()
+    site.scheduler.step("discovery")
+    assert read == ["app-1", "app-2"]
+
+
+def test_shutdown_during_a_discovery_is_no_error(site: Site, caplog: pytest.LogCaptureFixture):
+    """A request that gives up because the program stops ends the job silently."""
+    crank = collector(site, ALL_ON)
+    crank.start()
+    site.platform.deployed["app-1"] = Stopping("waiting for the budget")
+    site.scheduler.step("discovery")
+    site.platform.listing = Stopping("waiting for the budget")
+    site.scheduler.step("discovery")
+    assert [r for r in caplog.records if r.name.startswith("exporter")] == []
+
+
+def test_early_discoveries_keep_their_distance(site: Site):
+    """However many logs ask, the next discovery comes some seconds after the latest."""
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    site.clock.now += 3
+    for _ in range(5):
+        crank.discover_soon()
+    assert site.scheduler.due("discovery") == RETRY_SECONDS
+    site.clock.now += 100
+    crank.discover_soon()
+    assert site.scheduler.due("discovery") == 103
+    jobs = [job.id for job in site.scheduler.get_jobs()]
+    assert jobs.count("discovery") == 1
+
+
+def test_early_discoveries_are_no_rarer_than_polls(site: Site):
+    """With a short interval of polls the distance is that interval."""
+    crank = collector(site, CollectorSettings(300.0, 2.0, False, False, False, False))
+    crank.start()
+    site.scheduler.step("discovery")
+    crank.discover_soon()
+    assert site.scheduler.due("discovery") == 2
+
+
+def test_ready_says_what_is_missing(site: Site):
+    """First the discovery, with the reason of its failure, then the first read of every log."""
+    crank = collector(site)
+    crank.start()
+    assert crank.ready() == (False, "the first discovery is under way")
+    site.platform.listing = server_error()
+    site.scheduler.step("discovery")
+    assert crank.ready() == (False, "apps can not be listed: logs: status 500")
+    site.platform.listing = (app(),)
+    site.scheduler.step("discovery")
+    assert crank.ready() == (False, "2 logs have not been read for the first time")
+    site.scheduler.step(RUN)
+    site.platform.log("d1", RESTARTED.log_type).error = server_error()
+    assert not crank.ready()[0]
+    site.scheduler.step(RESTARTED)
+    assert crank.ready() == (True, "")
+
+
+def test_failed_discovery_after_the_first_does_not_end_readiness(site: Site):
+    """What was found goes on being read, so the exporter stays ready."""
+    site.platform.listing = ()
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    site.platform.listing = server_error()
+    site.scheduler.step("discovery")
+    assert crank.ready() == (True, "")
+
+
+def test_healthy_while_the_schedule_moves(site: Site):
+    """Not before it starts, not when its heartbeat stopped, and not after its end."""
+    crank = collector(site)
+    assert crank.healthy() == (False, "the schedule is not running")
+    site.clock.now += 1000
+    crank.start()
+    assert crank.healthy() == (True, "")
+    site.clock.now += STALLED_SECONDS + 1
+    assert crank.healthy() == (False, "the schedule has not moved for 31 s")
+    heartbeat(site)
+    assert crank.healthy() == (True, "")
+    crank.stop()
+    assert crank.healthy() == (False, "the schedule is not running")
+    crank.stop()
+    assert site.clock() > START
+
+
+@pytest.fixture
+def background() -> Iterator[BackgroundScheduler]:
+    """The schedule as the program has it: one thread for the platform, a pool for the logs."""
+    scheduler = BackgroundScheduler(
+        executors={
+            EXECUTOR: ThreadPoolExecutor(2),
+            PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
+            HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+        },
+        timezone="UTC",
+    )
+    yield scheduler
+    scheduler.shutdown(wait=True)
+
+
+def test_discovery_asked_for_while_one_goes_on_comes_after_it(background: BackgroundScheduler):
+    """What comes due during a discovery and its follow-ups is not dropped."""
+    site = Site(scheduler=background, log_types=())
+    site.clock.now = datetime.now(UTC).timestamp()
+    site.platform.listing = (app(),)
+    began, may_end, again = threading.Event(), threading.Event(), threading.Event()
+    listings: list[object] = []
+
+    def list_apps() -> object:
+        listings.append(None)
+        if len(listings) > 1:
+            again.set()
+        return site.platform.listing
+
+    def list_deployments(app_id: str) -> tuple[()]:
+        began.set()
+        assert may_end.wait(WAIT)
+        return ()
+
+    site.platform.apps, site.platform.deployments = list_apps, list_deployments
+    crank = collector(site, CollectorSettings(300.0, 0.0, False, False, False, True))
+    crank.start()
+    assert began.wait(WAIT)
+    handled = threading.Event()
+    background.add_listener(
+        lambda event: event.job_id == "discovery" and handled.set(),
+        EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES,
+    )
+    crank.discover_soon()
+    assert handled.wait(WAIT)
+    may_end.set()
+    assert again.wait(WAIT)

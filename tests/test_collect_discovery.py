@@ -1,0 +1,233 @@
+"""Discovery: series and reads follow the apps that there are."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from collect_fixtures import (
+    IDENTITY,
+    JOBS,
+    KEY,
+    RESTARTED,
+    RUN,
+    START,
+    WEB,
+    Log,
+    Site,
+    app,
+    deployment,
+    line,
+    server_error,
+)
+
+from exporter.collect.inventory import Inventory, Selection
+from exporter.errors import ServerError, Unauthorized
+from exporter.model import ComponentKey, Endpoint, LogType, Source
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site()
+    site.scheduler.start()
+    return site
+
+
+def discover(site: Site, *apps: object) -> None:
+    site.platform.listing = apps
+    assert site.discovery.run()
+
+
+def watched(site: Site) -> set[str]:
+    return {str(source) for source in site.poller.sources()}
+
+
+def test_first_discovery_makes_series_and_reads(site: Site):
+    """Every log of every component is read from now on; its counters stand at 0."""
+    assert not site.discovery.done
+    discover(site, app("shop", WEB, JOBS))
+    assert site.discovery.done
+    assert site.discovery.problem == ""
+    assert watched(site) == {
+        f"shop/{component} {log_type}"
+        for component in ("web", "jobs")
+        for log_type in ("RUN", "RUN_RESTARTED")
+    }
+    assert site.lines() == 0
+    described = {"app": "shop", "app_id": "app-1", "app_region": "ams", "tier": "basic"}
+    assert site.value("info", **described) == 1
+    kind = {"component_kind": "worker", "instance_size": "big"}
+    assert site.value("component_info", **IDENTITY | {"component": "jobs"} | kind) == 1
+    assert site.value("deployments_total", app="shop", phase="ERROR") == 0
+
+
+def test_excluded_components_are_not_watched():
+    """What the selection leaves out has neither series nor reads."""
+    site = Site(selection=Selection(("*",), ("shop/jobs",)))
+    site.scheduler.start()
+    discover(site, app("shop", WEB, JOBS))
+    assert watched(site) == {"shop/web RUN", "shop/web RUN_RESTARTED"}
+    assert site.samples(component="jobs") == set()
+
+
+def test_component_that_goes_takes_its_series_along(site: Site, caplog: pytest.LogCaptureFixture):
+    """A component that left the app is not read, has no series, and its state is let go."""
+    caplog.set_level(logging.INFO)
+    discover(site, app("shop", WEB, JOBS))
+    site.scheduler.step(RUN)
+    failed = ServerError(Endpoint.RESTART_COUNT, "status 500")
+    site.api_metrics.failed(failed.endpoint, ("app-1", "web"), failed, 1.0)
+    site.api_metrics.failed(Endpoint.LOGS, RUN, server_error(), 1.0)
+    discover(site, app("shop", JOBS))
+    assert watched(site) == {"shop/jobs RUN", "shop/jobs RUN_RESTARTED"}
+    assert site.samples(component="web") == set()
+    assert site.samples(component="jobs") != set()
+    assert KEY not in site.state._cursors
+    assert not site.api_metrics.failing()
+    assert "component is gone" in [record.getMessage() for record in caplog.records]
+
+
+def test_app_that_goes_leaves_nothing(site: Site):
+    """An app that was deleted has no series and no failing target; the other one is as it was."""
+    other = app("site", JOBS, app_id="app-2")
+    discover(site, app(), other)
+    site.platform.deployed["app-1"] = (deployment("d1", changed=5),)
+    site.deployments.read(app())
+    site.api_metrics.failed(Endpoint.HEALTH, "app-1", server_error(), 1.0)
+    discover(site, other)
+    assert site.samples(app="shop") == set()
+    assert watched(site) == {"site/jobs RUN", "site/jobs RUN_RESTARTED"}
+    assert not site.api_metrics.failing()
+    assert site.deployments._phases == {}
+
+
+def test_component_that_comes_back_begins_at_zero(site: Site):
+    """What it counted before it went is gone with its series, and its lines are new again."""
+    discover(site, app())
+    site.platform.log("d1").live = line(1)
+    site.scheduler.step(RUN)
+    assert site.lines() == 1
+    discover(site, app("shop", JOBS))
+    discover(site, app("shop", WEB))
+    assert site.lines() == 0
+
+
+def test_app_created_anew_under_its_name_is_read_by_its_new_id(site: Site):
+    """The new app's logs are read, the old one's are not, and what failed about it is over."""
+    discover(site, app())
+    site.platform.deployed["app-1"] = (deployment("d1"),)
+    site.deployments.read(app())
+    for target in ("app-1", ("app-1", "web"), RUN):
+        site.api_metrics.failed(Endpoint.LOGS, target, server_error(), 1.0)
+    discover(site, app(active="d9", app_id="app-9"))
+    assert {source.app_id for source in site.poller.sources()} == {"app-9"}
+    assert not site.api_metrics.failing()
+    assert site.deployments._phases == {}
+    old = {"app": "shop", "app_id": "app-1", "app_region": "ams", "tier": "basic"}
+    assert site.value("info", **old) is None
+    assert site.value("info", **old | {"app_id": "app-9"}) == 1
+    assert site.lines() == 0
+    site.platform.log("d9").live = line(1)
+    site.scheduler.step(Source("app-9", KEY, LogType.RUN))
+    assert site.lines() == 1
+
+
+def test_app_without_active_deployment_has_series_but_no_reads(site: Site):
+    """An app never deployed has no run-time logs; it is read once it is."""
+    discover(site, app(active=None))
+    assert watched(site) == set()
+    assert site.lines() == 0
+    discover(site, app())
+    assert watched(site) == {str(RUN), str(RESTARTED)}
+    discover(site, app(active=None))
+    assert watched(site) == set()
+    assert site.lines() == 0
+
+
+def test_failed_discovery_leaves_everything_as_it_was(site: Site, caplog: pytest.LogCaptureFixture):
+    """When apps cannot be listed nothing goes; said once per kind of failure, and at its end."""
+    caplog.set_level(logging.INFO, "exporter.collect.discovery")
+    discover(site, app())
+    before = (watched(site), site.samples(), site.discovery.inventory)
+    for failure in (
+        ServerError(Endpoint.APPS, "status 500: request_id 'a'"),
+        ServerError(Endpoint.APPS, "status 500: request_id 'b'"),
+        Unauthorized(Endpoint.APPS, "status 401"),
+    ):
+        site.platform.listing = failure
+        assert not site.discovery.run()
+        assert site.discovery.problem == f"apps can not be listed: {failure}"
+    assert (watched(site), site.samples(), site.discovery.inventory) == before
+    assert site.discovery.done
+    discover(site, app())
+    assert site.discovery.problem == ""
+    assert [record.getMessage() for record in caplog.records] == [
+        "discovered",
+        "apps can not be listed, trying again",
+        "apps can not be listed, trying again",
+        "apps can be listed again",
+    ]
+
+
+def test_discovery_that_never_worked_is_not_done(site: Site):
+    """Until apps were listed once there is a problem to show and nothing to read."""
+    assert site.discovery.problem == "the first discovery is under way"
+    site.platform.listing = server_error()
+    assert not site.discovery.run()
+    assert not site.discovery.done
+    assert site.discovery.inventory == Inventory()
+
+
+def test_component_that_changed_is_described_anew(site: Site):
+    """Another instance size replaces the description; counts stay."""
+    discover(site, app())
+    site.platform.log("d1").live = line(1)
+    site.scheduler.step(RUN)
+    discover(site, app("shop", replace(WEB, instance_size="large")))
+    labels = IDENTITY | {"component_kind": "service"}
+    assert site.value("component_info", **labels, instance_size="small") is None
+    assert site.value("component_info", **labels, instance_size="large") == 1
+    assert site.lines() == 1
+
+
+def test_deployments_between_two_discoveries_are_read(site: Site):
+    """A deployment that came and went since is drained, from its first line on."""
+    discover(site, app(active="d1"))
+    site.scheduler.step(RUN)
+    site.platform.deployed["app-1"] = (
+        deployment("d3"),
+        deployment("d2", "SUPERSEDED"),
+        deployment("d1", "SUPERSEDED"),
+    )
+    site.platform.logs["d1", LogType.RUN] = Log(None, (b"",))
+    site.platform.logs["d2", LogType.RUN] = Log(None, (b"without a time\n",))
+    discover(site, app(active="d3"))
+    site.platform.asked.clear()
+    site.scheduler.step(RUN)
+    assert [asked[0] for asked in site.platform.asked] == ["d1", "d2", "d3"]
+    assert site.lines() == 1
+
+
+def test_deployments_that_cannot_be_listed_lose_only_what_was_between(
+    site: Site, caplog: pytest.LogCaptureFixture
+):
+    """The former and the new active deployment are read all the same, and it is said."""
+    discover(site, app(active="d1"))
+    site.platform.deployed["app-1"] = server_error()
+    discover(site, app(active="d3"))
+    site.scheduler.step(RUN)
+    assert [asked[0] for asked in site.platform.asked] == ["d1", "d3"]
+    assert "deployments can not be listed" in caplog.text
+
+
+def test_lines_without_a_time_count_only_where_the_component_is_new(site: Site):
+    """At the start of the exporter they are from before; of a later component they are news."""
+    site.platform.log("d1").live = b"no time\n"
+    discover(site, app())
+    discover(site, app("shop", WEB, JOBS))
+    jobs = ComponentKey("shop", "jobs")
+    site.scheduler.step(RUN)
+    site.scheduler.step(Source("app-1", jobs, LogType.RUN))
+    labels = {"app": "shop", "log_type": "RUN"}
+    assert site.value("log_lines_total", **labels, component="web") == 0
+    assert site.value("log_lines_total", **labels, component="jobs") == 1
+    assert site.clock() == START

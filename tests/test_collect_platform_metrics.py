@@ -1,0 +1,170 @@
+"""What the platform says of components: as it says it, absent when it says nothing."""
+
+import logging
+
+import pytest
+from collect_fixtures import IDENTITY, JOBS, WEB, Site, app, deployment, server_error
+
+from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
+from exporter.model import ComponentHealth, Instance, InstanceRestarts
+
+GAUGES = (
+    "component_instances",
+    "component_instances_ready",
+    "component_healthy",
+    "component_cpu_usage_ratio",
+    "component_memory_usage_ratio",
+)
+HEALTH = ComponentHealth("web", True, 3, 2, 0.25, 0.5)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def read(site: Site) -> PlatformMetrics:
+    return PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+
+
+def health(site: Site, component: str = "web") -> tuple[float | None, ...]:
+    labels = {"app": "shop", "component": component}
+    return tuple(site.value(name, **labels) for name in GAUGES)
+
+
+def restarts(site: Site) -> dict[str, float]:
+    (family,) = site.metrics.instance_restarts.collect()
+    return {s.labels["component_instance"]: s.value for s in family.samples}
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().split()[-1] for record in caplog.records]
+
+
+def test_health_is_shown_as_ratios_and_counts(site: Site, read: PlatformMetrics):
+    """Every number of a watched component; one that is not watched has none."""
+    site.platform.healths = (HEALTH, ComponentHealth("excluded", True, 1, 1, 0.1, 0.1))
+    read.read_health(app())
+    assert health(site) == (3, 2, 1, 0.25, 0.5)
+    assert health(site, "excluded") == (None,) * 5
+
+
+def test_what_health_does_not_say_is_absent(site: Site, read: PlatformMetrics):
+    """Unknown health is neither 0 nor 1, and a number that was known does not stay."""
+    site.platform.healths = (HEALTH,)
+    read.read_health(app())
+    site.platform.healths = (ComponentHealth("web", None, 3, None, 0.0, None),)
+    read.read_health(app())
+    assert health(site) == (3, None, None, 0.0, None)
+    site.platform.healths = (ComponentHealth("web", False, 3, 0, None, None),)
+    read.read_health(app())
+    assert health(site) == (3, 0, 0, None, None)
+
+
+def test_component_that_health_does_not_name_is_absent(site: Site, read: PlatformMetrics):
+    """A component missing from a later answer keeps no number of the one before."""
+    site.platform.healths = (HEALTH, ComponentHealth("jobs", True, 1, 1, 0.1, 0.2))
+    read.read_health(app("shop", WEB, JOBS))
+    site.platform.healths = (ComponentHealth("jobs", True, 1, 1, 0.1, 0.2),)
+    read.read_health(app("shop", WEB, JOBS))
+    assert health(site) == (None,) * 5
+    assert health(site, "jobs") == (1, 1, 1, 0.1, 0.2)
+
+
+def test_failure_removes_gauges_and_is_said_once(
+    site: Site, read: PlatformMetrics, caplog: pytest.LogCaptureFixture
+):
+    """What cannot be known is absent; the log has one line for the failure, one for its end."""
+    caplog.set_level(logging.INFO)
+    site.platform.healths = (HEALTH,)
+    read.read_health(app())
+    site.platform.healths = server_error()
+    for _ in range(3):
+        read.read_health(app())
+    assert health(site) == (None,) * 5
+    assert said(caplog) == ["again"]
+    site.platform.healths = (HEALTH,)
+    for _ in range(2):
+        read.read_health(app())
+    assert health(site) == (3, 2, 1, 0.25, 0.5)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_failure_of_one_app_leaves_the_other(site: Site, read: PlatformMetrics):
+    """Gauges are removed for the app that could not be read."""
+    site.platform.healths = (HEALTH,)
+    read.read_health(app())
+    read.read_health(app("site", app_id="app-2"))
+    site.platform.healths = server_error()
+    read.read_health(app())
+    assert health(site) == (None,) * 5
+    assert site.value("component_instances", app="site", component="web") == 3
+
+
+def test_instances_are_counted_by_component(site: Site, read: PlatformMetrics):
+    """So many as run, 0 where none does; absent after a failure."""
+    site.platform.running = tuple(Instance("web", f"web-x{n}", f"web-{n}") for n in range(2))
+    read.read_instances(app("shop", WEB, JOBS))
+    jobs = IDENTITY | {"component": "jobs"}
+    assert site.value("component_instances", **IDENTITY) == 2
+    assert site.value("component_instances", **jobs) == 0
+    site.platform.running = server_error()
+    read.read_instances(app("shop", WEB, JOBS))
+    assert site.value("component_instances", **IDENTITY) is None
+
+
+def test_restart_counts_are_the_latest_not_their_sum(site: Site, read: PlatformMetrics):
+    """A count replaces the one before, also downwards; an instance that is gone has none."""
+    site.platform.restarts["web"] = tuple(InstanceRestarts("web", f"web-{n}", 4) for n in range(2))
+    read.read_restart_counts(app())
+    assert restarts(site) == {"web-0": 4, "web-1": 4}
+    site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 1),)
+    read.read_restart_counts(app())
+    assert restarts(site) == {"web-0": 1}
+
+
+def test_restart_counts_of_one_component_fail_alone(
+    site: Site, read: PlatformMetrics, caplog: pytest.LogCaptureFixture
+):
+    """Each component has a request of its own, and its own failure."""
+    site.platform.restarts = {
+        "web": (InstanceRestarts("web", "web-0", 1),),
+        "jobs": (InstanceRestarts("jobs", "jobs-0", 2),),
+    }
+    read.read_restart_counts(app("shop", WEB, JOBS))
+    site.platform.restarts["web"] = server_error()
+    for _ in range(2):
+        read.read_restart_counts(app("shop", WEB, JOBS))
+    assert restarts(site) == {"jobs-0": 2}
+    assert len(caplog.records) == 1
+
+
+def test_restart_counts_are_asked_for_the_last_minutes(
+    site: Site, read: PlatformMetrics, monkeypatch: pytest.MonkeyPatch
+):
+    """The window ends now, by the clock handed in."""
+    asked: list[tuple[float, float]] = []
+
+    def record(app_id: str, component: str, start: float, end: float) -> tuple[()]:
+        asked.append((start, end))
+        return ()
+
+    monkeypatch.setattr(site.platform, "restart_counts", record)
+    read.read_restart_counts(app())
+    assert asked == [(site.clock() - RESTART_COUNT_WINDOW, site.clock())]
+
+
+def test_deployments_fail_and_recover_once(
+    site: Site, read: PlatformMetrics, caplog: pytest.LogCaptureFixture
+):
+    """A failed list of deployments escapes nowhere and is said once."""
+    caplog.set_level(logging.INFO)
+    site.platform.deployed["app-1"] = server_error()
+    read.read_deployments(app())
+    read.read_deployments(app())
+    site.platform.deployed["app-1"] = (deployment("d1"),)
+    read.read_deployments(app())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    labels = {"app": "shop", "deployment_id": "d1", "phase": "ACTIVE"}
+    assert site.value("deployment_info", **labels) == 1

@@ -1,0 +1,78 @@
+"""Series: there from the discovery on, at 0, and gone with what they are about."""
+
+import pytest
+from collect_fixtures import IDENTITY, KEY, LOG, WEB, Site, app
+
+from exporter.collect.series import enabled_rules
+from exporter.model import ComponentKey, RestartReason, Rule
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def test_open_component_stands_at_zero(site: Site):
+    """Counters by rule and reason, and a condition for each log that is read."""
+    site.series.open_component(KEY, WEB)
+    assert site.series.is_open(KEY)
+    assert site.value("log_lines_total") == 0
+    assert site.value("log_matches_total", **LOG, pattern="oops", level="error") == 0
+    for reason in RestartReason:
+        assert site.value("restarts_total", **IDENTITY, reason=reason) == 0
+    for log_type in ("RUN", "RUN_RESTARTED"):
+        assert site.value("source_up", **LOG | {"log_type": log_type}) == 0
+    assert site.value("log_lines_total", **LOG | {"log_type": "RUN_RESTARTED"}) is None
+    assert site.value("component_healthy", **IDENTITY) is None
+
+
+def test_opening_again_keeps_the_counts(site: Site):
+    """Every discovery opens what is open already."""
+    site.series.open_component(KEY, WEB)
+    site.metrics.log_lines.labels(**LOG).inc(3)
+    site.series.open_component(KEY, WEB)
+    assert site.lines() == 3
+
+
+def test_close_removes_one_component_alone(site: Site):
+    """Nothing of it stays; a component of the same name in another app does."""
+    other = ComponentKey("site", "web")
+    site.series.open_component(KEY, WEB)
+    site.series.open_component(other, WEB)
+    site.series.close_component(KEY)
+    site.series.close_component(KEY)
+    assert not site.series.is_open(KEY)
+    assert site.samples(app="shop") == set()
+    assert site.samples(app="site") != set()
+
+
+def test_app_is_described_once(site: Site):
+    """A new id or tier replaces the description; closing leaves nothing."""
+    site.series.open_app(app())
+    site.series.open_app(app(app_id="app-2"))
+    (family,) = site.metrics.info.collect()
+    assert [sample.labels["app_id"] for sample in family.samples] == ["app-2"]
+    site.series.close_app("shop")
+    assert site.samples(app="shop") == set()
+
+
+def test_time_never_goes_back_until_its_component_goes(site: Site):
+    """The newest time of a component stays the newest; opened anew, it begins anew."""
+    gauge = site.metrics.last_restart_timestamp
+    shown = []
+    site.series.open_component(KEY, WEB)
+    for seconds in (5.0, 3.0, 7.0):
+        site.series.advance(gauge, KEY, seconds)
+        shown.append(site.value("last_restart_timestamp_seconds", **IDENTITY))
+    site.series.close_component(KEY)
+    site.series.open_component(KEY, WEB)
+    site.series.advance(gauge, KEY, 2.0)
+    shown.append(site.value("last_restart_timestamp_seconds", **IDENTITY))
+    assert shown == [5, 5, 7, 2]
+
+
+def test_enabled_rules_are_those_whose_globs_name_the_component():
+    """Positions, as the engine wants them."""
+    rules = (Rule("all", "x"), Rule("no", "x", components=("site",)), Rule("app", "x"))
+    assert enabled_rules(rules, KEY) == {0, 2}
+    assert enabled_rules(rules, ComponentKey("site", "web")) == {0, 1, 2}

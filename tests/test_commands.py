@@ -1,0 +1,348 @@
+"""The commands as a user meets them: what they print, how they end, and what steers them."""
+
+import json
+import re
+import signal
+import socket
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import requests
+from exporter_process import ExporterProcess, Program, run_command, simulated
+from simulated_traffic import simulator
+
+from exporter.model import Endpoint
+from exporter.simulator.faults import Hang
+from exporter.simulator.state import ComponentSpec
+
+STOP_WITHIN_SECONDS = 10.0
+TOKEN = {"DIGITALOCEAN_TOKEN": "dop_v1_of_a_test"}
+
+MESSAGES = [
+    "GET /health 200 in 3 ms",
+    "payment declined: card ending in 4242",
+    "payment declined: test card",
+    "Payment Declined",
+    "took 1250 ms",
+    "took 80 ms",
+    "ünïcode → payment declined",
+    "",
+]
+OWN_RULES = """\
+patterns:
+  packs: []
+  rules:
+    - {name: declined, regex: 'payment declined', exclude_regex: 'test card', level: warning}
+    - {name: slow, regex: 'took \\d{4,} ms', components: ['shop/web']}
+    - {name: anything, regex: '^', level: info}
+    - {name: never, regex: 'no line says this'}
+"""
+
+
+def with_prefix(message: str, second: int) -> str:
+    """A line as the platform serves it."""
+    return f"web 2026-11-01T00:00:{second:02d}.123456789Z {message}"
+
+
+# --- the command line itself
+
+
+def test_version_is_that_of_the_distribution():
+    """`--version` prints name and version, with and without a command."""
+    expected = f"do-app-exporter {version('do-app-exporter')}\n"
+    for arguments in (("--version",), ("run", "--version")):
+        done = run_command(*arguments)
+        assert (done.returncode, done.stdout) == (0, expected)
+
+
+def test_help_names_every_command():
+    """`--help` lists the five commands, and each has a help of its own."""
+    done = run_command("--help")
+    assert done.returncode == 0
+    for command in ("run", "check", "match", "demo", "simulate"):
+        assert re.search(rf"^\s+{command}\s+\S", done.stdout, re.MULTILINE)
+        own = run_command(command, "--help")
+        assert own.returncode == 0
+        assert own.stdout.startswith(f"usage: do-app-exporter {command} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("frobnicate",), "unknown command 'frobnicate'; the commands are run, check, match"),
+        (("--frobnicate",), "unrecognized arguments: --frobnicate"),
+        (("run", "--log.level=loud"), "--log.level: invalid choice: 'loud'"),
+        (("match", "--format=xml"), "--format: invalid choice: 'xml'"),
+        (("simulate", "--config.file=x"), "unrecognized arguments: --config.file=x"),
+        (("run", "--token=secret"), "unrecognized arguments: --token=secret"),
+    ],
+)
+def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str):
+    """What the command line does not know ends with 2 and a message on standard error."""
+    done = run_command(*arguments, variables=TOKEN)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_module_is_the_same_program():
+    """`python -m exporter` behaves like the installed command."""
+    module = (sys.executable, "-m", "exporter")
+    for arguments in (("--version",), ("check",), ("check", "--config.file=/nowhere")):
+        ours = run_command(*arguments)
+        theirs = run_command(*arguments, program=module)
+        assert (theirs.returncode, theirs.stdout, theirs.stderr) == (
+            ours.returncode,
+            ours.stdout,
+            ours.stderr,
+        )
+
+
+def test_a_variable_stands_between_the_file_and_a_flag(tmp_path: Path):
+    """An environment variable wins over the file, and a flag over both."""
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "digitalocean: {api_url: 'http://127.0.0.1:1'}\n"
+        "web: {listen_addresses: ['127.0.0.1:0'], telemetry_path: /file}\n"
+    )
+    variables = {**TOKEN, "DO_APP_EXPORTER_CONFIG_FILE": str(file)}
+    variable = {"DO_APP_EXPORTER_WEB_TELEMETRY_PATH": "/variable"}
+    cases = [
+        ({}, (), "/file"),
+        (variable, (), "/variable"),
+        (variable, ("--web.telemetry-path=/flag",), "/flag"),
+    ]
+    for more, flags, path in cases:
+        with Program("run", *flags, variables={**variables, **more}) as program:
+            found = program.wait_for_output(r"addresses=(\S+) telemetry_path=(\S+)")
+            assert found[2] == path
+            answer = requests.get(f"http://{found[1]}{path}", timeout=10)
+            assert "digitalocean_app_exporter_build_info" in answer.text
+            assert program.terminate() == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DO_APP_EXPORTER_LOG_LEVEL", "loud"),
+        ("DO_APP_EXPORTER_LOG_FORMAT", "xml"),
+        ("DO_APP_EXPORTER_WEB_ENABLE_LIFECYCLE", "perhaps"),
+        ("DO_APP_EXPORTER_WEB_LISTEN_ADDRESS", "nowhere"),
+        ("DO_APP_EXPORTER_WEB_TELEMETRY_PATH", "metrics"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str):
+    """A bad value in an environment variable is one line that begins with its name."""
+    done = run_command("check", variables={variable: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{variable}: '{value}'")
+    assert done.stderr.count("\n") == 1
+
+
+# --- run
+
+
+def test_run_without_a_token_says_what_to_set():
+    """One line that names the variable, and exit code 1."""
+    for arguments in ((), ("run",)):
+        done = run_command(*arguments)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "DIGITALOCEAN_TOKEN" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_run_on_a_port_in_use_says_so():
+    """An address that is taken is one line and exit code 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_command(f"--web.listen-address={address}", variables=TOKEN)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"cannot listen on {address}" in done.stderr
+
+
+def test_a_signal_ends_run_also_while_requests_hang(tmp_path: Path):
+    """With every request under way hanging, the process ends within 10 seconds, with 0."""
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web"), ComponentSpec("worker")])
+        with ExporterProcess(tmp_path, simulated(server.api_url), token=server.token) as exporter:
+            exporter.wait_until_ready()
+            platform.write("shop", "web", 0, "a line to hang after")
+            server.faults.inject(Endpoint.LOG_CONTENT, Hang(after_bytes=10), app="shop")
+            seen = server.log_host_requests.count(Endpoint.LOG_CONTENT)
+            server.log_host_requests.wait_for(Endpoint.LOG_CONTENT, seen + 2)
+            for endpoint in (Endpoint.LOGS, Endpoint.APPS):
+                server.faults.inject(endpoint, Hang())
+                server.api_requests.wait_for(endpoint, server.api_requests.count(endpoint) + 1)
+            exporter.send_signal(signal.SIGTERM)
+            assert exporter.wait(STOP_WITHIN_SECONDS) == 0
+        assert "stopping" in exporter.output
+        assert "Traceback" not in exporter.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_idle_run_at_once(tmp_path: Path, number: signal.Signals):
+    """With nothing under way there is nothing to wait for."""
+    with simulator() as (_, server):
+        config = {**simulated(server.api_url), "logs": {"interval": "1h"}}
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            exporter.wait_until_ready()
+            exporter.send_signal(number)
+            assert exporter.wait(5) == 0
+        assert "gave up" not in exporter.output
+
+
+# --- check
+
+
+def test_check_says_what_a_good_file_costs(tmp_path: Path):
+    """A good file ends with 0: rules, series for a component, requests for fleets."""
+    file = tmp_path / "config.yml"
+    file.write_text(OWN_RULES)
+    done = run_command("check", f"--config.file={file}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{file}: good\n" in done.stdout
+    assert "rules: 4\n" in done.stdout
+    assert re.search(r"series per component: at most \d+\n", done.stdout)
+    assert re.search(r"10 components in  1 apps: +\d+\n", done.stdout)
+
+
+def test_check_names_every_fault_on_a_line_of_its_own(tmp_path: Path):
+    """A bad file ends with 1: for each fault its file, line, place and what would be right."""
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "logs:\n  interval: 60\n  bogus: 1\npatterns:\n  rules:\n    - {name: a, regex: '('}\n"
+    )
+    done = run_command("check", f"--config.file={file}")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        [f"{file}:2", "logs.interval"],
+        [f"{file}:3", "logs.bogus"],
+        [f"{file}:6", "patterns.rules[0] (a).regex"],
+    ]
+    assert "write a duration such as 60s" in lines[0]
+    gone = run_command("check", "--config.file=/nowhere")
+    assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
+
+
+# --- match
+
+
+def counted_by_python(messages: list[str]) -> dict[str, int]:
+    """What Python's own regular expressions make of the rules above."""
+    return {
+        "declined": sum(
+            bool(re.search("payment declined", m)) and not re.search("test card", m)
+            for m in messages
+        ),
+        "slow": sum(bool(re.search(r"took \d{4,} ms", m)) for m in messages),
+        "anything": len(messages),
+        "never": 0,
+    }
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A configuration, a log with the platform's prefix and one without."""
+    config, prefixed, plain = (tmp_path / name for name in ("config.yml", "run.log", "plain.log"))
+    config.write_text(OWN_RULES)
+    prefixed.write_text("".join(f"{with_prefix(m, n)}\n" for n, m in enumerate(MESSAGES * 5)))
+    plain.write_text("\n".join(MESSAGES[:-1]))
+    return config, prefixed, plain
+
+
+def test_match_counts_as_python_does(logs: tuple[Path, Path, Path]):
+    """Lines with and without prefix, from files and standard input, with and without an end."""
+    config, prefixed, plain = logs
+    stdin = "\n".join(MESSAGES[:3]).encode()
+    done = run_command(
+        "match",
+        f"--config.file={config}",
+        "--format=json",
+        *(str(prefixed), str(plain), "-"),
+        stdin=stdin,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    messages = MESSAGES * 5 + MESSAGES[:-1] + MESSAGES[:3]
+    assert result.pop("seconds") > 0
+    assert result == {
+        "lines": len(messages),
+        "bytes": prefixed.stat().st_size + plain.stat().st_size + len(stdin),
+        "patterns": counted_by_python(messages),
+    }
+
+
+def test_match_reads_standard_input_without_a_file(logs: tuple[Path, Path, Path]):
+    """Without a file, the lines come from standard input; the table leaves the silent out."""
+    config, prefixed, _ = logs
+    done = run_command("match", f"--config.file={config}", stdin=prefixed.read_bytes())
+    assert done.returncode == 0
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows[:4] == [
+        ["PATTERN", "LEVEL", "LINES"],
+        ["declined", "warning", "10"],
+        ["slow", "error", "5"],
+        ["anything", "info", "40"],
+    ]
+    assert "1 of 4 patterns matched nothing." in done.stdout
+    assert f"40 lines, {prefixed.stat().st_size} bytes in" in done.stdout
+
+
+def test_match_shows_the_matching_lines(logs: tuple[Path, Path, Path]):
+    """With --show, every match stands on a line with the name of its rule."""
+    config, _, plain = logs
+    done = run_command("match", f"--config.file={config}", "--show", str(plain))
+    shown = [line for line in done.stdout.splitlines() if line.startswith(("declined:", "slow:"))]
+    assert sorted(shown) == [
+        "declined: payment declined: card ending in 4242",
+        "declined: ünïcode → payment declined",
+        "slow: took 1250 ms",
+    ]
+
+
+def test_match_names_a_file_that_is_not_there():
+    """A log that cannot be read is one line and exit code 1."""
+    done = run_command("match", "/nowhere.log")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("/nowhere.log: cannot be read")
+    assert done.stderr.count("\n") == 1
+
+
+# --- simulate
+
+
+def test_simulate_prints_what_a_client_needs():
+    """The printed address and token list apps; another token does not; Ctrl-C ends it with 0."""
+    with Program("simulate", "--listen-address=127.0.0.1:0") as program:
+        url = program.wait_for_output(r"^API +(http://127\.0\.0\.1:\d+)$")[1]
+        token = program.wait_for_output(r"^token +(dop_v1_[0-9a-f]{64})$")[1]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.get(f"{url}/v2/apps", headers=headers, timeout=10)
+        assert answer.status_code == 200
+        names = {app["spec"]["name"] for app in answer.json()["apps"]}
+        assert names == {"shop", "blog"}
+        refused = requests.get(
+            f"{url}/v2/apps", headers={"Authorization": "Bearer dop_v1_other"}, timeout=10
+        )
+        assert (refused.status_code, refused.json()["id"]) == (401, "unauthorized")
+        assert program.stop(signal.SIGINT) == 0
+    assert "Traceback" not in program.output
+
+
+def test_simulate_on_a_port_in_use_says_so():
+    """An address that is taken is one line and exit code 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_command("simulate", f"--listen-address={address}")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"cannot listen on {address}" in done.stderr

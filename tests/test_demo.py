@@ -1,0 +1,55 @@
+"""The demo: one command that shows errors and a crash within a minute, and ends whole."""
+
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import requests
+from exporter_process import Program, Samples
+
+FIRST_MINUTE = 60.0
+PAUSE_SECONDS = 0.5
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """The processes that a process has started and that still live, with their names."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            before, _, after = status.read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if int(after.split()[1]) == pid:
+            found[int(status.parent.name)] = before.partition("(")[2]
+    return found
+
+
+def errors_and_restarts(url: str) -> tuple[float, float]:
+    """How many lines of level error matched so far, and how many containers ended."""
+    samples = Samples(requests.get(url, timeout=10).text)
+    return (
+        samples.total("digitalocean_app_log_matches_total", level="error"),
+        samples.total("digitalocean_app_restarts_total"),
+    )
+
+
+def test_the_demo_shows_errors_and_a_crash_and_ends_whole():
+    """Its addresses answer, errors and a crash come within a minute, Ctrl-C ends every process."""
+    with Program("demo", "--web.listen-address=127.0.0.1:0") as program:
+        metrics = program.wait_for_output(r"^its metrics +(http://\S+)$")[1]
+        page = program.wait_for_output(r"^the exporter's page +(http://\S+)$")[1]
+        program.wait_for_output(r"Ctrl-C stops all\.")
+        deadline = time.monotonic() + FIRST_MINUTE
+        assert "shop" in requests.get(page, timeout=10).text
+
+        children = children_of(program.pid)
+        beside = [name for name in ("prometheus", "prometheus-alertmanager") if shutil.which(name)]
+        assert len(children) == len(beside)
+
+        while min(errors_and_restarts(metrics)) == 0:
+            assert time.monotonic() < deadline, program.output
+            time.sleep(PAUSE_SECONDS)
+        assert program.stop(signal.SIGINT) == 0
+        assert [child for child in children if Path(f"/proc/{child}").exists()] == [], children
+    assert "Traceback" not in program.output

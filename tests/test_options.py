@@ -1,0 +1,96 @@
+"""What flags and variables put in the place of the file's configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config.addresses import ListenAddress
+from exporter.errors import ConfigError
+from exporter.options import REVISION_VARIABLE, Options
+
+FILE = """
+web:
+  listen_addresses: ["127.0.0.1:1"]
+  telemetry_path: /file
+digitalocean: {token_env: SECRET}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "config.yml"
+    path.write_text(FILE)
+    return str(path)
+
+
+def options(file: str | None = None, environ: dict[str, str] | None = None, **more: object):
+    return Options(config_file=file, environ={"SECRET": "s", **(environ or {})}, **more)
+
+
+def test_without_anything_the_defaults_stand():
+    """No file, no flag, no variable."""
+    config = options().configuration()
+    assert config.web.listen_addresses == (ListenAddress("", 10046),)
+    assert config.web.telemetry_path == "/metrics"
+
+
+def test_flag_wins_over_variable_and_variable_over_file(file: str):
+    """Each falls back to the next."""
+    environ = {
+        "DO_APP_EXPORTER_WEB_TELEMETRY_PATH": "/variable",
+        "DO_APP_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:2,127.0.0.1:3",
+    }
+    assert options(file).configuration().web.telemetry_path == "/file"
+    web = options(file, environ).configuration().web
+    assert web.telemetry_path == "/variable"
+    assert [address.port for address in web.listen_addresses] == [2, 3]
+    web = (
+        options(file, environ, telemetry_path="/flag", listen_addresses=("127.0.0.1:4",))
+        .configuration()
+        .web
+    )
+    assert web.telemetry_path == "/flag"
+    assert web.listen_addresses == (ListenAddress("127.0.0.1", 4),)
+
+
+def test_empty_variable_says_nothing(file: str):
+    """A variable set to nothing is one that is not set."""
+    environ = {"DO_APP_EXPORTER_WEB_TELEMETRY_PATH": ""}
+    assert options(file, environ).configuration().web.telemetry_path == "/file"
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "origin"),
+    [
+        ({"DO_APP_EXPORTER_WEB_LISTEN_ADDRESS": "nowhere"}, {}, "_WEB_LISTEN_ADDRESS"),
+        ({}, {"listen_addresses": ("nowhere",)}, "--web.listen-address"),
+        ({}, {"telemetry_path": "metrics"}, "--web.telemetry-path"),
+    ],
+)
+def test_fault_names_the_flag_or_variable(
+    environ: dict[str, str], flags: dict[str, object], origin: str
+):
+    """Whoever gave the value can find it."""
+    with pytest.raises(ConfigError) as caught:
+        options(None, environ, **flags).configuration()
+    (fault,) = caught.value.faults
+    assert fault.file.endswith(origin)
+
+
+def test_credentials_are_looked_at_only_where_they_are_needed(file: str):
+    """A command that asks nothing of the API does not need the token."""
+    bare = Options(config_file=file, environ={})
+    assert bare.configuration(credentials=False).web.telemetry_path == "/file"
+    with pytest.raises(ConfigError, match="SECRET"):
+        bare.configuration()
+
+
+def test_environment_stays_out_of_sight():
+    """The variables hold the token, so no repr shows them."""
+    assert "dop_v1_secret" not in repr(options(environ={"DIGITALOCEAN_TOKEN": "dop_v1_secret"}))
+
+
+def test_revision_is_what_the_image_says():
+    """Empty where nothing says it."""
+    assert options().revision == ""
+    assert options(environ={REVISION_VARIABLE: "abc123"}).revision == "abc123"

@@ -1,0 +1,200 @@
+"""State in a file: batches whole or not at all, over restarts, and clear errors for bad files."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import StateError
+from exporter.model import ComponentKey
+from exporter.state.sqlite import SqliteState
+from exporter.state.sqlite_schema import APPLICATION_ID, VERSION
+from exporter.state.store import Batch, CursorKey, ValueKey
+
+WEB, API = ComponentKey("shop", "web"), ComponentKey("blog", "api")
+LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
+MATCHES = ValueKey("matches_total", ("shop", "web", "RUN", "rule"), "meaning")
+FIRST = CursorKey(WEB, "d1")
+SECOND = CursorKey(WEB, "d2")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+class Clock:
+    """Unix seconds that stand still until they are moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_new_file_knows_only_when_it_was_begun(path, clock):
+    """A first start finds nothing but its own time, and a later one that same time."""
+    state = SqliteState(path, clock)
+    saved = state.load()
+    assert (saved.first_start, saved.saved_at) == (1000.0, None)
+    assert (saved.values, saved.cursors, saved.released) == ({}, {}, {})
+    state.close()
+    clock.now = 2000.0
+    again = SqliteState(path, clock)
+    assert again.load().first_start == 1000.0
+    again.close()
+
+
+def test_what_was_saved_is_there_after_a_restart(path, clock):
+    """Values, cursors and releases come back as they were last saved."""
+    state = SqliteState(path, clock)
+    state.save(Batch(values={LINES: 5.0, MATCHES: 1.0}, cursors={FIRST: b"one", SECOND: b"x"}))
+    clock.now = 1500.0
+    state.save(Batch(values={LINES: 7.0}, cursors={SECOND: b"two"}, released={FIRST: 99}))
+    state.close()
+    again = SqliteState(path, clock)
+    saved = again.load()
+    again.close()
+    assert saved.values == {LINES: 7.0, MATCHES: 1.0}
+    assert saved.cursors == {SECOND: b"two"}
+    assert saved.released == {FIRST: 99}
+    assert saved.saved_at == 1500.0
+
+
+def test_what_is_dropped_is_gone_and_the_rest_stays(path, clock):
+    """A component's cursors go with it, other components keep theirs."""
+    other = CursorKey(API, "d1")
+    state = SqliteState(path, clock)
+    state.save(
+        Batch(
+            values={LINES: 5.0, MATCHES: 1.0},
+            cursors={FIRST: b"1", other: b"2"},
+            released={SECOND: 3},
+        )
+    )
+    state.save(Batch(dropped_values=frozenset({LINES}), dropped_components=frozenset({WEB})))
+    saved = state.load()
+    state.close()
+    assert saved.values == {MATCHES: 1.0}
+    assert saved.cursors == {other: b"2"}
+    assert saved.released == {}
+
+
+def test_a_batch_is_saved_whole_or_not_at_all(path, clock):
+    """One value that cannot be kept takes back the whole batch, and the file goes on."""
+    state = SqliteState(path, clock)
+    state.save(Batch(values={LINES: 5.0}))
+    with pytest.raises(StateError, match="cannot be written"):
+        state.save(Batch(values={LINES: 6.0, MATCHES: None}))  # type: ignore[dict-item]
+    assert state.load().values == {LINES: 5.0}
+    state.save(Batch(values={LINES: 7.0}))
+    assert state.load().values == {LINES: 7.0}
+    state.close()
+
+
+def test_a_killed_process_leaves_its_last_batch(path, clock):
+    """What was saved before SIGKILL is there, and the lock is gone with the process."""
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from exporter.state.sqlite import SqliteState\n"
+        "from exporter.state.store import Batch, ValueKey\n"
+        "state = SqliteState(pathlib.Path(sys.argv[1]), lambda: 1.0)\n"
+        "for n in range(50):\n"
+        "    state.save(Batch(values={ValueKey('lines_total', ('a',)): float(n)}))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert ended.returncode == -9
+    state = SqliteState(path, clock)
+    assert state.load().values == {ValueKey("lines_total", ("a",)): 49.0}
+    state.close()
+
+
+def test_a_damaged_file_is_refused(path, clock):
+    """A file that is no database: said in so many words, with what to do."""
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StateError) as caught:
+        SqliteState(path, clock)
+    assert str(caught.value) == (
+        f"state file {path} cannot be opened: it is damaged or no database; "
+        "move it away to start anew, or restore a copy"
+    )
+
+
+def test_a_file_damaged_in_the_middle_is_refused(path, clock):
+    """Pages that were overwritten are found at the start, not when they are needed."""
+    state = SqliteState(path, clock)
+    many = {CursorKey(WEB, f"d{n}"): os.urandom(3000) for n in range(50)}
+    state.save(Batch(cursors=many))
+    state.close()
+    data = bytearray(path.read_bytes())
+    data[4096 * 4 : 4096 * 12] = os.urandom(4096 * 8)
+    path.write_bytes(data)
+    with pytest.raises(StateError, match="damaged"):
+        SqliteState(path, clock)
+
+
+def test_a_file_of_a_newer_version_is_refused(path, clock):
+    """A newer exporter's file is left alone."""
+    SqliteState(path, clock).close()
+    with sqlite3.connect(path) as newer:
+        newer.execute(f"PRAGMA user_version = {VERSION + 1}")
+    newer.close()
+    with pytest.raises(StateError, match=f"it has version {VERSION + 1}"):
+        SqliteState(path, clock)
+
+
+def test_another_programs_database_is_refused(path, clock):
+    """A database with tables that are not ours is not touched."""
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE users (name)")
+    other.close()
+    with pytest.raises(StateError, match="the database of another program"):
+        SqliteState(path, clock)
+    with sqlite3.connect(path) as other:
+        tables = other.execute("SELECT name FROM sqlite_schema").fetchall()
+        application = other.execute("PRAGMA application_id").fetchone()
+    other.close()
+    assert (tables, application) == ([("users",)], (0,))
+    assert application != (APPLICATION_ID,)
+
+
+def test_a_file_that_another_process_holds_is_refused(path, clock):
+    """Two exporters never count into one file; the second says why it stops."""
+    first = SqliteState(path, clock)
+    with pytest.raises(StateError, match="another process holds it"):
+        SqliteState(path, clock)
+    first.save(Batch(values={LINES: 1.0}))
+    first.close()
+    SqliteState(path, clock).close()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path, clock):
+    """The path is in the message, and nothing is made."""
+    path = tmp_path / "missing" / "state.db"
+    with pytest.raises(StateError, match="its folder does not exist"):
+        SqliteState(path, clock)
+    assert not path.parent.exists()
+
+
+def test_a_full_disk_is_said_and_survived(path, clock):
+    """When no page can be added the batch is refused, and a smaller one still goes in."""
+    state = SqliteState(path, clock)
+    state.save(Batch(values={LINES: 1.0}))
+    pages = state._connection.execute("PRAGMA page_count").fetchone()[0]
+    state._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(StateError, match="the disk is full"):
+        state.save(Batch(values={LINES: 2.0}, cursors={FIRST: b"x" * 100_000}))
+    assert state.load().values == {LINES: 1.0}
+    state.save(Batch(values={LINES: 3.0}))
+    assert state.load().values == {LINES: 3.0}
+    state.close()

@@ -1,0 +1,123 @@
+"""The simulated platform without sockets and without real time, for schedules by the thousand.
+
+Stands in for ``AppPlatform`` and ``LogContent`` at the one boundary where the program meets the
+platform; everything inside is the program's own.
+"""
+
+import random
+from collections.abc import Hashable, Iterator, Mapping
+
+from exporter.errors import ConnectionFailed, NotFound, ServerError
+from exporter.model import (
+    LIVE_PART,
+    App,
+    Component,
+    ComponentKey,
+    ComponentKind,
+    Deployment,
+    Endpoint,
+    LogChunk,
+    LogLocations,
+    Source,
+)
+from exporter.simulator import state as simulated
+from exporter.simulator.log_reading import LogReader, LogRequest
+from exporter.simulator.lookup import UnknownTargetError
+from exporter.simulator.platform import Platform
+
+
+class VirtualPlatform:
+    """The platform as the program asks for it; ``faults`` is the share of requests that fail."""
+
+    def __init__(self, platform: Platform, reader: LogReader, rng: random.Random) -> None:
+        self._platform = platform
+        self._reader = reader
+        self._rng = rng
+        self.faults = 0.0
+        self._grants: dict[str, LogRequest] = {}
+        self.delivered: dict[ComponentKey, set[bytes]] = {}
+
+    def apps(self) -> tuple[App, ...]:
+        """Every app."""
+        self._maybe_fail(Endpoint.APPS)
+        return self._platform.view(lambda apps: tuple(map(_app, apps.values())))
+
+    def deployments(self, app_id: str) -> tuple[Deployment, ...]:
+        """The deployments of an app, newest first."""
+        self._maybe_fail(Endpoint.DEPLOYMENTS)
+
+        def look(apps: Mapping[str, simulated.App]) -> tuple[Deployment, ...]:
+            [app] = [app for app in apps.values() if app.id == app_id]
+            return tuple(map(_deployment, sorted(app.deployments, key=lambda d: -d.created_at)))
+
+        return self._platform.view(look)
+
+    def log_locations(
+        self,
+        source: Source,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        pod_connection_timeout: str,
+        follow: bool = False,
+    ) -> LogLocations:
+        """Where the text of a log is to be had."""
+        self._maybe_fail(Endpoint.LOGS)
+        request = LogRequest(
+            source.app_id, deployment_id, source.key.component, source.log_type, tail_lines
+        )
+        try:
+            places = self._reader.places(request)
+        except UnknownTargetError:
+            raise NotFound(Endpoint.LOGS, "no such deployment") from None
+        grant = f"{len(self._grants)}"
+        self._grants[grant] = request
+        archives = tuple(f"{grant}/{number}" for number in range(places.archives))
+        return LogLocations(grant if places.live else None, archives)
+
+    def read(self, locations: LogLocations, *, target: Hashable) -> Iterator[LogChunk]:
+        """The text, in chunks cut anywhere; a fault cuts it off."""
+        assert isinstance(target, Source)
+        for number, url in enumerate(locations.archive_urls):
+            archives = self._reader.archives(self._grants[url.partition("/")[0]])
+            yield from self._chunks(archives[number], number, target)
+        if locations.live_url is not None:
+            text = self._reader.text(self._grants[locations.live_url])
+            yield from self._chunks(text, LIVE_PART, target)
+
+    def _chunks(self, text: bytes, part: int, source: Source) -> Iterator[LogChunk]:
+        breaks_off = self._rng.random() < self.faults
+        if breaks_off:
+            text = text[: self._rng.randrange(len(text) + 1)]
+        whole = text[: text.rfind(b"\n") + 1].splitlines()
+        self.delivered.setdefault(source.key, set()).update(whole)
+        cut = self._rng.randrange(len(text) + 1)
+        yield LogChunk(text[:cut], part)
+        yield LogChunk(text[cut:], part)
+        if breaks_off:
+            raise ConnectionFailed(Endpoint.LOG_CONTENT, "the connection broke")
+        yield LogChunk(b"", part, last=True)
+
+    def _maybe_fail(self, endpoint: Endpoint) -> None:
+        if self._rng.random() < self.faults:
+            raise ServerError(endpoint, "status 500")
+
+
+def _app(app: simulated.App) -> App:
+    newest = max(app.deployments, key=lambda deployment: deployment.created_at, default=None)
+    return App(
+        app.id,
+        app.name,
+        components=tuple(
+            Component(spec.name, ComponentKind(spec.kind), spec.size, spec.instances)
+            for spec in app.components
+        ),
+        active_deployment=_deployment(app.active) if app.active else None,
+        newest_deployment=_deployment(newest) if newest else None,
+    )
+
+
+def _deployment(deployment: simulated.Deployment) -> Deployment:
+    return Deployment(
+        deployment.id, deployment.phase, deployment.created_at, deployment.phase_changed_at
+    )
