@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -27,6 +29,7 @@ from exporter.collect.collector import Collector, CollectorSettings
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.inventory import Selection
+from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller, PollSettings
@@ -39,13 +42,14 @@ from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.token import EnvToken, FileToken, Token
-from exporter.logs.continuity import Continuity
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
 from exporter.metrics import Metrics
 from exporter.model import LogType, Rule
 from exporter.state.memory import MemoryState
+from exporter.state.sqlite import SqliteState
+from exporter.state.store import State
 from exporter.web.app import create_app
 from exporter.web.server import WebServer
 
@@ -99,16 +103,20 @@ def assemble(
     registry, metrics = build_registry(revision, clock)
     api_metrics = ApiMetrics(metrics)
     platform, content = _connect(config, token_source, api_metrics, stop, clock, monotonic)
-    collector = _collector(config, metrics, api_metrics, platform, content, clock)
+    ledger = Ledger(metrics, open_state(config, clock), clock)
+    scheduler = _scheduler(config.logs.workers)
+    reading = assemble_reading(
+        config, metrics, api_metrics, platform, content, ledger, scheduler, clock
+    )
     app = create_app(
         registry,
-        collector,
+        reading.collector,
         version=__version__,
         telemetry_path=config.web.telemetry_path,
         clock=clock,
     )
     addresses = [(address.host, address.port) for address in config.web.listen_addresses]
-    return Application(registry, metrics, collector, WebServer(app, addresses), stop)
+    return Application(registry, metrics, reading.collector, WebServer(app, addresses), stop)
 
 
 def build_registry(revision: str, clock: Callable[[], float]) -> tuple[CollectorRegistry, Metrics]:
@@ -169,28 +177,36 @@ def _connect(
     return AppPlatform(client), content
 
 
-def _collector(
+@dataclass(frozen=True, slots=True)
+class ReadingParts:
+    """What reads: discovery and poller on one schedule, which the collector starts and stops."""
+
+    collector: Collector
+    discovery: Discovery
+    poller: Poller
+
+
+def assemble_reading(
     config: Config,
     metrics: Metrics,
     api_metrics: ApiMetrics,
     platform: AppPlatform,
     content: LogContent,
+    ledger: Ledger,
+    scheduler: BaseScheduler,
     clock: Callable[[], float],
-) -> Collector:
-    """What reads: discovery, poller and pipeline on one schedule."""
-    rules = load_rules(config)
-    logs, start = config.logs, clock()
-    series = Series(metrics, rules, logs.types)
-    state: MemoryState[Continuity] = MemoryState()
+) -> ReadingParts:
+    """Build what reads the platform and counts into the ledger."""
+    rules, logs = load_rules(config), config.logs
+    series = Series(metrics, ledger, rules, logs.types)
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
         max_line_bytes=logs.max_line_bytes,
-        start=int((start - logs.lookback) * NANOSECONDS),
+        start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
-    pipeline = Pipeline(metrics, series, state, Engine(rules), rules, limits)
-    scheduler = _scheduler(logs.workers)
-    deployments = Deployments(platform, metrics, start)
+    pipeline = Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
+    deployments = Deployments(platform, metrics, ledger, ledger.saved_at or clock())
     poller = Poller(
         scheduler,
         platform,
@@ -202,34 +218,33 @@ def _collector(
         clock=clock,
         rng=random.Random(),
     )
-    discovery = Discovery(
-        platform,
-        poller,
-        pipeline,
-        deployments,
-        api_metrics,
-        DiscoverySettings(
-            Selection(config.discovery.include, config.discovery.exclude), logs.types
-        ),
-        forget_component=state.forget,
-    )
-    wanted = config.collectors
+    selection = Selection(config.discovery.include, config.discovery.exclude)
+    settings = DiscoverySettings(selection, logs.types)
+    discovery = Discovery(platform, poller, pipeline, deployments, api_metrics, settings)
+    platform_metrics = PlatformMetrics(platform, metrics, deployments, clock)
     collector = Collector(
-        scheduler,
-        discovery,
-        poller,
-        PlatformMetrics(platform, metrics, deployments, clock),
-        CollectorSettings(
-            discovery_interval=config.discovery.interval,
-            poll_interval=logs.interval,
-            health=wanted.health,
-            instances=wanted.instances,
-            restart_count=wanted.restart_count,
-            deployments=wanted.deployments,
-        ),
-        clock,
+        scheduler, discovery, poller, platform_metrics, ledger, _intervals(config), clock
     )
-    return collector
+    return ReadingParts(collector, discovery, poller)
+
+
+def open_state(config: Config, clock: Callable[[], float]) -> State:
+    """The state that the configuration names; raises StateError where it cannot be used."""
+    if config.state.url is None:
+        return MemoryState(clock)
+    return SqliteState(Path("/", config.state.url.removeprefix("sqlite:").lstrip("/")), clock)
+
+
+def _intervals(config: Config) -> CollectorSettings:
+    wanted = config.collectors
+    return CollectorSettings(
+        discovery_interval=config.discovery.interval,
+        poll_interval=config.logs.interval,
+        health=wanted.health,
+        instances=wanted.instances,
+        restart_count=wanted.restart_count,
+        deployments=wanted.deployments,
+    )
 
 
 def _scheduler(workers: int) -> BackgroundScheduler:
@@ -244,6 +259,7 @@ def _scheduler(workers: int) -> BackgroundScheduler:
             polling.EXECUTOR: ThreadPoolExecutor(workers),
             schedule.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
             schedule.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+            schedule.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
         },
         timezone="UTC",
     )

@@ -64,6 +64,8 @@ def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # The scheduler warns of runs that it skips, which is what it is told to do.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.getLogger("exporter").setLevel(level.upper())
 
 

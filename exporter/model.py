@@ -7,6 +7,7 @@ where a log line does, since two lines may differ in nothing else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 
@@ -224,6 +225,11 @@ class Rule:
     components: tuple[str, ...] = ()
     tests: RuleTests = RuleTests()
     description: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """What counts of this rule stand for: the same for rules that match the same lines."""
+        return blake2b(repr((self.regex, self.exclude_regex)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.inventory import Selection
+from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.poller import Poller, PollSettings
 from exporter.collect.series import Series
 from exporter.errors import ApiError, NotFound, ServerError
-from exporter.logs.continuity import Continuity
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import (
@@ -201,11 +201,11 @@ class Site:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.api_metrics = ApiMetrics(self.metrics)
-        self.series = Series(self.metrics, self.rules, self.log_types)
-        self.state: MemoryState[Continuity] = MemoryState()
+        self.ledger = Ledger(self.metrics, MemoryState(self.clock), self.clock)
+        self.series = Series(self.metrics, self.ledger, self.rules, self.log_types)
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
         self.pipeline = Pipeline(
-            self.metrics, self.series, self.state, Engine(self.rules), self.rules, limits
+            self.metrics, self.series, self.ledger, Engine(self.rules), self.rules, limits
         )
         self.early_discoveries: list[float] = []
         self.poller = Poller(
@@ -219,7 +219,7 @@ class Site:
             clock=self.clock,
             rng=Random(7),
         )
-        self.deployments = Deployments(self.platform, self.metrics, START)
+        self.deployments = Deployments(self.platform, self.metrics, self.ledger, START)
         self.discovery = Discovery(
             self.platform,
             self.poller,
@@ -227,7 +227,6 @@ class Site:
             self.deployments,
             self.api_metrics,
             DiscoverySettings(self.selection, self.log_types),
-            forget_component=self.state.forget,
         )
 
     def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:

@@ -29,8 +29,7 @@ STOP_SECONDS = 15.0
 PAUSE_SECONDS = 0.1
 """Between two scrapes of a test that waits for something."""
 
-_LISTENING = r"""addresses(?:=|": ")([^\s"]+)"""
-"""The address in the log line that gives it, in either format."""
+_LISTENING = r"addresses=(\S+)"
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:

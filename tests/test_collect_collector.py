@@ -31,7 +31,9 @@ ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
 
 def collector(site: Site, settings: CollectorSettings = ALL_OFF) -> Collector:
     reader = PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
-    return Collector(site.scheduler, site.discovery, site.poller, reader, settings, site.clock)
+    return Collector(
+        site.scheduler, site.discovery, site.poller, reader, site.ledger, settings, site.clock
+    )
 
 
 def asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:

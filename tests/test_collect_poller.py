@@ -401,6 +401,26 @@ def test_unwatching_one_log_lets_the_past_deployment_go(site: Site):
     assert site.poller._draining == {}
 
 
+def test_source_watched_anew_during_a_read_is_due_at_its_end(site: Site):
+    """Its first read gives way to the one under way, and comes at once after it."""
+    site.watch("d1", RUN)
+    reads: list[object] = []
+
+    def read(source: object) -> None:
+        reads.append(source)
+        if len(reads) == 1:
+            site.poller.unwatch(RUN)
+            site.watch("d1", RUN)
+            site.scheduler.step(RUN)
+            assert site.scheduler.due(RUN) is None
+
+    site.platform.during = read
+    site.scheduler.step(RUN)
+    assert len(reads) == 1
+    assert site.scheduler.due(RUN) == 0
+    assert site.poller.waiting() == 1
+
+
 def test_source_watched_anew_during_a_read_waits_for_its_end(background: BackgroundScheduler):
     """Unwatched and watched again while it is read, a source is read again after that, alone."""
     site = Site(scheduler=background)

@@ -90,7 +90,7 @@ def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str
 def test_the_module_is_the_same_program():
     """`python -m exporter` behaves like the installed command."""
     module = (sys.executable, "-m", "exporter")
-    for arguments in (("--version",), ("check",), ("check", "--config.file=/nowhere")):
+    for arguments in (("--version",), ("check", "--config.file=/nowhere")):
         ours = run_command(*arguments)
         theirs = run_command(*arguments, program=module)
         assert (theirs.returncode, theirs.stdout, theirs.stderr) == (

@@ -64,11 +64,14 @@ def test_every_counter_equals_what_was_written(tmp_path: Path):
 @pytest.mark.parametrize(
     "delivery",
     [
-        Delivery(frame_chars=7),
-        Delivery(shape=AnswerShape.VALUE, archive_encoding=ArchiveEncoding.CONTENT_ENCODING),
+        Delivery(
+            shape=AnswerShape.VALUE,
+            frame_chars=7,
+            archive_encoding=ArchiveEncoding.CONTENT_ENCODING,
+        ),
         Delivery(websocket_urls=True, archive_encoding=ArchiveEncoding.GZ_FILE),
     ],
-    ids=["tiny-frames", "value-shape-and-gzip", "ws-urls-and-gz-files"],
+    ids=["value-shape-tiny-frames-gzip", "ws-urls-and-gz-files"],
 )
 def test_the_way_of_delivery_changes_no_count(tmp_path: Path, delivery: Delivery):
     """Cut frames, packed archives and the other answer shape bring the same lines."""

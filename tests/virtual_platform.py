@@ -18,6 +18,7 @@ from exporter.model import (
     Endpoint,
     LogChunk,
     LogLocations,
+    LogType,
     Source,
 )
 from exporter.simulator import state as simulated
@@ -36,6 +37,22 @@ class VirtualPlatform:
         self.faults = 0.0
         self._grants: dict[str, LogRequest] = {}
         self.delivered: dict[ComponentKey, set[bytes]] = {}
+        self.ends: dict[ComponentKey, set[bytes]] = {}
+        self._safe: tuple[dict[ComponentKey, set[bytes]], ...] = ({}, {})
+
+    def secure(self) -> None:
+        """What was given out so far cannot be lost by the exporter any more."""
+        self._safe = _copy(self.delivered), _copy(self.ends)
+
+    def take_back(self) -> None:
+        """The exporter was killed: what it was given since then counts as not given."""
+        self.delivered, self.ends = map(_copy, self._safe)
+
+    def deployments_of(self, app: str) -> tuple[Deployment, ...]:
+        """The deployments of an app by name, without a request."""
+        return self._platform.view(
+            lambda apps: tuple(map(_deployment, apps[self._platform.app_id(app)].deployments))
+        )
 
     def apps(self) -> tuple[App, ...]:
         """Every app."""
@@ -84,6 +101,9 @@ class VirtualPlatform:
         if locations.live_url is not None:
             text = self._reader.text(self._grants[locations.live_url])
             yield from self._chunks(text, LIVE_PART, target)
+        if target.log_type is LogType.RUN_RESTARTED:
+            grant = locations.live_url or locations.archive_urls[0].partition("/")[0]
+            self._note_ends(target.key, self._grants[grant].deployment_id)
 
     def _chunks(self, text: bytes, part: int, source: Source) -> Iterator[LogChunk]:
         breaks_off = self._rng.random() < self.faults
@@ -98,9 +118,27 @@ class VirtualPlatform:
             raise ConnectionFailed(Endpoint.LOG_CONTENT, "the connection broke")
         yield LogChunk(b"", part, last=True)
 
+    def _note_ends(self, key: ComponentKey, deployment_id: str) -> None:
+        """RUN_RESTARTED was given out whole: the last line of each ended container stands in it."""
+
+        def look(apps: Mapping[str, simulated.App]) -> set[bytes]:
+            [app] = [app for app in apps.values() if app.name == key.app]
+            [deployment] = [each for each in app.deployments if each.id == deployment_id]
+            return {
+                instance.previous.lines[-1].text
+                for instance in deployment.instances.get(key.component, [])
+                if instance.previous is not None and instance.previous.lines
+            }
+
+        self.ends.setdefault(key, set()).update(self._platform.view(look))
+
     def _maybe_fail(self, endpoint: Endpoint) -> None:
         if self._rng.random() < self.faults:
             raise ServerError(endpoint, "status 500")
+
+
+def _copy(sets: Mapping[ComponentKey, set[bytes]]) -> dict[ComponentKey, set[bytes]]:
+    return {key: set(lines) for key, lines in sets.items()}
 
 
 def _app(app: simulated.App) -> App:

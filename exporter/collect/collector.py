@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter.collect.discovery import Discovery
+from exporter.collect.ledger import Ledger
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller
 from exporter.errors import Stopping
@@ -21,7 +22,11 @@ LOG = logging.getLogger(__name__)
 
 PLATFORM_EXECUTOR = "platform"
 HEARTBEAT_EXECUTOR = "heartbeat"
+LEDGER_EXECUTOR = "ledger"
 HEARTBEAT_SECONDS = 2.0
+FLUSH_SECONDS = 0.25
+"""How often what was counted is kept and shown, where state is durable."""
+
 STALLED_SECONDS = 30.0
 RETRY_SECONDS = 10.0
 """How soon a discovery that failed is tried again, at the latest."""
@@ -50,6 +55,7 @@ class Collector:
         discovery: Discovery,
         poller: Poller,
         platform_metrics: PlatformMetrics,
+        ledger: Ledger,
         settings: CollectorSettings,
         clock: Callable[[], float],
     ) -> None:
@@ -57,10 +63,12 @@ class Collector:
         self._discovery = discovery
         self._poller = poller
         self._platform_metrics = platform_metrics
+        self._ledger = ledger
         self._settings = settings
         self._clock = clock
         self._beat = clock()
         self._discovered_at = 0.0
+        self._ready = False
 
     def start(self) -> None:
         """Discover at once, and go on by the intervals."""
@@ -68,13 +76,20 @@ class Collector:
         self._scheduler.add_job(
             self._heartbeat, "interval", seconds=HEARTBEAT_SECONDS, executor=HEARTBEAT_EXECUTOR
         )
+        self._scheduler.add_job(
+            self._ledger.flush, "interval", seconds=FLUSH_SECONDS, executor=LEDGER_EXECUTOR
+        )
         self._schedule("discovery", self._discover, 0.0)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begin no more reads; those under way end by themselves."""
+        """Begin no more reads, and keep what was counted.
+
+        Reads under way end by themselves; what they still bring is for the next run.
+        """
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        self._ledger.end()
 
     def discover_soon(self) -> None:
         """Look for another active deployment now, unless that was just done."""
@@ -96,8 +111,9 @@ class Collector:
         if not self._discovery.done:
             return False, self._discovery.problem
         waiting = self._poller.waiting()
-        if waiting:
+        if waiting and not self._ready:
             return False, f"{waiting} logs have not been read for the first time"
+        self._ready = True  # and stays so: a component that comes later is no reason to wait
         return True, ""
 
     def sources(self) -> Sequence[SourceStatus]:
@@ -119,6 +135,8 @@ class Collector:
         interval = self._settings.discovery_interval
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
         self._schedule("discovery", self._discover, interval if worked else retry)
+        with self._ledger.lock:
+            self._ledger.expire()
         if worked:
             self._follow_up(self._discovery.inventory.apps)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from exporter.collect.ledger import Ledger
 from exporter.digitalocean.apps import AppPlatform
 from exporter.metrics import Metrics
 from exporter.model import FINAL_PHASES, App, Deployment
@@ -14,9 +15,12 @@ class Deployments:
         start: Unix seconds; what was over by then is not counted.
     """
 
-    def __init__(self, platform: AppPlatform, metrics: Metrics, start: float) -> None:
+    def __init__(
+        self, platform: AppPlatform, metrics: Metrics, ledger: Ledger, start: float
+    ) -> None:
         self._platform = platform
         self._metrics = metrics
+        self._ledger = ledger
         self._start = start
         self._phases: dict[str, dict[str, str]] = {}  # app id → deployment id → phase
 
@@ -34,7 +38,9 @@ class Deployments:
             seen = before.get(deployment.id)
             news = seen != deployment.phase if seen else changed_at > self._start
             if news:
-                self._metrics.deployments.labels(app.name, deployment.phase).inc()
+                with self._ledger.lock:
+                    labels = (app.name, deployment.phase)
+                    self._ledger.add(self._metrics.deployments, labels, 1)
         self._phases[app.id] = {deployment.id: deployment.phase for deployment in deployments}
         self._describe(app, deployments)
 

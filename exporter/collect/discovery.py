@@ -1,7 +1,6 @@
 """What there is to read and what is gone: the apps of the account, held against those before."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.collect.api_metrics import ApiMetrics
@@ -39,8 +38,6 @@ class Discovery:
         deployments: Deployments,
         api_metrics: ApiMetrics,
         settings: DiscoverySettings,
-        *,
-        forget_component: Callable[[ComponentKey], None],
     ) -> None:
         self._platform = platform
         self._poller = poller
@@ -48,7 +45,6 @@ class Discovery:
         self._deployments = deployments
         self._api_metrics = api_metrics
         self._settings = settings
-        self._forget_component = forget_component
         self.inventory = Inventory()
         self.done = False
         self.problem = "the first discovery is under way"
@@ -109,7 +105,6 @@ class Discovery:
                 continue
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
-                self._forget_component(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
         for former in before.apps:
@@ -133,7 +128,7 @@ class Discovery:
         active = app.active_deployment
         if active is None:
             return
-        earlier = _active(before.app(app.name))
+        earlier = _active(before.app(app.name)) or self._read_last(app)
         between = self._came_between(app, earlier, active.id) if earlier else ()
         for component in app.components:
             for log_type in self._settings.log_types:
@@ -142,8 +137,16 @@ class Discovery:
                     component,
                     active,
                     between=between,
-                    from_first_line=self.done,
+                    from_first_line=self.done or self._pipeline.resumed,
                 )
+
+    def _read_last(self, app: App) -> str | None:
+        """The deployment of an app that was read last, before it was out of sight."""
+        for component in app.components:
+            deployments = self._pipeline.deployments(ComponentKey(app.name, component.name))
+            if deployments:
+                return deployments[-1]
+        return None
 
     def _came_between(self, app: App, before: str, now: str) -> tuple[Deployment, ...]:
         """The deployments that came and went between two discoveries, whose logs are due too."""

@@ -54,6 +54,7 @@ class Ledger:
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
         self._failing = False
+        self._ended = False
         metrics.state_up.set(1)
 
     def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
@@ -132,6 +133,8 @@ class Ledger:
             False if it could not be kept; it is tried again with the next flush.
         """
         with self._flushing:
+            if self._ended:
+                return True
             with self.lock:
                 taken, self._unsaved = self._unsaved, _Changes()
                 unshown, self._unshown = self._unshown, []
@@ -151,7 +154,9 @@ class Ledger:
     def end(self) -> None:
         """Keep what has changed for the last time."""
         self.flush()
-        self._state.close()
+        with self._flushing:
+            self._ended = True
+            self._state.close()
 
     def _change(self, key: ValueKey, value: float, show: partial[None]) -> None:
         self._values[key] = value

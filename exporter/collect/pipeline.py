@@ -9,8 +9,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
+from exporter.collect.ledger import Ledger
 from exporter.collect.series import RUN_TIME, Series, enabled_rules
 from exporter.logs.continuity import Continuity
 from exporter.logs.lines import NANOSECONDS, LineSplitter
@@ -20,7 +20,7 @@ from exporter.logs.window import Window
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import Component, ComponentKey, LogChunk, LogLine, Rule, Source
-from exporter.state.memory import MemoryState
+from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
 
@@ -49,18 +49,18 @@ class Pipeline:
         self,
         metrics: Metrics,
         series: Series,
-        state: MemoryState[Continuity],
+        ledger: Ledger,
         engine: Engine,
         rules: Sequence[Rule],
         limits: ReadingLimits,
     ) -> None:
-        self.lock = Lock()  # the state's cursors and the counts that they stand for
+        self.ledger = ledger
+        self.lock = ledger.lock
         self.metrics = metrics
         self.series = series
         self.engine = engine
         self.rules = rules
         self.limits = limits
-        self._state = state
 
     def reading(
         self, source: Source, component: Component, deployment_id: str, *, from_first_line: bool
@@ -80,21 +80,30 @@ class Pipeline:
                 from_first_line=from_first_line,
             )
 
+        cursor = CursorKey(source.key, deployment_id)
         with self.lock:
             if self.series.is_open(source.key):
-                continuity = self._state.cursor(source.key, deployment_id, begin)
+                continuity = self.ledger.continuity(cursor, begin)
             else:
                 continuity = begin(0)  # nothing counts, so nothing may be remembered
             window = continuity.window(source.log_type, self.limits.tail_lines)
-        return Reading(self, source, continuity, window)
+        return Reading(self, source, cursor, continuity, window)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether counting goes on from an earlier run of the exporter."""
+        return self.ledger.saved_at is not None
+
+    def deployments(self, key: ComponentKey) -> list[str]:
+        """The deployments of a component that were begun and not read to their end."""
+        with self.lock:
+            return self.ledger.deployments(key)
 
     def release(self, key: ComponentKey, deployment_id: str) -> None:
         """Let go of a past deployment whose logs were read to their end."""
         with self.lock:
-            if not self.series.is_open(key):
-                return
-            newest = self._state.cursor(key, deployment_id, Continuity).newest
-            self._state.release(key, deployment_id, newest)
+            if self.series.is_open(key):
+                self.ledger.release(CursorKey(key, deployment_id))
 
     def count_gap(self, source: Source) -> None:
         """Lines of a source are missing for good."""
@@ -107,16 +116,17 @@ class Pipeline:
             return
         metrics, labels = self.metrics, (source.key.app, source.key.component, RUN_TIME)
         if repeated:
-            metrics.log_repeated_lines.labels(*labels).inc(repeated)
+            self.ledger.add(metrics.log_repeated_lines, labels, repeated)
         if not lines:
             return
-        metrics.log_lines.labels(*labels).inc(len(lines))
-        metrics.log_bytes.labels(*labels).inc(sum(line.size for line in lines))
+        self.ledger.add(metrics.log_lines, labels, len(lines))
+        self.ledger.add(metrics.log_bytes, labels, sum(line.size for line in lines))
         enabled = enabled_rules(self.rules, source.key)
         found = self.engine.scan([line.message for line in lines], enabled)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
-            metrics.log_matches.labels(*labels, rule.name, rule.level).inc(count)
+            series = (*labels, rule.name, rule.level)
+            self.ledger.add(metrics.log_matches, series, count, rule.meaning)
 
     def count_window(
         self, source: Source, newest: int, gaps: int, restarts: Sequence[ContainerEnd]
@@ -131,7 +141,7 @@ class Pipeline:
         self._count_gaps(source, gaps)
         for end in restarts:
             reason = restart_reason(end.last_words)
-            self.metrics.restarts.labels(*identity, reason).inc()
+            self.ledger.add(self.metrics.restarts, (*identity, reason), 1)
             LOG.warning(
                 "container ended",
                 extra={"fields": {"source": source, "reason": reason}},
@@ -144,7 +154,7 @@ class Pipeline:
         if not gaps or not self.series.is_open(source.key):
             return
         labels = (source.key.app, source.key.component, RUN_TIME)
-        self.metrics.log_gaps.labels(*labels).inc(gaps)
+        self.ledger.add(self.metrics.log_gaps, labels, gaps)
         LOG.warning(
             "log lines are missing: the log moved on further than could be read back; "
             "a shorter logs.interval or more logs.tail_lines would reach them",
@@ -156,10 +166,16 @@ class Reading:
     """One read of one log on its way through the pipeline: fed chunks, then ended or dropped."""
 
     def __init__(
-        self, pipeline: Pipeline, source: Source, continuity: Continuity, window: Window
+        self,
+        pipeline: Pipeline,
+        source: Source,
+        cursor: CursorKey,
+        continuity: Continuity,
+        window: Window,
     ) -> None:
         self._pipeline = pipeline
         self._source = source
+        self._cursor = cursor
         self._continuity = continuity
         self._window = window
         self._splitter = LineSplitter(pipeline.limits.max_line_bytes)
@@ -178,6 +194,7 @@ class Reading:
             lines += self._splitter.end()
         with self._pipeline.lock:
             self._count(self._window.feed(lines, chunk.part))
+            self._move_cursor()
 
     def end(self) -> None:
         """The log was read whole: count what waited for its end, gaps and container ends."""
@@ -187,15 +204,23 @@ class Reading:
             self._pipeline.count_window(
                 self._source, self._continuity.newest, end.gaps, end.restarts
             )
+            self._move_cursor()
 
     def drop(self) -> None:
         """The log broke off: what was counted stays counted, the rest is for the next reading."""
         with self._pipeline.lock:
-            self._continuity.forget()
+            self._continuity.give_up(self._window)
             self._pipeline.count_window(self._source, self._continuity.newest, 0, ())
+            self._move_cursor()
 
     def _count(self, fresh: Sequence[LogLine]) -> None:
         repeated = self._window.repeated - self._repeated
         self._repeated = self._window.repeated
         self.lines += len(fresh)
         self._pipeline.count_lines(self._source, fresh, repeated)
+
+    def _move_cursor(self) -> None:
+        """Let the cursor go with the counts that changed under the same lock."""
+        if self._continuity.changed and self._pipeline.series.is_open(self._source.key):
+            self._pipeline.ledger.touch(self._cursor)
+            self._continuity.changed = False

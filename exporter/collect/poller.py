@@ -95,8 +95,12 @@ class Poller:
                 state.component = component
                 self._redeploy(state, active, between)
                 return
+            unread = [id for id in self._pipeline.deployments(source.key) if id != active.id]
+            past = [DeploymentToRead(id, from_first_line=True) for id in unread]
             target = DeploymentToRead(active.id, from_first_line)
-            state = self._states[source] = SourceState(source, component, target)
+            state = self._states[source] = SourceState(source, component, target, past)
+            state.add_past(between)
+            self._await_end(state)
         with self._pipeline.lock:
             labels = (source.key.app, source.key.component, source.log_type)
             self._pipeline.metrics.source_interval.labels(*labels).set(self._settings.interval)
@@ -109,13 +113,10 @@ class Poller:
                 return
             for waiting in self._draining.values():
                 waiting.discard(source)
-            over = [drained for drained, waiting in self._draining.items() if not waiting]
-            for drained in over:
+            for drained in [drained for drained, left in self._draining.items() if not left]:
                 del self._draining[drained]
             if source not in self._reading:
                 self._forget(source)
-        for drained in over:
-            self._pipeline.release(*drained)
         # Its job may have begun meanwhile.
         with suppress(JobLookupError):
             self._scheduler.remove_job(str(source))
@@ -198,7 +199,9 @@ class Poller:
         except NotFound:
             self._pipeline.count_gap(state.source)
             over = True
-        except ApiError:
+        except Stopping:
+            raise
+        except Exception:  # whatever it is, it must not keep the active deployment waiting
             if not last_attempt:
                 raise
             self._pipeline.count_gap(state.source)
@@ -242,7 +245,11 @@ class Poller:
         self, state: SourceState, active: Deployment, between: Sequence[Deployment]
     ) -> None:
         state.redeploy(active, between)
+        self._await_end(state)
         self._draining.pop((state.source.key, active.id), None)  # it came back by a rollback
+
+    def _await_end(self, state: SourceState) -> None:
+        """The cursor of a past deployment stays until every source is through with it."""
         for deployment in state.past:
             waiting = self._draining.setdefault((state.source.key, deployment.id), set())
             waiting.add(state.source)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
+from exporter.collect.ledger import Ledger
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics
 from exporter.model import (
@@ -30,26 +31,35 @@ class Series:
     """
 
     def __init__(
-        self, metrics: Metrics, rules: Sequence[Rule], log_types: Sequence[LogType]
+        self,
+        metrics: Metrics,
+        ledger: Ledger,
+        rules: Sequence[Rule],
+        log_types: Sequence[LogType],
     ) -> None:
         self._metrics = metrics
+        self._ledger = ledger
         self._rules = rules
         self._log_types = log_types
         self._open: dict[ComponentKey, Component] = {}
-        self._latest: dict[ComponentKey, dict[Gauge, float]] = {}
+        self._phases: set[tuple[str, str]] = set()
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
         return key in self._open
 
     def open_component(self, key: ComponentKey, component: Component) -> None:
-        """Make every series of a component, counters at 0; one that changed is described anew."""
+        """Make every series of a component; one that changed is described anew.
+
+        Counters begin at 0, or where they stood when the component was last seen.
+        """
         if self._open.get(key) == component:
             return
         metrics, identity = self._metrics, (key.app, key.component)
         if key in self._open:
             metrics.component_info.remove_by_labels(_identity(key))
         self._open[key] = component
+        self._ledger.open(key)
         metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
         for family in (
             metrics.log_lines,
@@ -58,27 +68,28 @@ class Series:
             metrics.log_gaps,
             metrics.log_last_line_timestamp,
         ):
-            family.labels(*identity, RUN_TIME)
+            self._begin(family, (*identity, RUN_TIME))
         for rule in self._rules:
             if selects(rule.components, key):
-                metrics.log_matches.labels(*identity, RUN_TIME, rule.name, rule.level)
+                labels = (*identity, RUN_TIME, rule.name, rule.level)
+                self._begin(metrics.log_matches, labels, rule.meaning)
         for reason in RestartReason:
-            metrics.restarts.labels(*identity, reason)
-        metrics.last_restart_timestamp.labels(*identity)
+            self._begin(metrics.restarts, (*identity, reason))
+        self._begin(metrics.last_restart_timestamp, identity)
         for log_type in self._log_types:
             for gauge in (metrics.source_up, metrics.source_last_success, metrics.source_interval):
                 gauge.labels(*identity, log_type)
 
     def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
         """Set a time that never goes back: past deployments are read after active ones too."""
-        latest = self._latest.setdefault(key, {})
-        latest[gauge] = max(seconds, latest.get(gauge, 0.0))
-        gauge.labels(key.app, key.component, *labels).set(latest[gauge])
+        series = (key.app, key.component, *labels)
+        if seconds > self._ledger.value(gauge, series):
+            self._ledger.put(gauge, series, seconds)
 
     def close_component(self, key: ComponentKey) -> None:
         """Remove every series of a component that is gone."""
-        self._open.pop(key, None)
-        self._latest.pop(key, None)
+        if self._open.pop(key, None) is not None:
+            self._ledger.close(key)
         metrics = self._metrics
         remove(
             _identity(key),
@@ -108,11 +119,14 @@ class Series:
         metrics.info.remove_by_labels({"app": app.name})
         metrics.info.labels(app.name, app.id, app.region, app.tier).set(1)
         for phase in sorted(FINAL_PHASES):
-            metrics.deployments.labels(app.name, phase)
+            if (app.name, phase) not in self._phases:
+                self._begin(metrics.deployments, (app.name, phase))
+                self._phases.add((app.name, phase))
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
         metrics = self._metrics
+        self._phases = {(app, phase) for app, phase in self._phases if app != name}
         remove(
             {"app": name},
             metrics.info,
@@ -120,6 +134,10 @@ class Series:
             metrics.deployment_info,
             metrics.deployment_timestamp,
         )
+
+    def _begin(self, metric: Counter | Gauge, labels: tuple[str, ...], meaning: str = "") -> None:
+        """Make a series; it goes on from where the ledger has it."""
+        metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
 
 
 def remove(labels: dict[str, str], *families: MetricWrapperBase) -> None:

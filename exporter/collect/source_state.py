@@ -42,13 +42,18 @@ class SourceState:
         if active.id == self.active.id:
             return
         self.past.append(self.active)
+        self.active = DeploymentToRead(active.id, from_first_line=True)
+        self.add_past(between)
+        self.past = [deployment for deployment in self.past if deployment.id != active.id]
+
+    def add_past(self, between: Sequence[Deployment]) -> None:
+        """Deployments that came and went unread, oldest first."""
+        known = {self.active.id, *(deployment.id for deployment in self.past)}
         self.past += [
             DeploymentToRead(deployment.id, from_first_line=True)
             for deployment in between
-            if deployment.id not in (self.active.id, active.id)
+            if deployment.id not in known
         ]
-        self.active = DeploymentToRead(active.id, from_first_line=True)
-        self.past = [deployment for deployment in self.past if deployment.id != active.id]
 
     def status(self, interval: float) -> SourceStatus:
         """How the source stands, for people; ``interval`` in seconds."""

@@ -69,8 +69,12 @@ class Continuity:
         self._windows: dict[LogType, tuple[int, ...]] = {}
         self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
         self._ends: dict[int, None] = {}
-        self._ends_since_run = 0
+        self._known_ends = 0  # how many containers were seen to end
+        self._known_ends_at_run = 0  # how many when the latest whole RUN window began
+        self._newest_at_run = 0
         self._unexplained = False
+        self._windows_open = 0
+        self.changed = True  # since the cursor was last kept
 
     def snapshot(self) -> Snapshot:
         """What is known now, as a value."""
@@ -79,7 +83,8 @@ class Continuity:
             start=self._start,
             newest=self.newest,
             from_first_line=self._from_first_line,
-            ends_since_run=self._ends_since_run,
+            ends_since_run=self._known_ends - self._known_ends_at_run,
+            newest_at_run=self._newest_at_run,
             unexplained=self._unexplained,
             counted=dict(self.counted),
             copies=dict(self._copies),
@@ -95,7 +100,9 @@ class Continuity:
         self.newest = snapshot.newest
         self._start = snapshot.start
         self._from_first_line = snapshot.from_first_line
-        self._ends_since_run = snapshot.ends_since_run
+        self._known_ends = snapshot.ends_since_run
+        self._known_ends_at_run = 0
+        self._newest_at_run = snapshot.newest_at_run
         self._unexplained = snapshot.unexplained
         self.counted = dict(snapshot.counted)
         self._copies = dict(snapshot.copies)
@@ -106,7 +113,10 @@ class Continuity:
 
     def window(self, log_type: LogType, tail_lines: int) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
-        return Window(self, log_type, tail_lines, resolves=self._unexplained)
+        self._windows_open += 1
+        return Window(
+            self, log_type, tail_lines, resolves=self._unexplained, known_ends=self._known_ends
+        )
 
     def known_at(self, line: int, copy: int) -> int | None:
         """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
@@ -122,6 +132,7 @@ class Continuity:
             settled: whether it is from before the floor or follows a known line; any other proves
                 nothing about gaps until the window that showed it was read whole.
         """
+        self.changed = True
         if not settled:
             self.unsettled.add(line)
         if line in self.counted:
@@ -145,12 +156,24 @@ class Continuity:
         else:
             result = WindowEnd(self._gaps(window))
         if window.live and (window.seen or window.log_type not in self._windows):
-            self._windows[window.log_type] = tuple(window.seen)
+            lines = tuple(window.seen)
+            self.changed = self.changed or lines != self._windows.get(window.log_type)
+            self._windows[window.log_type] = lines
         self.unsettled.difference_update(window.seen)
-        self.forget()
+        self._close(window)
         return result
 
-    def forget(self) -> None:
+    def give_up(self, window: Window) -> None:
+        """Take note of a window that broke off: what it counted stays counted."""
+        self._close(window)
+
+    def _close(self, window: Window) -> None:
+        self._windows_open -= 1
+        # What another window has counted so far is not its to lose.
+        if not self._windows_open:
+            self._forget()
+
+    def _forget(self) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
         if len(self.counted) <= sum(map(len, self._windows.values())) + 2 * self._remember:
             return
@@ -166,16 +189,20 @@ class Continuity:
     def _gaps(self, window: Window) -> int:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
         before = self._windows.get(window.log_type)
-        if not window.live or before is None or not window.seen:
+        if not window.live or not window.seen:
             return 0
-        ends, self._ends_since_run = self._ends_since_run, 0
+        self._newest_at_run = self.newest
+        if before is None:
+            return int(self._from_first_line and window.moved_on())
+        ends = self._known_ends - self._known_ends_at_run
+        self._known_ends_at_run = window.known_ends
         if window.moved_on():
             return 1
         if window.reaches_back or not before or ends:
             return 0
         # Not one known line, though nothing was cut: the containers were replaced. If they
         # ended, RUN_RESTARTED says so; if not, their last lines are not to be had.
-        self._unexplained = self._restarts_watched
+        self._unexplained = self.changed = self._restarts_watched
         return 0 if self._restarts_watched else 1
 
     def _finish_restarted(self, window: Window) -> WindowEnd:
@@ -186,24 +213,33 @@ class Continuity:
             for raw, line, known in window.shown
         ]
         for end in container_ends(shown, self._instances):
-            if end.line not in self._ends and (end.timestamp > self._start or not first):
-                ends.append(end)
+            if end.line in self._ends:
+                continue
             self._ends[end.line] = None
+            self.changed = True
+            if end.timestamp > self._start or not first:
+                ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        gaps = max(sum(self._replaced(end) for end in ends), not first and window.moved_on())
+        cut = window.moved_on() and (self._from_first_line or not first)
+        gaps = max(sum(map(self._replaced, ends)), cut)
         if self._unexplained and (ends or window.resolves):
             gaps += not ends
             self._unexplained = False
+            self.changed = True
         else:
-            self._ends_since_run += len(ends)
+            self._known_ends += len(ends)
         return WindowEnd(gaps, tuple(ends))
 
     def _replaced(self, end: ContainerEnd) -> bool:
         """Whether another container ended just before ``end``'s and could not be read any more.
 
-        Its instance's RUN log was being read, so a container of which not one line is known
-        began after the latest read, and the one before it ended unseen. It may as well be the
-        first container of an instance that had been silent: that is counted, not passed over.
+        A container of which not one line is known, and that began after RUN was last read, took
+        the place of one that ended since then. Of a single instance that end may have been seen.
+        With several nobody can say whose it was, and ``end`` may as well be the first container
+        of one that had been silent: that is counted, not passed over.
         """
-        return bool(self._windows.get(LogType.RUN)) and not end.known
+        if not self._windows.get(LogType.RUN) or end.known:
+            return False
+        seen = self._instances == 1 and self._known_ends > self._known_ends_at_run
+        return end.first_shown > self._newest_at_run and not seen

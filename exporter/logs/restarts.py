@@ -26,12 +26,14 @@ class ShownLine:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnd:
-    """A container that ended: the identity and time (ns) of its last line, its last messages.
+    """A container that ended: the identity of its last line, and its last messages.
 
-    ``known`` tells whether any of its lines had been counted before this window.
+    ``first_shown`` and ``timestamp`` are the times (ns) of the first and the last line that the
+    window shows of it; ``known`` tells whether any had been counted before this window.
     """
 
     line: int
+    first_shown: int
     timestamp: int
     last_words: tuple[bytes, ...]
     known: bool
@@ -60,4 +62,5 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
 def _end(container: Sequence[ShownLine]) -> ContainerEnd:
     last = container[-1]
     words = tuple(parse_line(shown.raw).message for shown in container[-LAST_WORDS:])
-    return ContainerEnd(last.line, last.timestamp, words, any(shown.known for shown in container))
+    known = any(shown.known for shown in container)
+    return ContainerEnd(last.line, container[0].timestamp, last.timestamp, words, known)

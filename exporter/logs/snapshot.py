@@ -23,6 +23,7 @@ class Snapshot:
     newest: int = 0
     from_first_line: bool = False
     ends_since_run: int = 0
+    newest_at_run: int = 0
     unexplained: bool = False
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Snapshot:
             "newest": self.newest,
             "from_first_line": self.from_first_line,
             "ends_since_run": self.ends_since_run,
+            "newest_at_run": self.newest_at_run,
             "unexplained": self.unexplained,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }

@@ -28,13 +28,21 @@ class Window:
         log_type: RUN or RUN_RESTARTED.
         tail_lines: how many lines were asked for.
         resolves: whether a RUN window before this one had lost its thread.
+        known_ends: how many containers had been seen to end when it began.
     """
 
     def __init__(
-        self, memory: "Continuity", log_type: LogType, tail_lines: int, *, resolves: bool
+        self,
+        memory: "Continuity",
+        log_type: LogType,
+        tail_lines: int,
+        *,
+        resolves: bool,
+        known_ends: int,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
+        self.known_ends = known_ends
         self.seen: dict[int, int] = {}  # line → copies in this window
         self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
         self.live = False

@@ -1,49 +1,24 @@
-"""State in memory: where each log was read up to, for as long as the process lives."""
+"""State in memory: it lasts as long as the process, so there is nothing to keep."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
-from exporter.model import ComponentKey
-
-Cursor = TypeVar("Cursor")
-
-_REMEMBERED_RELEASES = 20
+from exporter.state.store import Batch, Saved
 
 
-class MemoryState(Generic[Cursor]):
-    """One cursor for each deployment of each component that is being read.
+class MemoryState:
+    """The state of an exporter that starts anew each time; ``clock`` gives Unix seconds."""
 
-    A deployment that was read to its end is released: only the newest time it held is kept, for
-    the case that it comes back by a rollback.
-    """
+    durable = False
 
-    def __init__(self) -> None:
-        self._cursors: dict[ComponentKey, dict[str, Cursor]] = {}
-        self._released: dict[ComponentKey, dict[str, int]] = {}
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
 
-    def cursor(
-        self, key: ComponentKey, deployment_id: str, begin: Callable[[int], Cursor]
-    ) -> Cursor:
-        """The cursor of a deployment, made at its first use.
+    def load(self) -> Saved:
+        """Nothing, from now on."""
+        return Saved(self._clock())
 
-        Args:
-            begin: makes one from the newest timestamp (ns) that was read of this deployment
-                before it was released, 0 if it never was.
-        """
-        cursors = self._cursors.setdefault(key, {})
-        if deployment_id not in cursors:
-            cursors[deployment_id] = begin(self._released.get(key, {}).get(deployment_id, 0))
-        return cursors[deployment_id]
+    def save(self, batch: Batch) -> None:
+        """Nothing to do: what counts is in the caller's memory already."""
 
-    def release(self, key: ComponentKey, deployment_id: str, newest: int) -> None:
-        """Let go of a deployment that was read to its end, up to ``newest`` (ns)."""
-        self._cursors.get(key, {}).pop(deployment_id, None)
-        released = self._released.setdefault(key, {})
-        released[deployment_id] = max(newest, released.pop(deployment_id, 0))
-        for stale in list(released)[:-_REMEMBERED_RELEASES]:
-            del released[stale]
-
-    def forget(self, key: ComponentKey) -> None:
-        """Let go of a component that is gone."""
-        self._cursors.pop(key, None)
-        self._released.pop(key, None)
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,245 @@
+"""One random life of platform and exporter, told by a seed: writes, reads, crashes, kills.
+
+The exporter is the real one from configuration to counters, on a real SQLite file; only sockets
+and time are virtual. What the platform gave out is known line by line, so what was counted can be
+held against it, and what was never to be had against the gaps that were announced.
+"""
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from virtual_platform import VirtualPlatform
+
+from exporter.assembly import ReadingParts, assemble_reading
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.ledger import Ledger
+from exporter.config.schema import Config
+from exporter.metrics import Metrics
+from exporter.model import ComponentKey
+from exporter.simulator.log_reading import LogReader
+from exporter.simulator.platform import Platform
+from exporter.simulator.state import ComponentSpec, Layout
+from exporter.state.sqlite import SqliteState
+
+APP = "shop"
+START = 1_800_000_000.0
+STEPS = 60
+
+
+class NoSchedule:
+    """Keeps no jobs: the simulation itself says who reads when."""
+
+    running = True
+
+    def add_job(self, *arguments: Any, **options: Any) -> None:
+        """Ignore a job."""
+
+    def remove_job(self, job: str) -> None:
+        """Ignore a job."""
+
+    def get_job(self, job: str) -> None:
+        """Know of no job."""
+
+
+@dataclass
+class Outcome:
+    """What a life came to, of one component."""
+
+    written: int
+    delivered: int
+    counted: float
+    delivered_bytes: int
+    counted_bytes: float
+    gaps: float
+    ends_shown: int
+    restarts: float
+
+    @property
+    def lost(self) -> int:
+        """Lines that the exporter was never given."""
+        return self.written - self.delivered
+
+
+@dataclass
+class World:
+    """Platform and exporter under one virtual clock; everything else follows from the seed."""
+
+    seed: int
+    folder: Path
+    story: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.now = START
+        self.tail_lines = self.rng.choice((8, 20, 60))
+        self.layout = self.rng.choice(tuple(Layout))
+        retention = self.rng.choice((10, 40, 10_000))
+        self.platform = Platform(
+            lambda: self.now, seed=self.seed, retention_lines=retention, record_lines=True
+        )
+        self.components = [
+            ComponentSpec(name, instances=self.rng.randint(1, 3))
+            for name in ("web", "jobs")[: self.rng.randint(1, 2)]
+        ]
+        reader = LogReader(self.platform, archives_per_log=self.rng.randint(1, 3))
+        self.virtual = VirtualPlatform(self.platform, reader, self.rng)
+        self.platform.create_app(APP, self.components, layout=self.layout)
+        self.lines = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start the exporter on its file."""
+        config = Config.model_validate(
+            {"logs": {"tail_lines": self.tail_lines}, "patterns": {"packs": []}}
+        )
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry)
+        clock = lambda: self.now  # noqa: E731
+        self.state = SqliteState(self.folder / f"{self.seed}.db", clock)
+        self.ledger = Ledger(metrics, self.state, clock)
+        virtual: Any = self.virtual
+        schedule: Any = NoSchedule()
+        self.parts: ReadingParts = assemble_reading(
+            config, metrics, ApiMetrics(metrics), virtual, virtual, self.ledger, schedule, clock
+        )
+
+    def live(self) -> list[Outcome]:
+        """Let everything happen, then let the exporter read in peace; what it came to."""
+        self.parts.discovery.run()
+        self.flush()
+        moves = (
+            (self.write, 30),
+            (self.poll, 30),
+            (self.crash, 6),
+            (self.discover, 5),
+            (self.flush, 8),
+            (self.deploy, 2),
+            (self.rollback, 1),
+            (self.kill, 2),
+            (self.stop, 1),
+            (self.trouble, 3),
+        )
+        for _ in range(STEPS):
+            [move] = self.rng.choices([m for m, _ in moves], [w for _, w in moves])
+            self.now += self.rng.choice((0.001, 0.1, 1.0, 20.0))
+            move()
+        self.settle()
+        return [self.outcome(ComponentKey(APP, each.name)) for each in self.components]
+
+    def write(self) -> None:
+        """Some lines of one instance, or of all."""
+        each = self.rng.choice(self.components)
+        for _ in range(self.rng.choice((1, 1, 3, 10, 30))):
+            self.now += 0.001
+            self.lines += 1
+            instance = self.rng.randrange(each.instances)
+            self.platform.write(APP, each.name, instance, f"line {self.lines}")
+        self.tell(f"wrote up to line {self.lines} of {each.name}")
+
+    def poll(self) -> None:
+        """One read of one log."""
+        sources = self.parts.poller.sources()
+        if sources:
+            source = self.rng.choice(sources)
+            self.parts.poller.poll(source)
+            self.tell(f"polled {source}")
+
+    def crash(self) -> None:
+        """An instance of a component ends, with last words or without."""
+        each = self.rng.choice(self.components)
+        self.lines += 1
+        words = [f"panic {self.lines}"] if self.rng.random() < 0.8 else []
+        instance = self.rng.randrange(each.instances)
+        self.platform.crash(APP, each.name, instance, words)
+        self.tell(f"crashed {each.name} {instance} with {words}")
+
+    def discover(self) -> None:
+        """One discovery."""
+        self.parts.discovery.run()
+        self.tell("discovered")
+
+    def flush(self) -> None:
+        """Keep and show what was counted; only that is safe from a kill."""
+        self.ledger.flush()
+        self.virtual.secure()
+        self.tell("flushed")
+
+    def deploy(self) -> None:
+        """Another deployment becomes active."""
+        deployment = self.platform.deploy(APP)
+        self.tell(f"deployed {deployment}")
+
+    def rollback(self) -> None:
+        """An earlier deployment becomes active again."""
+        earlier = [d.id for d in self.virtual.deployments_of(APP) if d.phase == "SUPERSEDED"]
+        if earlier:
+            deployment = self.platform.rollback(
+                APP, self.rng.choice(earlier), new_deployment=self.rng.random() < 0.5
+            )
+            self.tell(f"rolled back to {deployment}")
+
+    def kill(self) -> None:
+        """SIGKILL: what was not flushed is gone with the process."""
+        self.state.close()
+        self.virtual.take_back()
+        self.start()
+        self.tell("killed and started")
+        self.discover()
+
+    def stop(self) -> None:
+        """SIGTERM: what was counted is kept."""
+        self.ledger.end()
+        self.virtual.secure()
+        self.start()
+        self.tell("stopped and started")
+        self.discover()
+
+    def trouble(self) -> None:
+        """The platform fails now and then from here on, or works again."""
+        self.virtual.faults = self.rng.choice((0.0, 0.0, 0.2, 0.6))
+        self.tell(f"faults at {self.virtual.faults}")
+
+    def settle(self) -> None:
+        """Read everything that is still to be had."""
+        self.virtual.faults = 0.0
+        for _ in range(3):
+            self.now += 60.0
+            self.discover()
+            for source in self.parts.poller.sources():
+                self.parts.poller.poll(source)
+        self.flush()
+        self.state.close()
+
+    def outcome(self, key: ComponentKey) -> Outcome:
+        """What was counted of a component, and what was to be counted."""
+        delivered = self.virtual.delivered.get(key, set())
+        return Outcome(
+            written=self.platform.truth().of(*key.parts).lines,
+            delivered=len(delivered),
+            counted=self.value("log_lines_total", key, log_type="RUN"),
+            delivered_bytes=sum(len(line) + 1 for line in delivered),
+            counted_bytes=self.value("log_bytes_total", key, log_type="RUN"),
+            gaps=self.value("log_gaps_total", key, log_type="RUN"),
+            ends_shown=len(self.virtual.ends.get(key, set())),
+            restarts=sum(
+                sample.value
+                for family in self.registry.collect()
+                for sample in family.samples
+                if sample.name == "digitalocean_app_restarts_total"
+                and sample.labels["component"] == key.component
+            ),
+        )
+
+    def value(self, name: str, key: ComponentKey, **labels: str) -> float:
+        """A sample of the component's."""
+        labels = {"app": key.app, "component": key.component, **labels}
+        value = self.registry.get_sample_value(f"digitalocean_app_{name}", labels)
+        assert value is not None, name
+        return value
+
+    def tell(self, what: str) -> None:
+        """Remember what happened, for whoever looks into a failing seed."""
+        self.story.append(f"{self.now - START:9.3f} {what}")
