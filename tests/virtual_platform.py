@@ -101,7 +101,9 @@ class VirtualPlatform:
         if locations.live_url is not None:
             text = self._reader.text(self._grants[locations.live_url])
             yield from self._chunks(text, LIVE_PART, target)
-        if target.log_type is LogType.RUN_RESTARTED:
+        if target.log_type is LogType.RUN_RESTARTED and (
+            locations.live_url or locations.archive_urls
+        ):
             grant = locations.live_url or locations.archive_urls[0].partition("/")[0]
             self._note_ends(target.key, self._grants[grant].deployment_id)
 

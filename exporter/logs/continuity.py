@@ -5,10 +5,10 @@ and show the same line in RUN and later in RUN_RESTARTED. What identifies a line
 text with its timestamp, as a multiset: two equal lines in one window are two lines.
 
 A ``Continuity`` remembers one deployment of one component, RUN and RUN_RESTARTED together.
-What it remembers is bounded: the lines of the latest window of either log, and of the others the
-newest ``remember``. Below the newest timestamp forgotten, its ``floor``, an unknown line
-counts only when it follows a known one in the same run of rising timestamps; elsewhere it is
-taken for one that was counted and forgotten.
+What it remembers is bounded: the lines of the latest window of either log and of a few before,
+and of the others the newest ``remember``. Below the newest timestamp forgotten, its ``floor``,
+an unknown line counts only when it follows a known one in the same run of rising timestamps;
+elsewhere it is taken for one that was counted and forgotten.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,10 @@ from exporter.logs.window import Window
 from exporter.model import LogType
 
 _REMEMBERED_ENDS = 256
+_EARLIER_WINDOWS = 10
+_EARLIER_WINDOWS_READ = 2
+"""How many RUN windows before the latest are kept once RUN_RESTARTED was read: that read may have
+begun before one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Continuity:
         self.unsettled: set[int] = set()  # counted by reads that no whole window has followed
         self._copies: dict[int, int] = {}  # line → how often beyond once
         self._windows: dict[LogType, tuple[int, ...]] = {}
+        self._earlier: list[tuple[int, ...]] = []  # RUN windows before the latest
         self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
         self._ends: dict[int, None] = {}
         self._known_ends = 0  # how many containers were seen to end
@@ -91,6 +96,7 @@ class Continuity:
             unsettled=frozenset(self.unsettled),
             ends=tuple(self._ends),
             windows=dict(self._windows),
+            earlier=tuple(self._earlier),
             untimed={log_type: tuple(lines) for log_type, lines in self._untimed.items()},
         )
 
@@ -109,6 +115,7 @@ class Continuity:
         self.unsettled = set(snapshot.unsettled)
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
+        self._earlier = list(snapshot.earlier)
         self._untimed = {name: list(lines) for name, lines in snapshot.untimed.items()}
 
     def window(self, log_type: LogType, tail_lines: int) -> Window:
@@ -156,12 +163,25 @@ class Continuity:
         else:
             result = WindowEnd(self._gaps(window))
         if window.live and (window.seen or window.log_type not in self._windows):
-            lines = tuple(window.seen)
-            self.changed = self.changed or lines != self._windows.get(window.log_type)
-            self._windows[window.log_type] = lines
+            self._keep_window(window.log_type, tuple(window.seen))
         self.unsettled.difference_update(window.seen)
         self._close(window)
         return result
+
+    def _keep_window(self, log_type: LogType, lines: tuple[int, ...]) -> None:
+        """Keep the latest window of each log, and those of RUN since RUN_RESTARTED was read.
+
+        What a container showed in RUN leaves that log when the container ends, and is shown
+        again by RUN_RESTARTED.
+        """
+        before = self._windows.get(log_type)
+        self._windows[log_type] = lines
+        if log_type is LogType.RUN_RESTARTED:
+            del self._earlier[:-_EARLIER_WINDOWS_READ]
+        elif before is not None and before != lines:
+            self._earlier.append(before)
+            del self._earlier[:-_EARLIER_WINDOWS]
+        self.changed = self.changed or before != lines
 
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
@@ -175,9 +195,10 @@ class Continuity:
 
     def _forget(self) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
-        if len(self.counted) <= sum(map(len, self._windows.values())) + 2 * self._remember:
+        windows = [*self._windows.values(), *self._earlier]
+        if len(self.counted) <= sum(map(len, windows)) + 2 * self._remember:
             return
-        shown = {line for lines in self._windows.values() for line in lines}
+        shown = {line for lines in windows for line in lines}
         by_age = sorted(self.counted.items(), key=lambda item: item[1])
         for line, timestamp in by_age[: -self._remember]:
             if line not in shown:
@@ -192,14 +213,12 @@ class Continuity:
         if not window.live or not window.seen:
             return 0
         self._newest_at_run = self.newest
-        if before is None:
-            return int(self._from_first_line and window.moved_on())
         ends = self._known_ends - self._known_ends_at_run
         self._known_ends_at_run = window.known_ends
         if window.moved_on():
             return 1
         if window.reaches_back or not before or ends:
-            return 0
+            return 0  # nothing is missing, or it is not known yet what came before
         # Not one known line, though nothing was cut: the containers were replaced. If they
         # ended, RUN_RESTARTED says so; if not, their last lines are not to be had.
         self._unexplained = self.changed = self._restarts_watched
@@ -221,8 +240,7 @@ class Continuity:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        cut = window.moved_on() and (self._from_first_line or not first)
-        gaps = max(sum(map(self._replaced, ends)), cut)
+        gaps = max(sum(map(self._replaced, ends)), window.moved_on())
         if self._unexplained and (ends or window.resolves):
             gaps += not ends
             self._unexplained = False

@@ -30,6 +30,7 @@ class Snapshot:
     unsettled: frozenset[int] = frozenset()
     ends: tuple[int, ...] = ()
     windows: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
+    earlier: tuple[tuple[int, ...], ...] = ()
     untimed: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
@@ -76,6 +77,8 @@ class Snapshot:
             "unsettled": array("Q", self.unsettled),
             "ends": array("Q", self.ends),
         }
+        for number, lines in enumerate(self.earlier):
+            lists[f"earlier/{number}"] = array("Q", lines)
         for kind, windows in (("windows", self.windows), ("untimed", self.untimed)):
             for log_type, lines in windows.items():
                 lists[f"{kind}/{log_type}"] = array("Q", lines)
@@ -89,6 +92,9 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
         "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
         "unsettled": frozenset(lists["unsettled"]),
         "ends": tuple(lists["ends"]),
+        "earlier": tuple(
+            tuple(lines) for name, lines in lists.items() if name.startswith("earlier/")
+        ),
         **{
             kind: {
                 LogType(name.partition("/")[2]): tuple(lines)

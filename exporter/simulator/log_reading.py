@@ -5,7 +5,7 @@ Reading marks lines as served, so that the truth can tell which ones nobody was 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 
 from exporter.model import LogType
 from exporter.simulator.lookup import UnknownTargetError, find_app, find_deployment
@@ -98,8 +98,9 @@ class LogReader:
             app, deployment = _find(apps, request)
             lines = _arrange(_select(deployment, request), app.layout)
             _mark_served(lines, _select(deployment, request), request.log_type)
-            size = max(1, -(-len(lines) // self.archives_per_log))
-            return [_join(lines[start : start + size]) for start in range(0, len(lines), size)]
+            count = min(len(lines), self.archives_per_log)
+            cuts = [-(-number * len(lines) // count) for number in range(count)] if count else []
+            return [_join(lines[a:b]) for a, b in pairwise([*cuts, len(lines)])]
 
         return self._platform.view(look)
 

@@ -66,7 +66,7 @@ class SqliteState:
                     ValueKey(metric, tuple(json.loads(labels)), meaning): value
                     for metric, labels, meaning, value in rows("SELECT * FROM series")
                 },
-                cursors=_by_deployment(rows("SELECT * FROM cursors")),
+                cursors=_by_deployment(rows("SELECT * FROM cursors ORDER BY rowid")),
                 released=_by_deployment(rows("SELECT * FROM released")),
             )
 
@@ -104,20 +104,25 @@ class SqliteState:
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (self._clock(),))
 
     def _write(self, batch: Batch) -> None:
+        self._drop(batch)
         many = self._connection.executemany
         series = [(*_columns(key), value) for key, value in batch.values.items()]
         many("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)", series)
-        dropped = map(_columns, batch.dropped_values)
-        many("DELETE FROM series WHERE metric = ? AND labels = ? AND meaning = ?", dropped)
         for table, entries in (("cursors", batch.cursors), ("released", batch.released)):
-            rows = [(*key.component.parts, key.deployment_id, v) for key, v in entries.items()]
+            rows = [(*_place(key), value) for key, value in entries.items()]
             many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", rows)
-        ended = [(*key.component.parts, key.deployment_id) for key in batch.released]
-        many("DELETE FROM cursors WHERE app = ? AND component = ? AND deployment_id = ?", ended)
+        many("INSERT OR REPLACE INTO meta VALUES ('saved_at', ?)", [(self._clock(),)])
+
+    def _drop(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        series = map(_columns, batch.dropped_values)
+        many("DELETE FROM series WHERE metric = ? AND labels = ? AND meaning = ?", series)
+        for table, keys in (("cursors", batch.released), ("released", batch.dropped_releases)):
+            where = "app = ? AND component = ? AND deployment_id = ?"
+            many(f"DELETE FROM {table} WHERE {where}", map(_place, keys))
         for table in ("cursors", "released"):
             gone = [key.parts for key in batch.dropped_components]
             many(f"DELETE FROM {table} WHERE app = ? AND component = ?", gone)
-        many("INSERT OR REPLACE INTO meta VALUES ('saved_at', ?)", [(self._clock(),)])
 
     @contextmanager
     def _translated(self, verb: str) -> Iterator[None]:
@@ -145,6 +150,10 @@ def _why(error: Exception) -> str:
 
 def _columns(key: ValueKey) -> tuple[str, str, str]:
     return key.metric, json.dumps(key.labels), key.meaning
+
+
+def _place(key: CursorKey) -> tuple[str, str, str]:
+    return (*key.component.parts, key.deployment_id)
 
 
 def _by_deployment(rows: Iterable[tuple[str, str, str, T]]) -> dict[CursorKey, T]:

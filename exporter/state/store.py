@@ -32,13 +32,14 @@ class CursorKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What changed since the batch before.
+    """What changed since the batch before: first what is dropped goes, then the rest is kept.
 
     Args:
         values: series with what they show now.
         cursors: cursors as they are now.
         released: deployments read to their end, with the newest timestamp (ns) that was read.
         dropped_values: series that are no more.
+        dropped_releases: releases that need not be known any longer.
         dropped_components: components of which nothing is kept any longer.
     """
 
@@ -46,6 +47,7 @@ class Batch:
     cursors: Mapping[CursorKey, bytes] = field(default_factory=dict)
     released: Mapping[CursorKey, int] = field(default_factory=dict)
     dropped_values: frozenset[ValueKey] = frozenset()
+    dropped_releases: frozenset[CursorKey] = frozenset()
     dropped_components: frozenset[ComponentKey] = frozenset()
 
 
