@@ -30,12 +30,14 @@ STEPS = 60
 
 
 class NoSchedule:
-    """Keeps no jobs: the simulation itself says who reads when."""
+    """Keeps no jobs: the simulation itself says who reads when; a discovery asked for is due."""
 
     running = True
+    discovery_due = False
 
     def add_job(self, *arguments: Any, **options: Any) -> None:
-        """Ignore a job."""
+        """Ignore a job but the discovery."""
+        self.discovery_due = self.discovery_due or options.get("id") == "discovery"
 
     def remove_job(self, job: str) -> None:
         """Ignore a job."""
@@ -101,7 +103,8 @@ class World:
         self.state = SqliteState(self.folder / f"{self.seed}.db", clock)
         self.ledger = Ledger(metrics, self.state, clock)
         virtual: Any = self.virtual
-        schedule: Any = NoSchedule()
+        self.schedule = NoSchedule()
+        schedule: Any = self.schedule
         self.parts: ReadingParts = assemble_reading(
             config, metrics, ApiMetrics(metrics), virtual, virtual, self.ledger, schedule, clock
         )
@@ -126,6 +129,8 @@ class World:
             [move] = self.rng.choices([m for m, _ in moves], [w for _, w in moves])
             self.now += self.rng.choice((0.001, 0.1, 1.0, 20.0))
             move()
+            if self.schedule.discovery_due:
+                self.discover()
         self.settle()
         return [self.outcome(ComponentKey(APP, each.name)) for each in self.components]
 
@@ -168,6 +173,7 @@ class World:
 
     def discover(self) -> None:
         """One discovery, and the first read of what it found, which is due at once."""
+        self.schedule.discovery_due = False
         self.parts.discovery.run()
         self.tell("discovered")
         for status in self.parts.poller.statuses():

@@ -69,6 +69,7 @@ class Continuity:
         self._from_first_line = from_first_line
         self.counted: dict[int, int] = {}  # line → timestamp
         self.unsettled: set[int] = set()  # counted by reads that no whole window has followed
+        self.places: set[int] = set()  # those of ``counted`` that are lines without prefix
         self._copies: dict[int, int] = {}  # line → how often beyond once
         self._windows: dict[LogType, tuple[int, ...]] = {}
         self._earlier: list[tuple[int, ...]] = []  # RUN windows before the latest
@@ -77,7 +78,8 @@ class Continuity:
         self._known_ends = 0  # how many containers were seen to end
         self._known_ends_at_run = 0  # how many when the latest whole RUN window began
         self._newest_at_run = 0
-        self._unexplained = False
+        self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
+        self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
         self.changed = True  # since the cursor was last kept
 
@@ -90,7 +92,9 @@ class Continuity:
             from_first_line=self._from_first_line,
             ends_since_run=self._known_ends - self._known_ends_at_run,
             newest_at_run=self._newest_at_run,
-            unexplained=self._unexplained,
+            vanished=frozenset(self._vanished),
+            moved_off=self._moved_off,
+            places=frozenset(self.places),
             counted=dict(self.counted),
             copies=dict(self._copies),
             unsettled=frozenset(self.unsettled),
@@ -109,7 +113,9 @@ class Continuity:
         self._known_ends = snapshot.ends_since_run
         self._known_ends_at_run = 0
         self._newest_at_run = snapshot.newest_at_run
-        self._unexplained = snapshot.unexplained
+        self._vanished = set(snapshot.vanished)
+        self._moved_off = snapshot.moved_off
+        self.places = set(snapshot.places)
         self.counted = dict(snapshot.counted)
         self._copies = dict(snapshot.copies)
         self.unsettled = set(snapshot.unsettled)
@@ -122,7 +128,7 @@ class Continuity:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
         self._windows_open += 1
         return Window(
-            self, log_type, tail_lines, resolves=self._unexplained, known_ends=self._known_ends
+            self, log_type, tail_lines, resolves=bool(self._vanished), known_ends=self._known_ends
         )
 
     def known_at(self, line: int, copy: int) -> int | None:
@@ -205,24 +211,25 @@ class Continuity:
                 del self.counted[line]
                 self._copies.pop(line, None)
                 self.unsettled.discard(line)
+                self.places.discard(line)
                 self.floor = max(self.floor, timestamp)
 
     def _gaps(self, window: Window) -> int:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
-        before = self._windows.get(window.log_type)
         if not window.live or not window.seen:
             return 0
         self._newest_at_run = self.newest
-        ends = self._known_ends - self._known_ends_at_run
         self._known_ends_at_run = window.known_ends
-        if window.moved_on():
-            return 1
-        if window.reaches_back or not before or ends:
-            return 0  # nothing is missing, or it is not known yet what came before
-        # Not one known line, though nothing was cut: the containers were replaced. If they
-        # ended, RUN_RESTARTED says so; if not, their last lines are not to be had.
-        self._unexplained = self.changed = self._restarts_watched
-        return 0 if self._restarts_watched else 1
+        left = set(self._windows.get(LogType.RUN, ())).difference(
+            window.seen, self._windows.get(LogType.RUN_RESTARTED, ()), self.places
+        )
+        # A log moves on by as many lines as it gets; more can only leave with their container.
+        vanished = bool(left) and (not window.reaches_back or len(left) > window.new)
+        if vanished:
+            self._vanished |= left
+            self._moved_off += window.new if window.reaches_back else 0
+            self.changed = True
+        return int(window.moved_on() or (vanished and not self._restarts_watched))
 
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows
@@ -240,14 +247,23 @@ class Continuity:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        gaps = max(sum(map(self._replaced, ends)), window.moved_on())
-        if self._unexplained and (ends or window.resolves):
-            gaps += not ends
-            self._unexplained = False
-            self.changed = True
-        else:
-            self._known_ends += len(ends)
-        return WindowEnd(gaps, tuple(ends))
+        gaps = sum(map(self._replaced, ends)) or window.moved_on() or self._lost(window)
+        self._known_ends += len(ends)
+        return WindowEnd(int(gaps), tuple(ends))
+
+    def _lost(self, window: Window) -> bool:
+        """Whether containers left RUN that this RUN_RESTARTED window does not show.
+
+        Of one that it shows, the newest lines stand in it; as many of the older ones as it has
+        new lines may have moved on out of it.
+        """
+        if not window.resolves:
+            return False
+        missing = self._vanished.difference(window.seen)
+        found = len(self._vanished) - len(missing)
+        spared = self._moved_off + window.new
+        self._vanished, self._moved_off, self.changed = set(), 0, True
+        return not found or len(missing) > spared
 
     def _replaced(self, end: ContainerEnd) -> bool:
         """Whether another container ended just before ``end``'s and could not be read any more.

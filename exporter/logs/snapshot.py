@@ -24,10 +24,12 @@ class Snapshot:
     from_first_line: bool = False
     ends_since_run: int = 0
     newest_at_run: int = 0
-    unexplained: bool = False
+    moved_off: int = 0
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
+    vanished: frozenset[int] = frozenset()
+    places: frozenset[int] = frozenset()
     ends: tuple[int, ...] = ()
     windows: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
     earlier: tuple[tuple[int, ...], ...] = ()
@@ -44,7 +46,7 @@ class Snapshot:
             "from_first_line": self.from_first_line,
             "ends_since_run": self.ends_since_run,
             "newest_at_run": self.newest_at_run,
-            "unexplained": self.unexplained,
+            "moved_off": self.moved_off,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }
         body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())
@@ -65,7 +67,7 @@ class Snapshot:
                 raise ValueError("it has another length or format")
             lists = _read_lists(lengths, body)
             return cls(**header, **_named(lists))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a cursor cannot be read: {error}") from None
 
     def _lists(self) -> dict[str, array[int]]:
@@ -75,6 +77,8 @@ class Snapshot:
             "copies": array("Q", self.copies.keys()),
             "copies_more": array("q", self.copies.values()),
             "unsettled": array("Q", self.unsettled),
+            "vanished": array("Q", self.vanished),
+            "places": array("Q", self.places),
             "ends": array("Q", self.ends),
         }
         for number, lines in enumerate(self.earlier):
@@ -91,6 +95,8 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
         "counted": dict(zip(lists["counted"], lists["counted_at"], strict=True)),
         "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
         "unsettled": frozenset(lists["unsettled"]),
+        "vanished": frozenset(lists["vanished"]),
+        "places": frozenset(lists["places"]),
         "ends": tuple(lists["ends"]),
         "earlier": tuple(
             tuple(lines) for name, lines in lists.items() if name.startswith("earlier/")

@@ -27,7 +27,7 @@ class Window:
         memory: what has been counted; every line fed is counted there from then on.
         log_type: RUN or RUN_RESTARTED.
         tail_lines: how many lines were asked for.
-        resolves: whether a RUN window before this one had lost its thread.
+        resolves: whether lines had vanished from RUN before it began, and may be in it.
         known_ends: how many containers had been seen to end when it began.
     """
 
@@ -50,7 +50,7 @@ class Window:
         self.repeated = 0
         self._memory = memory
         self._tail_lines = tail_lines
-        self._new = 0
+        self.new = 0  # lines that no whole window has shown
         self._live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
         self._waiting: list[bytes] = []  # lines without prefix since then
@@ -92,7 +92,7 @@ class Window:
         As many new lines in a row as were asked for may be all that was left of more; fewer
         stand after a known line, or show their container from its first line.
         """
-        whole_text = self._live_lines == self._tail_lines == self._new
+        whole_text = self._live_lines == self._tail_lines == self.new
         return whole_text or self._longest_stretch >= self._tail_lines
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
@@ -153,7 +153,7 @@ class Window:
         self._stretch_on(live)
 
     def _stretch_on(self, live: bool) -> None:
-        self._new += 1
+        self.new += 1
         self._stretch += live
         self._longest_stretch = max(self._longest_stretch, self._stretch)
 
@@ -204,6 +204,7 @@ class Window:
             for place in places:
                 self.seen[place] = 1
                 if self._memory.known_at(place, 1) is None:
+                    self._memory.places.add(place)
                     self._memory.add(place, self._last, settled=not new_here)
             self._show(raw, places[0], known or not new_here)
 
