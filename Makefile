@@ -24,6 +24,14 @@ demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends b
 test: venv system-packages ## Run every test; TEST_ARGS goes to pytest
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
+KIND ?= wild
+SEED ?= 1000
+COUNT ?= 1000
+
+.PHONY: lives
+lives: venv ## Simulate COUNT lives of a KIND (wild, steady, calm) from SEED on; a bad one is printed
+	PYTHONPATH=tests $(BIN)/python tests/simulation.py $(KIND) $(SEED) $(COUNT)
+
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that tests use, or say what is missing
 	@.ci/system-packages

@@ -5,7 +5,11 @@ and time are virtual. What the platform gave out is known line by line, so what 
 held against it, and what was never to be had against the gaps that were announced.
 """
 
+import logging
 import random
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ from exporter.state.sqlite import SqliteState
 APP = "shop"
 START = 1_800_000_000.0
 STEPS = 60
+ROUNDS = 15
 
 
 class NoSchedule:
@@ -50,6 +55,7 @@ class NoSchedule:
 class Outcome:
     """What a life came to, of one component."""
 
+    instances: int
     written: int
     delivered: int
     counted: float
@@ -67,18 +73,23 @@ class Outcome:
 
 @dataclass
 class World:
-    """Platform and exporter under one virtual clock; everything else follows from the seed."""
+    """Platform and exporter under one virtual clock; everything else follows from the seed.
+
+    Args:
+        wide: windows are wide enough for all that is written between two reads.
+    """
 
     seed: int
     folder: Path
+    wide: bool = False
     story: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.now = START
-        self.tail_lines = self.rng.choice((8, 20, 60))
+        self.tail_lines = 1000 if self.wide else self.rng.choice((8, 20, 60))
         self.layout = self.rng.choice(tuple(Layout))
-        retention = self.rng.choice((self.tail_lines, 2 * self.tail_lines, 10_000))
+        retention = 10_000 if self.wide else self.tail_lines * self.rng.choice((1, 2, 100))
         self.platform = Platform(
             lambda: self.now, seed=self.seed, retention_lines=retention, record_lines=True
         )
@@ -109,8 +120,8 @@ class World:
             config, metrics, ApiMetrics(metrics), virtual, virtual, self.ledger, schedule, clock
         )
 
-    def live(self) -> list[Outcome]:
-        """Let everything happen, then let the exporter read in peace; what it came to."""
+    def live_wildly(self) -> list[Outcome]:
+        """Anything at any time: long silence, reads that fail for minutes, crash after crash."""
         self.discover()
         self.flush()
         moves = (
@@ -131,8 +142,49 @@ class World:
             move()
             if self.schedule.discovery_due:
                 self.discover()
-        self.settle()
-        return [self.outcome(ComponentKey(APP, each.name)) for each in self.components]
+        return self.settle()
+
+    def live_steadily(self) -> list[Outcome]:
+        """Rounds in which this and that happens, too much of it at times, then all is read."""
+        self.discover()
+        for _ in range(ROUNDS):
+            for move, chance in (
+                (self.write, 0.9),
+                (self.write, 0.5),
+                (self.crash, 0.2),
+                (self.write, 0.5),
+                (self.crash, 0.1),
+                (self.kill, 0.1),
+            ):
+                self.now += self.rng.choice((0.001, 0.1, 1.0))
+                if self.rng.random() < chance:
+                    move()
+            self.end_round()
+        return self.settle()
+
+    def live_calmly(self) -> list[Outcome]:
+        """What a reader with wide windows and a short interval meets: nothing may be missing."""
+        self.discover()
+        for _ in range(ROUNDS):
+            for _ in range(3):
+                self.now += self.rng.choice((0.001, 0.1, 1.0))
+                self.write()
+            if self.rng.random() < 0.2:
+                self.crash()
+                self.write()
+            self.read_all()
+            self.rng.choice((self.flush, self.flush, self.kill, self.stop))()
+            self.end_round()
+        return self.settle()
+
+    def end_round(self) -> None:
+        """Every log is read, in any order; now and then there is another deployment after that."""
+        self.read_all()
+        if self.rng.random() < 0.05:
+            self.deploy()
+            self.discover()
+            self.read_all()
+        self.flush()
 
     def write(self) -> None:
         """Some lines of one instance, or of all."""
@@ -227,21 +279,29 @@ class World:
         key = ComponentKey(status.app, status.component)
         return Source(self.platform.app_id(APP), key, status.log_type)
 
-    def settle(self) -> None:
-        """Read everything that is still to be had."""
+    def read_all(self) -> None:
+        """One read of every log, in any order."""
+        sources = self.parts.poller.sources()
+        for source in self.rng.sample(sources, len(sources)):
+            self.read(source)
+
+    def settle(self) -> list[Outcome]:
+        """Read in peace everything that is still to be had; what it all came to."""
         self.virtual.faults = 0.0
         for _ in range(3):
             self.now += 60.0
             self.discover()
-            for source in self.parts.poller.sources():
-                self.read(source)
+            self.read_all()
         self.flush()
         self.state.close()
+        return [self.outcome(ComponentKey(APP, each.name)) for each in self.components]
 
     def outcome(self, key: ComponentKey) -> Outcome:
         """What was counted of a component, and what was to be counted."""
         delivered = self.virtual.delivered.get(key, set())
+        [instances] = [each.instances for each in self.components if each.name == key.component]
         return Outcome(
+            instances,
             written=self.platform.truth().of(*key.parts).lines,
             delivered=len(delivered),
             counted=self.value("log_lines_total", key, log_type="RUN"),
@@ -268,3 +328,70 @@ class World:
     def tell(self, what: str) -> None:
         """Remember what happened, for whoever looks into a failing seed."""
         self.story.append(f"{self.now - START:9.3f} {what}")
+
+
+def faults_of_wild_life(outcome: Outcome) -> list[str]:
+    """What no life excuses: a line counted twice, or given out and not counted without a word."""
+    faults = []
+    if outcome.counted > outcome.delivered:
+        faults.append("lines were counted more than once")
+    if outcome.counted < outcome.delivered and not outcome.gaps:
+        faults.append("lines were given out and not counted, and no gap says so")
+    if outcome.counted == outcome.delivered and outcome.counted_bytes != outcome.delivered_bytes:
+        faults.append("as many lines, but others")
+    return faults
+
+
+def faults_of_steady_life(outcome: Outcome) -> list[str]:
+    """What is wrong where every log is read in every round: a loss without a gap besides.
+
+    With several instances, one that crashed twice between two reads can hide behind the others.
+    """
+    faults = faults_of_wild_life(outcome)
+    if outcome.lost and not outcome.gaps and outcome.instances == 1:
+        faults.append("lines were never to be had, and no gap says so")
+    return faults
+
+
+def faults_of_calm_life(outcome: Outcome) -> list[str]:
+    """What is wrong where all could be seen: any number that is not the truth, any gap."""
+    faults = faults_of_steady_life(outcome)
+    if outcome.counted != outcome.written or outcome.gaps:
+        faults.append("the lines are not the truth, or a gap was invented")
+    if outcome.restarts != outcome.ends_shown:
+        faults.append("the restarts are not the truth")
+    return faults
+
+
+LIVES: dict[str, tuple[Callable[[World], list[Outcome]], Callable[[Outcome], list[str]]]] = {
+    "wild": (World.live_wildly, faults_of_wild_life),
+    "steady": (World.live_steadily, faults_of_steady_life),
+    "calm": (World.live_calmly, faults_of_calm_life),
+}
+
+
+def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
+    """Live one life; what went wrong in it, with its story."""
+    world = World(seed, folder, wide=kind == "calm")
+    live, judge = LIVES[kind]
+    outcomes = live(world)
+    faults = [f"{fault}: {outcome}" for outcome in outcomes for fault in judge(outcome)]
+    if faults:
+        command = f"make lives KIND={kind} SEED={seed} COUNT=1"
+        faults = [f"{kind} life of seed {seed} (again: {command})", *faults, *world.story]
+    return faults
+
+
+def main() -> None:
+    """Live as many lives as asked for, from any seed on; stop at the first that went wrong."""
+    kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(seed, seed + count):
+            if faults := faults_of(kind, number, Path(folder)):
+                sys.exit("\n".join(faults))
+    print(f"{count} {kind} lives from seed {seed} on: nothing went wrong")
+
+
+if __name__ == "__main__":
+    main()

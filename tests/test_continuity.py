@@ -146,6 +146,8 @@ def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     poll.read([], LogType.RUN_RESTARTED)
     poll.read([line(5, "second")], LogType.RUN_RESTARTED)
     poll.read([line(9, "third")])
+    assert (poll.restarts, poll.gaps) == (1, 0)
+    poll.read([line(5, "second")], LogType.RUN_RESTARTED)
     assert (poll.restarts, poll.gaps) == (1, 1)
 
 

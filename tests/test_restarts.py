@@ -11,11 +11,9 @@ MS = 1_000_000
 SECOND = 1000 * MS
 
 
-def container(*times: int, known: bool = False, name: str = "c") -> list[ShownLine]:
+def container(*times: int, name: str = "c") -> list[ShownLine]:
     return [
-        ShownLine(
-            f"web 2026-11-01T00:00:00Z {name} at {time}".encode(), hash((name, time)), time, known
-        )
+        ShownLine(f"web 2026-11-01T00:00:00Z {name} at {time}".encode(), hash((name, time)), time)
         for time in times
     ]
 
@@ -36,7 +34,6 @@ def test_one_container_has_one_end():
     assert end.timestamp == 2 * SECOND
     assert end.line == hash(("c", 2 * SECOND))
     assert end.last_words == (b"c at 1000000000", b"c at 2000000000")
-    assert not end.known
 
 
 def test_containers_one_after_another_end_where_time_falls():
@@ -68,16 +65,6 @@ def test_small_falls_are_interleaved_lines():
     assert last_times(shown, 2) == [200 * MS]
     assert last_times(container(100 * MS, 51 * MS), None) == [51 * MS]
     assert last_times(container(100 * MS, 50 * MS), None) == [100 * MS, 50 * MS]
-
-
-def test_end_is_known_if_any_of_its_lines_is():
-    """What was counted before belongs to its own container alone."""
-    shown = [
-        *container(10 * SECOND, known=True),
-        *container(20 * SECOND),
-        *container(5 * SECOND, 6 * SECOND),
-    ]
-    assert [end.known for end in container_ends(shown, 2)] == [True, False]
 
 
 def test_last_words_are_bounded():

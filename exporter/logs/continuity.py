@@ -20,6 +20,9 @@ from exporter.logs.window import Window
 from exporter.model import LogType
 
 _REMEMBERED_ENDS = 256
+_MOST_REMEMBERED = 20
+"""How many times ``remember`` lines are kept at the most while one of the logs cannot be read."""
+
 _EARLIER_WINDOWS = 10
 _EARLIER_WINDOWS_READ = 2
 """How many RUN windows before the latest are kept once RUN_RESTARTED was read: that read may have
@@ -75,9 +78,8 @@ class Continuity:
         self._earlier: list[tuple[int, ...]] = []  # RUN windows before the latest
         self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
         self._ends: dict[int, None] = {}
-        self._known_ends = 0  # how many containers were seen to end
-        self._known_ends_at_run = 0  # how many when the latest whole RUN window began
-        self._newest_at_run = 0
+        self._run_read_to = 0  # newest timestamp of RUN's latest whole window
+        self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
@@ -90,8 +92,8 @@ class Continuity:
             start=self._start,
             newest=self.newest,
             from_first_line=self._from_first_line,
-            ends_since_run=self._known_ends - self._known_ends_at_run,
-            newest_at_run=self._newest_at_run,
+            run_read_to=self._run_read_to,
+            restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
             moved_off=self._moved_off,
             places=frozenset(self.places),
@@ -110,9 +112,8 @@ class Continuity:
         self.newest = snapshot.newest
         self._start = snapshot.start
         self._from_first_line = snapshot.from_first_line
-        self._known_ends = snapshot.ends_since_run
-        self._known_ends_at_run = 0
-        self._newest_at_run = snapshot.newest_at_run
+        self._run_read_to = snapshot.run_read_to
+        self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
         self._moved_off = snapshot.moved_off
         self.places = set(snapshot.places)
@@ -128,7 +129,11 @@ class Continuity:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
         self._windows_open += 1
         return Window(
-            self, log_type, tail_lines, resolves=bool(self._vanished), known_ends=self._known_ends
+            self,
+            log_type,
+            tail_lines,
+            resolves=bool(self._vanished),
+            run_read_to=self._run_read_to,
         )
 
     def known_at(self, line: int, copy: int) -> int | None:
@@ -168,7 +173,7 @@ class Continuity:
             result = self._finish_restarted(window)
         else:
             result = WindowEnd(self._gaps(window))
-        if window.live and (window.seen or window.log_type not in self._windows):
+        if window.live:
             self._keep_window(window.log_type, tuple(window.seen))
         self.unsettled.difference_update(window.seen)
         self._close(window)
@@ -202,12 +207,19 @@ class Continuity:
     def _forget(self) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
         windows = [*self._windows.values(), *self._earlier]
-        if len(self.counted) <= sum(map(len, windows)) + 2 * self._remember:
+        beside = len(self.counted) - sum(map(len, windows))
+        if beside <= 2 * self._remember:
             return
+        # A line tells that older ones were counted only where both logs were read since.
+        read_to = self._run_read_to
+        if self._restarts_watched:
+            read_to = min(read_to, self._restarted_read_to)
+        if beside > _MOST_REMEMBERED * self._remember:
+            read_to = self.newest
         shown = {line for lines in windows for line in lines}
         by_age = sorted(self.counted.items(), key=lambda item: item[1])
         for line, timestamp in by_age[: -self._remember]:
-            if line not in shown:
+            if line not in shown and timestamp <= read_to:
                 del self.counted[line]
                 self._copies.pop(line, None)
                 self.unsettled.discard(line)
@@ -216,10 +228,9 @@ class Continuity:
 
     def _gaps(self, window: Window) -> int:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
-        if not window.live or not window.seen:
+        self._run_read_to = max(self._run_read_to, window.newest)
+        if not window.live:
             return 0
-        self._newest_at_run = self.newest
-        self._known_ends_at_run = window.known_ends
         left = set(self._windows.get(LogType.RUN, ())).difference(
             window.seen, self._windows.get(LogType.RUN_RESTARTED, ()), self.places
         )
@@ -233,11 +244,9 @@ class Continuity:
 
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows
+        self._restarted_read_to = max(self._restarted_read_to, window.run_read_to)
         ends = []
-        shown = [
-            ShownLine(raw, line, self.counted.get(line, 0), known)
-            for raw, line, known in window.shown
-        ]
+        shown = [ShownLine(raw, line, self.counted.get(line, 0)) for raw, line in window.shown]
         for end in container_ends(shown, self._instances):
             if end.line in self._ends:
                 continue
@@ -247,9 +256,7 @@ class Continuity:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        gaps = sum(map(self._replaced, ends)) or window.moved_on() or self._lost(window)
-        self._known_ends += len(ends)
-        return WindowEnd(int(gaps), tuple(ends))
+        return WindowEnd(int(window.moved_on() or self._lost(window)), tuple(ends))
 
     def _lost(self, window: Window) -> bool:
         """Whether containers left RUN that this RUN_RESTARTED window does not show.
@@ -264,16 +271,3 @@ class Continuity:
         spared = self._moved_off + window.new
         self._vanished, self._moved_off, self.changed = set(), 0, True
         return not found or len(missing) > spared
-
-    def _replaced(self, end: ContainerEnd) -> bool:
-        """Whether another container ended just before ``end``'s and could not be read any more.
-
-        A container of which not one line is known, and that began after RUN was last read, took
-        the place of one that ended since then. Of a single instance that end may have been seen.
-        With several nobody can say whose it was, and ``end`` may as well be the first container
-        of one that had been silent: that is counted, not passed over.
-        """
-        if not self._windows.get(LogType.RUN) or end.known:
-            return False
-        seen = self._instances == 1 and self._known_ends > self._known_ends_at_run
-        return end.first_shown > self._newest_at_run and not seen

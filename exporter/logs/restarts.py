@@ -16,27 +16,20 @@ _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall 
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """A line as a window showed it; ``known`` if it had been counted before."""
+    """A line as a window showed it: its text, its identity, its time (ns)."""
 
     raw: bytes
     line: int
     timestamp: int
-    known: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnd:
-    """A container that ended: the identity of its last line, and its last messages.
-
-    ``first_shown`` and ``timestamp`` are the times (ns) of the first and the last line that the
-    window shows of it; ``known`` tells whether any had been counted before this window.
-    """
+    """A container that ended: the identity and time (ns) of its last line, its last messages."""
 
     line: int
-    first_shown: int
     timestamp: int
     last_words: tuple[bytes, ...]
-    known: bool
 
 
 def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[ContainerEnd]:
@@ -62,5 +55,4 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
 def _end(container: Sequence[ShownLine]) -> ContainerEnd:
     last = container[-1]
     words = tuple(parse_line(shown.raw).message for shown in container[-LAST_WORDS:])
-    known = any(shown.known for shown in container)
-    return ContainerEnd(last.line, container[0].timestamp, last.timestamp, words, known)
+    return ContainerEnd(last.line, last.timestamp, words)

@@ -22,8 +22,8 @@ class Snapshot:
     start: int
     newest: int = 0
     from_first_line: bool = False
-    ends_since_run: int = 0
-    newest_at_run: int = 0
+    run_read_to: int = 0
+    restarted_read_to: int = 0
     moved_off: int = 0
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
@@ -44,8 +44,8 @@ class Snapshot:
             "start": self.start,
             "newest": self.newest,
             "from_first_line": self.from_first_line,
-            "ends_since_run": self.ends_since_run,
-            "newest_at_run": self.newest_at_run,
+            "run_read_to": self.run_read_to,
+            "restarted_read_to": self.restarted_read_to,
             "moved_off": self.moved_off,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
@@ -28,7 +27,7 @@ class Window:
         log_type: RUN or RUN_RESTARTED.
         tail_lines: how many lines were asked for.
         resolves: whether lines had vanished from RUN before it began, and may be in it.
-        known_ends: how many containers had been seen to end when it began.
+        run_read_to: the newest timestamp of RUN's latest whole window when it began.
     """
 
     def __init__(
@@ -38,16 +37,17 @@ class Window:
         tail_lines: int,
         *,
         resolves: bool,
-        known_ends: int,
+        run_read_to: int,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
-        self.known_ends = known_ends
+        self.run_read_to = run_read_to
         self.seen: dict[int, int] = {}  # line → copies in this window
-        self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
+        self.shown: list[tuple[bytes, int]] = []  # every line, of RUN_RESTARTED only
         self.live = False
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
+        self.newest = 0  # timestamp
         self._memory = memory
         self._tail_lines = tail_lines
         self.new = 0  # lines that no whole window has shown
@@ -110,11 +110,12 @@ class Window:
         if self._waiting:
             self._place_waiting(lines[0], False, fresh)
         self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
+        self.newest = max(self.newest, *map(self._memory.counted.__getitem__, lines))
         self.repeated += len(lines)
         self.reaches_back = self._run_knows = True
         self._stretch = 0
         if self.log_type is LogType.RUN_RESTARTED:
-            self.shown.extend(zip(raws, lines, repeat(True)))
+            self.shown.extend(zip(raws, lines, strict=True))
 
     def _take(self, raw: bytes, line: int, live: bool, fresh: list[LogLine]) -> None:
         """Decide on one line that is not simply known."""
@@ -137,7 +138,7 @@ class Window:
         self._step(line, timestamp, True, fresh)
         self.repeated += 1
         self._stretch_on(live)
-        self._show(raw, line, known=True)
+        self._show(raw, line)
 
     def _step(self, line: int, timestamp: int, new: bool, fresh: list[LogLine]) -> None:
         """Go on to a timestamped line; a falling timestamp begins another instance's run."""
@@ -147,6 +148,7 @@ class Window:
             self._run_knows = False
             self._stretch = 0
         self._before, self._last = line, timestamp
+        self.newest = max(self.newest, timestamp)
 
     def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:
         fresh.append(line)
@@ -178,11 +180,11 @@ class Window:
                 return  # the beginning of a long archive is let go, not remembered
         self.seen[line] = copy
         self._memory.add(line, timestamp, settled=not new or self._run_knows)
-        self._show(parsed.raw, line, known=not new)
+        self._show(parsed.raw, line)
 
-    def _show(self, raw: bytes, line: int, known: bool) -> None:
+    def _show(self, raw: bytes, line: int) -> None:
         if self.log_type is LogType.RUN_RESTARTED:
-            self.shown.append((raw, line, known))
+            self.shown.append((raw, line))
 
     def _place_waiting(self, after: int | None, after_new: bool, fresh: list[LogLine]) -> None:
         """Decide on the lines without prefix between two timestamped ones, or at an end."""
@@ -206,7 +208,7 @@ class Window:
                 if self._memory.known_at(place, 1) is None:
                     self._memory.places.add(place)
                     self._memory.add(place, self._last, settled=not new_here)
-            self._show(raw, places[0], known or not new_here)
+            self._show(raw, places[0])
 
     def _count_untimed(self, fresh: list[LogLine]) -> None:
         """A text without a single timestamp: new is what follows the end of the one before."""
@@ -219,9 +221,9 @@ class Window:
         self.reaches_back = new < len(raws)
         for raw in raws[len(raws) - new :]:
             self._count_new(parse_line(raw), self.live, fresh)
-        for index, (raw, line) in enumerate(zip(raws, lines, strict=True)):
+        for raw, line in zip(raws, lines, strict=True):
             self.seen[line] = 1
-            self._show(raw, line, known=index < len(raws) - new)
+            self._show(raw, line)
 
 
 def line_key(raw: bytes) -> int:
