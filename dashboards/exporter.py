@@ -12,6 +12,7 @@ from dashboards.panels import (
     value_names,
 )
 from dashboards.queries import (
+    increase,
     increase_at_end,
     increase_per_step,
     largest,
@@ -48,9 +49,26 @@ def _add_state(board: dashboards.Dashboard) -> None:
             "Whether the latest load of the configuration was good, on every exporter.",
             "short",
             f"min({select('digitalocean_app_exporter_config_last_reload_successful')})",
+            width=3,
         ).mappings(value_names("Refused", "red", "Good", "green"))
     )
+    board.with_panel(
+        number(
+            "State",
+            "Whether counts could be saved when they last changed, on every exporter.",
+            "short",
+            f"min({select('digitalocean_app_exporter_state_up')})",
+            width=3,
+        ).mappings(value_names("Not saved", "red", "Saved", "green"))
+    )
     for title, description, unit, expr, bad_from in (
+        (
+            "Failed saves",
+            "Times in the range shown that counts could not be saved; each is tried again.",
+            "short",
+            f"sum({increase('digitalocean_app_exporter_state_errors_total')})",
+            0.5,
+        ),
         (
             "Logs",
             "Logs that are read.",
@@ -87,7 +105,7 @@ def _add_state(board: dashboards.Dashboard) -> None:
             0.5,
         ),
     ):
-        board.with_panel(number(title, description, unit, expr, bad_from))
+        board.with_panel(number(title, description, unit, expr, bad_from, width=3))
     board.with_panel(
         labels_listing(
             "Versions",

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -206,7 +205,7 @@ def assemble_reading(
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     pipeline = Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
-    deployments = Deployments(platform, metrics, ledger, ledger.saved_at or clock())
+    deployments = Deployments(platform, metrics, ledger)
     poller = Poller(
         scheduler,
         platform,
@@ -230,9 +229,8 @@ def assemble_reading(
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:
     """The state that the configuration names; raises StateError where it cannot be used."""
-    if config.state.url is None:
-        return MemoryState(clock)
-    return SqliteState(Path("/", config.state.url.removeprefix("sqlite:").lstrip("/")), clock)
+    path = config.state.sqlite_path
+    return MemoryState(clock) if path is None else SqliteState(path, clock)
 
 
 def _intervals(config: Config) -> CollectorSettings:

@@ -34,6 +34,7 @@ from exporter.model import (
     Source,
 )
 from exporter.state.memory import MemoryState
+from exporter.state.store import State
 
 NS = 1_000_000_000
 START = 1_793_491_200.0  # 2026-11-01T00:00:00Z
@@ -194,14 +195,16 @@ class Site:
     log_types: tuple[LogType, ...] = (LogType.RUN, LogType.RUN_RESTARTED)
     selection: Selection = field(default_factory=Selection)
     scheduler: Any = field(default_factory=SteppedScheduler)
+    clock: Clock = field(default_factory=Clock)
+    state: State | None = None  # None: in memory
 
     def __post_init__(self) -> None:
-        self.clock = Clock()
         self.platform: Any = FakePlatform()
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.api_metrics = ApiMetrics(self.metrics)
-        self.ledger = Ledger(self.metrics, MemoryState(self.clock), self.clock)
+        state = self.state or MemoryState(self.clock)
+        self.ledger = Ledger(self.metrics, state, self.clock)
         self.series = Series(self.metrics, self.ledger, self.rules, self.log_types)
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
         self.pipeline = Pipeline(
@@ -219,7 +222,7 @@ class Site:
             clock=self.clock,
             rng=Random(7),
         )
-        self.deployments = Deployments(self.platform, self.metrics, self.ledger, START)
+        self.deployments = Deployments(self.platform, self.metrics, self.ledger)
         self.discovery = Discovery(
             self.platform,
             self.poller,

@@ -8,16 +8,18 @@ import pytest
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from collect_fixtures import RESTARTED, RUN, START, Site, app, server_error
+from collect_fixtures import KEY, RESTARTED, RUN, START, Site, app, server_error
 
 from exporter.collect.collector import (
     HEARTBEAT_EXECUTOR,
+    LEDGER_EXECUTOR,
     PLATFORM_EXECUTOR,
     RETRY_SECONDS,
     STALLED_SECONDS,
     Collector,
     CollectorSettings,
 )
+from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import EXECUTOR
 from exporter.errors import Stopping
@@ -183,6 +185,49 @@ def test_ready_says_what_is_missing(site: Site):
     assert not crank.ready()[0]
     site.scheduler.step(RESTARTED)
     assert crank.ready() == (True, "")
+
+
+def test_ready_once_is_ready_for_good(site: Site):
+    """Logs that are discovered later are no reason to take the exporter out of service."""
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+    assert crank.ready() == (True, "")
+    site.platform.listing = (app(), app("site", app_id="app-2"))
+    site.scheduler.step("discovery")
+    assert site.poller.waiting() == 2
+    assert crank.ready() == (True, "")
+
+
+def test_state_is_dropped_only_on_an_answer(site: Site):
+    """While apps cannot be listed nothing expires, however long; a listing without one counts."""
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    site.scheduler.step(RUN)
+    site.ledger.close(*KEY.parts)
+    site.clock.now += 10 * GRACE_SECONDS
+    site.platform.listing = server_error()
+    site.scheduler.step("discovery")
+    assert site.ledger.deployments(KEY) == ["d1"]
+    site.platform.listing = ()
+    site.scheduler.step("discovery")
+    assert site.ledger.deployments(KEY) == ["d1"], "gone from now on"
+    site.clock.now += GRACE_SECONDS + 1
+    site.scheduler.step("discovery")
+    assert site.ledger.deployments(KEY) == []
+
+
+def test_stop_keeps_what_was_counted_and_counts_no_more(site: Site):
+    """The ledger ends with the schedule."""
+    crank = collector(site)
+    crank.start()
+    (job,) = [j for j in site.scheduler.get_jobs() if j.executor == LEDGER_EXECUTOR]
+    assert job.func == site.ledger.flush
+    crank.stop()
+    assert site.ledger._ended
 
 
 def test_failed_discovery_after_the_first_does_not_end_readiness(site: Site):

@@ -1,11 +1,14 @@
 """Deployments: each that was seen to reach a final phase counts once."""
 
+from pathlib import Path
+
 import pytest
-from collect_fixtures import Site, app, deployment, server_error
+from collect_fixtures import LOG, START, Clock, Site, app, deployment, server_error
 
 from exporter.collect.deployments import came_between
 from exporter.errors import ServerError
 from exporter.model import FINAL_PHASES, Deployment
+from exporter.state.sqlite import SqliteState
 
 
 @pytest.fixture
@@ -110,6 +113,31 @@ def test_forgotten_app_is_new_again(site: Site):
     site.deployments.forget(app())
     site.deployments.forget(app())
     assert site.deployments._phases == {}
+
+
+def test_restart_counts_what_was_not_read_before_it_and_nothing_twice(tmp_path: Path):
+    """What ended between the last look and a crash counts, though other counts were kept since."""
+    read = (deployment("d2", "ERROR", 10), deployment("d1", "ACTIVE", 5))
+    unread = deployment("d3", "CANCELED", 20)
+    counts: dict[str, float] = {}
+    for start, listed, expected in (
+        (0, (), {}),
+        (60, read, {"ACTIVE": 1, "ERROR": 1}),
+        (120, (unread, *read), {"ACTIVE": 1, "ERROR": 1, "CANCELED": 1}),
+        (180, (unread, *read), {"ACTIVE": 1, "ERROR": 1, "CANCELED": 1}),
+    ):
+        clock = Clock(START + start)
+        state = SqliteState(tmp_path / "state.db", clock)
+        site = Site(state=state, clock=clock)
+        site.series.open_app(app())
+        assert counted(site) == counts
+        look(site, *listed)
+        clock.now += 50
+        site.ledger.add(site.metrics.log_lines, LOG.values(), 1)
+        assert site.ledger.flush()
+        state.close()
+        counts = counted(site)
+        assert counts == expected
 
 
 NEWEST_FIRST = (

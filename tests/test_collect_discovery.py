@@ -21,6 +21,7 @@ from collect_fixtures import (
 )
 
 from exporter.collect.inventory import Inventory, Selection
+from exporter.collect.ledger import GRACE_SECONDS
 from exporter.errors import ServerError, Unauthorized
 from exporter.model import ComponentKey, Endpoint, LogType, Source
 
@@ -70,7 +71,7 @@ def test_excluded_components_are_not_watched():
 
 
 def test_component_that_goes_takes_its_series_along(site: Site, caplog: pytest.LogCaptureFixture):
-    """A component that left the app is not read, has no series, and its state is let go."""
+    """A component that left the app has no reads or series, and later no state either."""
     caplog.set_level(logging.INFO)
     discover(site, app("shop", WEB, JOBS))
     site.scheduler.step(RUN)
@@ -81,7 +82,10 @@ def test_component_that_goes_takes_its_series_along(site: Site, caplog: pytest.L
     assert watched(site) == {"shop/jobs RUN", "shop/jobs RUN_RESTARTED"}
     assert site.samples(component="web") == set()
     assert site.samples(component="jobs") != set()
-    assert KEY not in site.state._cursors
+    assert site.ledger.deployments(KEY) == ["d1"]
+    site.clock.now += GRACE_SECONDS + 1
+    site.ledger.expire()
+    assert site.ledger.deployments(KEY) == []
     assert not site.api_metrics.failing()
     assert "component is gone" in [record.getMessage() for record in caplog.records]
 
@@ -100,15 +104,35 @@ def test_app_that_goes_leaves_nothing(site: Site):
     assert site.deployments._phases == {}
 
 
-def test_component_that_comes_back_begins_at_zero(site: Site):
-    """What it counted before it went is gone with its series, and its lines are new again."""
+def test_component_that_comes_back_in_time_goes_on(site: Site):
+    """Its counters stand where they stood, lines counted before do not count again; new ones do."""
     discover(site, app())
     site.platform.log("d1").live = line(1)
     site.scheduler.step(RUN)
     assert site.lines() == 1
     discover(site, app("shop", JOBS))
+    assert site.lines() is None
+    site.clock.now += GRACE_SECONDS
+    site.ledger.expire()
+    discover(site, app("shop", WEB))
+    assert site.lines() == 1
+    site.platform.log("d1").live += line(2)
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("log_repeated_lines_total")) == (2, 1)
+
+
+def test_component_that_comes_back_late_begins_at_zero(site: Site):
+    """After the grace period it is another component: its counters and lines are new."""
+    discover(site, app())
+    site.platform.log("d1").live = line(1)
+    site.scheduler.step(RUN)
+    discover(site, app("shop", JOBS))
+    site.clock.now += GRACE_SECONDS + 1
+    site.ledger.expire()
     discover(site, app("shop", WEB))
     assert site.lines() == 0
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("log_repeated_lines_total")) == (1, 0)
 
 
 def test_app_created_anew_under_its_name_is_read_by_its_new_id(site: Site):

@@ -20,6 +20,7 @@ from collect_fixtures import (
     line,
 )
 
+from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.pipeline import Reading
 from exporter.model import LIVE_PART, Component, ComponentKey, LogChunk, LogType, Rule, Source
 
@@ -190,21 +191,55 @@ def test_window_that_moved_on_is_a_gap():
 
 
 def test_nothing_counts_for_a_component_that_is_gone(site: Site):
-    """A reading that outlives its component makes no series and leaves no cursor."""
+    """A reading that outlives its component makes no series; nothing it saw later counts."""
     reading = begin(site)
     reading.feed(LogChunk(line(1, "oops"), LIVE_PART))
     site.series.close_component(KEY)
-    site.state.forget(KEY)
     reading.feed(LogChunk(line(2, "oops"), LIVE_PART))
     reading.end()
     read(site, line(1, "oops") + line(3, "fatal"), RESTARTED)
     site.pipeline.count_gap(RUN)
     site.pipeline.release(KEY, "d1")
     assert site.samples(app="shop") == set()
-    assert (site.state._cursors, site.state._released) == ({}, {})
+    assert site.pipeline.deployments(KEY) == ["d1"], "what is not open is not released"
+    site.clock.now += GRACE_SECONDS + 1
+    site.ledger.expire()
+    read(site, line(1, "oops"))
+    assert site.pipeline.deployments(KEY) == []
     opened(site)
     read(site, line(1, "oops") + line(2, "oops"))
     assert (site.lines(), matches(site, "oops")) == (2, 2)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_lines_read_while_a_component_was_gone_count_when_it_is_back(site: Site, ends: bool):
+    """A read that its component's absence fell into counts no more; another brings its lines."""
+    reading = begin(site)
+    reading.feed(LogChunk(line(1), LIVE_PART))
+    site.series.close_component(KEY)
+    reading.feed(LogChunk(line(2), LIVE_PART))
+    opened(site)
+    reading.feed(LogChunk(line(3), LIVE_PART))
+    if ends:
+        reading.end()
+    else:
+        reading.drop()
+    assert site.lines() == 1
+    read(site, line(1) + line(2) + line(3))
+    assert (site.lines(), site.value("log_repeated_lines_total")) == (3, 1)
+
+
+def test_read_begun_while_its_component_was_gone_counts_nothing(site: Site):
+    """Also when it comes back before the end: what it has read is for the next read."""
+    read(site, line(1))
+    site.series.close_component(KEY)
+    reading = begin(site)
+    opened(site)
+    reading.feed(LogChunk(line(1) + line(2), LIVE_PART))
+    reading.end()
+    assert site.lines() == 1
+    read(site, line(1) + line(2))
+    assert site.lines() == 2
 
 
 def test_released_deployment_counts_only_what_is_newer(site: Site):

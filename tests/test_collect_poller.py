@@ -31,6 +31,7 @@ from collect_fixtures import (
 from exporter.collect.poller import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import Stopping
 from exporter.model import LogType
+from exporter.state.store import CursorKey
 
 WAIT = 20.0
 """Seconds that a test waits for an event before it fails."""
@@ -193,7 +194,7 @@ def test_unwatched_source_is_not_read(site: Site):
 
 
 def test_unwatch_during_a_read_makes_no_series_and_no_error_again(site: Site):
-    """What a read finds after its component went counts nowhere and is not remembered."""
+    """What a read finds after its component went counts nowhere, and later if it is back."""
     site.watch("d1", RUN)
     log = site.platform.log("d1")
     log.live, log.breaks = line(1), server_error()
@@ -201,7 +202,6 @@ def test_unwatch_during_a_read_makes_no_series_and_no_error_again(site: Site):
     def go(source: object) -> None:
         site.poller.unwatch(RUN)
         site.series.close_component(KEY)
-        site.state.forget(KEY)
         site.api_metrics.failed(log.breaks.endpoint, source, log.breaks, 1.0)
 
     site.platform.during = go
@@ -209,7 +209,7 @@ def test_unwatch_during_a_read_makes_no_series_and_no_error_again(site: Site):
     assert site.samples(app="shop") == set()
     assert site.scheduler.get_jobs() == []
     assert not site.api_metrics.failing()
-    assert (site.state._cursors, site.state._released) == ({}, {})
+    assert site.poller._draining == {}
 
     site.platform.during = lambda source: None
     log.breaks = None
@@ -232,9 +232,9 @@ def test_past_deployment_is_drained_before_the_active_one(site: Site):
 
     site.scheduler.step(RUN)
     assert site.platform.asked == [("d1", "web", "RUN"), ("d2", "web", "RUN")]
-    assert "d1" in site.state._cursors[KEY], "RUN_RESTARTED still needs it"
+    assert site.ledger.deployments(KEY) == ["d1", "d2"], "RUN_RESTARTED still needs it"
     site.scheduler.step(RESTARTED)
-    assert set(site.state._cursors[KEY]) == {"d2"}
+    assert site.ledger.deployments(KEY) == ["d2"]
     assert site.lines() == 5
     assert site.value("log_gaps_total") == 0
     site.platform.asked.clear()
@@ -348,7 +348,7 @@ def test_rollback_during_a_drain_keeps_the_cursor(site: Site):
     site.scheduler.step(RUN)
     site.platform.logs["d1", LogType.RUN] = Log(None, (line(1) + line(2),))
     site.watch("d2", RUN)
-    kept = site.state._cursors[KEY]["d1"]
+    kept = site.ledger._cursors[CursorKey(KEY, "d1")]
     calls: list[object] = []
 
     def roll_back(source: object) -> None:
@@ -358,7 +358,7 @@ def test_rollback_during_a_drain_keeps_the_cursor(site: Site):
 
     site.platform.during = roll_back
     site.scheduler.step(RUN)
-    assert site.state._cursors[KEY]["d1"] is kept
+    assert site.ledger._cursors[CursorKey(KEY, "d1")] is kept
     assert site.lines() == 2
 
 
@@ -388,8 +388,8 @@ def test_no_log_at_all_is_neither_failure_nor_past(site: Site):
     assert site.early_discoveries == []
 
 
-def test_unwatching_one_log_lets_the_past_deployment_go(site: Site):
-    """When the last log that had to read a past deployment goes, its cursor goes too."""
+def test_past_deployment_unwatched_midway_is_read_when_it_comes_back(site: Site):
+    """Its cursor waits for the log that was not read to its end; nothing counts twice then."""
     site.watch()
     for source in (RUN, RESTARTED):
         site.scheduler.step(source)
@@ -397,8 +397,13 @@ def test_unwatching_one_log_lets_the_past_deployment_go(site: Site):
     site.watch("d2")
     site.scheduler.step(RUN)
     site.poller.unwatch(RESTARTED)
-    assert set(site.state._cursors[KEY]) == {"d2"}
     assert site.poller._draining == {}
+    assert site.ledger.deployments(KEY) == ["d1", "d2"]
+    site.platform.logs["d1", LogType.RUN_RESTARTED] = Log(None, (line(1) + line(2),))
+    site.watch("d2", RESTARTED)
+    site.scheduler.step(RESTARTED)
+    assert site.ledger.deployments(KEY) == ["d2"]
+    assert (site.lines(), site.value("log_repeated_lines_total")) == (2, 1)
 
 
 def test_source_watched_anew_during_a_read_is_due_at_its_end(site: Site):

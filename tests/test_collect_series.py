@@ -1,8 +1,11 @@
 """Series: there from the discovery on, at 0, and gone with what they are about."""
 
+from dataclasses import replace
+
 import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, WEB, Site, app
 
+from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.series import enabled_rules
 from exporter.model import ComponentKey, RestartReason, Rule
 
@@ -56,8 +59,8 @@ def test_app_is_described_once(site: Site):
     assert site.samples(app="shop") == set()
 
 
-def test_time_never_goes_back_until_its_component_goes(site: Site):
-    """The newest time of a component stays the newest; opened anew, it begins anew."""
+def test_time_never_goes_back(site: Site):
+    """The newest time of a component stays the newest, also where it went and came back."""
     gauge = site.metrics.last_restart_timestamp
     shown = []
     site.series.open_component(KEY, WEB)
@@ -65,10 +68,38 @@ def test_time_never_goes_back_until_its_component_goes(site: Site):
         site.series.advance(gauge, KEY, seconds)
         shown.append(site.value("last_restart_timestamp_seconds", **IDENTITY))
     site.series.close_component(KEY)
+    assert site.value("last_restart_timestamp_seconds", **IDENTITY) is None
     site.series.open_component(KEY, WEB)
     site.series.advance(gauge, KEY, 2.0)
     shown.append(site.value("last_restart_timestamp_seconds", **IDENTITY))
-    assert shown == [5, 5, 7, 2]
+    assert shown == [5, 5, 7, 7]
+
+
+def test_component_that_comes_back_after_the_grace_period_begins_at_zero(site: Site):
+    """Within it counters go on where they stood, those of the app as well; after it, at 0."""
+    lines, ended = site.metrics.log_lines, site.metrics.deployments
+    for passed, expected in ((0.0, 0), (GRACE_SECONDS, 3), (GRACE_SECONDS + 1, 0)):
+        site.series.close_component(KEY)
+        site.series.close_app("shop")
+        site.clock.now += passed
+        site.ledger.expire()
+        site.series.open_component(KEY, WEB)
+        site.series.open_app(app())
+        assert site.lines() == expected
+        assert site.value("deployments_total", app="shop", phase="ERROR") == expected
+        if not expected:
+            site.ledger.add(lines, LOG.values(), 3)
+            site.ledger.add(ended, ("shop", "ERROR"), 3)
+
+
+def test_change_of_a_component_leaves_its_counts(site: Site):
+    """Described anew, a component's counters stand where they stood."""
+    site.series.open_component(KEY, WEB)
+    site.ledger.add(site.metrics.log_lines, LOG.values(), 3)
+    site.series.open_component(KEY, replace(WEB, instance_size="large"))
+    assert site.lines() == 3
+    size = {"component_kind": "service", "instance_size": "large"}
+    assert site.value("component_info", **IDENTITY, **size) == 1
 
 
 def test_enabled_rules_are_those_whose_globs_name_the_component():

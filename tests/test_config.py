@@ -216,6 +216,14 @@ def test_defaults_that_are_written_out_are_no_fault():
     assert load_text(text).logs.types == (LogType.RUN,)
 
 
+@pytest.mark.parametrize("slashes", ["///", "////", "/////"])
+def test_a_state_file_has_an_absolute_path(slashes):
+    """However many slashes begin it, the path is that from the root."""
+    text = f"state: {{url: 'sqlite:{slashes}var/lib/my counts.db'}}"
+    assert load_text(text).state.sqlite_path == Path("/var/lib/my counts.db")
+    assert load_text("").state.sqlite_path is None
+
+
 def test_merge_keys_and_anchors_are_fine():
     """A merged mapping counts, and a key beside it overrides it without being a duplicate."""
     text = (

@@ -65,12 +65,13 @@ def hour_of_requests(settings: Config, apps: int) -> int:
         site.discovery,
         site.poller,
         reader,
+        site.ledger,
         CollectorSettings(*intervals, *switches),
         site.clock,
     )
     crank.start()
     while True:
-        jobs = [job for job in site.scheduler.get_jobs() if job.executor != "heartbeat"]
+        jobs = [job for job in site.scheduler.get_jobs() if job.executor in ("sources", "platform")]
         job = min(jobs, key=lambda job: job.next_run_time)
         if job.next_run_time.timestamp() >= START + 3600:
             return requests

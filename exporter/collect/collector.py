@@ -135,9 +135,9 @@ class Collector:
         interval = self._settings.discovery_interval
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
         self._schedule("discovery", self._discover, interval if worked else retry)
-        with self._ledger.lock:
-            self._ledger.expire()
-        if worked:
+        if worked:  # no answer is no sign that a component is gone
+            with self._ledger.lock:
+                self._ledger.expire()
             self._follow_up(self._discovery.inventory.apps)
 
     def _follow_up(self, apps: Sequence[App]) -> None:

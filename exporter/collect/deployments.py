@@ -7,21 +7,20 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.metrics import Metrics
 from exporter.model import FINAL_PHASES, App, Deployment
 
+READ_UP_TO = "read up to"
+"""The note of when the newest final phase of an app was reached that was read, in Unix seconds."""
+
 
 class Deployments:
     """Reads the latest deployments of apps and keeps their metrics.
 
-    Args:
-        start: Unix seconds; what was over by then is not counted.
+    What was over when the ledger was begun is not counted, nor what an earlier run has read.
     """
 
-    def __init__(
-        self, platform: AppPlatform, metrics: Metrics, ledger: Ledger, start: float
-    ) -> None:
+    def __init__(self, platform: AppPlatform, metrics: Metrics, ledger: Ledger) -> None:
         self._platform = platform
         self._metrics = metrics
         self._ledger = ledger
-        self._start = start
         self._phases: dict[str, dict[str, str]] = {}  # app id → deployment id → phase
 
     def read(self, app: App) -> None:
@@ -30,23 +29,29 @@ class Deployments:
         One request, which lists the latest ones; raises ApiError if that fails.
         """
         deployments = self._platform.deployments(app.id)
-        before = self._phases.get(app.id, {})
-        for deployment in deployments:
-            if deployment.phase not in FINAL_PHASES:
-                continue
-            changed_at = deployment.phase_changed_at or deployment.created_at or 0.0
-            seen = before.get(deployment.id)
-            news = seen != deployment.phase if seen else changed_at > self._start
-            if news:
-                with self._ledger.lock:
-                    labels = (app.name, deployment.phase)
-                    self._ledger.add(self._metrics.deployments, labels, 1)
+        with self._ledger.lock:
+            self._count(app, deployments)
         self._phases[app.id] = {deployment.id: deployment.phase for deployment in deployments}
         self._describe(app, deployments)
 
     def forget(self, app: App) -> None:
         """The app is gone."""
         self._phases.pop(app.id, None)
+
+    def _count(self, app: App, deployments: Sequence[Deployment]) -> None:
+        counter, ledger = self._metrics.deployments, self._ledger
+        before = self._phases.get(app.id, {})
+        since = newest = ledger.value(counter, (app.name,), READ_UP_TO) or ledger.first_start
+        for deployment in deployments:
+            if deployment.phase not in FINAL_PHASES:
+                continue
+            changed_at = deployment.phase_changed_at or deployment.created_at or 0.0
+            seen = before.get(deployment.id)
+            if seen != deployment.phase if seen else changed_at > since:
+                ledger.add(counter, (app.name, deployment.phase), 1)
+            newest = max(newest, changed_at)
+        if newest > since:
+            ledger.note(counter, (app.name,), newest, READ_UP_TO)
 
     def _describe(self, app: App, deployments: Sequence[Deployment]) -> None:
         info = self._metrics.deployment_info

@@ -24,11 +24,7 @@ class DiscoverySettings:
 
 
 class Discovery:
-    """Lists the apps and brings series and reads in line with them.
-
-    Args:
-        forget_component: called with each component that is gone, to let go of its state.
-    """
+    """Lists the apps and brings series and reads in line with them."""
 
     def __init__(
         self,
@@ -111,8 +107,9 @@ class Discovery:
             if former.id not in ids:
                 self._deployments.forget(former)
                 self._api_metrics.forget(former.id)
-        for name in gone(before.app_names(), now.app_names()):
-            self._pipeline.series.close_app(name)
+        with self._pipeline.lock:
+            for name in gone(before.app_names(), now.app_names()):
+                self._pipeline.series.close_app(name)
 
     def _sources(self, inventory: Inventory) -> list[tuple[App, Source]]:
         """The sources of every component that runs; an app never deployed has no run-time logs."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
+from exporter.collect.changes import Changes
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
@@ -25,6 +26,12 @@ LOG = logging.getLogger(__name__)
 
 GRACE_SECONDS = 6 * 3600.0
 """How long what is known of a component outlives it: it may only be missing from one answer."""
+
+REMEMBERED_RELEASES = 20
+"""How many deployments of a component are known that were read to their end."""
+
+Owner = tuple[str, ...]
+"""Whose a series is: (app, component), or (app,) of those about an app as a whole."""
 
 
 class Ledger:
@@ -49,8 +56,8 @@ class Ledger:
         self._released = dict(saved.released)
         self._stored = _snapshots(saved.cursors)
         self._cursors: dict[CursorKey, Continuity] = {}
-        self._gone = dict.fromkeys((key.component for key in saved.cursors), clock())
-        self._unsaved = _Changes()
+        self._gone = dict.fromkeys(self._owners(), clock())
+        self._unsaved = Changes()
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
         self._failing = False
@@ -68,8 +75,15 @@ class Ledger:
         key = ValueKey(self._metrics.name(metric), tuple(labels))
         self._change(key, value, partial(metric.labels(*labels).set, value))
 
+    def note(self, metric: Counter, labels: Sequence[str], value: float, meaning: str) -> None:
+        """Keep a number that belongs to a counter and is not shown."""
+        key = ValueKey(self._metrics.name(metric), tuple(labels), meaning)
+        self._values[key] = value
+        if self._state.durable:
+            self._unsaved.change_value(key)
+
     def value(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> float:
-        """What a series stands at, to begin it with."""
+        """What a series or a note stands at; 0 if nothing is known of it."""
         return self._values.get(ValueKey(self._metrics.name(metric), tuple(labels), meaning), 0.0)
 
     def continuity(self, key: CursorKey, begin: Callable[[int], Continuity]) -> Continuity:
@@ -98,33 +112,39 @@ class Ledger:
 
     def release(self, key: CursorKey) -> None:
         """Let go of a deployment that was read to its end."""
-        self._stored.pop(key, None)
-        continuity = self._cursors.pop(key, None)
+        stored = self._stored.pop(key, None)
+        cursor = self._cursors.pop(key, None) or stored
         self._unsaved.cursors.discard(key)
-        self._released[key] = self._unsaved.released[key] = continuity.newest if continuity else 0
+        newest = max(cursor.newest if cursor else 0, self._released.get(key, 0))
+        self._released[key] = self._unsaved.released[key] = newest
+        of_component = [other for other in self._released if other.component == key.component]
+        if len(of_component) > REMEMBERED_RELEASES:
+            oldest = min(of_component, key=self._released.__getitem__)
+            del self._released[oldest]
+            self._unsaved.forget_release(oldest)
 
-    def open(self, component: ComponentKey) -> None:
-        """A component is watched, perhaps again."""
-        self._gone.pop(component, None)
+    def open(self, *owner: str) -> None:
+        """A component or an app is watched, perhaps again."""
+        self._gone.pop(owner, None)
 
-    def close(self, component: ComponentKey) -> None:
-        """A component is gone; what is known of it is kept for the grace period."""
-        self._gone[component] = self._clock()
+    def close(self, *owner: str) -> None:
+        """A component or an app is gone; what is known of it is kept for the grace period."""
+        self._gone[owner] = self._clock()
 
     def expire(self) -> None:
-        """Drop what is known of components that have been gone for the grace period."""
+        """Drop what is known of components and apps that have been gone for the grace period."""
         now = self._clock()
-        for component in [key for key, at in self._gone.items() if now - at > GRACE_SECONDS]:
-            del self._gone[component]
-            self._unsaved.components.add(component)
-            for entries in (self._stored, self._cursors, self._released, self._unsaved.released):
-                _drop(entries, component)
-            self._unsaved.cursors -= {k for k in self._unsaved.cursors if k.component == component}
-            dropped = [key for key in self._values if self._is_of(key, component)]
-            for key in dropped:
+        for owner in [owner for owner, at in self._gone.items() if now - at > GRACE_SECONDS]:
+            del self._gone[owner]
+            values = [key for key in self._values if self._owner(key) == owner]
+            for key in values:
                 del self._values[key]
-            self._unsaved.values -= set(dropped)
-            self._unsaved.dropped.update(dropped)
+            self._unsaved.drop_values(values)
+            if len(owner) == len(IDENTITY):
+                component = ComponentKey(*owner)
+                self._unsaved.drop_component(component)
+                for entries in (self._stored, self._cursors, self._released):
+                    _drop(entries, component)
 
     def flush(self) -> bool:
         """Keep what has changed, then show it; shown it is even if it cannot be kept.
@@ -136,7 +156,7 @@ class Ledger:
             if self._ended:
                 return True
             with self.lock:
-                taken, self._unsaved = self._unsaved, _Changes()
+                taken, self._unsaved = self._unsaved, Changes()
                 unshown, self._unshown = self._unshown, []
                 batch = self._batch(taken)
             try:
@@ -163,11 +183,10 @@ class Ledger:
         if not self._state.durable:
             show()
             return
-        self._unsaved.values.add(key)
-        self._unsaved.dropped.discard(key)
+        self._unsaved.change_value(key)
         self._unshown.append(show)
 
-    def _batch(self, changes: "_Changes") -> Batch:
+    def _batch(self, changes: Changes) -> Batch:
         return Batch(
             values={key: self._values[key] for key in changes.values},
             cursors={
@@ -176,13 +195,19 @@ class Ledger:
                 if self._state.durable and key in self._cursors
             },
             released=dict(changes.released),
-            dropped_values=frozenset(changes.dropped),
-            dropped_components=frozenset(changes.components),
+            dropped_values=frozenset(changes.dropped_values),
+            dropped_releases=frozenset(changes.dropped_releases),
+            dropped_components=frozenset(changes.dropped_components),
         )
 
-    def _is_of(self, key: ValueKey, component: ComponentKey) -> bool:
-        is_identity = self._metrics.labels_of(key.metric)[: len(IDENTITY)] == IDENTITY
-        return is_identity and key.labels[: len(IDENTITY)] == component.parts
+    def _owners(self) -> set[Owner]:
+        """Everything that something is known of."""
+        cursors = {key.component.parts for key in (*self._stored, *self._released)}
+        return cursors | {self._owner(key) for key in self._values}
+
+    def _owner(self, key: ValueKey) -> Owner:
+        names = self._metrics.labels_of(key.metric)
+        return key.labels[: len(IDENTITY) if names[: len(IDENTITY)] == IDENTITY else 1]
 
     def _note(self, error: StateError | None) -> None:
         """Show whether saving works; say so when that is news."""
@@ -197,29 +222,6 @@ class Ledger:
             LOG.info("state can be saved again; nothing is missing from it")
         self._failing = error is not None
         self._metrics.state_up.set(not self._failing)
-
-
-class _Changes:
-    """What is not saved yet."""
-
-    def __init__(self) -> None:
-        self.values: set[ValueKey] = set()
-        self.cursors: set[CursorKey] = set()
-        self.released: dict[CursorKey, int] = {}
-        self.dropped: set[ValueKey] = set()
-        self.components: set[ComponentKey] = set()
-
-    def __bool__(self) -> bool:
-        changes = (self.values, self.cursors, self.released, self.dropped, self.components)
-        return any(changes)
-
-    def join(self, earlier: "_Changes") -> None:
-        """Take in earlier changes that could not be saved; later ones win."""
-        self.dropped |= earlier.dropped - self.values
-        self.values |= earlier.values - self.dropped
-        self.components |= earlier.components
-        self.cursors |= earlier.cursors
-        self.released = {**earlier.released, **self.released}
 
 
 def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:

@@ -82,12 +82,10 @@ class Pipeline:
 
         cursor = CursorKey(source.key, deployment_id)
         with self.lock:
-            if self.series.is_open(source.key):
-                continuity = self.ledger.continuity(cursor, begin)
-            else:
-                continuity = begin(0)  # nothing counts, so nothing may be remembered
+            counts = self.series.is_open(source.key)
+            continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
             window = continuity.window(source.log_type, self.limits.tail_lines)
-        return Reading(self, source, cursor, continuity, window)
+        return Reading(self, source, cursor, continuity, window, counts=counts)
 
     @property
     def resumed(self) -> bool:
@@ -163,7 +161,11 @@ class Pipeline:
 
 
 class Reading:
-    """One read of one log on its way through the pipeline: fed chunks, then ended or dropped."""
+    """One read of one log on its way through the pipeline: fed chunks, then ended or dropped.
+
+    ``counts``: whether its component is watched. Once that is not so, nothing more of this read
+    is counted, and nothing remembered as counted: if the component comes back, another read does.
+    """
 
     def __init__(
         self,
@@ -172,7 +174,10 @@ class Reading:
         cursor: CursorKey,
         continuity: Continuity,
         window: Window,
+        *,
+        counts: bool,
     ) -> None:
+        self._counts = counts
         self._pipeline = pipeline
         self._source = source
         self._cursor = cursor
@@ -193,12 +198,16 @@ class Reading:
         if chunk.last:
             lines += self._splitter.end()
         with self._pipeline.lock:
-            self._count(self._window.feed(lines, chunk.part))
-            self._move_cursor()
+            if self._still_counts():
+                self._count(self._window.feed(lines, chunk.part))
+                self._move_cursor()
 
     def end(self) -> None:
         """The log was read whole: count what waited for its end, gaps and container ends."""
         with self._pipeline.lock:
+            if not self._still_counts():
+                self._continuity.give_up(self._window)
+                return
             self._count(self._window.rest())
             end = self._continuity.finish(self._window)
             self._pipeline.count_window(
@@ -210,8 +219,13 @@ class Reading:
         """The log broke off: what was counted stays counted, the rest is for the next reading."""
         with self._pipeline.lock:
             self._continuity.give_up(self._window)
-            self._pipeline.count_window(self._source, self._continuity.newest, 0, ())
-            self._move_cursor()
+            if self._still_counts():
+                self._pipeline.count_window(self._source, self._continuity.newest, 0, ())
+                self._move_cursor()
+
+    def _still_counts(self) -> bool:
+        self._counts = self._counts and self._pipeline.series.is_open(self._source.key)
+        return self._counts
 
     def _count(self, fresh: Sequence[LogLine]) -> None:
         repeated = self._window.repeated - self._repeated
@@ -221,6 +235,6 @@ class Reading:
 
     def _move_cursor(self) -> None:
         """Let the cursor go with the counts that changed under the same lock."""
-        if self._continuity.changed and self._pipeline.series.is_open(self._source.key):
+        if self._continuity.changed:
             self._pipeline.ledger.touch(self._cursor)
             self._continuity.changed = False

@@ -20,7 +20,7 @@ from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, NotFound, Stopping
-from exporter.model import Component, ComponentKey, Deployment, Source, SourceStatus
+from exporter.model import Component, ComponentKey, Deployment, LogLocations, Source, SourceStatus
 
 LOG = logging.getLogger(__name__)
 
@@ -183,7 +183,8 @@ class Poller:
             except ApiError as error:
                 failed = error
         active = state.active
-        if not self._read(state, active):
+        locations = self._read(state, active)
+        if locations.live_url is None and locations.archive_urls:
             active.found_past += 1
             if active.found_past <= EARLY_DISCOVERIES:
                 self._on_deployment_gone()
@@ -195,7 +196,7 @@ class Poller:
         deployment.attempts += 1
         last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
         try:
-            over = not self._read(state, deployment)
+            over = self._read(state, deployment).live_url is None
         except NotFound:
             self._pipeline.count_gap(state.source)
             over = True
@@ -209,12 +210,8 @@ class Poller:
         if over or last_attempt:
             self._let_go(state, deployment)
 
-    def _read(self, state: SourceState, deployment: DeploymentToRead) -> bool:
-        """Read one log of one deployment.
-
-        Returns:
-            False if the deployment is past: its log is archives only.
-        """
+    def _read(self, state: SourceState, deployment: DeploymentToRead) -> LogLocations:
+        """Read one log of one deployment; where it was is what tells an active from a past one."""
         source = state.source
         reading = self._pipeline.reading(
             source,
@@ -239,7 +236,7 @@ class Poller:
         finally:
             state.lines += reading.lines
             state.newest = max(state.newest, reading.newest)
-        return locations.live_url is not None or not locations.archive_urls
+        return locations
 
     def _redeploy(
         self, state: SourceState, active: Deployment, between: Sequence[Deployment]

@@ -42,7 +42,7 @@ class Series:
         self._rules = rules
         self._log_types = log_types
         self._open: dict[ComponentKey, Component] = {}
-        self._phases: set[tuple[str, str]] = set()
+        self._open_apps: set[str] = set()
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
@@ -56,11 +56,13 @@ class Series:
         if self._open.get(key) == component:
             return
         metrics, identity = self._metrics, (key.app, key.component)
-        if key in self._open:
-            metrics.component_info.remove_by_labels(_identity(key))
+        was_open = key in self._open
         self._open[key] = component
-        self._ledger.open(key)
+        metrics.component_info.remove_by_labels(_identity(key))
         metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
+        if was_open:
+            return
+        self._ledger.open(*identity)
         for family in (
             metrics.log_lines,
             metrics.log_bytes,
@@ -89,7 +91,7 @@ class Series:
     def close_component(self, key: ComponentKey) -> None:
         """Remove every series of a component that is gone."""
         if self._open.pop(key, None) is not None:
-            self._ledger.close(key)
+            self._ledger.close(*key.parts)
         metrics = self._metrics
         remove(
             _identity(key),
@@ -118,15 +120,19 @@ class Series:
         metrics = self._metrics
         metrics.info.remove_by_labels({"app": app.name})
         metrics.info.labels(app.name, app.id, app.region, app.tier).set(1)
+        if app.name in self._open_apps:
+            return
+        self._open_apps.add(app.name)
+        self._ledger.open(app.name)
         for phase in sorted(FINAL_PHASES):
-            if (app.name, phase) not in self._phases:
-                self._begin(metrics.deployments, (app.name, phase))
-                self._phases.add((app.name, phase))
+            self._begin(metrics.deployments, (app.name, phase))
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
         metrics = self._metrics
-        self._phases = {(app, phase) for app, phase in self._phases if app != name}
+        if name in self._open_apps:
+            self._open_apps.remove(name)
+            self._ledger.close(name)
         remove(
             {"app": name},
             metrics.info,

@@ -116,7 +116,7 @@ def _api_url(value: str) -> str:
 
 
 def _state_url(value: str) -> str:
-    sqlite = re.fullmatch(r"sqlite:///.+", value)
+    sqlite = re.fullmatch(r"sqlite:////*[^/](.*[^/])?", value)
     redis = re.fullmatch(r"rediss?://[^/\s]+(/[0-9]*)?", value)
     if not sqlite and not redis:
         # The value may hold a password, so it is not shown.

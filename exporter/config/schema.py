@@ -5,6 +5,7 @@ from checked data only: what concerns several keys at once is checked in ``check
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -182,8 +183,16 @@ class State(Section):
     url: StateUrl | None = Field(
         default=None,
         description="`null` keeps them in memory: counters start at 0 when the exporter does. "
-        "`sqlite:///PATH` and `redis://HOST:PORT/DB` keep them across restarts.",
+        "`sqlite:///PATH` and `redis://HOST:PORT/DB` keep them over restarts. The path of a file "
+        "is absolute, so `sqlite:///var/lib/x.db` and `sqlite:////var/lib/x.db` are both "
+        "`/var/lib/x.db`; its folder must exist, and only one exporter can use it at a time.",
     )
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of an ``sqlite`` URL; None where that is not the kind of store."""
+        scheme, _, path = (self.url or "").partition(":")
+        return Path("/", path.lstrip("/")) if scheme == "sqlite" else None
 
 
 class Web(Section):

@@ -13,7 +13,7 @@ elsewhere it is taken for one that was counted and forgotten.
 
 from dataclasses import dataclass
 
-from exporter.logs.overlap import overlap
+from exporter.logs.counted_lines import CountedLines
 from exporter.logs.restarts import ContainerEnd, ShownLine, container_ends
 from exporter.logs.snapshot import Snapshot
 from exporter.logs.window import Window
@@ -63,109 +63,80 @@ class Continuity:
         restarts_watched: bool = True,
         from_first_line: bool = False,
     ) -> None:
-        self.floor = floor
-        self.newest = 0
+        self._lines = CountedLines(floor)
         self._start = floor
         self._remember = remember
         self._instances = instances
         self._restarts_watched = restarts_watched
         self._from_first_line = from_first_line
-        self.counted: dict[int, int] = {}  # line → timestamp
-        self.unsettled: set[int] = set()  # counted by reads that no whole window has followed
-        self.places: set[int] = set()  # those of ``counted`` that are lines without prefix
-        self._copies: dict[int, int] = {}  # line → how often beyond once
         self._windows: dict[LogType, tuple[int, ...]] = {}
         self._earlier: list[tuple[int, ...]] = []  # RUN windows before the latest
-        self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
         self._ends: dict[int, None] = {}
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
-        self.changed = True  # since the cursor was last kept
+
+    @property
+    def newest(self) -> int:
+        """The newest timestamp (ns) of any line read; 0 if none was."""
+        return self._lines.newest
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is known that was not when this was last set to False."""
+        return self._lines.changed
+
+    @changed.setter
+    def changed(self, changed: bool) -> None:
+        self._lines.changed = changed
 
     def snapshot(self) -> Snapshot:
         """What is known now, as a value."""
         return Snapshot(
-            floor=self.floor,
+            floor=self._lines.floor,
             start=self._start,
-            newest=self.newest,
+            newest=self._lines.newest,
             from_first_line=self._from_first_line,
             run_read_to=self._run_read_to,
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
             moved_off=self._moved_off,
-            places=frozenset(self.places),
-            counted=dict(self.counted),
-            copies=dict(self._copies),
-            unsettled=frozenset(self.unsettled),
+            places=frozenset(self._lines.places),
+            counted=dict(self._lines.counted),
+            copies=self._lines.copies,
+            unsettled=frozenset(self._lines.unsettled),
             ends=tuple(self._ends),
             windows=dict(self._windows),
             earlier=tuple(self._earlier),
-            untimed={log_type: tuple(lines) for log_type, lines in self._untimed.items()},
+            untimed=self._lines.untimed,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Know what a snapshot knew, in place of everything known before."""
-        self.floor = snapshot.floor
-        self.newest = snapshot.newest
+        self._lines = CountedLines.of(snapshot)
         self._start = snapshot.start
         self._from_first_line = snapshot.from_first_line
         self._run_read_to = snapshot.run_read_to
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
         self._moved_off = snapshot.moved_off
-        self.places = set(snapshot.places)
-        self.counted = dict(snapshot.counted)
-        self._copies = dict(snapshot.copies)
-        self.unsettled = set(snapshot.unsettled)
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
         self._earlier = list(snapshot.earlier)
-        self._untimed = {name: list(lines) for name, lines in snapshot.untimed.items()}
 
     def window(self, log_type: LogType, tail_lines: int) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
         self._windows_open += 1
         return Window(
-            self,
+            self._lines,
             log_type,
             tail_lines,
             resolves=bool(self._vanished),
             run_read_to=self._run_read_to,
+            untimed_is_new=self._from_first_line or log_type in self._windows,
         )
-
-    def known_at(self, line: int, copy: int) -> int | None:
-        """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
-        timestamp = self.counted.get(line)
-        if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
-            return None
-        return timestamp
-
-    def add(self, line: int, timestamp: int, *, settled: bool) -> None:
-        """Remember one more copy of a line as counted.
-
-        Args:
-            settled: whether it is from before the floor or follows a known line; any other proves
-                nothing about gaps until the window that showed it was read whole.
-        """
-        self.changed = True
-        if not settled:
-            self.unsettled.add(line)
-        if line in self.counted:
-            self._copies[line] = self._copies.get(line, 0) + 1
-        else:
-            self.counted[line] = timestamp
-            self.newest = max(self.newest, timestamp)
-
-    def add_untimed(self, log_type: LogType, lines: list[int]) -> int:
-        """How many lines at the end of a window without timestamps are new."""
-        before = self._untimed.get(log_type)
-        self._untimed[log_type] = lines
-        if before is not None:
-            return len(lines) - overlap(before, lines)
-        return len(lines) if self._from_first_line or log_type in self._windows else 0
 
     def finish(self, window: Window) -> WindowEnd:
         """Take note of a window that was read whole."""
@@ -175,7 +146,7 @@ class Continuity:
             result = WindowEnd(self._gaps(window))
         if window.live:
             self._keep_window(window.log_type, tuple(window.seen))
-        self.unsettled.difference_update(window.seen)
+        self._lines.settle(window.seen)
         self._close(window)
         return result
 
@@ -207,7 +178,7 @@ class Continuity:
     def _forget(self) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
         windows = [*self._windows.values(), *self._earlier]
-        beside = len(self.counted) - sum(map(len, windows))
+        beside = len(self._lines.counted) - sum(map(len, windows))
         if beside <= 2 * self._remember:
             return
         # A line tells that older ones were counted only where both logs were read since.
@@ -217,14 +188,9 @@ class Continuity:
         if beside > _MOST_REMEMBERED * self._remember:
             read_to = self.newest
         shown = {line for lines in windows for line in lines}
-        by_age = sorted(self.counted.items(), key=lambda item: item[1])
-        for line, timestamp in by_age[: -self._remember]:
-            if line not in shown and timestamp <= read_to:
-                del self.counted[line]
-                self._copies.pop(line, None)
-                self.unsettled.discard(line)
-                self.places.discard(line)
-                self.floor = max(self.floor, timestamp)
+        self._lines.forget(
+            self._remember, lambda line, timestamp: line not in shown and timestamp <= read_to
+        )
 
     def _gaps(self, window: Window) -> int:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
@@ -232,7 +198,7 @@ class Continuity:
         if not window.live:
             return 0
         left = set(self._windows.get(LogType.RUN, ())).difference(
-            window.seen, self._windows.get(LogType.RUN_RESTARTED, ()), self.places
+            window.seen, self._windows.get(LogType.RUN_RESTARTED, ()), self._lines.places
         )
         # A log moves on by as many lines as it gets; more can only leave with their container.
         vanished = bool(left) and (not window.reaches_back or len(left) > window.new)
@@ -246,7 +212,9 @@ class Continuity:
         first = LogType.RUN_RESTARTED not in self._windows
         self._restarted_read_to = max(self._restarted_read_to, window.run_read_to)
         ends = []
-        shown = [ShownLine(raw, line, self.counted.get(line, 0)) for raw, line in window.shown]
+        shown = [
+            ShownLine(raw, line, self._lines.counted.get(line, 0)) for raw, line in window.shown
+        ]
         for end in container_ends(shown, self._instances):
             if end.line in self._ends:
                 continue

@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
+from exporter.logs.counted_lines import CountedLines
 from exporter.logs.lines import CutLine, parse_line
 from exporter.model import LIVE_PART, LogLine, LogType
-
-if TYPE_CHECKING:
-    from exporter.logs.continuity import Continuity
-
 
 _REPLACED = re.compile("\ufffd+")
 
@@ -28,16 +24,18 @@ class Window:
         tail_lines: how many lines were asked for.
         resolves: whether lines had vanished from RUN before it began, and may be in it.
         run_read_to: the newest timestamp of RUN's latest whole window when it began.
+        untimed_is_new: whether a first text without timestamps is not from before.
     """
 
     def __init__(
         self,
-        memory: "Continuity",
+        memory: CountedLines,
         log_type: LogType,
         tail_lines: int,
         *,
         resolves: bool,
         run_read_to: int,
+        untimed_is_new: bool,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
@@ -49,6 +47,7 @@ class Window:
         self.repeated = 0
         self.newest = 0  # timestamp
         self._memory = memory
+        self._untimed_is_new = untimed_is_new
         self._tail_lines = tail_lines
         self.new = 0  # lines that no whole window has shown
         self._live_lines = 0
@@ -216,7 +215,7 @@ class Window:
         if not raws:
             return
         lines = [line_key(raw) for raw in raws]
-        new = self._memory.add_untimed(self.log_type, lines)
+        new = self._memory.add_untimed(self.log_type, lines, first_is_new=self._untimed_is_new)
         self.repeated += len(raws) - new
         self.reaches_back = new < len(raws)
         for raw in raws[len(raws) - new :]:

@@ -1,0 +1,105 @@
+"""The lines that were counted and may be shown again, by identity, as a multiset."""
+
+from collections.abc import Callable, Iterable
+
+from exporter.logs.overlap import overlap
+from exporter.logs.snapshot import Snapshot
+from exporter.model import LogType
+
+
+class CountedLines:
+    """What is remembered of counted lines, and the floor that the forgotten ones leave.
+
+    ``counted`` has each line's timestamp; ``unsettled`` are those counted by reads that no whole
+    window has followed; ``places`` those that have no prefix, and so no time of their own.
+
+    Args:
+        floor: Unix nanoseconds; lines up to here are taken for counted.
+    """
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self.newest = 0
+        self.counted: dict[int, int] = {}
+        self.unsettled: set[int] = set()
+        self.places: set[int] = set()
+        self._copies: dict[int, int] = {}  # line → how often beyond once
+        self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
+        self.changed = True  # since the cursor was last kept
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "CountedLines":
+        """What a snapshot remembers."""
+        lines = cls(snapshot.floor)
+        lines.newest = snapshot.newest
+        lines.counted = dict(snapshot.counted)
+        lines.unsettled = set(snapshot.unsettled)
+        lines.places = set(snapshot.places)
+        lines._copies = dict(snapshot.copies)
+        lines._untimed = {name: list(window) for name, window in snapshot.untimed.items()}
+        return lines
+
+    @property
+    def copies(self) -> dict[int, int]:
+        """How often each line that stood several times in one window was counted beyond once."""
+        return dict(self._copies)
+
+    @property
+    def untimed(self) -> dict[LogType, tuple[int, ...]]:
+        """The latest window of each log that has no timestamps."""
+        return {log_type: tuple(lines) for log_type, lines in self._untimed.items()}
+
+    def known_at(self, line: int, copy: int) -> int | None:
+        """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
+        timestamp = self.counted.get(line)
+        if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
+            return None
+        return timestamp
+
+    def add(self, line: int, timestamp: int, *, settled: bool) -> None:
+        """Remember one more copy of a line as counted.
+
+        Args:
+            settled: whether it is from before the floor or follows a known line; any other proves
+                nothing about gaps until the window that showed it was read whole.
+        """
+        self.changed = True
+        if not settled:
+            self.unsettled.add(line)
+        if line in self.counted:
+            self._copies[line] = self._copies.get(line, 0) + 1
+        else:
+            self.counted[line] = timestamp
+            self.newest = max(self.newest, timestamp)
+
+    def add_untimed(self, log_type: LogType, lines: list[int], *, first_is_new: bool) -> int:
+        """How many lines at the end of a window without timestamps are new.
+
+        Args:
+            first_is_new: whether a first such window is new, and not from before.
+        """
+        before = self._untimed.get(log_type)
+        self._untimed[log_type] = lines
+        self.changed = self.changed or before != lines
+        if before is not None:
+            return len(lines) - overlap(before, lines)
+        return len(lines) if first_is_new else 0
+
+    def settle(self, lines: Iterable[int]) -> None:
+        """A whole window has shown these."""
+        self.unsettled.difference_update(lines)
+
+    def forget(self, keep: int, may_go: Callable[[int, int], bool]) -> None:
+        """Let go of all but the newest ``keep`` lines, and raise the floor to what has gone.
+
+        Args:
+            may_go: whether a line, by its identity and its timestamp, may be forgotten.
+        """
+        by_age = sorted(self.counted.items(), key=lambda item: item[1])
+        for line, timestamp in by_age[:-keep]:
+            if may_go(line, timestamp):
+                del self.counted[line]
+                self._copies.pop(line, None)
+                self.unsettled.discard(line)
+                self.places.discard(line)
+                self.floor = max(self.floor, timestamp)

@@ -1,0 +1,224 @@
+"""The installed command killed, locked out and kept from writing: its counts go on."""
+
+import random
+import resource
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from exporter_process import ExporterProcess, Program, Samples, run_command, simulated
+from simulated_traffic import (
+    COMPONENTS,
+    DECLINED,
+    RULE,
+    Traffic,
+    assert_counts_are_true,
+    matches,
+    settled,
+    simulator,
+)
+
+from exporter.simulator.platform import Platform
+from exporter.simulator.server import SimulatorServer
+from exporter.simulator.state import ComponentSpec, Layout
+
+KILLS = 20
+KILLS_AT_START = 4
+"""Of them, those that come before the program has begun to serve, or soon after."""
+
+LINES_PER_SECOND = 100.0
+SCRAPE_PAUSE = 0.05
+COUNTERS = (
+    "log_lines_total",
+    "log_bytes_total",
+    "log_matches_total",
+    "log_repeated_lines_total",
+    "log_gaps_total",
+    "restarts_total",
+    "deployments_total",
+)
+"""What no restart may take back; the counters of requests are the process's own."""
+
+STATE_UP = "digitalocean_app_exporter_state_up"
+STATE_ERRORS = "digitalocean_app_exporter_state_errors_total"
+LINES = "digitalocean_app_log_lines_total"
+
+
+class Watch:
+    """Holds every scrape against those before it, whichever process they are of."""
+
+    def __init__(self) -> None:
+        self.scrapes = 0
+        self._highest: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+
+    def note(self, samples: Samples) -> None:
+        """No counter is lower than it was."""
+        self.scrapes += 1
+        for name in COUNTERS:
+            for labels, value in samples.series(f"digitalocean_app_{name}"):
+                series = (name, frozenset(labels.items()))
+                assert value >= self._highest.get(series, 0.0), series
+                self._highest[series] = value
+
+
+def durable(server: SimulatorServer, folder: Path, **sections: Any) -> dict[str, Any]:
+    """A configuration with state in a file of ``folder``."""
+    state = {"url": f"sqlite://{folder / 'state.db'}"}
+    return simulated(server.api_url, state=state, patterns={"rules": [RULE]}, **sections)
+
+
+def kill_at_start(folder: Path, token: str, after: float) -> None:
+    """Start on the configuration that is there, and kill after so many seconds."""
+    program = Program(
+        f"--config.file={folder / 'config.yml'}",
+        "--web.listen-address=127.0.0.1:0",
+        variables={"DIGITALOCEAN_TOKEN": token},
+    )
+    with program:
+        time.sleep(after)
+        assert program.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+def kill_while_serving(exporter: ExporterProcess, after: float, watch: Watch) -> None:
+    """Scrape until the kill comes, so many seconds from now."""
+    timer = threading.Timer(after, exporter.send_signal, [signal.SIGKILL])
+    with exporter:
+        timer.start()
+        try:
+            while True:
+                watch.note(exporter.metrics())
+                time.sleep(SCRAPE_PAUSE)
+        except requests.RequestException:
+            pass
+        timer.join()
+        assert exporter.wait() == -signal.SIGKILL
+
+
+def kill_often(
+    platform: Platform, server: SimulatorServer, config: Mapping[str, Any], folder: Path
+) -> Watch:
+    """Kill ``KILLS`` processes one after another; a deployment comes halfway."""
+    rng, watch = random.Random(20), Watch()
+    at_start = set(rng.sample(range(1, KILLS), KILLS_AT_START))
+    for number in range(KILLS):
+        if number == KILLS // 2:
+            platform.deploy("shop")
+        if number in at_start:
+            kill_at_start(folder, server.token, rng.uniform(0.1, 1.5))
+        else:
+            exporter = ExporterProcess(folder, config, token=server.token)
+            kill_while_serving(exporter, rng.uniform(0.0, 1.2), watch)
+    return watch
+
+
+def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
+    """SIGKILL at any moment, over crashes and a deployment: counts are true and never fall."""
+    with simulator() as (platform, server):
+        platform.create_app("shop", COMPONENTS, layout=Layout.SEQUENTIAL)
+        config = durable(server, tmp_path)
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            exporter.wait_until_ready()
+            assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+        traffic, over = Traffic(platform, ("shop",), LINES_PER_SECOND), threading.Event()
+
+        def write() -> None:
+            while not over.is_set():
+                traffic.write_for(3.0)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            watch = kill_often(platform, server, config, tmp_path)
+        finally:
+            over.set()
+            writer.join()
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            watch.note(exporter.wait_until_ready())
+            samples = settled(exporter, platform)
+            watch.note(samples)
+            assert exporter.terminate() == 0
+    assert traffic.crashes >= 2
+    assert watch.scrapes > KILLS
+    assert_counts_are_true(samples, platform)
+    assert matches(samples, "payment_declined") == dict(traffic.declined)
+    assert samples.value("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
+    assert samples.value(STATE_UP) == 1
+    assert samples.value(STATE_ERRORS) == 0
+
+
+def test_a_second_exporter_on_a_file_is_refused(tmp_path: Path):
+    """It says why in one line and exits with 1; the first goes on, and its file is free after."""
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web")])
+        config = durable(server, tmp_path)
+        second = (f"--config.file={tmp_path / 'config.yml'}", "--web.listen-address=127.0.0.1:0")
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            exporter.wait_until_ready()
+            refused = run_command(*second, variables={"DIGITALOCEAN_TOKEN": server.token})
+            platform.write("shop", "web", 0, DECLINED)
+            exporter.wait_until(lambda samples: samples.total(LINES) == 1)
+            assert exporter.terminate() == 0
+        assert (refused.returncode, refused.stdout) == (1, "")
+        (line,) = refused.stderr.splitlines()
+        assert f"{tmp_path / 'state.db'} cannot be opened: another process holds it" in line
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            assert exporter.wait_until_ready().total(LINES) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"not a database " * 100, "damaged or no database"), (None, "its folder does not exist")],
+)
+def test_a_file_that_cannot_be_used_ends_the_start(
+    tmp_path: Path, content: bytes | None, problem: str
+):
+    """One line with the file and the reason, exit code 1, and the file is left as it was."""
+    file = tmp_path / "folder" / "state.db"
+    if content is not None:
+        file.parent.mkdir()
+        file.write_bytes(content)
+    config = tmp_path / "config.yml"
+    config.write_text(f"state: {{url: 'sqlite://{file}'}}\n")
+    flags = (f"--config.file={config}", "--web.listen-address=127.0.0.1:0")
+    refused = run_command(*flags, variables={"DIGITALOCEAN_TOKEN": "dop_v1_0"})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (line,) = refused.stderr.splitlines()
+    assert str(file) in line
+    assert problem in line
+    assert content is None or file.read_bytes() == content
+
+
+def test_a_file_that_cannot_be_written_any_more_stops_no_count(tmp_path: Path):
+    """State is down while lines count on; once it can be written again nothing is missing."""
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web")])
+        config = durable(server, tmp_path)
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            assert exporter.wait_until_ready().value(STATE_UP) == 1
+            _, most = resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE)
+            # Every write to a file fails from here on, for root too.
+            resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE, (0, most))
+            platform.write("shop", "web", 0, "one\ntwo\nthree")
+            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 3)
+            samples = exporter.wait_until(lambda samples: samples.value(STATE_ERRORS) >= 2)
+            assert samples.value(STATE_UP) == 0
+            assert exporter.get("/-/healthy").status_code == 200
+            platform.write("shop", "web", 0, DECLINED)
+            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 4)
+            assert samples.value(STATE_UP) == 0
+            resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE, (most, most))
+            exporter.wait_until(lambda samples: samples.value(STATE_UP) == 1)
+            assert exporter.output.count("state can not be saved") == 1
+            assert exporter.output.count("state can be saved again") == 1
+            assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+        platform.write("shop", "web", 0, "while nobody looked")
+        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+            samples = settled(exporter, platform)
+    assert samples.total(LINES) == 5
+    assert sum(matches(samples, "payment_declined").values()) == 1
+    assert_counts_are_true(samples, platform)

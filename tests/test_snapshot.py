@@ -1,0 +1,151 @@
+"""Snapshots: a memory restored from bytes does what the one that it was taken of does."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.logs.continuity import Continuity, WindowEnd
+from exporter.logs.snapshot import Snapshot
+from exporter.logs.window import Window
+from exporter.model import LIVE_PART, LogType
+
+NS = 1_000_000_000
+START = 1_793_491_200 * NS  # 2026-11-01T00:00:00Z
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read: of which log and part, what it shows, and whether it breaks off."""
+
+    log_type: LogType
+    part: int
+    lines: tuple[bytes, ...]
+    breaks: bool
+
+
+def line(second: int, message: str) -> bytes:
+    return f"web 2026-11-01T00:00:{second:02}.000000000Z {message}".encode()
+
+
+TIMED = st.builds(line, st.integers(0, 20), st.sampled_from("ab"))
+BARE = st.sampled_from((b"bare", b"  at main.py", b"caf\xff\xfe", b""))
+TEXTS = st.one_of(
+    st.lists(st.one_of(TIMED, TIMED, BARE), max_size=12).map(tuple),
+    st.lists(BARE, max_size=5).map(tuple),
+    st.lists(TIMED, max_size=12).map(lambda lines: tuple(sorted(lines))),
+)
+READS = st.builds(
+    Read,
+    st.sampled_from((LogType.RUN, LogType.RUN_RESTARTED)),
+    st.sampled_from((LIVE_PART, LIVE_PART, LIVE_PART, 0)),
+    TEXTS,
+    st.sampled_from((False, False, True)),
+)
+MEMORIES = st.fixed_dictionaries(
+    {
+        "remember": st.integers(1, 6),
+        "instances": st.sampled_from((None, 1, 2)),
+        "restarts_watched": st.booleans(),
+        "from_first_line": st.booleans(),
+    }
+)
+TAIL_LINES = 6
+
+
+def begin(options: dict) -> Continuity:
+    return Continuity(START + 3 * NS, **options)
+
+
+def feed(memory: Continuity, read: Read) -> tuple[Window, list[bytes]]:
+    window = memory.window(read.log_type, TAIL_LINES)
+    return window, [fresh.raw for fresh in window.feed(read.lines, read.part)]
+
+
+def follow(memory: Continuity, read: Read) -> tuple[list[bytes], int, WindowEnd | None]:
+    """What a read finds: its new lines, how many were repeated, gaps and ends."""
+    window, fresh = feed(memory, read)
+    if read.breaks:
+        memory.give_up(window)
+        return fresh, window.repeated, None
+    fresh += [entry.raw for entry in window.rest()]
+    return fresh, window.repeated, memory.finish(window)
+
+
+def restored(memory: Continuity, options: dict) -> Continuity:
+    again = begin(options)
+    again.restore(Snapshot.from_bytes(memory.snapshot().to_bytes()))
+    return again
+
+
+@settings(max_examples=400, deadline=None)
+@given(MEMORIES, st.lists(READS, max_size=6), st.lists(READS, max_size=4))
+def test_a_restored_memory_behaves_as_the_one_it_was_taken_of(options, before, after):
+    """Whatever was read before, every later read counts the same lines, gaps and ends."""
+    memory = begin(options)
+    for read in before:
+        follow(memory, read)
+    again = restored(memory, options)
+    assert again.snapshot() == memory.snapshot()
+    for read in after:
+        assert follow(again, read) == follow(memory, read)
+    assert again.newest == memory.newest
+
+
+@settings(max_examples=400, deadline=None)
+@given(MEMORIES, st.lists(READS, max_size=5), READS, st.lists(READS, max_size=4))
+def test_a_memory_taken_amid_a_read_goes_on_as_if_that_broke_off(options, before, cut, after):
+    """What a crash leaves of a read under way is what a broken connection leaves."""
+    memory = begin(options)
+    for read in before:
+        follow(memory, read)
+    window, _ = feed(memory, cut)
+    again = restored(memory, options)
+    memory.give_up(window)
+    # The read that broke off may let go of old lines; so would the next one here.
+    empty = again.window(cut.log_type, TAIL_LINES)
+    again.give_up(empty)
+    for read in after:
+        assert follow(again, read) == follow(memory, read)
+
+
+def test_a_snapshot_taken_does_not_change_with_its_memory():
+    """It is a value: reads that follow leave it as it is."""
+    options = {"instances": 1}
+    memory = begin(options)
+    follow(memory, Read(LogType.RUN, LIVE_PART, (line(5, "a"), line(6, "b")), False))
+    snapshot = memory.snapshot()
+    data = snapshot.to_bytes()
+    follow(memory, Read(LogType.RUN, LIVE_PART, (line(6, "b"), line(7, "c")), False))
+    follow(memory, Read(LogType.RUN_RESTARTED, LIVE_PART, (line(8, "d"),), False))
+    assert snapshot.to_bytes() == data
+    assert Snapshot.from_bytes(data) == snapshot != memory.snapshot()
+
+
+GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: (5,)}).to_bytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"\xff\xfe",
+        GOOD[:-1],
+        GOOD + b"x",
+        GOOD[8:],
+        GOOD.replace(b'"format": 1', b'"format": 2'),
+        GOOD.replace(b'"floor"', b'"ceiling"'),
+        GOOD.replace(b"windows/RUN", b"windows/FUN"),
+        GOOD.replace(b'"copies": 0', b'"others": 0'),
+        b"[1]\n",
+        b'{"format": 1, "lists": 7}\n',
+        b'{"format": 1, "lists": {"counted": "x"}}\n',
+    ],
+)
+def test_bytes_that_are_no_snapshot_are_refused(data: bytes):
+    """Cut, of another format, or of another program: one kind of error, never half a memory."""
+    with pytest.raises(ValueError, match="a cursor cannot be read"):
+        Snapshot.from_bytes(data)
