@@ -32,6 +32,12 @@ COUNT ?= 1000
 lives: venv ## Simulate COUNT lives of a KIND (wild, steady, calm) from SEED on; a bad one is printed
 	PYTHONPATH=tests $(BIN)/python tests/simulation.py $(KIND) $(SEED) $(COUNT)
 
+BENCH_ARGS ?=
+
+.PHONY: bench
+bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, commits, matching, memory
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that tests use, or say what is missing
 	@.ci/system-packages

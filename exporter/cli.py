@@ -55,6 +55,10 @@ def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except ExporterError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has enough; the interpreter must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -17,6 +17,7 @@ from exporter.collect.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
 from exporter.collect.series import Series
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
+from exporter.logs.snapshot import Snapshot
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
@@ -499,7 +500,8 @@ def test_nothing_is_lost_between_threads(restarted):
         for number in range(rounds):
             run.count(1, component)
             with run.ledger.lock:
-                run.ledger.continuity(key, begin).newest = number
+                reached = Snapshot(floor=0, start=0, newest=number)
+                run.ledger.continuity(key, begin).restore(reached)
                 run.ledger.touch(key)
 
     def flush() -> None:

@@ -39,7 +39,9 @@ def opened(site: Site) -> Site:
 
 
 def begin(site: Site, source: Source = RUN, *, component: Component = WEB) -> Reading:
-    return site.pipeline.reading(source, component, "d1", from_first_line=False)
+    return site.pipeline.reading(
+        source, component, "d1", tail_lines=site.tail_lines, from_first_line=False
+    )
 
 
 def read(site: Site, text: bytes, source: Source = RUN, size: int = 1 << 20) -> Reading:
@@ -215,11 +217,11 @@ def test_nothing_counts_for_a_component_that_is_gone(site: Site):
 def test_lines_read_while_a_component_was_gone_count_when_it_is_back(site: Site, ends: bool):
     """A read that its component's absence fell into counts no more; another brings its lines."""
     reading = begin(site)
-    reading.feed(LogChunk(line(1), LIVE_PART))
+    reading.feed(LogChunk(line(1), LIVE_PART, last=True))
     site.series.close_component(KEY)
-    reading.feed(LogChunk(line(2), LIVE_PART))
+    reading.feed(LogChunk(line(2), LIVE_PART, last=True))
     opened(site)
-    reading.feed(LogChunk(line(3), LIVE_PART))
+    reading.feed(LogChunk(line(3), LIVE_PART, last=True))
     if ends:
         reading.end()
     else:
@@ -235,7 +237,7 @@ def test_read_begun_while_its_component_was_gone_counts_nothing(site: Site):
     site.series.close_component(KEY)
     reading = begin(site)
     opened(site)
-    reading.feed(LogChunk(line(1) + line(2), LIVE_PART))
+    reading.feed(LogChunk(line(1) + line(2), LIVE_PART, last=True))
     reading.end()
     assert site.lines() == 1
     read(site, line(1) + line(2))

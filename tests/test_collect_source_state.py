@@ -4,11 +4,12 @@ import pytest
 from collect_fixtures import NS, RUN, START, WEB, deployment
 
 from exporter.collect.source_state import DeploymentToRead, SourceState
+from exporter.collect.tail import TailLines
 
 
 @pytest.fixture
 def state() -> SourceState:
-    return SourceState(RUN, WEB, DeploymentToRead("d1"))
+    return SourceState(RUN, WEB, DeploymentToRead("d1"), TailLines(1000))
 
 
 def past(state: SourceState) -> list[tuple[str, bool]]:

@@ -25,7 +25,7 @@ CHUNK_BYTES = 50
 
 def read(site: Site, component: Component, source: Source, text: bytes) -> None:
     """Read a log once, from its first byte to its last, in small chunks."""
-    reading = site.pipeline.reading(source, component, "d1", from_first_line=True)
+    reading = site.pipeline.reading(source, component, "d1", tail_lines=1000, from_first_line=True)
     for start in range(0, len(text), CHUNK_BYTES):
         reading.feed(LogChunk(text[start : start + CHUNK_BYTES], LIVE_PART))
     reading.feed(LogChunk(b"", LIVE_PART, last=True))

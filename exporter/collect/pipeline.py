@@ -9,20 +9,23 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from exporter.collect.ledger import Ledger
 from exporter.collect.series import RUN_TIME, Series, enabled_rules
-from exporter.logs.continuity import Continuity
+from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, LineSplitter
 from exporter.logs.restart_reasons import restart_reason
-from exporter.logs.restarts import ContainerEnd
 from exporter.logs.window import Window
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
-from exporter.model import Component, ComponentKey, LogChunk, LogLine, Rule, Source
+from exporter.model import LIVE_PART, Component, ComponentKey, LogChunk, LogLine, Rule, Source
 from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
+
+_BATCH_BYTES = 1 << 16
+"""Frames may be as small as a line; so much of them is counted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class ReadingLimits:
     """How logs are read.
 
     Args:
-        tail_lines: how many lines a read of a live log asks for.
+        tail_lines: how many lines a read of a live log asks for at the most.
         max_line_bytes: how much of a line is kept.
         start: Unix nanoseconds; lines up to here are from before the exporter's time.
         restarts_watched: whether RUN_RESTARTED is read too.
@@ -63,11 +66,18 @@ class Pipeline:
         self.limits = limits
 
     def reading(
-        self, source: Source, component: Component, deployment_id: str, *, from_first_line: bool
+        self,
+        source: Source,
+        component: Component,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        from_first_line: bool,
     ) -> "Reading":
         """One read of ``source`` that begins now.
 
         Args:
+            tail_lines: how many lines to ask for, unless there is reason to see all.
             from_first_line: whether the deployment began under the exporter's eyes.
         """
 
@@ -84,7 +94,9 @@ class Pipeline:
         with self.lock:
             counts = self.series.is_open(source.key)
             continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
-            window = continuity.window(source.log_type, self.limits.tail_lines)
+            if continuity.in_doubt:
+                tail_lines = self.limits.tail_lines
+            window = continuity.window(source.log_type, tail_lines)
         return Reading(self, source, cursor, continuity, window, counts=counts)
 
     @property
@@ -106,7 +118,7 @@ class Pipeline:
     def count_gap(self, source: Source) -> None:
         """Lines of a source are missing for good."""
         with self.lock:
-            self._count_gaps(source, 1)
+            self._count_gap(source)
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
@@ -126,38 +138,42 @@ class Pipeline:
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, rule.meaning)
 
-    def count_window(
-        self, source: Source, newest: int, gaps: int, restarts: Sequence[ContainerEnd]
-    ) -> None:
-        """Count what a window showed as a whole: gaps, container ends, its newest line."""
+    def count_window(self, source: Source, newest: int, end: WindowEnd) -> None:
+        """Count what a window showed as a whole: its newest line, a gap, container ends."""
         if not self.series.is_open(source.key):
             return
-        identity = (source.key.app, source.key.component)
+        metrics = self.metrics
         if newest:
-            timestamp = self.metrics.log_last_line_timestamp
+            timestamp = metrics.log_last_line_timestamp
             self.series.advance(timestamp, source.key, newest / NANOSECONDS, RUN_TIME)
-        self._count_gaps(source, gaps)
-        for end in restarts:
-            reason = restart_reason(end.last_words)
-            self.ledger.add(self.metrics.restarts, (*identity, reason), 1)
-            LOG.warning(
-                "container ended",
-                extra={"fields": {"source": source, "reason": reason}},
-            )
-        if restarts:
-            newest_end = max(end.timestamp for end in restarts) / NANOSECONDS
-            self.series.advance(self.metrics.last_restart_timestamp, source.key, newest_end)
+        if end.gaps:
+            self._count_gap(source, end.missing_since, end.missing_until)
+        for container in end.restarts:
+            reason = restart_reason(container.last_words)
+            self.ledger.add(metrics.restarts, (*source.key.parts, reason), 1)
+            ended = container.timestamp / NANOSECONDS
+            self.series.advance(metrics.last_restart_timestamp, source.key, ended)
+            fields = {"source": source.key, "reason": reason, "at": _utc(ended)}
+            LOG.warning("container ended", extra={"fields": fields})
 
-    def _count_gaps(self, source: Source, gaps: int) -> None:
-        if not gaps or not self.series.is_open(source.key):
+    def _count_gap(self, source: Source, since: int = 0, until: int = 0) -> None:
+        """Lines between two times (ns), where they are known, are missing."""
+        if not self.series.is_open(source.key):
             return
-        labels = (source.key.app, source.key.component, RUN_TIME)
-        self.ledger.add(self.metrics.log_gaps, labels, gaps)
+        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, RUN_TIME), 1)
+        fields: dict[str, object] = {"source": source}
+        if since and until > since:
+            fields["since"] = _utc(since / NANOSECONDS)
+            fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
         LOG.warning(
             "log lines are missing: the log moved on further than could be read back; "
             "a shorter logs.interval or more logs.tail_lines would reach them",
-            extra={"fields": {"source": source, "gaps": gaps}},
+            extra={"fields": fields},
         )
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 class Reading:
@@ -184,8 +200,21 @@ class Reading:
         self._continuity = continuity
         self._window = window
         self._splitter = LineSplitter(pipeline.limits.max_line_bytes)
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._part = LIVE_PART
         self._repeated = 0
         self.lines = 0
+
+    @property
+    def tail_lines(self) -> int:
+        """How many lines to ask for."""
+        return self._window.tail_lines
+
+    @property
+    def may_miss_lines(self) -> bool:
+        """Whether a wider window could show lines that this one, fed to its end, does not."""
+        return self._window.moved_on()
 
     @property
     def newest(self) -> int:
@@ -193,34 +222,44 @@ class Reading:
         return self._continuity.newest
 
     def feed(self, chunk: LogChunk) -> None:
-        """Count the lines that this chunk completes."""
-        lines = self._splitter.feed(chunk.data)
-        if chunk.last:
+        """Count the lines that this chunk completes, as soon as enough of them have come."""
+        self._pending.append(chunk.data)
+        self._pending_bytes += len(chunk.data)
+        self._part = chunk.part
+        if chunk.last or self._pending_bytes >= _BATCH_BYTES:
+            self._take_pending(ended=chunk.last)
+
+    def _take_pending(self, *, ended: bool) -> None:
+        lines = self._splitter.feed(b"".join(self._pending))
+        self._pending, self._pending_bytes = [], 0
+        if ended:
             lines += self._splitter.end()
         with self._pipeline.lock:
             if self._still_counts():
-                self._count(self._window.feed(lines, chunk.part))
+                self._count(self._window.feed(lines, self._part))
                 self._move_cursor()
 
     def end(self) -> None:
         """The log was read whole: count what waited for its end, gaps and container ends."""
+        if self._pending:
+            self._take_pending(ended=True)
         with self._pipeline.lock:
             if not self._still_counts():
                 self._continuity.give_up(self._window)
                 return
             self._count(self._window.rest())
             end = self._continuity.finish(self._window)
-            self._pipeline.count_window(
-                self._source, self._continuity.newest, end.gaps, end.restarts
-            )
+            self._pipeline.count_window(self._source, self._continuity.newest, end)
             self._move_cursor()
 
     def drop(self) -> None:
-        """The log broke off: what was counted stays counted, the rest is for the next reading."""
+        """The log broke off: what is whole counts, the rest is for the next reading."""
+        if self._pending:
+            self._take_pending(ended=False)
         with self._pipeline.lock:
             self._continuity.give_up(self._window)
             if self._still_counts():
-                self._pipeline.count_window(self._source, self._continuity.newest, 0, ())
+                self._pipeline.count_window(self._source, self._continuity.newest, WindowEnd())
                 self._move_cursor()
 
     def _still_counts(self) -> bool:

@@ -15,8 +15,9 @@ from threading import Lock
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 
-from exporter.collect.pipeline import Pipeline
+from exporter.collect.pipeline import Pipeline, Reading
 from exporter.collect.source_state import DeploymentToRead, SourceState
+from exporter.collect.tail import TailLines
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, NotFound, Stopping
@@ -98,7 +99,9 @@ class Poller:
             unread = [id for id in self._pipeline.deployments(source.key) if id != active.id]
             past = [DeploymentToRead(id, from_first_line=True) for id in unread]
             target = DeploymentToRead(active.id, from_first_line)
-            state = self._states[source] = SourceState(source, component, target, past)
+            state = self._states[source] = SourceState(
+                source, component, target, TailLines(self._settings.tail_lines), past
+            )
             state.add_past(between)
             self._await_end(state)
         with self._pipeline.lock:
@@ -211,32 +214,51 @@ class Poller:
             self._let_go(state, deployment)
 
     def _read(self, state: SourceState, deployment: DeploymentToRead) -> LogLocations:
-        """Read one log of one deployment; where it was is what tells an active from a past one."""
+        """Read one log of one deployment; where it was is what tells an active from a past one.
+
+        A window that may not reach back to what was counted is followed by the widest one.
+        """
+        widest = self._settings.tail_lines
+        asked = state.tail.ask() if deployment is state.active else widest
+        reading, locations = self._read_window(state, deployment, asked)
+        new = reading.lines
+        if reading.may_miss_lines and reading.tail_lines < widest:
+            reading.drop()
+            reading, locations = self._read_window(state, deployment, widest)
+            new += reading.lines
+        reading.end()
+        state.newest = max(state.newest, reading.newest)
+        if deployment is state.active:
+            state.tail.learn(new)
+        return locations
+
+    def _read_window(
+        self, state: SourceState, deployment: DeploymentToRead, asked: int
+    ) -> tuple[Reading, LogLocations]:
+        """Read what the platform shows of a log now; the reading is not ended yet."""
         source = state.source
         reading = self._pipeline.reading(
             source,
             state.component,
             deployment.id,
+            tail_lines=asked,
             from_first_line=deployment.from_first_line,
         )
-        locations = self._platform.log_locations(
-            source,
-            deployment.id,
-            tail_lines=self._settings.tail_lines,
-            pod_connection_timeout=self._settings.pod_connection_timeout,
-        )
         try:
+            locations = self._platform.log_locations(
+                source,
+                deployment.id,
+                tail_lines=reading.tail_lines,
+                pod_connection_timeout=self._settings.pod_connection_timeout,
+            )
             for chunk in self._content.read(locations, target=source):
                 reading.feed(chunk)
         except BaseException:
             reading.drop()
             raise
-        else:
-            reading.end()
         finally:
             state.lines += reading.lines
-            state.newest = max(state.newest, reading.newest)
-        return locations
+        return reading, locations
 
     def _redeploy(
         self, state: SourceState, active: Deployment, between: Sequence[Deployment]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from exporter.collect.tail import TailLines
 from exporter.logs.lines import NANOSECONDS
 from exporter.model import Component, Deployment, Source, SourceStatus
 
@@ -28,6 +29,7 @@ class SourceState:
     source: Source
     component: Component
     active: DeploymentToRead
+    tail: TailLines
     past: list[DeploymentToRead] = field(default_factory=list)
     polls: int = 0
     up: bool | None = None

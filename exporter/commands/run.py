@@ -9,6 +9,7 @@ from exporter import __version__
 from exporter.assembly import Application, assemble
 from exporter.commands.signals import signals
 from exporter.config.credentials import resolve_token
+from exporter.errors import ConfigError, Fault
 from exporter.options import Options
 
 LOG = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ STOP_SECONDS = 8.0
 
 def run(options: Options) -> int:
     """Run the exporter; returns 0 once a signal has ended it."""
+    if options.enable_lifecycle:
+        flag = "--web.enable-lifecycle"
+        raise ConfigError((Fault(flag, "", "not supported yet", "leave it out"),))
     config = options.configuration()
     token = resolve_token(config, options.environ, options.config_file or "configuration")
     application = assemble(config, token, revision=options.revision)

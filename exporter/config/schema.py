@@ -94,8 +94,9 @@ class Logs(Section):
         default=1000,
         ge=1,
         le=100_000,
-        description="How many of its newest lines are asked for at each read of a log. A "
-        "component that writes more in one interval has gaps, which are counted.",
+        description="How many of its newest lines are asked for at the most at each read of a "
+        "log; a quiet one is asked for fewer. A component that writes more in one interval has "
+        "gaps, which are counted.",
     )
     lookback: Duration = Field(
         default=0.0,

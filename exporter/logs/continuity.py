@@ -11,6 +11,7 @@ an unknown line counts only when it follows a known one in the same run of risin
 elsewhere it is taken for one that was counted and forgotten.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.logs.counted_lines import CountedLines
@@ -35,10 +36,14 @@ class WindowEnd:
 
     Args:
         gaps: times that lines between this window and the one before could not be seen.
+        missing_since: the newest known time (ns) before a gap.
+        missing_until: the oldest known time after it; 0 where it is not known.
         restarts: the container ends that it newly showed, RUN_RESTARTED only.
     """
 
     gaps: int = 0
+    missing_since: int = 0
+    missing_until: int = 0
     restarts: tuple[ContainerEnd, ...] = ()
 
 
@@ -75,6 +80,7 @@ class Continuity:
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
+        self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
 
@@ -82,6 +88,11 @@ class Continuity:
     def newest(self) -> int:
         """The newest timestamp (ns) of any line read; 0 if none was."""
         return self._lines.newest
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether containers left RUN of which RUN_RESTARTED has to show the lines."""
+        return bool(self._vanished)
 
     @property
     def changed(self) -> bool:
@@ -102,6 +113,7 @@ class Continuity:
             run_read_to=self._run_read_to,
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
+            run_tail=self._run_tail,
             moved_off=self._moved_off,
             places=frozenset(self._lines.places),
             counted=dict(self._lines.counted),
@@ -121,6 +133,7 @@ class Continuity:
         self._run_read_to = snapshot.run_read_to
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
+        self._run_tail = snapshot.run_tail
         self._moved_off = snapshot.moved_off
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
@@ -143,7 +156,7 @@ class Continuity:
         if window.log_type is LogType.RUN_RESTARTED:
             result = self._finish_restarted(window)
         else:
-            result = WindowEnd(self._gaps(window))
+            result = self._finish_run(window)
         if window.live:
             self._keep_window(window.log_type, tuple(window.seen))
         self._lines.settle(window.seen)
@@ -192,21 +205,35 @@ class Continuity:
             self._remember, lambda line, timestamp: line not in shown and timestamp <= read_to
         )
 
-    def _gaps(self, window: Window) -> int:
+    def _finish_run(self, window: Window) -> WindowEnd:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
-        self._run_read_to = max(self._run_read_to, window.newest)
+        since, self._run_read_to = self._run_read_to, max(self._run_read_to, window.newest)
         if not window.live:
-            return 0
-        left = set(self._windows.get(LogType.RUN, ())).difference(
-            window.seen, self._windows.get(LogType.RUN_RESTARTED, ()), self._lines.places
-        )
+            return WindowEnd()
+        vanished = self._note_vanished(window)
+        if window.moved_on() or (vanished and not self._restarts_watched):
+            return WindowEnd(1, since, window.stretch_since)
+        return WindowEnd()
+
+    def _note_vanished(self, window: Window) -> bool:
+        """Whether lines left RUN with their container, as far as that can be told."""
+        before = self._windows.get(LogType.RUN, ())
+        narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
+        if narrower and window.reaches_back:
+            return False
+        gone = set(before).difference(window.seen, self._lines.places)
+        ended = self._windows.get(LogType.RUN_RESTARTED, ())
+        left = gone.difference(ended)
         # A log moves on by as many lines as it gets; more can only leave with their container.
-        vanished = bool(left) and (not window.reaches_back or len(left) > window.new)
-        if vanished:
-            self._vanished |= left
-            self._moved_off += window.new if window.reaches_back else 0
-            self.changed = True
-        return int(window.moved_on() or (vanished and not self._restarts_watched))
+        moved_off = window.new if window.reaches_back else 0
+        if len(left) < len(gone):
+            moved_off += self._count_after(ended, max(map(self._time, before)))
+        if len(left) <= moved_off:
+            return False
+        self._vanished |= left
+        self._moved_off += moved_off
+        self.changed = True
+        return True
 
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows
@@ -224,18 +251,27 @@ class Continuity:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        return WindowEnd(int(window.moved_on() or self._lost(window)), tuple(ends))
+        since = max(map(self._time, self._vanished), default=0)
+        if window.resolves and self._lost(window, since):
+            return WindowEnd(1, since, self._run_read_to, tuple(ends))
+        if window.moved_on():
+            return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
+        return WindowEnd(restarts=tuple(ends))
 
-    def _lost(self, window: Window) -> bool:
+    def _lost(self, window: Window, since: int) -> bool:
         """Whether containers left RUN that this RUN_RESTARTED window does not show.
 
-        Of one that it shows, the newest lines stand in it; as many of the older ones as it has
-        new lines may have moved on out of it.
+        Of one that it shows, the newest lines stand in it; as many of the older ones may have
+        moved on out of it as it has lines from after ``since``, the newest that left.
         """
-        if not window.resolves:
-            return False
         missing = self._vanished.difference(window.seen)
         found = len(self._vanished) - len(missing)
-        spared = self._moved_off + window.new
+        spared = self._moved_off + self._count_after(window.seen, since)
         self._vanished, self._moved_off, self.changed = set(), 0, True
         return not found or len(missing) > spared
+
+    def _count_after(self, lines: Iterable[int], since: int) -> int:
+        return sum(self._time(line) > since for line in lines)
+
+    def _time(self, line: int) -> int:
+        return self._lines.counted.get(line, 0)

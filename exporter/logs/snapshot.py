@@ -24,6 +24,7 @@ class Snapshot:
     from_first_line: bool = False
     run_read_to: int = 0
     restarted_read_to: int = 0
+    run_tail: int = 0
     moved_off: int = 0
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Snapshot:
             "from_first_line": self.from_first_line,
             "run_read_to": self.run_read_to,
             "restarted_read_to": self.restarted_read_to,
+            "run_tail": self.run_tail,
             "moved_off": self.moved_off,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }

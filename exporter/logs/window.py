@@ -48,13 +48,15 @@ class Window:
         self.newest = 0  # timestamp
         self._memory = memory
         self._untimed_is_new = untimed_is_new
-        self._tail_lines = tail_lines
+        self.tail_lines = tail_lines
         self.new = 0  # lines that no whole window has shown
         self._live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
         self._waiting: list[bytes] = []  # lines without prefix since then
         self._last = 0  # its timestamp
         self._run_knows = False  # a known line in the present run of rising timestamps
+        self.stretch_since = 0  # timestamp of the longest stretch's first line
+        self._stretch_began = 0
         self._stretch = 0  # new live lines in a row, in one run
         self._longest_stretch = 0
 
@@ -91,8 +93,8 @@ class Window:
         As many new lines in a row as were asked for may be all that was left of more; fewer
         stand after a known line, or show their container from its first line.
         """
-        whole_text = self._live_lines == self._tail_lines == self.new
-        return whole_text or self._longest_stretch >= self._tail_lines
+        whole_text = self._live_lines == self.tail_lines == self.new
+        return whole_text or self._longest_stretch >= self.tail_lines
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
         """Where the counted lines from ``start`` on end: at one unknown, or seen before here."""
@@ -156,7 +158,10 @@ class Window:
     def _stretch_on(self, live: bool) -> None:
         self.new += 1
         self._stretch += live
-        self._longest_stretch = max(self._longest_stretch, self._stretch)
+        if self._stretch == 1:
+            self._stretch_began = self._last
+        if self._stretch > self._longest_stretch:
+            self._longest_stretch, self.stretch_since = self._stretch, self._stretch_began
 
     def _unknown(
         self,
