@@ -13,7 +13,9 @@ SECOND = 1000 * MS
 
 def container(*times: int, name: str = "c") -> list[ShownLine]:
     return [
-        ShownLine(f"web 2026-11-01T00:00:00Z {name} at {time}".encode(), hash((name, time)), time)
+        ShownLine(
+            f"web 2026-11-01T00:00:00Z {name} at {time}".encode(), hash((name, time)), time, False
+        )
         for time in times
     ]
 

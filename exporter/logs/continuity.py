@@ -80,6 +80,8 @@ class Continuity:
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
+        self._doubtful: set[int] = set()  # lines that may have left RUN by its moving on
+        self._strangers = 0  # containers that ended, not a line of them known, since RUN was read
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
@@ -113,6 +115,8 @@ class Continuity:
             run_read_to=self._run_read_to,
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
+            doubtful=frozenset(self._doubtful),
+            strangers=self._strangers,
             run_tail=self._run_tail,
             moved_off=self._moved_off,
             places=frozenset(self._lines.places),
@@ -133,6 +137,8 @@ class Continuity:
         self._run_read_to = snapshot.run_read_to
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
+        self._doubtful = set(snapshot.doubtful)
+        self._strangers = snapshot.strangers
         self._run_tail = snapshot.run_tail
         self._moved_off = snapshot.moved_off
         self._ends = dict.fromkeys(snapshot.ends)
@@ -211,6 +217,10 @@ class Continuity:
         if not window.live:
             return WindowEnd()
         vanished = self._note_vanished(window)
+        strangers, self._strangers = self._strangers, 0
+        if strangers and self._doubtful:
+            self._doubtful = set()
+            return WindowEnd(1, since, window.newest)
         if window.moved_on() or (vanished and not self._restarts_watched):
             return WindowEnd(1, since, window.stretch_since)
         return WindowEnd()
@@ -229,6 +239,7 @@ class Continuity:
         if len(left) < len(gone):
             moved_off += self._count_after(ended, max(map(self._time, before)))
         if len(left) <= moved_off:
+            self._doubtful = left
             return False
         self._vanished |= left
         self._moved_off += moved_off
@@ -239,9 +250,7 @@ class Continuity:
         first = LogType.RUN_RESTARTED not in self._windows
         self._restarted_read_to = max(self._restarted_read_to, window.run_read_to)
         ends = []
-        shown = [
-            ShownLine(raw, line, self._lines.counted.get(line, 0)) for raw, line in window.shown
-        ]
+        shown = [ShownLine(raw, line, self._time(line), known) for raw, line, known in window.shown]
         for end in container_ends(shown, self._instances):
             if end.line in self._ends:
                 continue
@@ -254,8 +263,11 @@ class Continuity:
         since = max(map(self._time, self._vanished), default=0)
         if window.resolves and self._lost(window, since):
             return WindowEnd(1, since, self._run_read_to, tuple(ends))
-        if window.moved_on():
+        strangers = sum(not end.known for end in ends)
+        doubtful, self._doubtful = self._doubtful, set()
+        if window.moved_on() or (strangers and doubtful and doubtful.isdisjoint(window.seen)):
             return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
+        self._strangers += strangers
         return WindowEnd(restarts=tuple(ends))
 
     def _lost(self, window: Window, since: int) -> bool:

@@ -16,20 +16,28 @@ _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall 
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """A line as a window showed it: its text, its identity, its time (ns)."""
+    """A line as a window showed it: its text, its identity, its time (ns).
+
+    ``known``: it had been counted before.
+    """
 
     raw: bytes
     line: int
     timestamp: int
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnd:
-    """A container that ended: the identity and time (ns) of its last line, its last messages."""
+    """A container that ended: the identity and time (ns) of its last line, its last messages.
+
+    ``known``: some of its lines had been counted before this window.
+    """
 
     line: int
     timestamp: int
     last_words: tuple[bytes, ...]
+    known: bool
 
 
 def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[ContainerEnd]:
@@ -55,4 +63,4 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
 def _end(container: Sequence[ShownLine]) -> ContainerEnd:
     last = container[-1]
     words = tuple(parse_line(shown.raw).message for shown in container[-LAST_WORDS:])
-    return ContainerEnd(last.line, last.timestamp, words)
+    return ContainerEnd(last.line, last.timestamp, words, any(shown.known for shown in container))

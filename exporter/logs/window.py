@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import repeat
 
 from xxhash import xxh3_64_intdigest
 
@@ -41,7 +42,7 @@ class Window:
         self.resolves = resolves
         self.run_read_to = run_read_to
         self.seen: dict[int, int] = {}  # line → copies in this window
-        self.shown: list[tuple[bytes, int]] = []  # every line, of RUN_RESTARTED only
+        self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
         self.live = False
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
@@ -116,7 +117,7 @@ class Window:
         self.reaches_back = self._run_knows = True
         self._stretch = 0
         if self.log_type is LogType.RUN_RESTARTED:
-            self.shown.extend(zip(raws, lines, strict=True))
+            self.shown.extend(zip(raws, lines, repeat(True)))
 
     def _take(self, raw: bytes, line: int, live: bool, fresh: list[LogLine]) -> None:
         """Decide on one line that is not simply known."""
@@ -139,7 +140,7 @@ class Window:
         self._step(line, timestamp, True, fresh)
         self.repeated += 1
         self._stretch_on(live)
-        self._show(raw, line)
+        self._show(raw, line, known=True)
 
     def _step(self, line: int, timestamp: int, new: bool, fresh: list[LogLine]) -> None:
         """Go on to a timestamped line; a falling timestamp begins another instance's run."""
@@ -184,11 +185,11 @@ class Window:
                 return  # the beginning of a long archive is let go, not remembered
         self.seen[line] = copy
         self._memory.add(line, timestamp, settled=not new or self._run_knows)
-        self._show(parsed.raw, line)
+        self._show(parsed.raw, line, known=not new)
 
-    def _show(self, raw: bytes, line: int) -> None:
+    def _show(self, raw: bytes, line: int, *, known: bool) -> None:
         if self.log_type is LogType.RUN_RESTARTED:
-            self.shown.append((raw, line))
+            self.shown.append((raw, line, known))
 
     def _place_waiting(self, after: int | None, after_new: bool, fresh: list[LogLine]) -> None:
         """Decide on the lines without prefix between two timestamped ones, or at an end."""
@@ -212,7 +213,7 @@ class Window:
                 if self._memory.known_at(place, 1) is None:
                     self._memory.places.add(place)
                     self._memory.add(place, self._last, settled=not new_here)
-            self._show(raw, places[0])
+            self._show(raw, places[0], known=known or not new_here)
 
     def _count_untimed(self, fresh: list[LogLine]) -> None:
         """A text without a single timestamp: new is what follows the end of the one before."""
@@ -225,9 +226,9 @@ class Window:
         self.reaches_back = new < len(raws)
         for raw in raws[len(raws) - new :]:
             self._count_new(parse_line(raw), self.live, fresh)
-        for raw, line in zip(raws, lines, strict=True):
+        for index, (raw, line) in enumerate(zip(raws, lines, strict=True)):
             self.seen[line] = 1
-            self._show(raw, line)
+            self._show(raw, line, known=index < len(raws) - new)
 
 
 def line_key(raw: bytes) -> int:
