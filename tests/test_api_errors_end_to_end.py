@@ -245,8 +245,12 @@ def test_an_archive_that_is_gone_is_a_gap(tmp_path: Path):
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             server.faults.inject(Endpoint.LOG_CONTENT, error(404), archive=0)
+            # So that no poll falls between the line and the deployment.
+            server.faults.inject(Endpoint.LOGS, error(500))
+            exporter.wait_until(lambda samples: samples.total("digitalocean_app_source_up") == 0)
             platform.write("shop", "web", 0, "a line that nobody will read")
             platform.deploy("shop")
+            server.faults.clear(Endpoint.LOGS)
             exporter.wait_until(
                 lambda samples: samples.total("digitalocean_app_log_gaps_total") > 0
             )

@@ -87,6 +87,7 @@ def test_a_window_that_shares_no_line_with_the_one_before_is_a_gap():
     poll.read(log[100:])
     assert poll.counted == log[:19] + log[100:]
     assert poll.gaps == 1
+    poll.read([], LogType.RUN_RESTARTED)
     poll.read(log[100:])
     assert poll.gaps == 1
 

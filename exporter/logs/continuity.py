@@ -216,21 +216,23 @@ class Continuity:
         since, self._run_read_to = self._run_read_to, max(self._run_read_to, window.newest)
         if not window.live:
             return WindowEnd()
-        vanished = self._note_vanished(window)
+        narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
         strangers, self._strangers = self._strangers, 0
+        if window.moved_on():
+            return WindowEnd(1, since, window.stretch_since)
+        if narrower and window.reaches_back:
+            return WindowEnd()
+        vanished = self._note_vanished(window)
         if strangers and self._doubtful:
             self._doubtful = set()
             return WindowEnd(1, since, window.newest)
-        if window.moved_on() or (vanished and not self._restarts_watched):
-            return WindowEnd(1, since, window.stretch_since)
+        if vanished and not self._restarts_watched:
+            return WindowEnd(1, since, window.newest)
         return WindowEnd()
 
     def _note_vanished(self, window: Window) -> bool:
         """Whether lines left RUN with their container, as far as that can be told."""
         before = self._windows.get(LogType.RUN, ())
-        narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
-        if narrower and window.reaches_back:
-            return False
         gone = set(before).difference(window.seen, self._lines.places)
         ended = self._windows.get(LogType.RUN_RESTARTED, ())
         left = gone.difference(ended)
