@@ -152,18 +152,6 @@ def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     assert (poll.restarts, poll.gaps) == (1, 1)
 
 
-@pytest.mark.parametrize("restarted_first", [True, False])
-def test_two_crashes_of_one_of_two_instances_between_polls_are_a_gap(restarted_first):
-    """As few lines left RUN as came, but a container ended of which not a line is known."""
-    poll = reader(instances=2)
-    poll.read([], LogType.RUN_RESTARTED)
-    poll.read([line(1, "a"), line(2, "b")])
-    reads = [([line(10, "b")], LogType.RUN_RESTARTED), ([line(1, "a"), line(20, "b")], LogType.RUN)]
-    for text, log_type in reads if restarted_first else reversed(reads):
-        poll.read(text, log_type)
-    assert (poll.restarts, poll.gaps, len(poll.counted)) == (1, 1, 4)
-
-
 def test_the_first_crash_of_a_silent_instance_is_no_gap():
     """Nothing left RUN, so nothing was before the container of which no line is known."""
     poll = reader(instances=2)

@@ -160,7 +160,8 @@ class Collectors(Section):
 class ApiBudget(Section):
     """How much of the API's rate limit may be used.
 
-    The defaults are what the platform grants a token.
+    Left out, nothing is held back until the API itself asks for a pause (429). The defaults, of
+    keys that are left out of it, are what the platform grants a token.
     """
 
     per_hour: Whole = Field(

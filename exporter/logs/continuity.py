@@ -80,8 +80,6 @@ class Continuity:
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
-        self._doubtful: set[int] = set()  # lines that may have left RUN by its moving on
-        self._strangers = 0  # containers that ended, not a line of them known, since RUN was read
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
@@ -115,8 +113,6 @@ class Continuity:
             run_read_to=self._run_read_to,
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
-            doubtful=frozenset(self._doubtful),
-            strangers=self._strangers,
             run_tail=self._run_tail,
             moved_off=self._moved_off,
             places=frozenset(self._lines.places),
@@ -137,8 +133,6 @@ class Continuity:
         self._run_read_to = snapshot.run_read_to
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
-        self._doubtful = set(snapshot.doubtful)
-        self._strangers = snapshot.strangers
         self._run_tail = snapshot.run_tail
         self._moved_off = snapshot.moved_off
         self._ends = dict.fromkeys(snapshot.ends)
@@ -217,15 +211,11 @@ class Continuity:
         if not window.live:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
-        strangers, self._strangers = self._strangers, 0
         if window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()
         vanished = self._note_vanished(window)
-        if strangers and self._doubtful:
-            self._doubtful = set()
-            return WindowEnd(1, since, window.newest)
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest)
         return WindowEnd()
@@ -241,7 +231,6 @@ class Continuity:
         if len(left) < len(gone):
             moved_off += self._count_after(ended, max(map(self._time, before)))
         if len(left) <= moved_off:
-            self._doubtful = left
             return False
         self._vanished |= left
         self._moved_off += moved_off
@@ -265,11 +254,8 @@ class Continuity:
         since = max(map(self._time, self._vanished), default=0)
         if window.resolves and self._lost(window, since):
             return WindowEnd(1, since, self._run_read_to, tuple(ends))
-        strangers = sum(not end.known for end in ends)
-        doubtful, self._doubtful = self._doubtful, set()
-        if window.moved_on() or (strangers and doubtful and doubtful.isdisjoint(window.seen)):
+        if window.moved_on():
             return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
-        self._strangers += strangers
         return WindowEnd(restarts=tuple(ends))
 
     def _lost(self, window: Window, since: int) -> bool:

@@ -24,14 +24,12 @@ class Snapshot:
     from_first_line: bool = False
     run_read_to: int = 0
     restarted_read_to: int = 0
-    strangers: int = 0
     run_tail: int = 0
     moved_off: int = 0
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
     vanished: frozenset[int] = frozenset()
-    doubtful: frozenset[int] = frozenset()
     places: frozenset[int] = frozenset()
     ends: tuple[int, ...] = ()
     windows: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
@@ -49,7 +47,6 @@ class Snapshot:
             "from_first_line": self.from_first_line,
             "run_read_to": self.run_read_to,
             "restarted_read_to": self.restarted_read_to,
-            "strangers": self.strangers,
             "run_tail": self.run_tail,
             "moved_off": self.moved_off,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
@@ -83,7 +80,6 @@ class Snapshot:
             "copies_more": array("q", self.copies.values()),
             "unsettled": array("Q", self.unsettled),
             "vanished": array("Q", self.vanished),
-            "doubtful": array("Q", self.doubtful),
             "places": array("Q", self.places),
             "ends": array("Q", self.ends),
         }
@@ -102,7 +98,6 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
         "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
         "unsettled": frozenset(lists["unsettled"]),
         "vanished": frozenset(lists["vanished"]),
-        "doubtful": frozenset(lists["doubtful"]),
         "places": frozenset(lists["places"]),
         "ends": tuple(lists["ends"]),
         "earlier": tuple(

@@ -51,7 +51,7 @@ class Window:
         self._untimed_is_new = untimed_is_new
         self.tail_lines = tail_lines
         self.new = 0  # lines that no whole window has shown
-        self._live_lines = 0
+        self.live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
         self._waiting: list[bytes] = []  # lines without prefix since then
         self._last = 0  # its timestamp
@@ -65,7 +65,7 @@ class Window:
         """The lines among ``raws`` that have not been counted, in order."""
         live = part == LIVE_PART
         self.live = self.live or live
-        self._live_lines += live * len(raws)
+        self.live_lines += live * len(raws)
         lines = line_keys(raws)
         fresh: list[LogLine] = []
         start = 0
@@ -94,7 +94,7 @@ class Window:
         As many new lines in a row as were asked for may be all that was left of more; fewer
         stand after a known line, or show their container from its first line.
         """
-        whole_text = self._live_lines == self.tail_lines == self.new
+        whole_text = self.live_lines == self.tail_lines == self.new
         return whole_text or self._longest_stretch >= self.tail_lines
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
