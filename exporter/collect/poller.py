@@ -200,14 +200,15 @@ class Poller:
         last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
         try:
             over = self._read(state, deployment).live_url is None
-        except NotFound:
-            self._pipeline.count_gap(state.source)
-            over = True
         except Stopping:
             raise
-        except Exception:  # whatever it is, it must not keep the active deployment waiting
-            if not last_attempt:
+        except Exception as error:  # whatever it is, the active deployment must not wait for it
+            if not last_attempt and not isinstance(error, NotFound):
                 raise
+            fields = {"source": state.source, "deployment": deployment.id, "problem": error}
+            LOG.warning(
+                "past deployment given up: its rest can not be read", extra={"fields": fields}
+            )
             self._pipeline.count_gap(state.source)
             over = True
         if over or last_attempt:
