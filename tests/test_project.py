@@ -25,7 +25,17 @@ LAYERS = (
     {"model", "errors"},
     {"config", "digitalocean", "logs", "matching", "metrics", "state"},
     {"collect", "web"},
-    {"assembly", "cli", "commands", "costs", "demo", "log_output", "options", "__main__"},
+    {
+        "assembly",
+        "cli",
+        "commands",
+        "costs",
+        "demo",
+        "log_output",
+        "options",
+        "workbench",
+        "__main__",
+    },
 )
 """The areas of each layer: an area imports the layers below it, never its own."""
 

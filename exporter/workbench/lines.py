@@ -1,0 +1,16 @@
+"""Lines that matched, shown under the name of the rule."""
+
+from collections.abc import Iterator
+
+from exporter.logs.lines import prefix_length
+from exporter.matching.engine import Engine
+from exporter.workbench.tally import Tally, add_lines
+
+
+def matching_lines(engine: Engine, text: bytes, tally: Tally) -> Iterator[str]:
+    """Count as ``tally.count`` does, and yield each match: the rule's name and the line."""
+    add_lines(text, tally)
+    for found in engine.scan_text(text, prefix_length=prefix_length):
+        tally.patterns[found.rule] += 1
+        line = text[found.start : found.end].decode("utf-8", "replace")
+        yield f"{engine.rules[found.rule].name}: {line}"
