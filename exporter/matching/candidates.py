@@ -1,6 +1,7 @@
 """Hyperscan over a block of lines: which lines are worth RE2's time, for which rule.
 
-Used by ``engine``. A rule without an expression is ``missing`` here, and never proposed.
+Used by ``engine``. A rule without a regex, or whose regex gives no expression,
+is ``missing`` here, and never proposed.
 """
 
 import threading
@@ -20,11 +21,11 @@ Candidate = tuple[int, int]
 class Candidates:
     """The expressions of some regexes in one database; threads may share it."""
 
-    def __init__(self, regexes: Sequence[str]) -> None:
+    def __init__(self, regexes: Sequence[str | None]) -> None:
         expressions = {
             index: expression
             for index, regex in enumerate(regexes)
-            if (expression := propose(regex)) is not None
+            if regex is not None and (expression := propose(regex)) is not None
         }
         self._database, used = _largest_database(expressions)
         self.missing = tuple(index for index in range(len(regexes)) if index not in used)

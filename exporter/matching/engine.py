@@ -1,16 +1,16 @@
 """All rules over all new text in one pass: Hyperscan finds candidate lines, RE2 decides.
 
-The exact meaning is that of RE2 alone: a rule matches a message in which its ``regex`` is found
-and its ``exclude_regex`` is not, once however often it is found. Hyperscan reads whole blocks of
-lines and only proposes, so what it reports too much costs time and never a wrong count; rules
-for which it can propose nothing are tried by RE2 on each message.
+The exact meaning is that of each rule's ``decision``, which RE2 makes: a rule matches a message
+once, however much of it is found. Hyperscan reads whole blocks of lines and only proposes, so what
+it reports too much costs time and never a wrong count; rules for which it can propose nothing are
+tried on each message.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from exporter.matching.candidates import Candidates
-from exporter.matching.patterns import Pattern, compile_pattern
+from exporter.matching.decision import decision_of
 from exporter.model import Rule
 
 _BLOCK_BYTES = 1 << 20
@@ -45,12 +45,8 @@ class Engine:
             ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
         """
         self.rules = tuple(rules)
-        self._regexes = [_compile(rule, rule.regex) for rule in self.rules]
-        self._excludes = [
-            _compile(rule, rule.exclude_regex) if rule.exclude_regex is not None else None
-            for rule in self.rules
-        ]
-        self._candidates = Candidates([rule.regex for rule in self.rules])
+        self.decisions = tuple(map(decision_of, self.rules))
+        self._candidates = Candidates([decision.proposal for decision in self.decisions])
 
     @property
     def re2_only(self) -> tuple[Rule, ...]:
@@ -128,14 +124,8 @@ class Engine:
                 message = text[line_start:line_end]
                 if prefix_length is not None:
                     message = message[prefix_length(message) :]
-            if self._decide(rule, message):
+            if self.decisions[rule].matches(message):
                 yield LineMatch(rule, line_start, line_end)
-
-    def _decide(self, rule: int, message: bytes) -> bool:
-        if self._regexes[rule].search(message) is None:
-            return False
-        exclude = self._excludes[rule]
-        return exclude is None or exclude.search(message) is None
 
     def _scan_each(self, messages: Sequence[bytes], enabled: Collection[int] | None) -> list[Match]:
         """Scan messages that hold newlines, and are no lines, by RE2 alone."""
@@ -144,15 +134,8 @@ class Engine:
             Match(rule, index)
             for index, message in enumerate(messages)
             for rule in rules
-            if self._decide(rule, message)
+            if self.decisions[rule].matches(message)
         ]
-
-
-def _compile(rule: Rule, regex: str) -> Pattern:
-    try:
-        return compile_pattern(regex)
-    except ValueError as error:
-        raise ValueError(f"rule {rule.name}: {error}") from error
 
 
 def _block_end(text: bytes, start: int) -> int:

@@ -9,10 +9,17 @@ from typing import Protocol, cast
 import re2
 
 
+class Found(Protocol):
+    """A match of a regex."""
+
+    def groupdict(self) -> dict[str, bytes | None]:
+        """Return the named groups, None for one that took no part."""
+
+
 class Pattern(Protocol):
     """A compiled regex."""
 
-    def search(self, text: bytes) -> object | None:
+    def search(self, text: bytes) -> Found | None:
         """Return the leftmost match in ``text``, whatever bytes that holds, or None."""
 
 

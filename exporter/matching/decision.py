@@ -1,0 +1,67 @@
+"""What decides on a message for one rule; ``engine`` only asks it, and only where it may say yes.
+
+Each kind of rule has a class here, and ``decision_of`` knows which: to add a kind, write its class
+and name it there; the engine does not change.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from exporter.matching.patterns import compile_pattern
+from exporter.model import Rule
+
+
+class Decision(Protocol):
+    """The last word on whether a rule matches a message; threads may share it."""
+
+    @property
+    def proposal(self) -> str | None:
+        """A regex, in RE2's syntax, that is found in each message that ``matches`` takes.
+
+        The engine asks ``matches`` only about messages in which it may be found. None where there
+        is no such regex: the engine then asks about every message.
+        """
+
+    def matches(self, message: bytes) -> bool:
+        """Return whether the rule matches ``message``: any bytes, without the prefix."""
+
+    def values(self, message: bytes) -> Mapping[str, bytes]:
+        """Return what a message that the rule matches holds by name, for labels and values.
+
+        For a regex these are the named groups that took part in the leftmost match. Costs a search
+        of its own, so ask only for rules that need it.
+        """
+
+
+class RegexDecision:
+    """The rule's ``regex`` is found in the message and its ``exclude_regex`` is not."""
+
+    def __init__(self, regex: str, exclude_regex: str | None = None) -> None:
+        """Compile both; raises ValueError with RE2's reason where it refuses one."""
+        self.proposal = regex
+        self._regex = compile_pattern(regex)
+        self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
+
+    def matches(self, message: bytes) -> bool:
+        """Return whether the regex is found and the exclusion is not."""
+        if self._regex.search(message) is None:
+            return False
+        return self._exclude is None or self._exclude.search(message) is None
+
+    def values(self, message: bytes) -> dict[str, bytes]:
+        """Return the named groups of the leftmost match that took part in it."""
+        found = self._regex.search(message)
+        groups = {} if found is None else found.groupdict()
+        return {name: value for name, value in groups.items() if value is not None}
+
+
+def decision_of(rule: Rule) -> Decision:
+    """Return what decides for ``rule``.
+
+    Raises:
+        ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
+    """
+    try:
+        return RegexDecision(rule.regex, rule.exclude_regex)
+    except ValueError as error:
+        raise ValueError(f"rule {rule.name}: {error}") from error
