@@ -6,10 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, NS, START, WEB, Clock
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from exporter.collect.changes import Changes
@@ -22,7 +26,7 @@ from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
-from exporter.state.store import Batch, CursorKey, Saved, State, ValueKey
+from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, State, ValueKey
 
 OTHER = ComponentKey("shop", "jobs")
 D1, D2 = CursorKey(KEY, "d1"), CursorKey(KEY, "d2")
@@ -483,6 +487,17 @@ def test_later_changes_win_over_what_could_not_be_kept():
     gone.drop_component(KEY)
     gone.join(later)
     assert (gone.released, gone.dropped_components) == ({}, {KEY})
+    first, second = DocumentKey("event", KEY.parts), DocumentKey("event", KEY.parts, "a")
+    earlier, later = Changes(), Changes()
+    earlier.change_document(first)
+    earlier.drop_document(second)
+    later.join(earlier)
+    assert (later.documents, later.dropped_documents) == ({first}, {second})
+    last = Changes()
+    last.drop_document(first)
+    last.change_document(second)
+    last.join(later)
+    assert (last.documents, last.dropped_documents) == ({second}, {first})
     assert not Changes()
     assert last
 
@@ -526,3 +541,71 @@ def test_nothing_is_lost_between_threads(restarted):
         cursor = again.ledger.continuity(CursorKey(component, "d1"), begin)
         assert cursor.newest == rounds - 1
     assert [again.value(**each) for each in labels] == [rounds] * 4
+
+
+COMPONENTS = st.sampled_from((KEY, OTHER))
+DOCUMENTS = st.builds(
+    DocumentKey,
+    st.sampled_from(("event", "words")),
+    COMPONENTS.map(lambda component: component.parts),
+    st.sampled_from(("", "a")),
+)
+STEPS = st.one_of(
+    st.tuples(st.just("keep"), DOCUMENTS, st.binary(max_size=3)),
+    st.tuples(st.just("discard"), DOCUMENTS),
+    st.tuples(st.just("expire"), COMPONENTS),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("fail")),
+    st.tuples(st.just("kill")),
+)
+
+
+@given(steps=st.lists(STEPS, max_size=25))
+def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...]]):
+    """Over failing saves, kills and the grace period they are what one flush left as a whole."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        run = Run(SqliteState(path, Clock()))
+        documents: dict[DocumentKey, bytes] = {}
+        counts = dict.fromkeys((KEY, OTHER), 0)
+        flushed = (documents, counts)
+        for step, *arguments in steps:
+            documents, counts = dict(documents), dict(counts)
+            if step == "kill":
+                run.state.close()
+                run = Run(SqliteState(path, Clock()))
+                documents, counts = flushed
+            elif step == "fail":
+                with patch.object(run.state, "save", side_effect=StateError("busy")):
+                    run.ledger.flush()
+            elif step == "flush":
+                assert run.ledger.flush()
+                flushed = (documents, counts)
+            elif step == "expire":
+                (gone,) = arguments
+                for component in (KEY, OTHER):
+                    run.series.open_component(component, WEB)
+                run.series.close_component(gone)
+                run.clock.now += GRACE_SECONDS + 1
+                run.ledger.expire()
+                documents = {key: documents[key] for key in documents if key.owner != gone.parts}
+                counts[gone] = 0
+            else:
+                key, *data = arguments
+                getattr(run.ledger, step)(*key, *data)
+                run.count(1, ComponentKey(*key.owner))
+                documents |= {key: data[0]} if data else {}
+                if not data:
+                    documents.pop(key, None)
+                counts[ComponentKey(*key.owner)] += 1
+            assert {
+                DocumentKey(kind, component.parts, name): data
+                for kind in ("event", "words")
+                for component in counts
+                for name, data in run.ledger.kept(kind, component.parts).items()
+            } == documents
+            assert {
+                component: run.ledger.value(run.metrics.log_lines, (*component.parts, "RUN"))
+                for component in counts
+            } == counts
+        run.state.close()

@@ -11,14 +11,16 @@ import pytest
 from exporter.errors import StateError
 from exporter.model import ComponentKey
 from exporter.state.sqlite import SqliteState
-from exporter.state.sqlite_schema import APPLICATION_ID, VERSION
-from exporter.state.store import Batch, CursorKey, ValueKey
+from exporter.state.sqlite_schema import APPLICATION_ID, MIGRATIONS, VERSION
+from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
 
 WEB, API = ComponentKey("shop", "web"), ComponentKey("blog", "api")
 LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
 MATCHES = ValueKey("matches_total", ("shop", "web", "RUN", "rule"), "meaning")
 FIRST = CursorKey(WEB, "d1")
 SECOND = CursorKey(WEB, "d2")
+NOTE = DocumentKey("note", WEB.parts)
+NAMED = DocumentKey("note", WEB.parts, "named")
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_a_new_file_knows_only_when_it_was_begun(path, clock):
     state = SqliteState(path, clock)
     saved = state.load()
     assert (saved.first_start, saved.saved_at) == (1000.0, None)
-    assert (saved.values, saved.cursors, saved.released) == ({}, {}, {})
+    assert (saved.values, saved.cursors, saved.released, saved.documents) == ({}, {}, {}, {})
     state.close()
     clock.now = 2000.0
     again = SqliteState(path, clock)
@@ -55,11 +57,13 @@ def test_a_new_file_knows_only_when_it_was_begun(path, clock):
 
 
 def test_what_was_saved_is_there_after_a_restart(path, clock):
-    """Values, cursors and releases come back as they were last saved."""
+    """Values, cursors, releases and documents come back as they were last saved."""
     state = SqliteState(path, clock)
     state.save(Batch(values={LINES: 5.0, MATCHES: 1.0}, cursors={FIRST: b"one", SECOND: b"x"}))
     clock.now = 1500.0
     state.save(Batch(values={LINES: 7.0}, cursors={SECOND: b"two"}, released={FIRST: 99}))
+    state.save(Batch(documents={NOTE: b"", NAMED: b"1"}))
+    state.save(Batch(documents={NAMED: b"\x002"}))
     state.close()
     again = SqliteState(path, clock)
     saved = again.load()
@@ -67,6 +71,7 @@ def test_what_was_saved_is_there_after_a_restart(path, clock):
     assert saved.values == {LINES: 7.0, MATCHES: 1.0}
     assert saved.cursors == {SECOND: b"two"}
     assert saved.released == {FIRST: 99}
+    assert saved.documents == {NOTE: b"", NAMED: b"\x002"}
     assert saved.saved_at == 1500.0
 
 
@@ -79,14 +84,34 @@ def test_what_is_dropped_is_gone_and_the_rest_stays(path, clock):
             values={LINES: 5.0, MATCHES: 1.0},
             cursors={FIRST: b"1", other: b"2"},
             released={SECOND: 3},
+            documents={NOTE: b"1", NAMED: b"2"},
         )
     )
     state.save(Batch(dropped_values=frozenset({LINES}), dropped_components=frozenset({WEB})))
+    state.save(Batch(dropped_documents=frozenset({NOTE})))
     saved = state.load()
     state.close()
     assert saved.values == {MATCHES: 1.0}
     assert saved.cursors == {other: b"2"}
     assert saved.released == {}
+    assert saved.documents == {NAMED: b"2"}
+
+
+def test_a_file_of_the_first_version_is_taken_over(path, clock):
+    """What it holds stays, and what it had no place for can be kept."""
+    with sqlite3.connect(path) as first:
+        first.executescript(MIGRATIONS[0])
+        first.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        first.execute("PRAGMA user_version = 1")
+        first.execute("INSERT INTO meta VALUES ('first_start', 5)")
+        first.execute("""INSERT INTO series VALUES ('a_total', '["shop"]', '', 7)""")
+    first.close()
+    state = SqliteState(path, clock)
+    state.save(Batch(documents={NOTE: b"1"}))
+    saved = state.load()
+    state.close()
+    assert (saved.first_start, saved.values) == (5.0, {ValueKey("a_total", ("shop",)): 7.0})
+    assert saved.documents == {NOTE: b"1"}
 
 
 def test_a_batch_is_saved_whole_or_not_at_all(path, clock):

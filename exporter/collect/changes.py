@@ -6,18 +6,20 @@ Of changes that undo one another the later wins, also over earlier ones that cou
 from collections.abc import Iterable
 
 from exporter.model import ComponentKey
-from exporter.state.store import CursorKey, ValueKey
+from exporter.state.store import CursorKey, DocumentKey, ValueKey
 
 
 class Changes:
-    """The values, cursors and releases to keep next, and what to drop."""
+    """The values, cursors, releases and documents to keep next, and what to drop."""
 
     def __init__(self) -> None:
         self.values: set[ValueKey] = set()
         self.cursors: set[CursorKey] = set()
         self.released: dict[CursorKey, int] = {}
+        self.documents: set[DocumentKey] = set()
         self.dropped_values: set[ValueKey] = set()
         self.dropped_releases: set[CursorKey] = set()
+        self.dropped_documents: set[DocumentKey] = set()
         self.dropped_components: set[ComponentKey] = set()
 
     def __bool__(self) -> bool:
@@ -26,8 +28,10 @@ class Changes:
                 self.values,
                 self.cursors,
                 self.released,
+                self.documents,
                 self.dropped_values,
                 self.dropped_releases,
+                self.dropped_documents,
                 self.dropped_components,
             )
         )
@@ -47,6 +51,16 @@ class Changes:
         self.released.pop(key, None)
         self.dropped_releases.add(key)
 
+    def change_document(self, key: DocumentKey) -> None:
+        """A document has another content."""
+        self.documents.add(key)
+        self.dropped_documents.discard(key)
+
+    def drop_document(self, key: DocumentKey) -> None:
+        """A document is no more."""
+        self.documents.discard(key)
+        self.dropped_documents.add(key)
+
     def drop_component(self, component: ComponentKey) -> None:
         """Nothing is known of a component any longer but what changes from now on."""
         self.dropped_components.add(component)
@@ -58,6 +72,8 @@ class Changes:
         self.dropped_values |= earlier.dropped_values - self.values
         self.values |= earlier.values - self.dropped_values
         self.cursors |= earlier.cursors
+        self.dropped_documents |= earlier.dropped_documents - self.documents
+        self.documents |= earlier.documents - self.dropped_documents
         released = _without(earlier.released, self.dropped_components)
         for key in self.dropped_releases:
             released.pop(key, None)

@@ -1,4 +1,4 @@
-"""Counts and cursors, changed together: kept first where state outlives the process, then shown.
+"""Counts, cursors and documents, changed together: kept first if state is durable, then shown.
 
 Everything that may not be lost between two runs passes here under one lock. With state in memory
 a change is shown at once. With durable state changes gather, and ``flush`` keeps those of all
@@ -20,7 +20,7 @@ from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
 from exporter.metrics import IDENTITY, Metrics
 from exporter.model import ComponentKey
-from exporter.state.store import Batch, CursorKey, State, ValueKey
+from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ Owner = tuple[str, ...]
 
 
 class Ledger:
-    """The counts and cursors of every component.
+    """The counts, cursors and documents of every component.
 
     Args:
         clock: Unix seconds.
@@ -56,6 +56,9 @@ class Ledger:
         self._released = dict(saved.released)
         self._stored = _snapshots(saved.cursors)
         self._cursors: dict[CursorKey, Continuity] = {}
+        self._documents: dict[tuple[str, Owner], dict[str, bytes]] = {}
+        for key, data in saved.documents.items():
+            self._documents.setdefault((key.kind, key.owner), {})[key.name] = data
         self._gone = dict.fromkeys(self._owners(), clock())
         self._unsaved = Changes()
         self._unshown: list[partial[None]] = []
@@ -123,6 +126,23 @@ class Ledger:
             del self._released[oldest]
             self._unsaved.forget_release(oldest)
 
+    def keep(self, kind: str, owner: Owner, name: str, data: bytes) -> None:
+        """Keep a document; it belongs to the counts that change under the same lock."""
+        self._documents.setdefault((kind, owner), {})[name] = data
+        self._unsaved.change_document(DocumentKey(kind, owner, name))
+
+    def discard(self, kind: str, owner: Owner, name: str) -> None:
+        """Drop a document, if there is one of that name."""
+        documents = self._documents.get((kind, owner), {})
+        if documents.pop(name, None) is not None:
+            self._unsaved.drop_document(DocumentKey(kind, owner, name))
+        if not documents:
+            self._documents.pop((kind, owner), None)
+
+    def kept(self, kind: str, owner: Owner) -> dict[str, bytes]:
+        """The documents of one kind and owner, by name."""
+        return dict(self._documents.get((kind, owner), {}))
+
     def open(self, *owner: str) -> None:
         """A component or an app is watched, perhaps again."""
         self._gone.pop(owner, None)
@@ -140,6 +160,9 @@ class Ledger:
             for key in values:
                 del self._values[key]
             self._unsaved.drop_values(values)
+            for kind in [kind for kind, other in self._documents if other == owner]:
+                for name in self.kept(kind, owner):
+                    self.discard(kind, owner, name)
             if len(owner) == len(IDENTITY):
                 component = ComponentKey(*owner)
                 self._unsaved.drop_component(component)
@@ -195,15 +218,22 @@ class Ledger:
                 if self._state.durable and key in self._cursors
             },
             released=dict(changes.released),
+            documents={
+                key: self._documents[key.kind, key.owner][key.name]
+                for key in changes.documents
+                if self._state.durable
+            },
             dropped_values=frozenset(changes.dropped_values),
             dropped_releases=frozenset(changes.dropped_releases),
+            dropped_documents=frozenset(changes.dropped_documents),
             dropped_components=frozenset(changes.dropped_components),
         )
 
     def _owners(self) -> set[Owner]:
         """Everything that something is known of."""
         cursors = {key.component.parts for key in (*self._stored, *self._released)}
-        return cursors | {self._owner(key) for key in self._values}
+        documents = {owner for _, owner in self._documents}
+        return cursors | documents | {self._owner(key) for key in self._values}
 
     def _owner(self, key: ValueKey) -> Owner:
         names = self._metrics.labels_of(key.metric)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from exporter.errors import StateError
 from exporter.model import ComponentKey
 from exporter.state.sqlite_schema import prepare
-from exporter.state.store import Batch, CursorKey, Saved, ValueKey
+from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ LOCK_SECONDS = 1.0
 
 
 class SqliteState:
-    """Counts and cursors in one file.
+    """Counts, cursors and documents in one file.
 
     Args:
         path: the file; made if it is not there, its folder must be.
@@ -68,6 +68,10 @@ class SqliteState:
                 },
                 cursors=_by_deployment(rows("SELECT * FROM cursors ORDER BY rowid")),
                 released=_by_deployment(rows("SELECT * FROM released")),
+                documents={
+                    DocumentKey(kind, tuple(json.loads(owner)), name): data
+                    for kind, owner, name, data in rows("SELECT * FROM documents")
+                },
             )
 
     def save(self, batch: Batch) -> None:
@@ -111,12 +115,16 @@ class SqliteState:
         for table, entries in (("cursors", batch.cursors), ("released", batch.released)):
             rows = [(*_place(key), value) for key, value in entries.items()]
             many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", rows)
+        documents = [(*_document(key), data) for key, data in batch.documents.items()]
+        many("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", documents)
         many("INSERT OR REPLACE INTO meta VALUES ('saved_at', ?)", [(self._clock(),)])
 
     def _drop(self, batch: Batch) -> None:
         many = self._connection.executemany
         series = map(_columns, batch.dropped_values)
         many("DELETE FROM series WHERE metric = ? AND labels = ? AND meaning = ?", series)
+        documents = map(_document, batch.dropped_documents)
+        many("DELETE FROM documents WHERE kind = ? AND owner = ? AND name = ?", documents)
         for table, keys in (("cursors", batch.released), ("released", batch.dropped_releases)):
             where = "app = ? AND component = ? AND deployment_id = ?"
             many(f"DELETE FROM {table} WHERE {where}", map(_place, keys))
@@ -150,6 +158,10 @@ def _why(error: Exception) -> str:
 
 def _columns(key: ValueKey) -> tuple[str, str, str]:
     return key.metric, json.dumps(key.labels), key.meaning
+
+
+def _document(key: DocumentKey) -> tuple[str, str, str]:
+    return key.kind, json.dumps(key.owner), key.name
 
 
 def _place(key: CursorKey) -> tuple[str, str, str]:

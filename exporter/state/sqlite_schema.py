@@ -29,6 +29,15 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (app, component, deployment_id)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE documents (
+        kind TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (kind, owner, name)
+    ) WITHOUT ROWID;
+    """,
 )
 """Statements that lead from each version to the next; the version is how many were run."""
 

@@ -1,7 +1,7 @@
 """What a state keeps, as values, and the interface of every kind of it.
 
-Counts and cursors change together: one ``Batch`` holds both, and a state takes it whole or not at
-all. Cursors are bytes here; ``logs`` knows what is in them.
+Counts, cursors and documents change together: one ``Batch`` holds all, and a state takes it whole
+or not at all. Cursors and documents are bytes here; others know what is in them.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,20 @@ class CursorKey(NamedTuple):
     deployment_id: str
 
 
+class DocumentKey(NamedTuple):
+    """A small document beside counters: what it is, whose it is, and which of several.
+
+    Args:
+        kind: the use that its bytes are for.
+        owner: (app, component), or (app,) of what is about an app as a whole.
+        name: tells documents of one kind and owner apart; empty where there is one.
+    """
+
+    kind: str
+    owner: tuple[str, ...]
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What changed since the batch before: first what is dropped goes, then the rest is kept.
@@ -38,16 +52,20 @@ class Batch:
         values: series with what they show now.
         cursors: cursors as they are now.
         released: deployments read to their end, with the newest timestamp (ns) that was read.
+        documents: documents as they are now.
         dropped_values: series that are no more.
         dropped_releases: releases that need not be known any longer.
+        dropped_documents: documents that are no more.
         dropped_components: components of which nothing is kept any longer.
     """
 
     values: Mapping[ValueKey, float] = field(default_factory=dict)
     cursors: Mapping[CursorKey, bytes] = field(default_factory=dict)
     released: Mapping[CursorKey, int] = field(default_factory=dict)
+    documents: Mapping[DocumentKey, bytes] = field(default_factory=dict)
     dropped_values: frozenset[ValueKey] = frozenset()
     dropped_releases: frozenset[CursorKey] = frozenset()
+    dropped_documents: frozenset[DocumentKey] = frozenset()
     dropped_components: frozenset[ComponentKey] = frozenset()
 
 
@@ -65,6 +83,7 @@ class Saved:
     values: Mapping[ValueKey, float] = field(default_factory=dict)
     cursors: Mapping[CursorKey, bytes] = field(default_factory=dict)
     released: Mapping[CursorKey, int] = field(default_factory=dict)
+    documents: Mapping[DocumentKey, bytes] = field(default_factory=dict)
 
 
 class State(Protocol):
