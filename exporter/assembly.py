@@ -43,9 +43,9 @@ from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
-from exporter.matching.packs import load_packs
 from exporter.metrics import Metrics
-from exporter.model import LogType, Rule
+from exporter.model import LogType
+from exporter.ruleset import load_rules
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
@@ -77,11 +77,6 @@ class Application:
         self.stop_event.set()
         self.collector.stop()
         self.server.stop(timeout)
-
-
-def load_rules(config: Config) -> tuple[Rule, ...]:
-    """The rules in force: those of the chosen packs, then the file's own."""
-    return (*load_packs(config.patterns.packs), *config.patterns.user_rules())
 
 
 def assemble(

@@ -7,15 +7,11 @@ purpose becomes a line on standard error and exit code 1.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from exporter import __version__
-from exporter.commands.check import check
-from exporter.commands.demo import demo
-from exporter.commands.match import match
-from exporter.commands.run import run
-from exporter.commands.simulate import simulate
 from exporter.config.overrides import FLAGS, variable_of
 from exporter.errors import ConfigError, ExporterError, Fault
 from exporter.log_output import FORMATS, LEVELS, configure_logging
@@ -26,13 +22,15 @@ SUMMARY = (
     "Prometheus exporter for DigitalOcean App Platform: reads the run-time logs of every "
     "component, counts errors and crashes, and serves them as metrics."
 )
-COMMANDS: dict[str, tuple[Callable[[Options], int], str]] = {
-    "run": (run, "poll, match and serve; what no command means"),
-    "check": (check, "validate the configuration and say what it costs"),
-    "match": (match, "run the patterns over log files or standard input, offline"),
-    "demo": (demo, "run against a simulated App Platform; nothing else is needed"),
-    "simulate": (simulate, "run the simulated App Platform alone"),
+COMMANDS = {
+    "run": "poll, match and serve; what no command means",
+    "check": "validate the configuration and say what it costs",
+    "match": "run the patterns over log files or standard input, offline",
+    "demo": "run against a simulated App Platform; nothing else is needed",
+    "simulate": "run the simulated App Platform alone",
 }
+"""Each is the function of its name in the module of its name in ``commands``."""
+
 _HELP = {flag: text.replace("`", "") for flag, text in FLAGS}
 
 
@@ -47,7 +45,7 @@ def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         options = parse(arguments, environ)
         configure_logging(options.log_level, options.log_format)
-        return COMMANDS[options.command][0](options)
+        return _command(options)
     except ConfigError as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
@@ -61,6 +59,13 @@ def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _command(options: Options) -> int:
+    """Run the command, of which alone the module is loaded: ``match`` needs no web server."""
+    module = import_module(f"exporter.commands.{options.command}")
+    code: int = getattr(module, options.command)(options)
+    return code
 
 
 def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
@@ -113,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, text) in COMMANDS.items():
+    for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         _add_flags(name, command)
     return parser

@@ -33,6 +33,7 @@ LAYERS = (
         "demo",
         "log_output",
         "options",
+        "ruleset",
         "workbench",
         "__main__",
     },

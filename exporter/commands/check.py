@@ -1,10 +1,10 @@
 """``check``: validate all that needs no network, and say what the configuration costs."""
 
-from exporter.assembly import load_rules
 from exporter.config.schema import Config
 from exporter.costs import requests_per_hour, series_per_component
 from exporter.matching.engine import Engine
 from exporter.options import Options
+from exporter.ruleset import load_rules
 
 FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 """Apps and components for which the requests an hour are shown."""

@@ -3,9 +3,9 @@
 import time
 from contextlib import ExitStack
 
-from exporter.assembly import load_rules
 from exporter.matching.engine import Engine
 from exporter.options import Options
+from exporter.ruleset import load_rules
 from exporter.workbench.inputs import STANDARD_INPUT, open_inputs, whole_lines
 from exporter.workbench.lines import matching_lines
 from exporter.workbench.report import json_report, table_report

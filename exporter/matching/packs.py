@@ -4,6 +4,7 @@ Rules of a pack are read as strictly as a user's; a mistake in one is a mistake 
 """
 
 from collections.abc import Iterable
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -56,6 +57,9 @@ class _PackRule(_Strict):
 
 _PACK = TypeAdapter(tuple[_PackRule, ...])
 
+# The loader in C takes a tenth of the time; not every build of PyYAML has it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def pack_names() -> tuple[str, ...]:
     """Return the name of every pack, ``default`` first, the others by name."""
@@ -75,7 +79,7 @@ def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
         if name != DEFAULT and name not in files:
             raise ValueError(f"unknown pack {name!r}; there are {', '.join(pack_names())}")
         wanted.update(dict.fromkeys(sorted(files) if name == DEFAULT else (name,)))
-    return tuple(rule for name in wanted for rule in _load(name, files[name]))
+    return tuple(rule for name in wanted for rule in _load(name))
 
 
 def _files() -> dict[str, Traversable]:
@@ -87,11 +91,13 @@ def _files() -> dict[str, Traversable]:
     }
 
 
-def _load(name: str, file: Traversable) -> list[Rule]:
-    rules = _PACK.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+@cache
+def _load(name: str) -> tuple[Rule, ...]:
+    file = _files()[name]
+    rules = _PACK.validate_python(yaml.load(file.read_text(encoding="utf-8"), _Loader))
     for rule in rules:
         if not rule.name.startswith(f"{name}_"):
             raise ValueError(f"pack {name}: rule {rule.name} does not start with {name}_")
     if len({rule.name for rule in rules}) != len(rules):
         raise ValueError(f"pack {name}: a name stands twice")
-    return [rule.rule() for rule in rules]
+    return tuple(rule.rule() for rule in rules)
