@@ -2,12 +2,15 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY exporter/ exporter/
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
-RUN python -m venv --without-pip /opt/do-app-exporter
-RUN pip --python /opt/do-app-exporter/bin/python install --no-cache-dir --only-binary=:all: --constraint constraints.txt /wheels/*.whl
+RUN mkdir /state \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
+    && python -m venv --without-pip /opt/do-app-exporter \
+    && pip --python /opt/do-app-exporter/bin/python install --no-cache-dir --only-binary=:all: --constraint constraints.txt /wheels/*.whl
 
 FROM python:3.12-slim
 COPY --from=build /opt/do-app-exporter /opt/do-app-exporter
+# The one place to write to, for a volume that keeps state; a new volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /state /var/lib/do-app-exporter
 ARG REVISION=unknown
 ENV DO_APP_EXPORTER_REVISION=${REVISION} \
     PATH=/opt/do-app-exporter/bin:${PATH} \

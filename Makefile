@@ -21,7 +21,7 @@ demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends b
 	exec $(BIN)/do-app-exporter demo
 
 .PHONY: test
-test: venv system-packages ## Run every test; TEST_ARGS goes to pytest
+test: venv system-packages build/tools/helm ## Run every test; TEST_ARGS goes to pytest
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 KIND ?= wild
@@ -41,6 +41,9 @@ bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, commits
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that tests use, or say what is missing
 	@.ci/system-packages
+
+build/tools/helm: .ci/helm .ci/helm.txt
+	@$(BIN)/python .ci/helm
 
 .PHONY: lint
 lint: $(VENV)/.lint ## Check style and format

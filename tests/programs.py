@@ -13,6 +13,7 @@ DEBIAN_PACKAGES = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 """The Debian package of each program."""
 

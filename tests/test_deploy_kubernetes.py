@@ -1,0 +1,138 @@
+"""The Helm chart, rendered by Helm: valid objects, the project's own rules and dashboards."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from cloudcoil.models.prometheus_operator import v1 as operator
+from deployed_configuration import is_good
+
+ROOT = Path(__file__).parent.parent
+CHART = ROOT / "deploy" / "kubernetes" / "do-app-exporter"
+DASHBOARDS = tuple((ROOT / "dashboards").glob("*.json"))
+HELM = ROOT / "build" / "tools" / "helm"
+
+pytestmark = pytest.mark.skipif(not HELM.exists(), reason="Helm is not in build/tools")
+
+EVERYTHING = (
+    "token.existingSecret=do",
+    "serviceMonitor.enabled=true",
+    "prometheusRule.enabled=true",
+    "dashboards.enabled=true",
+)
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
+
+
+def render(*values: str) -> dict[str, dict[str, Any]]:
+    """The chart's objects by kind, the ConfigMap of dashboards as `Dashboards`."""
+    settings = [part for value in values for part in ("--set", value)]
+    rendered = helm("template", "watch", str(CHART), *settings)
+    assert rendered.returncode == 0, rendered.stderr
+    objects = [item for item in yaml.safe_load_all(rendered.stdout) if item]
+    kinds = [
+        "Dashboards" if item["metadata"]["name"].endswith("-dashboards") else item["kind"]
+        for item in objects
+    ]
+    assert len(set(kinds)) == len(kinds)
+    return dict(zip(kinds, objects, strict=True))
+
+
+def test_chart_passes_lint():
+    """Helm's own linter finds no fault."""
+    linted = helm("lint", "--strict", str(CHART), "--set", "token.existingSecret=do")
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_objects_are_valid_kubernetes():
+    """Each object of Kubernetes itself fits the published schema, strictly."""
+    objects = render(*EVERYTHING, "webConfig.existingSecret=web", "config.logs.interval=30s")
+    for kind in ("ConfigMap", "StatefulSet", "Service", "Dashboards"):
+        kubernetes_validate.validate(objects.pop(kind), "1.30", strict=True)
+    assert set(objects) == {"ServiceMonitor", "PrometheusRule"}
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PrometheusRule"])
+def test_objects_of_the_operator_are_valid(kind: str):
+    """The Prometheus Operator's models take them, and drop nothing."""
+    given = render(*EVERYTHING)[kind]
+    parsed = getattr(operator, kind).model_validate(given)
+    dumped = parsed.model_dump(by_alias=True, exclude_none=True, mode="json")
+    assert dumped["spec"] == given["spec"]
+
+
+def test_rules_are_the_projects_own():
+    """The PrometheusRule holds what dashboards/alerts.yml does, templates untouched."""
+    rules = yaml.safe_load((ROOT / "dashboards" / "alerts.yml").read_text(encoding="utf-8"))
+    assert render(*EVERYTHING)["PrometheusRule"]["spec"] == rules
+
+
+def test_dashboards_are_the_projects_own():
+    """The ConfigMap holds every dashboard, under the label that Grafana's sidecar looks for."""
+    found = render(*EVERYTHING)["Dashboards"]
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    boards = {f"do-app-{file.name}": json.loads(file.read_text()) for file in DASHBOARDS}
+    assert len(boards) >= 3
+    assert {name: json.loads(text) for name, text in found["data"].items()} == boards
+
+
+def test_monitor_finds_the_service():
+    """What the ServiceMonitor selects is the Service, and what that selects is the pod."""
+    objects = render(*EVERYTHING)
+    monitor, service = objects["ServiceMonitor"]["spec"], objects["Service"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    (port,) = service["spec"]["ports"]
+    assert endpoint["port"] == port["name"]
+    pod = objects["StatefulSet"]["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (container,) = pod["spec"]["containers"]
+    assert [p["name"] for p in container["ports"]] == [port["targetPort"]]
+
+
+def test_configuration_is_good_and_keeps_what_the_values_say(tmp_path: Path):
+    """`check` takes the rendered configuration; the chart lays its own paths over the values."""
+    objects = render(*EVERYTHING, "config.logs.interval=30s", "config.discovery.exclude={blog}")
+    config = yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    assert config == {
+        "digitalocean": {"token_file": "/run/secrets/do-app-exporter/token"},
+        "discovery": {"exclude": ["blog"]},
+        "logs": {"interval": "30s"},
+        "state": {"url": "sqlite:///var/lib/do-app-exporter/state.db"},
+        "web": {"listen_addresses": [":10046"]},
+    }
+    assert is_good(config, tmp_path)
+
+
+def test_without_persistence_nothing_is_kept():
+    """No volume claim, no mount and no state in the configuration."""
+    objects = render("token.existingSecret=do", "persistence.enabled=false")
+    assert "state" not in yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    spec = objects["StatefulSet"]["spec"]
+    assert "volumeClaimTemplates" not in spec
+    mounts = spec["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert [mount["name"] for mount in mounts] == ["config", "token"]
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ((), "token.existingSecret is missing: name a Secret that holds the API token"),
+        (
+            ("token.existingSecret=do", "logs.interval=30s"),
+            "'logs' not allowed",
+        ),
+    ],
+)
+def test_values_that_cannot_work_are_refused(values: tuple[str, ...], problem: str):
+    """A missing token and a key in the wrong place stop the installation, with the reason."""
+    settings = [part for value in values for part in ("--set", value)]
+    refused = helm("template", "watch", str(CHART), *settings)
+    assert refused.returncode != 0
+    assert problem in refused.stderr
