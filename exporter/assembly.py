@@ -41,6 +41,7 @@ from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.token import EnvToken, FileToken, Token
+from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
@@ -224,8 +225,19 @@ def assemble_reading(
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:
     """The state that the configuration names; raises StateError where it cannot be used."""
+    if config.state.redis_url is not None:
+        return _redis_state(config.state.redis_url, clock)
     path = config.state.sqlite_path
     return MemoryState(clock) if path is None else SqliteState(path, clock)
+
+
+def _redis_state(url: str, clock: Callable[[], float]) -> State:
+    try:
+        from exporter.state.redis import RedisState
+    except ImportError:
+        remedy = "pip install 'do-app-exporter[redis]'"
+        raise StateError(f"state.url: the package redis is not installed; {remedy}") from None
+    return RedisState(url, clock)
 
 
 def _intervals(config: Config) -> CollectorSettings:

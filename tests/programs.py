@@ -13,6 +13,7 @@ DEBIAN_PACKAGES = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "redis-server": "redis-server",
     "systemd-analyze": "systemd",
 }
 """The Debian package of each program."""

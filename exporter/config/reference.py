@@ -159,8 +159,8 @@ def _unsupported() -> str:
     ]
     for row in UNSUPPORTED:
         place = ".".join("[]" if step == ANY else str(step) for step in row.place)
-        values = [*sorted(row.values or ()), *(f"{scheme}://…" for scheme in row.schemes)]
-        shown = ": " + ", ".join(f"`{value}`" for value in values) if values else ""
+        shown = ", ".join(f"`{value}`" for value in sorted(row.values or ()))
+        shown = f": {shown}" if shown else ""
         lines.append(f"- `{place.replace('.[]', '[]')}`{shown}")
     return "\n".join(lines) + "\n"
 

@@ -187,7 +187,9 @@ class State(Section):
         description="`null` keeps them in memory: counters start at 0 when the exporter does. "
         "`sqlite:///PATH` and `redis://HOST:PORT/DB` keep them over restarts. The path of a file "
         "is absolute, so `sqlite:///var/lib/x.db` and `sqlite:////var/lib/x.db` are both "
-        "`/var/lib/x.db`; its folder must exist, and only one exporter can use it at a time.",
+        "`/var/lib/x.db`; its folder must exist, and only one exporter can use it at a time. "
+        "In a database of Redis or Valkey (`rediss://` with TLS) the exporter that started last "
+        "owns the state. Needs the extra `redis`.",
     )
 
     @property
@@ -195,6 +197,11 @@ class State(Section):
         """The file of an ``sqlite`` URL; None where that is not the kind of store."""
         scheme, _, path = (self.url or "").partition(":")
         return Path("/", path.lstrip("/")) if scheme == "sqlite" else None
+
+    @property
+    def redis_url(self) -> str | None:
+        """The URL of a Redis or Valkey database; None where that is not the kind of store."""
+        return self.url if self.url and self.url.startswith(("redis:", "rediss:")) else None
 
 
 class Web(Section):

@@ -15,15 +15,11 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A place, the values there that cannot be used (None: all but nothing), and the way out.
-
-    Of ``schemes`` URLs cannot be used; as such a URL may hold a password, it is not shown.
-    """
+    """A place, the values there that cannot be used (None: all but nothing), and the way out."""
 
     place: Location
     values: frozenset[str] | None
     remedy: str
-    schemes: tuple[str, ...] = ()
 
 
 UNSUPPORTED = (
@@ -33,12 +29,6 @@ UNSUPPORTED = (
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
     Unsupported(("patterns", "rules", ANY, "json"), None, "leave it out"),
     Unsupported(("patterns", "rules", ANY, "metric"), None, "leave it out"),
-    Unsupported(
-        ("state", "url"),
-        frozenset(),
-        "write sqlite:///PATH, or null for memory",
-        schemes=("redis", "rediss"),
-    ),
     Unsupported(("web", "config_file"), None, "leave it out"),
 )
 
@@ -51,9 +41,6 @@ def unsupported_findings(document: Document) -> Iterator[Finding]:
                 yield Finding(location, "not supported yet", row.remedy)
             elif row.values and isinstance(value, str) and value in row.values:
                 yield Finding(location, f"{shown(value)} is not supported yet", row.remedy)
-            elif isinstance(value, str) and value.partition("://")[0] in row.schemes:
-                scheme = value.partition("://")[0]
-                yield Finding(location, f"{scheme}:// is not supported yet", row.remedy)
 
 
 def _values_at(

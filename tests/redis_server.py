@@ -1,0 +1,44 @@
+"""A real Redis on loopback, with nothing of it on disk."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from exporter.commands.children import free_port
+
+START_SECONDS = 20.0
+
+
+@contextmanager
+def redis_server(*arguments: str, password: str = "") -> Iterator[str]:
+    """Run a server; yields its URL, with the password where there is one."""
+    port = free_port()
+    flags = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", *arguments]
+    if password:
+        flags += ["--requirepass", password]
+    user = f":{password}@" if password else ""
+    url = f"redis://{user}127.0.0.1:{port}/0"
+    server = subprocess.Popen(["redis-server", *flags], stdout=subprocess.DEVNULL)
+    try:
+        _wait(url)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(START_SECONDS)
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
