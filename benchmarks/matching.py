@@ -91,8 +91,9 @@ def _write(log: Path, rules: Sequence[Rule]) -> None:
 def _own(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
     """The engine, then what it is made of and what Python has, a line and a rule at a time."""
     engine = Engine(rules)
-    re2_patterns = [compile_pattern(rule.regex) for rule in rules]
-    re_patterns = [re.compile(rule.regex.encode()) for rule in rules]
+    regexes = _regexes(rules)
+    re2_patterns = [compile_pattern(regex) for regex in regexes]
+    re_patterns = [re.compile(regex.encode()) for regex in regexes]
     size = sample.stat().st_size
 
     def scan() -> int:
@@ -104,6 +105,11 @@ def _own(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
         Way("RE2, each rule on each line", size, lambda: _search(re2_patterns, sample)),
         Way("Python re, each rule on each line", size, lambda: _search(re_patterns, sample)),
     ]
+
+
+def _regexes(rules: Sequence[Rule]) -> list[str]:
+    """The regex of each rule; those of the packs have one."""
+    return [rule.regex for rule in rules if rule.regex is not None]
 
 
 def _search(patterns: Sequence[Pattern | re.Pattern[bytes]], sample: Path) -> int:
@@ -121,7 +127,7 @@ def _programs(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
     ways = []
     if rg := shutil.which("rg"):
         command = [rg, "--no-config", "--text", "--count"]
-        command += [argument for rule in rules for argument in ("-e", rule.regex)]
+        command += [argument for regex in _regexes(rules) for argument in ("-e", regex)]
         ways.append(
             Way("rg --count: whether any rule matches", size, lambda: int(_output(*command, log)))
         )
@@ -153,8 +159,8 @@ def _mtail(mtail: str, program: Path, log: Path) -> int:
 def _mtail_program(rules: Sequence[Rule]) -> str:
     lines = ["counter matches by rule", "counter any_rule", "hidden gauge matched"]
     lines.append("matched = 0")
-    for rule in rules:
-        regex = rule.regex.replace("/", "\\/")
+    for rule, regex in zip(rules, _regexes(rules), strict=True):
+        regex = regex.replace("/", "\\/")
         lines.append(f'/{regex}/ {{\n  matches["{rule.name}"]++\n  matched = 1\n}}')
     lines.append("matched == 1 {\n  any_rule++\n}")
     return "\n".join(lines) + "\n"

@@ -37,6 +37,14 @@ class Level(StrEnum):
     CRITICAL = "critical"
 
 
+class MetricType(StrEnum):
+    """The types of metric that a rule can feed."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
 class RestartReason(StrEnum):
     """Why a container ended, as far as its own last words tell."""
 
@@ -212,24 +220,65 @@ class RuleTests:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What to look for in messages: RE2 syntax, searched anywhere in the message.
+class FieldCondition:
+    """What a field of a JSON or logfmt message must be for a rule to match.
 
+    Args:
+        path: the field; dots lead into objects.
+        values: the field equals one of these; or
+        regex: this, in RE2 syntax, is found in the field's text. None where only values count.
+    """
+
+    path: str
+    values: tuple[str | float | bool, ...]
+    regex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMetric:
+    """A metric of its own that a rule feeds.
+
+    Args:
+        labels: label names, each with the named group or field that gives its value.
+        value: the group or field to add, set or observe; None counts matches.
+        buckets: upper bounds of a histogram's buckets, without the infinite one.
+        max_series: how many combinations of label values there may be.
+    """
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    value: str | None = None
+    buckets: tuple[float, ...] = ()
+    max_series: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to look for in messages: ``regex``, or ``fields`` in its place.
+
+    A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold.
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
     """
 
     name: str
-    regex: str
+    regex: str | None = None
     level: Level = Level.ERROR
     exclude_regex: str | None = None
     components: tuple[str, ...] = ()
     tests: RuleTests = RuleTests()
     description: str = ""
+    fields: tuple[FieldCondition, ...] = ()
+    metric: RuleMetric | None = None
 
     @property
     def meaning(self) -> str:
         """What counts of this rule stand for: the same for rules that match the same lines."""
-        return blake2b(repr((self.regex, self.exclude_regex)).encode(), digest_size=8).hexdigest()
+        parts: tuple[object, ...] = (self.regex, self.exclude_regex)
+        if self.fields:
+            parts = (*parts, sorted(map(repr, self.fields)))
+        return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ Each kind of rule has a class here, and ``decision_of`` knows which: to add a ki
 and name it there; the engine does not change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from exporter.matching.conditions import Condition, proposal
+from exporter.matching.fields import FieldReader
 from exporter.matching.patterns import compile_pattern
-from exporter.model import Rule
+from exporter.model import FieldCondition, Rule
 
 
 class Decision(Protocol):
@@ -55,13 +57,45 @@ class RegexDecision:
         return {name: value for name, value in groups.items() if value is not None}
 
 
-def decision_of(rule: Rule) -> Decision:
+class FieldDecision:
+    """Every condition on a field holds and the rule's ``exclude_regex`` is not found."""
+
+    def __init__(
+        self,
+        conditions: Sequence[FieldCondition],
+        exclude_regex: str | None,
+        reader: FieldReader,
+    ) -> None:
+        """Compile; raises ValueError with RE2's reason where it refuses a regex."""
+        self.proposal = proposal(conditions)
+        self._conditions = tuple(map(Condition, conditions))
+        self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
+        self._reader = reader
+
+    def matches(self, message: bytes) -> bool:
+        """Return whether all conditions hold and the exclusion is not found."""
+        fields = self._reader.read(message)
+        if not all(condition.holds(fields) for condition in self._conditions):
+            return False
+        return self._exclude is None or self._exclude.search(message) is None
+
+    def values(self, message: bytes) -> dict[str, bytes]:
+        """Return nothing: there are no groups, and fields are read by ``extract``."""
+        return {}
+
+
+def decision_of(rule: Rule, reader: FieldReader) -> Decision:
     """Return what decides for ``rule``.
+
+    Args:
+        reader: reads the fields of messages; all rules of an engine share one.
 
     Raises:
         ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
     """
     try:
-        return RegexDecision(rule.regex, rule.exclude_regex)
+        if rule.regex is not None:
+            return RegexDecision(rule.regex, rule.exclude_regex)
+        return FieldDecision(rule.fields, rule.exclude_regex, reader)
     except ValueError as error:
         raise ValueError(f"rule {rule.name}: {error}") from error

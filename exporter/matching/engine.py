@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from exporter.matching.candidates import Candidates
 from exporter.matching.decision import decision_of
+from exporter.matching.fields import FieldReader
 from exporter.model import Rule
 
 _BLOCK_BYTES = 1 << 20
@@ -45,7 +46,8 @@ class Engine:
             ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
         """
         self.rules = tuple(rules)
-        self.decisions = tuple(map(decision_of, self.rules))
+        self.fields = FieldReader()
+        self.decisions = tuple(decision_of(rule, self.fields) for rule in self.rules)
         self._candidates = Candidates([decision.proposal for decision in self.decisions])
 
     @property

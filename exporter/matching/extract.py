@@ -1,0 +1,67 @@
+"""What a message gives to the metric of a rule that matched it: label values, and a number.
+
+A name stands for the named group of the rule's regex, where that took part in the match; else for
+what the caller knows of the message; else for a field of the message.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from exporter.matching.decision import Decision
+from exporter.matching.fields import FieldReader, Scalar, text_of
+from exporter.matching.quantities import quantity
+from exporter.model import MetricType, RuleMetric
+
+LONGEST_LABEL = 128
+"""Characters of a label value; the rest is cut off."""
+
+_NOTHING: Mapping[str, Scalar] = {}
+
+
+class Sample(NamedTuple):
+    """One match as its metric takes it; ``value`` is None where it is no number to take."""
+
+    labels: tuple[str, ...]
+    value: float | None
+
+
+class Extraction:
+    """Takes the samples of one rule; threads may share it."""
+
+    def __init__(self, metric: RuleMetric, decision: Decision, reader: FieldReader) -> None:
+        self._sources = tuple(source for _, source in metric.labels)
+        self._value = metric.value
+        self._signed = metric.type is MetricType.GAUGE
+        self._decision = decision
+        self._reader = reader
+
+    def sample(self, message: bytes, known: Mapping[str, Scalar] = _NOTHING) -> Sample:
+        """Return what ``message``, which the rule matches, gives; 1 where no value is asked for.
+
+        Args:
+            known: more about the message by name, such as what the event it begins says.
+        """
+        if not self._sources and self._value is None:
+            return Sample((), 1.0)
+        groups = self._decision.values(message)
+
+        def look_up(name: str) -> Scalar | None:
+            if name in groups:
+                return groups[name].decode("utf-8", "replace")
+            if name in known:
+                return known[name]
+            return self._reader.read(message).get(name)
+
+        labels = tuple(_label(look_up(source)) for source in self._sources)
+        if self._value is None:
+            return Sample(labels, 1.0)
+        return Sample(labels, self._number(look_up(self._value)))
+
+    def _number(self, value: Scalar | None) -> float | None:
+        number = None if value is None else quantity(value)
+        # What only grows takes nothing that is negative.
+        return None if number is not None and number < 0 and not self._signed else number
+
+
+def _label(value: Scalar | None) -> str:
+    return "" if value is None else text_of(value)[:LONGEST_LABEL]
