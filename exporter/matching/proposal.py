@@ -148,9 +148,9 @@ def _repeat(item: Node, least: int, most: int | None) -> str:
 
 def _class(rune: Rune) -> str:
     """Return the class of bytes that a character's bytes are in."""
+    if rune.ascii.bit_count() == 1 and not rune.other:
+        return _byte(rune.ascii.bit_length() - 1)
     members = [code for code in range(128) if rune.ascii >> code & 1]
-    if len(members) == 1 and not rune.other:
-        return _byte(members[0])
     ranges = []
     for _, run in groupby(enumerate(members), lambda pair: pair[1] - pair[0]):
         codes = [code for _, code in run]

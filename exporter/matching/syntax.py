@@ -6,6 +6,7 @@ rule then runs by RE2 alone. The syntax is https://github.com/google/re2/wiki/Sy
 """
 
 import re
+from functools import cache
 
 from exporter.matching.characters import (
     FOLDS_TO_OTHERS,
@@ -33,6 +34,9 @@ from exporter.matching.tree import (
 
 _DEEPEST = 50
 """Groups within groups: past it, recursion would cost more than a proposal brings."""
+
+_QUANTIFIERS = tuple("*+?{")
+"""What a repetition begins with."""
 
 _CONTROL = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
 
@@ -68,6 +72,11 @@ def _rune(characters: CharacterSet) -> Rune:
     return rune
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL | re.ASCII)
+
+
 class _Parser:
     """One pass over one regex."""
 
@@ -85,7 +94,7 @@ class _Parser:
 
     def _take(self, pattern: str) -> re.Match[str] | None:
         """Consume what ``pattern`` (for Python's ``re``) matches here, if it does."""
-        found = re.compile(pattern, re.DOTALL | re.ASCII).match(self._text, self._at)
+        found = _compiled(pattern).match(self._text, self._at)
         if found:
             self._at = found.end()
         return found
@@ -99,7 +108,8 @@ class _Parser:
         branches: list[Node] = []
         items: list[Node] = []
         while self._at < len(self._text) and self._text[self._at] != ")":
-            if self._take(r"\|"):
+            if self._text[self._at] == "|":
+                self._at += 1
                 branches.append(concat(items))
                 items = []
             else:
@@ -111,6 +121,8 @@ class _Parser:
 
     def _repetition(self) -> Node:
         item = self._atom()
+        if self._text[self._at : self._at + 1] not in _QUANTIFIERS:
+            return item
         found = self._take(r"(?:([*+?])|\{(\d{1,4})(?:(,)(\d{0,4}))?\})\??")
         if not found:
             return item
@@ -122,23 +134,25 @@ class _Parser:
         return EMPTY if item == EMPTY else Repeat(item, least, most)
 
     def _atom(self) -> Node:
-        if self._take(r"\("):
-            return self._group()
-        if self._take(r"\["):
-            return self._class()
-        if self._take(r"\\"):
-            return self._escape()
-        if self._take(r"\."):
-            return ANY
-        # Within one line, ^ and $ mean the same with (?m) and without.
-        if self._take(r"\^"):
-            return Assertion.BEGIN
-        if self._take(r"\$"):
-            return Assertion.END
-        if self._take(r"[*+?]"):
-            raise UnknownSyntax("a repetition of nothing")
+        character = self._text[self._at]
         self._at += 1
-        return self._literal(ord(self._text[self._at - 1]))
+        match character:
+            case "(":
+                return self._group()
+            case "[":
+                return self._class()
+            case "\\":
+                return self._escape()
+            case ".":
+                return ANY
+            # Within one line, ^ and $ mean the same with (?m) and without.
+            case "^":
+                return Assertion.BEGIN
+            case "$":
+                return Assertion.END
+            case "*" | "+" | "?":
+                raise UnknownSyntax("a repetition of nothing")
+        return self._literal(ord(character))
 
     def _group(self) -> Node:
         flags = self._take(r"\?([imsU]*)(?:-([imsU]*))?([:)])")
