@@ -13,7 +13,7 @@ from benchmarks.log_texts import messages
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
 from benchmarks.watched import MATCHING, default_rules
-from exporter.logs.lines import prefix_length
+from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
 from exporter.matching.patterns import Pattern, compile_pattern
 from exporter.model import Rule
@@ -97,7 +97,7 @@ def _own(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
     size = sample.stat().st_size
 
     def scan() -> int:
-        found = engine.scan_text(log.read_bytes(), prefix_length=prefix_length)
+        found = engine.scan_text(log.read_bytes(), message_of=message_of)
         return len({match.start for match in found})
 
     return [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.logs.lines import message_of, parse_line
 from exporter.matching import engine as engine_module
 from exporter.matching.engine import Engine, LineMatch, Match
 from exporter.matching.patterns import compile_pattern
@@ -112,10 +113,27 @@ def test_scan_text_searches_the_message_behind_any_prefix(
         at += len(prefix) + len(message) + 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_module, "_BLOCK_BYTES", block)
-        found = list(Engine(rules).scan_text(text, None, lambda line: len(prefix)))
+        found = list(Engine(rules).scan_text(text, None, lambda line: line[len(prefix) :]))
     assert [Match(one.rule, starts[one.start]) for one in found] == plain_scan(rules, messages)
     ends = {start: start + len(prefix) + len(messages[index]) for start, index in starts.items()}
     assert all(one.end == ends[one.start] for one in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(RULES, LINES, st.data())
+def test_match_and_run_see_the_same_messages(
+    rules: list[Rule], messages: list[bytes], data: st.DataObject
+):
+    """On lines as they are served, whatever ends them, the messages are those that are polled."""
+    forms = [b"%b", PREFIX + b"%b", PREFIX.rstrip() + b"%b", b"web 2026-13-01T00:00:00Z %b"]
+    lines = [data.draw(st.sampled_from(forms)) % message for message in messages]
+    lines = [line + data.draw(st.sampled_from([b"", b"\r"])) for line in lines]
+    text = b"".join(line + b"\n" for line in lines)
+    found = [
+        Match(one.rule, text.count(b"\n", 0, one.start))
+        for one in Engine(rules).scan_text(text, message_of=message_of)
+    ]
+    assert found == plain_scan(rules, [parse_line(line).message for line in lines])
 
 
 @settings(max_examples=100, deadline=None)
@@ -199,8 +217,17 @@ def test_a_rule_is_not_searched_in_the_prefix():
     engine = Engine(rules_of("error", "^error", r"^\d"))
     text = b"error-worker 2026-11-01T00:00:00Z fine\nerror-worker 2026-11-01T00:00:00Z error 1\n"
     length = len(b"error-worker 2026-11-01T00:00:00Z ")
-    found = list(engine.scan_text(text, prefix_length=lambda line: length))
+    found = list(engine.scan_text(text, message_of=lambda line: line[length:]))
     assert found == [LineMatch(0, 39, 80), LineMatch(1, 39, 80)]
+
+
+def test_an_empty_message_is_found_without_a_space_before_it():
+    """The platform's prefix may end a line; what is found in nothing is found there."""
+    text = PREFIX + b"\n" + PREFIX.rstrip() + b"\nweb\r\n" + PREFIX + b"\r\n"
+    found = Engine(rules_of("^$", "^(?:$|x)", "web$")).scan_text(text, message_of=message_of)
+    assert [(one.rule, text.count(b"\n", 0, one.start)) for one in found] == [
+        *((0, 0), (1, 0), (0, 1), (1, 1), (2, 2), (0, 3), (1, 3)),
+    ]
 
 
 def test_rules_that_hyperscan_cannot_propose_for_are_named():

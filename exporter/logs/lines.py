@@ -92,9 +92,15 @@ def _timestamp(prefix: re.Match[bytes]) -> int | None:
     return (start + int(second)) * NANOSECONDS + (int(fraction.ljust(9, b"0")) if fraction else 0)
 
 
-def prefix_length(raw: bytes) -> int:
-    """How many bytes of a line stand before its message: 0 on one without prefix."""
-    return len(raw) - len(parse_line(raw).message) if _PREFIX.match(raw) else 0
+def message_of(raw: bytes) -> bytes:
+    """The message of a line, as ``parse_line`` has it, in half the time."""
+    prefix = _PREFIX.match(raw)
+    start = prefix.end() if prefix is not None and _is_time(prefix) else 0
+    return raw[start:-1] if raw.endswith(b"\r") else raw[start:]
+
+
+def _is_time(prefix: re.Match[bytes]) -> bool:
+    return _minute(prefix[1], prefix[4]) is not None and int(prefix[2]) <= 60
 
 
 @lru_cache(maxsize=4096)

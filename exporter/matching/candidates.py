@@ -15,7 +15,7 @@ from exporter.matching.proposal import propose
 _FLAGS = hyperscan.HS_FLAG_MULTILINE
 
 Candidate = tuple[int, int]
-"""The offset of a line's newline, and the index of a regex."""
+"""The offset behind a line's newline, and the index of a regex."""
 
 
 class Candidates:
@@ -32,21 +32,30 @@ class Candidates:
         # Hyperscan forbids two scans in one scratch space at a time.
         self._local = threading.local()
 
-    def find(self, block: memoryview | bytes, wanted: frozenset[int]) -> list[Candidate]:
-        """Return the lines of ``block`` in which a wanted regex may be found; none is missed.
+    def find(self, block: bytes | memoryview, wanted: frozenset[int] | None) -> list[Candidate]:
+        """Return the lines of ``block`` in which a regex may be found; none is missed.
 
-        Each line of ``block`` ends in a newline, the last one too. The same pair may come twice.
+        Args:
+            block: lines, each ended by a newline, the last one too.
+            wanted: indexes of the regexes that count; None is all of them.
+
+        The order is any, and the same pair may come twice.
         """
-        if self._database is None:
-            return []
         found: list[Candidate] = []
+        if self._database is None:
+            return found
+        append = found.append
 
         def note(index: int, start: int, end: int, flags: int, context: object) -> None:
-            if index in wanted:
-                found.append((end - 1, index))
+            append((end, index))
+
+        def note_wanted(index: int, start: int, end: int, flags: int, context: object) -> None:
+            if wanted is None or index in wanted:
+                append((end, index))
 
         # Any buffer will do; the annotations of hyperscan leave that out.
-        self._database.scan(cast(bytes, block), note, scratch=self._scratch(self._database))
+        data, notes = cast(bytes, block), note if wanted is None else note_wanted
+        self._database.scan(data, notes, scratch=self._scratch(self._database))
         return found
 
     def _scratch(self, database: hyperscan.Database) -> hyperscan.Scratch:

@@ -17,8 +17,11 @@ from exporter.model import Rule
 _BLOCK_BYTES = 1 << 20
 """How much Hyperscan scans at once: bounds the candidates held, and fits the CPU's cache."""
 
-PrefixLength = Callable[[bytes], int]
-"""How many bytes of a line stand before its message; where there are any, the last is a space."""
+_NEWLINE = ord("\n")
+
+MessageOf = Callable[[bytes], bytes]
+"""What of a line is its message: all from some place on, where anything stands before that from
+behind a space on, up to the line's end or to a carriage return at its end."""
 
 
 class Match(NamedTuple):
@@ -49,6 +52,7 @@ class Engine:
         self.fields = FieldReader()
         self.decisions = tuple(decision_of(rule, self.fields) for rule in self.rules)
         self._candidates = Candidates([decision.proposal for decision in self.decisions])
+        self._matches = [decision.matches for decision in self.decisions]
 
     @property
     def re2_only(self) -> tuple[Rule, ...]:
@@ -64,7 +68,9 @@ class Engine:
             messages: any bytes, newlines and invalid UTF-8 included.
             enabled: indexes of the rules to apply; None applies all.
         """
-        text = b"\n".join((*messages, b""))
+        if not messages:
+            return []
+        text = b"\n".join(messages) + b"\n"
         if text.count(b"\n") != len(messages):
             return self._scan_each(messages, enabled)
         found = []
@@ -77,56 +83,58 @@ class Engine:
 
     def scan_text(
         self,
-        text: bytes,
+        text: bytes | bytearray,
         enabled: Collection[int] | None = None,
-        prefix_length: PrefixLength | None = None,
+        message_of: MessageOf | None = None,
+        end: int | None = None,
     ) -> Iterator[LineMatch]:
         """Yield every match of every rule in the lines of ``text``, in their order, then by rule.
 
         Args:
             text: lines, each ended by a newline but for the last, which need not be.
             enabled: indexes of the rules to apply; None applies all.
-            prefix_length: asked of candidate lines only; None where lines are messages.
+            message_of: asked of candidate lines only; None where lines are messages.
+            end: how much of ``text`` to scan, a whole number of lines; None scans all.
         """
-        every = range(len(self.rules))
-        wanted = frozenset(every if enabled is None else enabled)
-        always = sorted(wanted.intersection(self._candidates.missing))
-        if not wanted:
-            return
+        wanted = None if enabled is None else frozenset(enabled)
+        always = self._candidates.missing
+        if wanted is not None:
+            always = tuple(rule for rule in always if rule in wanted)
+        end = len(text) if end is None else end
         start = 0
-        while start < len(text):
-            end = _block_end(text, start)
-            yield from self._scan_block(text, start, end, wanted, always, prefix_length)
-            start = end
+        while start < end:
+            stop = _block_end(text, start, end)
+            yield from self._scan_block(text, start, stop, wanted, always, message_of)
+            start = stop
 
     def _scan_block(
         self,
-        text: bytes,
+        text: bytes | bytearray,
         start: int,
         end: int,
-        wanted: frozenset[int],
+        wanted: frozenset[int] | None,
         always: Sequence[int],
-        prefix_length: PrefixLength | None,
+        message_of: MessageOf | None,
     ) -> Iterator[LineMatch]:
-        block: memoryview | bytes = memoryview(text)[start:end]
-        if text[end - 1 : end] != b"\n":
-            block = text[start:end] + b"\n"
-        pairs = set(self._candidates.find(block, wanted))
+        candidates = self._candidates.find(_ended_block(text, start, end), wanted)
         if always:
-            pairs.update(
-                (at - start, rule) for at in _line_ends(text, start, end) for rule in always
-            )
-        line_end = -1
-        line_start = 0
-        message = b""
-        for offset, rule in sorted(pairs):
-            if start + offset != line_end:
-                line_end = start + offset
+            ends = _line_ends(text, start, end)
+            candidates += [(at - start + 1, rule) for at in ends for rule in always]
+        candidates.sort()
+        behind, last = -1, -1
+        line_start, line_end, message = start, start, b""
+        for offset, rule in candidates:
+            if offset != behind:
+                behind = offset
+                line_end = start + offset - 1
                 line_start = text.rfind(b"\n", start, line_end) + 1 or start
-                message = text[line_start:line_end]
-                if prefix_length is not None:
-                    message = message[prefix_length(message) :]
-            if self.decisions[rule].matches(message):
+                message = bytes(text[line_start:line_end])
+                if message_of is not None:
+                    message = message_of(message)
+            elif rule == last:
+                continue
+            last = rule
+            if self._matches[rule](message):
                 yield LineMatch(rule, line_start, line_end)
 
     def _scan_each(self, messages: Sequence[bytes], enabled: Collection[int] | None) -> list[Match]:
@@ -136,21 +144,28 @@ class Engine:
             Match(rule, index)
             for index, message in enumerate(messages)
             for rule in rules
-            if self.decisions[rule].matches(message)
+            if self._matches[rule](message)
         ]
 
 
-def _block_end(text: bytes, start: int) -> int:
-    """Return where the block from ``start`` ends: behind a newline, or where the text does."""
-    if len(text) - start <= _BLOCK_BYTES:
-        return len(text)
+def _block_end(text: bytes | bytearray, start: int, end: int) -> int:
+    """Return where the block from ``start`` ends: behind a newline, or at ``end``."""
+    if end - start <= _BLOCK_BYTES:
+        return end
     newline = text.rfind(b"\n", start, start + _BLOCK_BYTES)
     if newline < 0:
-        newline = text.find(b"\n", start + _BLOCK_BYTES)
-    return len(text) if newline < 0 else newline + 1
+        newline = text.find(b"\n", start + _BLOCK_BYTES, end)
+    return end if newline < 0 else newline + 1
 
 
-def _line_ends(text: bytes, start: int, end: int) -> Iterator[int]:
+def _ended_block(text: bytes | bytearray, start: int, end: int) -> bytes | memoryview:
+    """Return that part of ``text``, with a newline at its end."""
+    if text[end - 1] != _NEWLINE:
+        return bytes(text[start:end]) + b"\n"
+    return memoryview(text)[start:end]
+
+
+def _line_ends(text: bytes | bytearray, start: int, end: int) -> Iterator[int]:
     while start < end:
         newline = text.find(b"\n", start, end)
         line_end = end if newline < 0 else newline

@@ -18,7 +18,7 @@ from exporter.matching.tree import (
     Rune,
     concat,
 )
-from exporter.matching.trimming import nullable, trimmed
+from exporter.matching.trimming import trimmed
 
 _MOST_REPEATS = 64
 """Counted repeats cost Hyperscan states; past this many, any number will do."""
@@ -26,9 +26,9 @@ _MOST_REPEATS = 64
 _MESSAGE_START = r"(?:^|\x20)"
 """A message starts with its line, or after the space that ends the platform's prefix."""
 
-_LINE_END = r"\n"
-"""Every line that is scanned ends so. Hyperscan 5.4 misses some matches that ``$`` ends at the very
-end of the data, and none that a newline ends."""
+_LINE_END = r"\r?\n"
+"""Every line that is scanned ends so, and its message before the one or the other. Hyperscan 5.4
+misses some matches that ``$`` ends at the very end of the data, and none that a newline ends."""
 
 _REST_OF_LINE = r"[^\n]*" + _LINE_END
 """Makes Hyperscan report a line once, at its end, and not at every byte where a match may end."""
@@ -47,9 +47,23 @@ def propose(regex: str) -> str | None:
     if not _begins_once(tree):
         tree = _without_begin(tree)
     tree = trimmed(tree)
-    if nullable(tree):
+    if _matches_empty(tree):
         return None
     return _to_end_of_line(tree)
+
+
+def _matches_empty(tree: Node) -> bool:
+    """Return whether ``tree`` matches the empty message, before which there may be no space."""
+    match tree:
+        case Assertion.BEGIN | Assertion.END:
+            return True
+        case Concat(items):
+            return all(map(_matches_empty, items))
+        case Alternate(items):
+            return any(map(_matches_empty, items))
+        case Repeat(item, least, _):
+            return least == 0 or _matches_empty(item)
+    return False
 
 
 def _to_end_of_line(tree: Node) -> str:

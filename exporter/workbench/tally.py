@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from exporter.logs.lines import prefix_length
+from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
 
 
@@ -19,7 +19,7 @@ class Tally:
 def count(engine: Engine, text: bytes, tally: Tally) -> None:
     """Add the lines of ``text``, which holds whole ones, to the tally."""
     add_lines(text, tally)
-    for found in engine.scan_text(text, prefix_length=prefix_length):
+    for found in engine.scan_text(text, message_of=message_of):
         tally.patterns[found.rule] += 1
 
 
