@@ -45,6 +45,16 @@ class ReadingLimits:
     restarts_watched: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a read stands in what is remembered; ``counts``: whether its component is watched."""
+
+    cursor: CursorKey
+    continuity: Continuity
+    window: Window
+    counts: bool
+
+
 class Pipeline:
     """Makes readings, and counts what they find."""
 
@@ -80,6 +90,26 @@ class Pipeline:
             tail_lines: how many lines to ask for, unless there is reason to see all.
             from_first_line: whether the deployment began under the exporter's eyes.
         """
+        place = self.place(
+            source,
+            component,
+            deployment_id,
+            tail_lines=tail_lines,
+            from_first_line=from_first_line,
+        )
+        return Reading(self, source, place)
+
+    def place(
+        self,
+        source: Source,
+        component: Component,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        from_first_line: bool,
+        open_ended: bool = False,
+    ) -> Place:
+        """Where a read that begins now stands; ``open_ended``: it follows the log."""
 
         def begin(released_at: int) -> Continuity:
             return Continuity(
@@ -96,8 +126,8 @@ class Pipeline:
             continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
             if continuity.in_doubt:
                 tail_lines = self.limits.tail_lines
-            window = continuity.window(source.log_type, tail_lines)
-        return Reading(self, source, cursor, continuity, window, counts=counts)
+            window = continuity.window(source.log_type, tail_lines, open_ended=open_ended)
+        return Place(cursor, continuity, window, counts)
 
     @property
     def resumed(self) -> bool:
@@ -179,26 +209,17 @@ def _utc(seconds: float) -> str:
 class Reading:
     """One read of one log on its way through the pipeline: fed chunks, then ended or dropped.
 
-    ``counts``: whether its component is watched. Once that is not so, nothing more of this read
-    is counted, and nothing remembered as counted: if the component comes back, another read does.
+    Once its component is not watched, nothing more of this read is counted, and nothing
+    remembered as counted: if the component comes back, another read does.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        source: Source,
-        cursor: CursorKey,
-        continuity: Continuity,
-        window: Window,
-        *,
-        counts: bool,
-    ) -> None:
-        self._counts = counts
+    def __init__(self, pipeline: Pipeline, source: Source, place: Place) -> None:
+        self._counts = place.counts
         self._pipeline = pipeline
         self._source = source
-        self._cursor = cursor
-        self._continuity = continuity
-        self._window = window
+        self._cursor = place.cursor
+        self._continuity = place.continuity
+        self._window = place.window
         self._splitter = LineSplitter(pipeline.limits.max_line_bytes)
         self._pending: list[bytes] = []
         self._pending_bytes = 0

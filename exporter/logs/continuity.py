@@ -83,6 +83,7 @@ class Continuity:
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._windows_open = 0
+        self._stream: Window | None = None  # one that goes on
 
     @property
     def newest(self) -> int:
@@ -105,6 +106,8 @@ class Continuity:
 
     def snapshot(self) -> Snapshot:
         """What is known now, as a value."""
+        if self._stream is not None:
+            self._note_stream(self._stream)
         return Snapshot(
             floor=self._lines.floor,
             start=self._start,
@@ -115,6 +118,7 @@ class Continuity:
             vanished=frozenset(self._vanished),
             run_tail=self._run_tail,
             moved_off=self._moved_off,
+            sealed=self._lines.sealed,
             places=frozenset(self._lines.places),
             counted=dict(self._lines.counted),
             copies=self._lines.copies,
@@ -139,13 +143,17 @@ class Continuity:
         self._windows = dict(snapshot.windows)
         self._earlier = list(snapshot.earlier)
 
-    def window(self, log_type: LogType, tail_lines: int) -> Window:
-        """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines."""
+    def window(self, log_type: LogType, tail_lines: int, *, open_ended: bool = False) -> Window:
+        """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines.
+
+        ``open_ended``: it follows the log, so that more than those may come.
+        """
         self._windows_open += 1
         return Window(
             self._lines,
             log_type,
             tail_lines,
+            open_ended=open_ended,
             resolves=bool(self._vanished),
             run_read_to=self._run_read_to,
             untimed_is_new=self._from_first_line or log_type in self._windows,
@@ -178,31 +186,64 @@ class Continuity:
             del self._earlier[:-_EARLIER_WINDOWS]
         self.changed = self.changed or before != lines
 
+    def go_on(self, window: Window) -> None:
+        """Take note of what a stream brought behind a window that was read whole.
+
+        The latest lines, as many as the window had asked for, stand for it from now on: what a
+        read of as many shows of the same container is among them or new.
+        """
+        if not window.goes_on:
+            window.goes_on = True
+            self._stream = window
+        self._note_stream(window)
+        if self._windows_open:
+            return
+        if self._vanished:
+            self._forget(self._remember)
+            return
+        self._earlier.clear()
+        if self._instances == 1:
+            # Its container has lived all the while: no other can have come and gone unseen.
+            self._restarted_read_to = max(self._restarted_read_to, self._run_read_to)
+        self._forget(min(self._remember, window.tail_lines))
+        self._lines.sealed = self._lines.floor
+
+    def _note_stream(self, window: Window) -> None:
+        window.trim(window.tail_lines)
+        self._lines.settle(window.seen)
+        self._windows[LogType.RUN] = tuple(window.seen)
+        self._run_tail = window.tail_lines
+        self._run_read_to = max(self._run_read_to, window.newest)
+
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
-        self._close(window)
+        if not window.goes_on:
+            self._close(window)
+        elif window is self._stream:
+            self._note_stream(window)
+            self._stream = None
 
     def _close(self, window: Window) -> None:
         self._windows_open -= 1
         # What another window has counted so far is not its to lose.
         if not self._windows_open:
-            self._forget()
+            self._forget(self._remember)
 
-    def _forget(self) -> None:
+    def _forget(self, remember: int) -> None:
         """Let go of what no window can show again, the oldest first, and raise the floor to it."""
         windows = [*self._windows.values(), *self._earlier]
         beside = len(self._lines.counted) - sum(map(len, windows))
-        if beside <= 2 * self._remember:
+        if beside <= 2 * remember:
             return
         # A line tells that older ones were counted only where both logs were read since.
         read_to = self._run_read_to
         if self._restarts_watched:
             read_to = min(read_to, self._restarted_read_to)
-        if beside > _MOST_REMEMBERED * self._remember:
+        if beside > _MOST_REMEMBERED * remember:
             read_to = self.newest
         shown = {line for lines in windows for line in lines}
         self._lines.forget(
-            self._remember, lambda line, timestamp: line not in shown and timestamp <= read_to
+            remember, lambda line, timestamp: line not in shown and timestamp <= read_to
         )
 
     def _finish_run(self, window: Window) -> WindowEnd:

@@ -11,7 +11,8 @@ class CountedLines:
     """What is remembered of counted lines, and the floor that the forgotten ones leave.
 
     ``counted`` has each line's timestamp; ``unsettled`` are those counted by reads that no whole
-    window has followed; ``places`` those that have no prefix, and so no time of their own.
+    window has followed; ``places`` those that have no prefix, and so no time of their own. Up to
+    ``sealed`` every line of RUN was shown by streams: RUN_RESTARTED can bring no other.
 
     Args:
         floor: Unix nanoseconds; lines up to here are taken for counted.
@@ -19,6 +20,7 @@ class CountedLines:
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
+        self.sealed = 0
         self.newest = 0
         self.counted: dict[int, int] = {}
         self.unsettled: set[int] = set()
@@ -32,6 +34,7 @@ class CountedLines:
         """What a snapshot remembers."""
         lines = cls(snapshot.floor)
         lines.newest = snapshot.newest
+        lines.sealed = snapshot.sealed
         lines.counted = dict(snapshot.counted)
         lines.unsettled = set(snapshot.unsettled)
         lines.places = set(snapshot.places)

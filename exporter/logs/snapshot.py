@@ -26,6 +26,7 @@ class Snapshot:
     restarted_read_to: int = 0
     run_tail: int = 0
     moved_off: int = 0
+    sealed: int = 0
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
@@ -49,6 +50,7 @@ class Snapshot:
             "restarted_read_to": self.restarted_read_to,
             "run_tail": self.run_tail,
             "moved_off": self.moved_off,
+            "sealed": self.sealed,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }
         body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import islice, repeat
 
 from xxhash import xxh3_64_intdigest
 
@@ -23,6 +23,7 @@ class Window:
         memory: what has been counted; every line fed is counted there from then on.
         log_type: RUN or RUN_RESTARTED.
         tail_lines: how many lines were asked for.
+        open_ended: whether lines that came later may stand behind those.
         resolves: whether lines had vanished from RUN before it began, and may be in it.
         run_read_to: the newest timestamp of RUN's latest whole window when it began.
         untimed_is_new: whether a first text without timestamps is not from before.
@@ -34,6 +35,7 @@ class Window:
         log_type: LogType,
         tail_lines: int,
         *,
+        open_ended: bool,
         resolves: bool,
         run_read_to: int,
         untimed_is_new: bool,
@@ -47,13 +49,17 @@ class Window:
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
         self.newest = 0  # timestamp
+        self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
         self._memory = memory
+        self._open_ended = open_ended
         self._untimed_is_new = untimed_is_new
         self.tail_lines = tail_lines
         self.new = 0  # lines that no whole window has shown
         self.live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
         self._waiting: list[bytes] = []  # lines without prefix since then
+        self._placed = 0  # such lines since then that wait no more
+        self._untimed: list[int] = []  # such lines of a text that has no other
         self._last = 0  # its timestamp
         self._run_knows = False  # a known line in the present run of rising timestamps
         self.stretch_since = 0  # timestamp of the longest stretch's first line
@@ -94,8 +100,22 @@ class Window:
         As many new lines in a row as were asked for may be all that was left of more; fewer
         stand after a known line, or show their container from its first line.
         """
-        whole_text = self.live_lines == self.tail_lines == self.new
+        whole_text = self.live_lines == self.new and (
+            self.live_lines == self.tail_lines
+            or (self._open_ended and self.live_lines > self.tail_lines)
+        )
         return whole_text or self._longest_stretch >= self.tail_lines
+
+    @property
+    def waiting(self) -> bool:
+        """Whether lines without prefix wait for the line behind them."""
+        return bool(self._waiting)
+
+    def trim(self, keep: int) -> None:
+        """Let go of all lines shown but the latest ``keep``."""
+        for line in list(islice(self.seen, max(0, len(self.seen) - keep))):
+            del self.seen[line]
+        del self._untimed[:-keep]
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
         """Where the counted lines from ``start`` on end: at one unknown, or seen before here."""
@@ -112,6 +132,7 @@ class Window:
         if self._waiting:
             self._place_waiting(lines[0], False, fresh)
         self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
+        self._placed = 0
         self.newest = max(self.newest, *map(self._memory.counted.__getitem__, lines))
         self.repeated += len(lines)
         self.reaches_back = self._run_knows = True
@@ -149,7 +170,7 @@ class Window:
         if timestamp < self._last:
             self._run_knows = False
             self._stretch = 0
-        self._before, self._last = line, timestamp
+        self._before, self._last, self._placed = line, timestamp, 0
         self.newest = max(self.newest, timestamp)
 
     def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:
@@ -174,7 +195,9 @@ class Window:
         fresh: list[LogLine],
     ) -> None:
         follows_known = live and self._run_knows and timestamp >= self._last
-        new = timestamp > self._memory.floor or follows_known
+        if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
+            follows_known = False
+        new = timestamp > self._memory.floor or follows_known or self.goes_on
         self._step(line, timestamp, new, fresh)
         if new:
             self._count_new(parsed, live, fresh)
@@ -184,7 +207,8 @@ class Window:
             if not live:
                 return  # the beginning of a long archive is let go, not remembered
         self.seen[line] = copy
-        self._memory.add(line, timestamp, settled=not new or self._run_knows)
+        settled = not new or self._run_knows or self.goes_on
+        self._memory.add(line, timestamp, settled=settled)
         self._show(parsed.raw, line, known=not new)
 
     def _show(self, raw: bytes, line: int, *, known: bool) -> None:
@@ -197,11 +221,11 @@ class Window:
         if before is None:
             new_here = after_new
         else:
-            new_here = self._last > self._memory.floor or self._run_knows
+            new_here = self._last > self._memory.floor or self._run_knows or self.goes_on
         for index, raw in enumerate(raws):
             places = []
             if before is not None:
-                places.append(_place(b"%d after %d " % (index, before), raw))
+                places.append(_place(b"%d after %d " % (self._placed + index, before), raw))
             if after is not None:
                 places.append(_place(b"%d before %d " % (len(raws) - index, after), raw))
             known = any(self._memory.known_at(place, 1) is not None for place in places)
@@ -212,8 +236,10 @@ class Window:
                 self.seen[place] = 1
                 if self._memory.known_at(place, 1) is None:
                     self._memory.places.add(place)
-                    self._memory.add(place, self._last, settled=not new_here)
+                    settled = not new_here or self.goes_on
+                    self._memory.add(place, self._last, settled=settled)
             self._show(raw, places[0], known=known or not new_here)
+        self._placed += len(raws)
 
     def _count_untimed(self, fresh: list[LogLine]) -> None:
         """A text without a single timestamp: new is what follows the end of the one before."""
@@ -221,7 +247,12 @@ class Window:
         if not raws:
             return
         lines = [line_key(raw) for raw in raws]
-        new = self._memory.add_untimed(self.log_type, lines, first_is_new=self._untimed_is_new)
+        self._untimed += lines
+        new = self._memory.add_untimed(
+            self.log_type, self._untimed.copy(), first_is_new=self._untimed_is_new
+        )
+        if self.goes_on:
+            new = len(raws)  # whatever they repeat
         self.repeated += len(raws) - new
         self.reaches_back = new < len(raws)
         for raw in raws[len(raws) - new :]:

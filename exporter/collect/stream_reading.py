@@ -1,0 +1,128 @@
+"""One live stream on its way through the pipeline: what there was when it began, then what comes.
+
+The text that a stream begins with is a window like that of a poll, and judged like one: it may
+not reach back to what was counted. What comes behind that is new, in its order.
+"""
+
+from collections.abc import Sequence
+
+from exporter.collect.pipeline import Pipeline, Reading
+from exporter.logs.continuity import WindowEnd
+from exporter.model import Component, Source
+
+
+class StreamReading(Reading):
+    """Fed texts as they arrive; the caller says when the text that it began with is over.
+
+    Args:
+        tail_lines: how many lines to ask for, unless there is reason to see all.
+        from_first_line: whether the deployment began under the exporter's eyes.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        source: Source,
+        component: Component,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        from_first_line: bool,
+    ) -> None:
+        place = pipeline.place(
+            source,
+            component,
+            deployment_id,
+            tail_lines=tail_lines,
+            from_first_line=from_first_line,
+            open_ended=True,
+        )
+        super().__init__(pipeline, source, place)
+        instances = component.instance_count
+        # Each instance may serve as many lines as were asked for, and the platform no more.
+        self._most_at_first = None if instances is None else max(1, instances) * self.tail_lines
+        self._held: list[bytes] = []
+        self._noted_at = 0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the text that the stream began with is over."""
+        return self._window.goes_on
+
+    @property
+    def full(self) -> bool:
+        """Whether as many lines have come as there can have been: the rest waits to be caught up.
+
+        Nothing may be fed until then.
+        """
+        return not self.caught_up and self._room() == 0
+
+    @property
+    def knows_a_line(self) -> bool:
+        """Whether it has shown a line that is known or from before the exporter's time."""
+        return self._window.reaches_back
+
+    @property
+    def waiting(self) -> bool:
+        """Whether lines wait for the one behind them, which a pause decides."""
+        return self._window.waiting
+
+    def take(self, text: bytes) -> None:
+        """Count the lines that ``text`` completes."""
+        lines = self._splitter.feed(text)
+        room = self._room()
+        if room is not None and len(lines) > room:
+            self._held += lines[room:]
+            lines = lines[:room]
+        if lines:
+            self._take_lines(lines)
+
+    def catch_up(self, *, judge: bool) -> None:
+        """What there was at the beginning has come: from here on all is new.
+
+        Args:
+            judge: whether to say what is missing before it; not where a whole read has just said.
+        """
+        with self._pipeline.lock:
+            if not self._still_counts():
+                return
+            self._count(self._window.rest())
+            end = WindowEnd()
+            if judge:
+                end = self._continuity.finish(self._window)
+            else:
+                self._continuity.give_up(self._window)
+            self._pipeline.count_window(self._source, self._continuity.newest, end)
+            self._continuity.go_on(self._window)
+            self._move_cursor()
+        held, self._held = self._held, []
+        if held:
+            self._take_lines(held)
+
+    def pause(self) -> None:
+        """Nothing has come for a while: what waits for the line behind it counts without."""
+        with self._pipeline.lock:
+            if self._still_counts():
+                self._count(self._window.rest())
+                self._move_cursor()
+
+    def close(self) -> None:
+        """The stream is over; a line that it broke off in is for the next read."""
+        self.drop()
+
+    def _room(self) -> int | None:
+        """How many more lines can belong to the text that it began with; None for any number."""
+        if self.caught_up or self._most_at_first is None:
+            return None
+        return max(0, self._most_at_first - self._window.live_lines)
+
+    def _take_lines(self, lines: Sequence[bytes]) -> None:
+        with self._pipeline.lock:
+            if not self._still_counts():
+                return
+            self._count(self._window.feed(lines))
+            self._pipeline.count_window(self._source, self._continuity.newest, WindowEnd())
+            if self.caught_up and self._window.live_lines - self._noted_at >= self.tail_lines:
+                self._noted_at = self._window.live_lines
+                self._continuity.go_on(self._window)
+            self._move_cursor()
