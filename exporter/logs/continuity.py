@@ -142,6 +142,7 @@ class Continuity:
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
         self._earlier = list(snapshot.earlier)
+        self._stream = None
 
     def window(self, log_type: LogType, tail_lines: int, *, open_ended: bool = False) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines.
