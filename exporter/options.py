@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from exporter.config.load import load_config
 from exporter.config.overrides import Override, apply_overrides, variable_of
 from exporter.config.schema import Config
+from exporter.matching.decision import matcher_of
 from exporter.matching.packs import load_packs, pack_names
 
 REVISION_VARIABLE = "DO_APP_EXPORTER_REVISION"
@@ -46,7 +47,8 @@ class Options:
             ConfigError: it cannot be used; carries every fault.
         """
         packs = {name: [rule.name for rule in load_packs([name])] for name in pack_names()}
-        config = load_config(self.config_file, packs, self.environ if credentials else None)
+        environ = self.environ if credentials else None
+        config = load_config(self.config_file, packs, matcher_of, environ)
         addresses: Override | None = self._override("--web.listen-address", None)
         if self.listen_addresses:
             addresses = Override("--web.listen-address", self.listen_addresses)

@@ -32,7 +32,8 @@ from exporter.config.rules import DENIED_LABELS, OWN_LABELS, PatternRule, RuleMe
 from exporter.config.translation import keys_of, section_in
 from exporter.config.unsupported import UNSUPPORTED
 from exporter.errors import ConfigError
-from exporter.model import Level, LogType, Rule, RuleTests
+from exporter.matching.decision import matcher_of
+from exporter.model import FieldCondition, Level, LogType, Rule, RuleTests
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -42,7 +43,7 @@ TOKEN = "dop_v1_0123456789abcdef"
 
 
 def load_text(text, environ=None):
-    return check_document(parse_document("config.yml", text), PACKS, environ)
+    return check_document(parse_document("config.yml", text), PACKS, matcher_of, environ)
 
 
 def faults_of(text, environ=None):
@@ -59,7 +60,7 @@ def test_every_mistake_of_the_catalogue_has_its_exact_message(path, monkeypatch)
     """Each broken file is refused with the lines of the .txt beside it, and no others."""
     monkeypatch.chdir(BAD_CONFIG)
     with pytest.raises(ConfigError) as caught:
-        load_config(path.name, PACKS, {"SET_TOKEN": TOKEN})
+        load_config(path.name, PACKS, matcher_of, {"SET_TOKEN": TOKEN})
     assert str(caught.value).splitlines() == path.with_suffix(".txt").read_text().splitlines()
     assert TOKEN not in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -75,7 +76,7 @@ def test_the_catalogue_is_whole():
 def test_faults_come_in_file_order():
     """All faults of one file are reported at once, in the order of their lines."""
     with pytest.raises(ConfigError) as caught:
-        load_config(str(BAD_CONFIG / "several.yml"), PACKS, None)
+        load_config(str(BAD_CONFIG / "several.yml"), PACKS, matcher_of, None)
     lines = [fault.line for fault in caught.value.faults]
     assert lines == sorted(lines)
     assert len(lines) == 10
@@ -93,7 +94,7 @@ def test_a_path_that_is_no_file_is_refused(tmp_path, make, problem):
     path = tmp_path / "config.yml"
     make(path)
     with pytest.raises(ConfigError) as caught:
-        load_config(str(path), PACKS, {})
+        load_config(str(path), PACKS, matcher_of, {})
     (fault,) = caught.value.faults
     assert (fault.file, fault.problem, fault.line) == (str(path), problem, None)
 
@@ -163,7 +164,7 @@ def test_any_text_loads_or_is_refused(text):
 
 def test_defaults_are_those_of_the_contract():
     """Without a file every value is the documented default."""
-    config = load_config(None, PACKS, {})
+    config = load_config(None, PACKS, matcher_of, {})
     assert config.digitalocean.model_dump() == {
         "token_file": None,
         "token_env": None,
@@ -513,7 +514,7 @@ def test_the_reference_names_everything():
 
 def test_the_example_is_the_defaults_and_one_rule():
     """examples/config.yml loads, and differs from the defaults in its example rule alone."""
-    config = load_config(str(ROOT / "examples" / "config.yml"), PACKS, {})
+    config = load_config(str(ROOT / "examples" / "config.yml"), PACKS, matcher_of, {})
     (rule,) = config.patterns.rules
     assert rule.name == "payment_declined"
     without = config.model_copy(
@@ -530,9 +531,17 @@ def test_the_example_shows_every_key():
             assert re.search(rf"(^|[ {{]){key}:", text, re.MULTILINE), key
 
 
-def test_a_rule_without_regex_is_no_rule_of_the_model():
-    """Rules that look at fields are left out of the regex rules, and say so when asked."""
-    rule = PatternRule.model_validate({"name": "a", "json": {"level": ["error", 50, True]}})
-    assert rule.json_fields == {"level": ("error", 50, True)}
-    with pytest.raises(ValueError, match="no regex"):
-        rule.as_rule()
+def test_a_rule_on_fields_becomes_a_rule_of_the_model():
+    """A list is compared only, a single text searched as well, numbers keep their type."""
+    wanted = {"level": ["error", 50, True], "http.status": "^5..$", "code": 7, "ok": False}
+    rule = PatternRule.model_validate({"name": "a", "json": wanted, "exclude_regex": "test"})
+    assert rule.as_rule() == Rule(
+        "a",
+        exclude_regex="test",
+        fields=(
+            FieldCondition("level", ("error", 50, True)),
+            FieldCondition("http.status", ("^5..$",), "^5..$"),
+            FieldCondition("code", (7,)),
+            FieldCondition("ok", (False,)),
+        ),
+    )

@@ -11,6 +11,7 @@ from collect_fixtures import KEY, RESTARTED, RUN, Site
 from prometheus_client import generate_latest
 
 from exporter.config.load import load_config
+from exporter.matching.decision import matcher_of
 from exporter.matching.packs import load_packs, pack_names
 from exporter.model import LIVE_PART, Component, ComponentKind, LogChunk, Source
 
@@ -36,7 +37,7 @@ def exposition(case: str) -> str:
     """The text of the families about lines and restarts, after two reads of each log."""
     folder = GOLDEN / case
     packs = {name: [rule.name for rule in load_packs([name])] for name in pack_names()}
-    patterns = load_config(folder / "config.yml", packs, None).patterns
+    patterns = load_config(folder / "config.yml", packs, matcher_of, None).patterns
     site = Site(rules=(*load_packs(patterns.packs), *patterns.user_rules()))
     component = Component("web", ComponentKind.SERVICE, "small", INSTANCES[case])
     site.series.open_component(KEY, component)

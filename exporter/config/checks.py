@@ -4,27 +4,34 @@ These look at the data as it was read and not at models, so that they find their
 file that has others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from exporter.config.document import Document
-from exporter.config.fields import compile_regex
 from exporter.config.findings import Finding, Location, shown
+from exporter.config.rules import PatternRule
 from exporter.config.translation import choose_among
+from exporter.model import Rule
+
+Decide = Callable[[Rule], Callable[[bytes], bool]]
+"""Tells of a rule which messages it matches."""
 
 _RESERVED_SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_created")
 _TOKEN_KEYS = ("token_file", "token_env")
 _RULES: Location = ("patterns", "rules")
 
 
-def agreement_findings(document: Document, packs: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+def agreement_findings(
+    document: Document, packs: Mapping[str, Sequence[str]], decide: Decide
+) -> Iterator[Finding]:
     """Every disagreement between keys of a file.
 
     Args:
         document: the file.
         packs: the built-in packs by name, each with the names of its rules.
+        decide: tells of a rule which messages it matches.
     """
     yield from _token_findings(document, ("digitalocean",))
     accounts = _mappings(document, ("accounts",))
@@ -43,7 +50,7 @@ def agreement_findings(document: Document, packs: Mapping[str, Sequence[str]]) -
     rules = _mappings(document, _RULES)
     yield from _repeated_names(rules, taken)
     for location, rule in rules:
-        yield from _rule_findings(location, rule)
+        yield from _rule_findings(location, rule, decide)
     yield from _metric_findings(rules)
 
 
@@ -109,7 +116,7 @@ def _repeated_names(
             owners[name] = f"{place}[{location[-1]}]"
 
 
-def _rule_findings(location: Location, rule: dict[Any, Any]) -> Iterator[Finding]:
+def _rule_findings(location: Location, rule: dict[Any, Any], decide: Decide) -> Iterator[Finding]:
     given = [key for key in ("regex", "json") if rule.get(key) is not None]
     if len(given) == 2:
         problem = "regex and json are both given"
@@ -117,33 +124,31 @@ def _rule_findings(location: Location, rule: dict[Any, Any]) -> Iterator[Finding
     if not given:
         problem = "the rule has neither regex nor json"
         yield Finding(location, problem, "say with one of them what to look for")
-    yield from _example_findings(location, rule)
+    if len(given) == 1:
+        yield from _example_findings(location, rule, decide)
 
 
-def _example_findings(location: Location, rule: dict[Any, Any]) -> Iterator[Finding]:
-    tests = rule.get("tests")
-    patterns = [rule.get("regex"), rule.get("exclude_regex")]
-    if not isinstance(tests, dict) or not isinstance(patterns[0], str):
-        return
+def _example_findings(
+    location: Location, rule: dict[Any, Any], decide: Decide
+) -> Iterator[Finding]:
     try:
-        regex = compile_regex(patterns[0])
-        exclude = compile_regex(patterns[1]) if isinstance(patterns[1], str) else None
-    except PydanticCustomError:
-        return  # The regex has a finding of its own.
-    for key, expected in (("match", True), ("no_match", False)):
-        examples = tests.get(key)
-        for index, text in enumerate(examples if isinstance(examples, list) else ()):
-            if not isinstance(text, str) or not text:
-                continue
-            found = regex.search(text) is not None
-            if (found and not (exclude and exclude.search(text))) != expected:
+        valid = PatternRule.model_validate(rule).as_rule()
+    except ValidationError:
+        return  # The rule has findings of its own.
+    matches = decide(valid)
+    for key, examples, expected in (
+        ("match", valid.tests.match, True),
+        ("no_match", valid.tests.no_match, False),
+    ):
+        for index, text in enumerate(examples):
+            if matches(text.encode()) != expected:
                 problem = f"the rule {'does not match' if expected else 'matches'} {shown(text)}"
                 here = (*location, "tests", key, index)
-                yield Finding(here, problem, "correct the regex or the example")
+                yield Finding(here, problem, "correct the rule or the example")
 
 
 def _metric_findings(rules: list[tuple[Location, dict[Any, Any]]]) -> Iterator[Finding]:
-    declared: dict[str, tuple[Location, dict[Any, Any]]] = {}
+    owners: dict[str, tuple[Location, dict[Any, Any]]] = {}
     for location, rule in rules:
         metric = rule.get("metric")
         if not isinstance(metric, dict):
@@ -152,15 +157,36 @@ def _metric_findings(rules: list[tuple[Location, dict[Any, Any]]]) -> Iterator[F
         yield from _suffix_findings(here, metric)
         yield from _type_findings(here, metric)
         name = metric.get("name")
-        if isinstance(name, str):
-            # A counter is known by its name with and without `_total` to the client library.
-            first, other = declared.setdefault(name.removesuffix("_total"), (here, metric))
-            if _declaration(metric) != _declaration(other):
-                problem = (
-                    f"{shown(name)} is declared by {_RULES[0]}.{_RULES[1]}[{first[2]}] with "
-                    "another name, type, help, set of labels or buckets"
-                )
-                yield Finding((*here, "name"), problem, "declare it alike, or choose another name")
+        if not isinstance(name, str):
+            continue
+        taken = _sample_names(name, metric.get("type"))
+        clashes = [owners[sample] for sample in taken if sample in owners]
+        clash = next((c for c in clashes if _declaration(c[1]) != _declaration(metric)), None)
+        if clash is not None:
+            yield _clash((*here, "name"), name, *clash)
+        for sample in taken:
+            owners.setdefault(sample, (here, metric))
+
+
+def _sample_names(name: str, kind: object) -> list[str]:
+    """Every name that a metric takes from others, in the text format and in OpenMetrics."""
+    if kind == "histogram":
+        return [name, *(name + suffix for suffix in ("_bucket", "_sum", "_count", "_created"))]
+    base = name.removesuffix("_total")
+    return [base] if kind == "gauge" else [base, f"{base}_total", f"{base}_created"]
+
+
+def _clash(location: Location, name: str, first: Location, other: dict[Any, Any]) -> Finding:
+    owner = f"{first[0]}.{first[1]}[{first[2]}]"
+    if other.get("name") == name:
+        return Finding(
+            location,
+            f"{shown(name)} is declared by {owner} with another type, help, set of labels or "
+            "buckets",
+            "declare it alike, or choose another name",
+        )
+    problem = f"{shown(name)} shares names of series with {shown(other.get('name'))} of {owner}"
+    return Finding(location, problem, "choose another name")
 
 
 def _declaration(metric: dict[Any, Any]) -> tuple[Any, ...]:

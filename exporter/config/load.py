@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from exporter.config.checks import agreement_findings
+from exporter.config.checks import Decide, agreement_findings
 from exporter.config.credentials import TOKEN_REMEDY, configured_token
 from exporter.config.document import Document, read_document
 from exporter.config.findings import Finding
@@ -18,13 +18,17 @@ from exporter.errors import ConfigError
 
 
 def load_config(
-    path: str | None, packs: Mapping[str, Sequence[str]], environ: Mapping[str, str] | None
+    path: str | None,
+    packs: Mapping[str, Sequence[str]],
+    decide: Decide,
+    environ: Mapping[str, str] | None,
 ) -> Config:
     """The configuration in a file, checked in everything that needs no network.
 
     Args:
         path: the YAML file; None for the defaults.
         packs: the built-in packs by name, each with the names of its rules.
+        decide: tells of a rule which messages it matches, for its examples.
         environ: the environment variables, for ``token_env``; None leaves token files and
             variables unread, for a command that needs no token.
 
@@ -33,11 +37,14 @@ def load_config(
     """
     if path is None:
         return Config()
-    return check_document(read_document(path), packs, environ)
+    return check_document(read_document(path), packs, decide, environ)
 
 
 def check_document(
-    document: Document, packs: Mapping[str, Sequence[str]], environ: Mapping[str, str] | None
+    document: Document,
+    packs: Mapping[str, Sequence[str]],
+    decide: Decide,
+    environ: Mapping[str, str] | None,
 ) -> Config:
     """As ``load_config``, of a document that has been read already.
 
@@ -50,7 +57,7 @@ def check_document(
         config = Config.model_validate(document.data)
     except ValidationError as error:
         findings += findings_of(error, Config, document)
-    findings += agreement_findings(document, packs)
+    findings += agreement_findings(document, packs, decide)
     findings += unsupported_findings(document)
     if environ is not None:
         findings += _credential_findings(document, environ)

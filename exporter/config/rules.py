@@ -5,10 +5,10 @@ What a rule says of itself is checked here; what rules have to agree on is check
 
 import itertools
 import math
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from exporter.config.fields import (
     Glob,
@@ -21,9 +21,11 @@ from exporter.config.fields import (
     SectionOrNone,
     Text,
     Whole,
+    compile_regex,
 )
 from exporter.config.findings import refusal, shown
-from exporter.model import Level, Rule, RuleTests
+from exporter.model import FieldCondition, Level, MetricType, Rule, RuleTests
+from exporter.model import RuleMetric as Metric
 
 OWN_LABELS = ("app", "component", "account", "log_type", "pattern", "level")
 """Labels that the exporter itself puts on series."""
@@ -35,12 +37,15 @@ OWN_PREFIXES = ("digitalocean_app_", "process_", "python_")
 """Beginnings of the metric names that the exporter itself uses."""
 
 
-class MetricType(StrEnum):
-    """The types of metric that a rule can feed."""
+PROMETHEUS_PREFIXES = ("scrape_",)
+PROMETHEUS_NAMES = ("up",)
+"""Metrics that Prometheus itself adds to those of a scrape."""
 
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
+Value = str | int | float | bool
+"""What a field can be compared with."""
+
+DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds where a histogram names none: as in Prometheus' own libraries, for seconds."""
 
 
 def _label(value: object) -> object:
@@ -60,6 +65,9 @@ def _metric_name(value: object) -> object:
             if value.startswith(prefix):
                 problem = f"{shown(value)} begins with {prefix}, as the exporter's own metrics do"
                 raise refusal(problem, "begin with the name of your application")
+        if value in PROMETHEUS_NAMES or value.startswith(PROMETHEUS_PREFIXES):
+            problem = f"{shown(value)} is a name of Prometheus' own"
+            raise refusal(problem, "begin with the name of your application")
     return value
 
 
@@ -72,6 +80,8 @@ def _buckets(value: object) -> object:
         raise refusal(
             "the list is empty", "give upper bounds such as [0.1, 1, 10], or leave it out"
         )
+    if value[0] < 0:
+        raise refusal(f"{value[0]} is below 0, as no value of a histogram is", "begin at 0 or more")
     if any(left >= right for left, right in itertools.pairwise(value)):
         raise refusal("the bounds do not rise", "give each bound once, the smallest first")
     return value
@@ -83,20 +93,36 @@ def _is_finite(value: object) -> bool:
     return abs(value) < 1e300 and math.isfinite(value)
 
 
-def _json_values(value: object) -> tuple[str | int | float, ...]:
-    items = value if isinstance(value, list) else [value]
-    if not items or not all(isinstance(item, str | int | float) for item in items):
-        raise refusal(
-            f"{shown(value)} is nothing that a field can be compared with",
-            "give a text, a number, true or false, or a list of these",
-        )
-    return tuple(items)
+def _json_values(value: object) -> tuple[Value, ...] | Value:
+    if isinstance(value, list) and value:
+        return tuple(map(_json_value, value))
+    single = _json_value(value)
+    if isinstance(single, str):
+        _search_in_field(single)
+    return single
+
+
+def _json_value(value: object) -> Value:
+    if isinstance(value, str | bool) or (isinstance(value, int | float) and _is_finite(value)):
+        return value
+    raise refusal(
+        f"{shown(value)} is nothing that a field can be compared with",
+        "give a text, a number, true or false, or a list of these",
+    )
+
+
+def _search_in_field(regex: str) -> None:
+    try:
+        compile_regex(regex)
+    except PydanticCustomError as error:
+        problem = str((error.context or {})["problem"])
+        raise refusal(problem, "correct it, or put it in a list to compare it as it is") from None
 
 
 Label = Annotated[Identifier, BeforeValidator(_label)]
 MetricName = Annotated[Identifier, BeforeValidator(_metric_name), Kind("metric name")]
 JsonValues = Annotated[
-    tuple[str | int | float, ...],
+    tuple[Value, ...] | Value,
     PlainValidator(_json_values),
     Kind("value or list of values"),
 ]
@@ -114,23 +140,41 @@ class RuleMetric(Section):
     labels: Annotated[dict[Label, Text], SectionOrNone] = Field(
         default_factory=dict,
         description="Label name to the named group of the regex, or the field of the message, "
-        "that gives its value. The labels of the component are there already.",
+        "that gives its value: no more than 128 characters of it, and nothing where there is "
+        "none. The labels of the component are there already.",
     )
     value: Text | None = Field(
         default=None,
-        description="Group or field to add (counter), set (gauge) or observe (histogram). "
-        "Without it a counter adds 1; the other types need it.",
+        description="Group or field to add (counter), set (gauge) or observe (histogram), with "
+        "its unit turned into seconds, bytes or a ratio. Without it a counter adds 1; the other "
+        "types need it.",
     )
     buckets: Annotated[tuple[Number, ...], BeforeValidator(_buckets)] = Field(
         default=(),
-        description="Upper bounds of a histogram's buckets, rising; for histograms only.",
+        description="Upper bounds of a histogram's buckets, rising; for histograms only. Left "
+        "out, they are those of Prometheus' libraries: 0.005 to 10.",
     )
     max_series: Whole = Field(
         default=100,
         ge=1,
-        description="How many combinations of label values a component may have; past it, label "
-        "values become `other`.",
+        description="How many combinations of label values the metric may have, all components "
+        "together; of one more, the values of its own labels become `other`.",
     )
+
+    def as_metric(self) -> Metric:
+        """The metric as the counting takes it."""
+        buckets = self.buckets
+        if self.type is MetricType.HISTOGRAM and not buckets:
+            buckets = DEFAULT_BUCKETS
+        return Metric(
+            name=self.name,
+            type=self.type,
+            help=self.help,
+            labels=tuple(sorted(self.labels.items())),
+            value=self.value,
+            buckets=buckets,
+            max_series=self.max_series,
+        )
 
 
 class Examples(Section):
@@ -165,8 +209,9 @@ class PatternRule(Section):
         default=None,
         alias="json",
         min_length=1,
-        description="Fields of a JSON or logfmt message, each with the value or values that it "
-        "must have. In place of `regex`.",
+        description="Fields of a JSON or logfmt message, in place of `regex`; dots lead into "
+        "objects. Each field must equal the number, the boolean, or one of the list; a single text "
+        "it must equal or, as a regular expression, contain.",
     )
     metric: RuleMetric | None = Field(
         default=None, description="A metric of its own that the rule feeds."
@@ -176,13 +221,7 @@ class PatternRule(Section):
     )
 
     def as_rule(self) -> Rule:
-        """The rule as the matching takes it.
-
-        Raises:
-            ValueError: the rule looks at fields and has no regex.
-        """
-        if self.regex is None:
-            raise ValueError(f"rule {self.name} has no regex")
+        """The rule as the matching takes it."""
         return Rule(
             name=self.name,
             regex=self.regex,
@@ -190,4 +229,12 @@ class PatternRule(Section):
             exclude_regex=self.exclude_regex,
             components=self.components,
             tests=RuleTests(self.tests.match, self.tests.no_match),
+            fields=tuple(_condition(*pair) for pair in (self.json_fields or {}).items()),
+            metric=None if self.metric is None else self.metric.as_metric(),
         )
+
+
+def _condition(path: str, wanted: tuple[Value, ...] | Value) -> FieldCondition:
+    if isinstance(wanted, tuple):
+        return FieldCondition(path, wanted)
+    return FieldCondition(path, (wanted,), wanted if isinstance(wanted, str) else None)

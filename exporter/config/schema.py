@@ -133,8 +133,8 @@ class Patterns(Section):
     rules: ItemsOrNone[PatternRule] = Field(default=(), description="Rules of your own.")
 
     def user_rules(self) -> tuple[Rule, ...]:
-        """The rules of the file that look for a regex, in file order."""
-        return tuple(rule.as_rule() for rule in self.rules if rule.regex is not None)
+        """The rules of the file, in its order."""
+        return tuple(rule.as_rule() for rule in self.rules)
 
 
 class Collectors(Section):

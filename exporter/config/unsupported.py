@@ -27,7 +27,6 @@ UNSUPPORTED = (
     Unsupported(("logs", "types", ANY), frozenset({"BUILD", "DEPLOY"}), "leave it out"),
     Unsupported(("logs", "mode"), frozenset({"follow"}), "use poll"),
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
-    Unsupported(("patterns", "rules", ANY, "json"), None, "leave it out"),
     Unsupported(("patterns", "rules", ANY, "metric"), None, "leave it out"),
     Unsupported(("web", "config_file"), None, "leave it out"),
 )

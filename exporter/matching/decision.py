@@ -4,7 +4,7 @@ Each kind of rule has a class here, and ``decision_of`` knows which: to add a ki
 and name it there; the engine does not change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from exporter.matching.conditions import Condition, proposal
@@ -99,3 +99,8 @@ def decision_of(rule: Rule, reader: FieldReader) -> Decision:
         return FieldDecision(rule.fields, rule.exclude_regex, reader)
     except ValueError as error:
         raise ValueError(f"rule {rule.name}: {error}") from error
+
+
+def matcher_of(rule: Rule) -> Callable[[bytes], bool]:
+    """Return what tells whether ``rule`` alone matches a message; raises as ``decision_of``."""
+    return decision_of(rule, FieldReader()).matches
