@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from exporter.matching.engine import Engine
 from exporter.options import Options
 from exporter.ruleset import load_rules
-from exporter.workbench.inputs import STANDARD_INPUT, open_inputs, whole_lines
+from exporter.workbench.counting import count_inputs
+from exporter.workbench.inputs import STANDARD_INPUT, open_inputs, pieces_of
 from exporter.workbench.lines import matching_lines
+from exporter.workbench.processes import cores
 from exporter.workbench.report import json_report, table_report
-from exporter.workbench.tally import Tally, count
+from exporter.workbench.tally import Tally
 
 
 def match(options: Options) -> int:
@@ -21,13 +23,14 @@ def match(options: Options) -> int:
     engine, tally = Engine(rules), Tally()
     started = time.perf_counter()
     with ExitStack() as stack:
-        for stream in open_inputs(options.files or (STANDARD_INPUT,), stack):
-            for text in whole_lines(stream):
-                if options.show:
-                    for line in matching_lines(engine, text, tally):
+        streams = open_inputs(options.files or (STANDARD_INPUT,), stack)
+        if options.show:
+            for stream in streams:
+                for piece in pieces_of(stream):
+                    for line in matching_lines(engine, piece, tally):
                         print(line)
-                else:
-                    count(engine, text, tally)
+        else:
+            tally = count_inputs(engine, streams, processes=cores(), notice=lambda read: None)
     seconds = time.perf_counter() - started
     if options.format == "json":
         print(json_report(rules, tally, seconds))

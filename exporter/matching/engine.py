@@ -83,7 +83,7 @@ class Engine:
 
     def scan_text(
         self,
-        text: bytes | bytearray,
+        text: bytes,
         enabled: Collection[int] | None = None,
         message_of: MessageOf | None = None,
         end: int | None = None,
@@ -109,7 +109,7 @@ class Engine:
 
     def _scan_block(
         self,
-        text: bytes | bytearray,
+        text: bytes,
         start: int,
         end: int,
         wanted: frozenset[int] | None,
@@ -128,7 +128,7 @@ class Engine:
                 behind = offset
                 line_end = start + offset - 1
                 line_start = text.rfind(b"\n", start, line_end) + 1 or start
-                message = bytes(text[line_start:line_end])
+                message = text[line_start:line_end]
                 if message_of is not None:
                     message = message_of(message)
             elif rule == last:
@@ -148,7 +148,7 @@ class Engine:
         ]
 
 
-def _block_end(text: bytes | bytearray, start: int, end: int) -> int:
+def _block_end(text: bytes, start: int, end: int) -> int:
     """Return where the block from ``start`` ends: behind a newline, or at ``end``."""
     if end - start <= _BLOCK_BYTES:
         return end
@@ -158,14 +158,14 @@ def _block_end(text: bytes | bytearray, start: int, end: int) -> int:
     return end if newline < 0 else newline + 1
 
 
-def _ended_block(text: bytes | bytearray, start: int, end: int) -> bytes | memoryview:
+def _ended_block(text: bytes, start: int, end: int) -> bytes | memoryview:
     """Return that part of ``text``, with a newline at its end."""
     if text[end - 1] != _NEWLINE:
-        return bytes(text[start:end]) + b"\n"
+        return text[start:end] + b"\n"
     return memoryview(text)[start:end]
 
 
-def _line_ends(text: bytes | bytearray, start: int, end: int) -> Iterator[int]:
+def _line_ends(text: bytes, start: int, end: int) -> Iterator[int]:
     while start < end:
         newline = text.find(b"\n", start, end)
         line_end = end if newline < 0 else newline

@@ -1,15 +1,39 @@
 """Log files and standard input, in pieces of whole lines."""
 
+import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from exporter.errors import ConfigError, Fault
 
-CHUNK_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
+"""How much is read at once: it fits the CPU's cache, and more is no faster."""
+
 STANDARD_INPUT = "-"
+
+
+class Piece(NamedTuple):
+    """Whole lines: the first ``end`` bytes of ``text``, the rest of which comes again."""
+
+    text: bytes
+    end: int
+
+
+class Part(NamedTuple):
+    """The bytes from ``start`` to ``end`` of an input that can be read from any place."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.end - self.start
 
 
 def open_inputs(names: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
@@ -29,21 +53,75 @@ def _open(name: str, stack: ExitStack) -> BinaryIO:
     if name == STANDARD_INPUT:
         return sys.stdin.buffer
     try:
-        return stack.enter_context(Path(name).open("rb"))
+        return stack.enter_context(Path(name).open("rb", buffering=0))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise ConfigError((Fault(name, "", problem, "name a log file, or - for input"),)) from None
 
 
-def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the stream in pieces that end with a line, however long that is."""
+def parts_of(stream: BinaryIO, wanted: int, least_bytes: int) -> list[Part]:
+    """Cut an input between lines, as it is now, into parts of about the same size.
+
+    Args:
+        wanted: how many parts there may be.
+        least_bytes: what a part is worth having for.
+
+    A stream without places, such as a pipe, has no parts; nor has a file that does not know its
+    size, as those in ``/proc``.
+    """
+    descriptor = stream.fileno()
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return []
+    start = os.lseek(descriptor, 0, os.SEEK_CUR)
+    end = max(start, status.st_size)
+    count = max(1, min(wanted, (end - start) // least_bytes))
+    cuts = [start + (end - start) * index // count for index in range(1, count)]
+    places = [start, *(_behind_newline(descriptor, cut, end) for cut in cuts), end]
+    return [Part(*pair) for pair in pairwise(places)]
+
+
+def _behind_newline(descriptor: int, at: int, end: int) -> int:
+    while at < end:
+        text = os.pread(descriptor, PIECE_BYTES, at)
+        newline = text.find(b"\n")
+        if newline >= 0:
+            return min(end, at + newline + 1)
+        at += len(text) or end
+    return end
+
+
+def pieces_of(stream: BinaryIO, part: Part | None = None) -> Iterator[Piece]:
+    """Yield an input, or a part of it, in pieces that end with a line, however long that is."""
+    if part is None:
+        first = parts_of(stream, 1, 1)
+        part = first[0] if first else None
+    return _flowing(stream.fileno()) if part is None else _placed(stream.fileno(), part)
+
+
+def _placed(descriptor: int, part: Part) -> Iterator[Piece]:
+    at, size = part.start, PIECE_BYTES
+    # A file that has become shorter ends early.
+    while at < part.end and (text := os.pread(descriptor, min(size, part.end - at), at)):
+        whole = text.rfind(b"\n") + 1
+        if at + len(text) >= part.end:
+            whole = len(text)
+        if not whole:
+            size *= 2
+            continue
+        yield Piece(text, whole)
+        at, size = at + whole, PIECE_BYTES
+
+
+def _flowing(descriptor: int) -> Iterator[Piece]:
     kept: list[bytes] = []
-    while data := stream.read(CHUNK_BYTES):
+    while data := os.read(descriptor, PIECE_BYTES):
         end = data.rfind(b"\n") + 1
         if not end:
             kept.append(data)
             continue
-        yield b"".join((*kept, data[:end]))
+        text = b"".join((*kept, data))
         kept = [data[end:]]
+        yield Piece(text, len(text) - len(data) + end)
     if rest := b"".join(kept):
-        yield rest
+        yield Piece(rest, len(rest))

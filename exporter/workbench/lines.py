@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
+from exporter.workbench.inputs import Piece
 from exporter.workbench.tally import Tally, add_lines
 
 
-def matching_lines(engine: Engine, text: bytes, tally: Tally) -> Iterator[str]:
+def matching_lines(engine: Engine, piece: Piece, tally: Tally) -> Iterator[str]:
     """Count as ``tally.count`` does, and yield each match: the rule's name and the line."""
-    add_lines(text, tally)
-    for found in engine.scan_text(text, message_of=message_of):
+    add_lines(piece, tally)
+    for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
         tally.patterns[found.rule] += 1
-        line = text[found.start : found.end].decode("utf-8", "replace")
+        line = piece.text[found.start : found.end].decode("utf-8", "replace")
         yield f"{engine.rules[found.rule].name}: {line}"
