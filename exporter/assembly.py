@@ -21,8 +21,8 @@ from prometheus_client import (
 )
 
 from exporter import __version__
-from exporter.collect import collector as schedule
-from exporter.collect import poller as polling
+from exporter.collect import collector as collecting
+from exporter.collect import schedule as scheduling
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.collector import Collector, CollectorSettings
 from exporter.collect.deployments import Deployments
@@ -32,6 +32,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
@@ -54,6 +55,7 @@ from exporter.web.app import create_app
 from exporter.web.server import WebServer
 
 USER_AGENT = f"do-app-exporter/{__version__}"
+SOON_WORKERS = 2
 
 LOG = logging.getLogger(__name__)
 
@@ -202,16 +204,21 @@ def assemble_reading(
     )
     pipeline = Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
     deployments = Deployments(platform, metrics, ledger)
-    poller = Poller(
+    schedule = Schedule(
         scheduler,
+        lambda source: logs.interval,
+        forget=api_metrics.forget,
+        clock=clock,
+        rng=random.Random(),
+    )
+    poller = Poller(
+        schedule,
         platform,
         content,
         pipeline,
         PollSettings(logs.interval, logs.tail_lines, format_duration(logs.pod_connection_timeout)),
         on_deployment_gone=lambda: collector.discover_soon(),
-        forget=api_metrics.forget,
         clock=clock,
-        rng=random.Random(),
     )
     selection = Selection(config.discovery.include, config.discovery.exclude)
     settings = DiscoverySettings(selection, logs.types)
@@ -253,7 +260,7 @@ def _intervals(config: Config) -> CollectorSettings:
 
 
 def _scheduler(workers: int) -> BackgroundScheduler:
-    """One pool for the logs, and a thread each for the platform's own numbers and the heartbeat.
+    """A pool for logs by turns, one for logs asked for, and a thread each for everything else.
 
     No daemon, since its workers inherit that: the interpreter waits for them at the end either
     way, so ``shut_down`` has to see them.
@@ -261,10 +268,11 @@ def _scheduler(workers: int) -> BackgroundScheduler:
     return BackgroundScheduler(
         daemon=False,
         executors={
-            polling.EXECUTOR: ThreadPoolExecutor(workers),
-            schedule.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
-            schedule.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
-            schedule.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
+            scheduling.EXECUTOR: ThreadPoolExecutor(workers),
+            scheduling.SOON_EXECUTOR: ThreadPoolExecutor(SOON_WORKERS),
+            collecting.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
+            collecting.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+            collecting.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
         },
         timezone="UTC",
     )

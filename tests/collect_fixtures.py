@@ -15,6 +15,7 @@ from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.matching.engine import Engine
@@ -211,16 +212,21 @@ class Site:
             self.metrics, self.series, self.ledger, Engine(self.rules), self.rules, limits
         )
         self.early_discoveries: list[float] = []
-        self.poller = Poller(
+        self.schedule = Schedule(
             self.scheduler,
+            lambda source: self.interval,
+            forget=self.api_metrics.forget,
+            clock=self.clock,
+            rng=Random(7),
+        )
+        self.poller = Poller(
+            self.schedule,
             self.platform,
             self.platform,
             self.pipeline,
             PollSettings(self.interval, self.tail_lines, "3m"),
             on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
-            forget=self.api_metrics.forget,
             clock=self.clock,
-            rng=Random(7),
         )
         self.deployments = Deployments(self.platform, self.metrics, self.ledger)
         self.discovery = Discovery(

@@ -21,7 +21,7 @@ from exporter.collect.collector import (
 )
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.collect.poller import EXECUTOR
+from exporter.collect.schedule import EXECUTOR
 from exporter.errors import Stopping
 
 WAIT = 20.0

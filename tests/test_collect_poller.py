@@ -74,7 +74,7 @@ def test_second_read_is_anywhere_in_the_interval_and_later_ones_near_it(site: Si
     first, later = [], []
     for number in range(60):
         site = Site()
-        site.poller._rng.seed(number)
+        site.schedule._rng.seed(number)
         site.watch("d1", RUN)
         site.scheduler.step(RUN)
         first.append(site.scheduler.due(RUN))

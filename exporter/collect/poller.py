@@ -1,21 +1,16 @@
-"""Scheduled reads: one job for each source, jittered, never two of one source at a time.
+"""Reads of sources: past deployments to their end, then the active one, and how each read went.
 
-A read that is over schedules the next one, so no read can overtake another, and a slow log delays
-nobody but itself and, while it lasts, one worker.
+When a source is read is the schedule's to say.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from random import Random
+from functools import partial
 from threading import Lock
 
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.base import BaseScheduler
-
 from exporter.collect.pipeline import Pipeline, Reading
+from exporter.collect.schedule import Schedule
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
 from exporter.digitalocean.apps import AppPlatform
@@ -25,13 +20,9 @@ from exporter.model import Component, ComponentKey, Deployment, LogLocations, So
 
 LOG = logging.getLogger(__name__)
 
-EXECUTOR = "sources"
 DRAIN_ATTEMPTS = 10
 EARLY_DISCOVERIES = 3
 """How often one deployment that turns out to be past asks for a discovery ahead of time."""
-
-_JITTER = 0.1
-_MOST_INSTANCES = 10  # of one job; at its limit the scheduler would drop the job for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +38,31 @@ class Poller:
     """Reads every watched source again and again.
 
     Args:
-        scheduler: runs the reads, on its executor ``sources``.
+        schedule: says when.
         on_deployment_gone: called when the active deployment of an app turns out to be past.
-        forget: called with each source that is not watched any more, once no read of it goes on.
         clock: Unix seconds.
     """
 
     def __init__(
         self,
-        scheduler: BaseScheduler,
+        schedule: Schedule,
         platform: AppPlatform,
         content: LogContent,
         pipeline: Pipeline,
         settings: PollSettings,
         *,
         on_deployment_gone: Callable[[], None],
-        forget: Callable[[Source], None],
         clock: Callable[[], float],
-        rng: Random,
     ) -> None:
-        self._scheduler = scheduler
+        self._schedule = schedule
         self._platform = platform
         self._content = content
         self._pipeline = pipeline
         self._settings = settings
         self._on_deployment_gone = on_deployment_gone
-        self._forget = forget
         self._clock = clock
-        self._rng = rng
         self._states: dict[Source, SourceState] = {}
         self._draining: dict[tuple[ComponentKey, str], set[Source]] = {}
-        self._reading: set[Source] = set()
         self._lock = Lock()
 
     def watch(
@@ -95,6 +80,8 @@ class Poller:
             if state is not None:
                 state.component = component
                 self._redeploy(state, active, between)
+                if state.suspended and state.past:
+                    self._schedule.soon(source)
                 return
             unread = [id for id in self._pipeline.deployments(source.key) if id != active.id]
             past = [DeploymentToRead(id, from_first_line=True) for id in unread]
@@ -107,7 +94,7 @@ class Poller:
         with self._pipeline.lock:
             labels = (source.key.app, source.key.component, source.log_type)
             self._pipeline.metrics.source_interval.labels(*labels).set(self._settings.interval)
-        self._schedule(source, self._clock())
+        self._schedule.add(source, partial(self._read_once, source))
 
     def unwatch(self, source: Source) -> None:
         """Read a source no more."""
@@ -118,11 +105,7 @@ class Poller:
                 waiting.discard(source)
             for drained in [drained for drained, left in self._draining.items() if not left]:
                 del self._draining[drained]
-            if source not in self._reading:
-                self._forget(source)
-        # Its job may have begun meanwhile.
-        with suppress(JobLookupError):
-            self._scheduler.remove_job(str(source))
+        self._schedule.remove(source)
 
     def sources(self) -> list[Source]:
         """Every source that is watched."""
@@ -130,37 +113,48 @@ class Poller:
             return list(self._states)
 
     def waiting(self) -> int:
-        """How many sources have not been read for the first time."""
+        """How many sources still wait for their first read; those read elsewhere do not count."""
         with self._lock:
-            return sum(state.polls == 0 for state in self._states.values())
+            return sum(state.up is None and not state.suspended for state in self._states.values())
 
     def statuses(self) -> list[SourceStatus]:
         """How each source stands."""
         with self._lock:
             return [state.status(self._settings.interval) for state in self._states.values()]
 
+    def read_soon(self, source: Source) -> None:
+        """Read a source at once, ahead of its interval; nothing if it is not watched."""
+        self._schedule.soon(source)
+
+    def suspend(self, source: Source) -> None:
+        """Leave the active deployment of a source to another reader, and drain only past ones."""
+        with self._lock:
+            if (state := self._states.get(source)) is not None:
+                state.suspended = True
+
+    def resume(self, source: Source) -> None:
+        """Read all of a source again, at once and by its interval."""
+        with self._lock:
+            if (state := self._states.get(source)) is None or not state.suspended:
+                return
+            state.suspended = False
+        self._schedule.soon(source)
+
     def poll(self, source: Source) -> None:
-        """Read a source once: past deployments to their end, then the active one.
+        """Read a source once, now: past deployments to their end, then the active one.
 
         Nothing escapes from here: what failed is counted, shown in ``source_up``, said once per
         change, and tried again after the interval.
         """
+        self._schedule.run(source)
+
+    def _read_once(self, source: Source) -> bool:
         started = self._clock()
         with self._lock:
             state = self._states.get(source)
-            if state is None or source in self._reading:
-                return  # the read that is under way schedules the next one
-            self._reading.add(source)
-        try:
-            goes_on = self._read_and_note(state, started)
-        finally:
-            with self._lock:
-                self._reading.discard(source)
-                now = self._states.get(source)
-                if now is None:
-                    self._forget(source)
-        if goes_on and now is not None:
-            self._schedule(source, self._next_time(now, started))
+        if state is None or (state.suspended and not state.past):
+            return False
+        return self._read_and_note(state, started)
 
     def _read_and_note(self, state: SourceState, started: float) -> bool:
         """Read a source and keep how that went; False if the program is shutting down."""
@@ -185,14 +179,17 @@ class Poller:
                 self._drain(state, deployment)
             except ApiError as error:
                 failed = error
-        active = state.active
+        if not state.suspended:
+            self._read_active(state, state.active)
+        if failed is not None:
+            raise failed
+
+    def _read_active(self, state: SourceState, active: DeploymentToRead) -> None:
         locations = self._read(state, active)
         if locations.live_url is None and locations.archive_urls:
             active.found_past += 1
             if active.found_past <= EARLY_DISCOVERIES:
                 self._on_deployment_gone()
-        if failed is not None:
-            raise failed
 
     def _drain(self, state: SourceState, deployment: DeploymentToRead) -> None:
         """Read the rest of a past deployment; let it go once it is read or has no end."""
@@ -297,7 +294,6 @@ class Poller:
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
         state.up, state.problem, state.failure = up, problem, kind
-        state.polls += 1
         with self._pipeline.lock:
             if not self._pipeline.series.is_open(source.key):
                 return
@@ -306,23 +302,3 @@ class Poller:
             if up:
                 state.last_success = started
                 self._pipeline.metrics.source_last_success.labels(*labels).set(started)
-
-    def _next_time(self, state: SourceState, started: float) -> float:
-        """When to read next: the second read anywhere in the interval, so that reads spread."""
-        if not state.polls:
-            return started  # watched anew while a read went on
-        low, high = (0.0, 1.0) if state.polls == 1 else (1 - _JITTER, 1 + _JITTER)
-        return started + self._settings.interval * self._rng.uniform(low, high)
-
-    def _schedule(self, source: Source, at: float) -> None:
-        self._scheduler.add_job(
-            self.poll,
-            "date",
-            run_date=datetime.fromtimestamp(max(at, self._clock()), UTC),
-            args=[source],
-            id=str(source),
-            executor=EXECUTOR,
-            replace_existing=True,
-            misfire_grace_time=None,
-            max_instances=_MOST_INSTANCES,
-        )

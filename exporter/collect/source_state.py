@@ -31,7 +31,7 @@ class SourceState:
     active: DeploymentToRead
     tail: TailLines
     past: list[DeploymentToRead] = field(default_factory=list)
-    polls: int = 0
+    suspended: bool = False  # the active deployment is read elsewhere
     up: bool | None = None
     problem: str = ""
     failure: str = ""  # its kind
