@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from exporter.config import configuration_reference
+from exporter.config import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
 from exporter.metrics import Declaration, Metrics
 from exporter.model import FINAL_PHASES, ComponentKind, Endpoint, Level, LogType, RestartReason
@@ -152,6 +152,7 @@ def write_metrics() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_reference,
     "metrics.md": write_metrics,
+    "web-configuration.md": web_configuration_reference,
 }
 """Every generated page by its name below ``docs/``."""
 

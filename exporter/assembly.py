@@ -52,6 +52,7 @@ from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
 from exporter.web.app import create_app
+from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
 USER_AGENT = f"do-app-exporter/{__version__}"
@@ -93,7 +94,8 @@ def assemble(
     """Build the exporter that ``config`` describes; nothing is started.
 
     Raises:
-        ConfigError: the token file has become unusable since it was checked.
+        ConfigError: the web configuration file cannot be used, or the token file has become
+            unusable since it was checked.
         ListenError: an address cannot be listened on.
     """
     stop = threading.Event()
@@ -105,15 +107,20 @@ def assemble(
     reading = assemble_reading(
         config, metrics, api_metrics, platform, content, ledger, scheduler, clock
     )
+    security = SecurityFile(config.web.config_file, monotonic)
     app = create_app(
         registry,
         reading.collector,
         version=__version__,
         telemetry_path=config.web.telemetry_path,
+        security=security,
         clock=clock,
+        monotonic=monotonic,
     )
     addresses = [(address.host, address.port) for address in config.web.listen_addresses]
-    return Application(registry, metrics, reading.collector, WebServer(app, addresses), stop)
+    return Application(
+        registry, metrics, reading.collector, WebServer(app, addresses, security), stop
+    )
 
 
 def build_registry(revision: str, clock: Callable[[], float]) -> tuple[CollectorRegistry, Metrics]:

@@ -467,14 +467,14 @@ def test_faulty_overrides_are_all_told_with_the_name_of_their_flag():
             Config(),
             Override("--web.listen-address", (":1", "nowhere")),
             Override("DO_APP_EXPORTER_WEB_TELEMETRY_PATH", "metrics"),
-            Override("--web.config.file", "web.yml"),
+            Override("--web.config.file", ""),
         )
     assert str(caught.value).splitlines() == [
         "--web.listen-address: 'nowhere' is not an address with a port; "
         "write HOST:PORT, :PORT or [IPV6]:PORT, such as 127.0.0.1:10046",
         "DO_APP_EXPORTER_WEB_TELEMETRY_PATH: 'metrics' does not begin with /; "
         "write a path such as /metrics",
-        "--web.config.file: not supported yet; leave it out",
+        "--web.config.file: an empty string is not allowed; write something, or leave the key out",
     ]
 
 

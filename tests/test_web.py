@@ -7,10 +7,8 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -28,34 +26,13 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
+from web_fixtures import LOOPBACK, NOW, TIMEOUT, Status, get, make_server, serving
 
 from exporter.errors import ExporterError, ListenError
 from exporter.model import LogType, SourceStatus
-from exporter.web.app import create_app
 from exporter.web.page import age, duration, utc
-from exporter.web.server import WebServer
 
-NOW = 1_800_000_000.0
-TIMEOUT = 10.0
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
-
-
-@dataclass
-class Status:
-    """What the pages are told; a test changes it as it goes."""
-
-    health: tuple[bool, str] = (True, "")
-    readiness: tuple[bool, str] = (True, "")
-    rows: list[SourceStatus] = field(default_factory=list)
-
-    def healthy(self) -> tuple[bool, str]:
-        return self.health
-
-    def ready(self) -> tuple[bool, str]:
-        return self.readiness
-
-    def sources(self) -> Sequence[SourceStatus]:
-        return self.rows
 
 
 class Unhurried(Collector):
@@ -83,33 +60,6 @@ class BrokenCollector(Unhurried):
 
     def collect(self) -> Iterator[Metric]:
         raise RuntimeError("no numbers today")
-
-
-@contextmanager
-def serving(
-    registry: CollectorRegistry | None = None,
-    status: Status | None = None,
-    telemetry_path: str = "/metrics",
-) -> Iterator[str]:
-    """The application on a free port of loopback; yields its base URL."""
-    app = create_app(
-        registry or CollectorRegistry(),
-        status or Status(),
-        version="1.2.3",
-        telemetry_path=telemetry_path,
-        clock=lambda: NOW,
-    )
-    server = WebServer(app, [("127.0.0.1", 0)])
-    server.start()
-    try:
-        host, port = server.addresses[0]
-        yield f"http://{host}:{port}"
-    finally:
-        assert server.stop(TIMEOUT)
-
-
-def get(url: str, **headers: str) -> requests.Response:
-    return requests.get(url, headers={"Accept-Encoding": "identity"} | headers, timeout=TIMEOUT)
 
 
 @pytest.fixture
@@ -387,10 +337,7 @@ def test_parallel_scrapes_during_updates_parse():
 
 def test_server_binds_every_address():
     """Several addresses are served at once, each with its real port."""
-    app = create_app(
-        CollectorRegistry(), Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW
-    )
-    server = WebServer(app, [("127.0.0.1", 0), ("127.0.0.1", 0)])
+    server = make_server(addresses=[LOOPBACK, LOOPBACK])
     assert server.addresses == ()
     server.start()
     try:
@@ -408,12 +355,9 @@ def test_server_binds_every_address():
 
 def test_address_in_use_is_told():
     """A port in use is an error with the address and the reason; nothing stays bound."""
-    app = create_app(
-        CollectorRegistry(), Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW
-    )
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = WebServer(app, [("127.0.0.1", 0), ("127.0.0.1", port)])
+        server = make_server(addresses=[LOOPBACK, ("127.0.0.1", port)])
         with pytest.raises(ListenError) as caught:
             server.start()
     assert isinstance(caught.value, ExporterError)
@@ -434,11 +378,8 @@ def test_address_in_use_is_told():
 )
 def test_unusable_address_is_told(host: str, shown: str):
     """A name that does not resolve, or another machine's address, is named with a reason."""
-    app = create_app(
-        CollectorRegistry(), Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW
-    )
     with pytest.raises(ListenError) as caught:
-        WebServer(app, [(host, 0)]).start()
+        make_server(addresses=[(host, 0)]).start()
     assert str(caught.value).startswith(f"cannot listen on {shown}: ")
     assert caught.value.reason
 
@@ -461,10 +402,7 @@ def test_empty_host_means_every_interface(
 
     monkeypatch.setattr(socket, "create_server", create_on_loopback)
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
-    app = create_app(
-        CollectorRegistry(), Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW
-    )
-    server = WebServer(app, [("", 0)])
+    server = make_server(addresses=[("", 0)])
     server.start()
     assert server.stop(TIMEOUT)
     assert seen == [(host, host == "::") for host in asked]
@@ -475,8 +413,7 @@ def test_stop_waits_for_a_request_under_way():
     slow = SlowCollector()
     registry = CollectorRegistry()
     registry.register(slow)
-    app = create_app(registry, Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW)
-    server = WebServer(app, [("127.0.0.1", 0)])
+    server = make_server(registry)
     server.start()
     url = f"http://127.0.0.1:{server.addresses[0][1]}/metrics"
     with ThreadPoolExecutor(2) as pool:
@@ -493,8 +430,7 @@ def test_stop_is_bounded_when_a_render_hangs():
     slow = SlowCollector()
     registry = CollectorRegistry()
     registry.register(slow)
-    app = create_app(registry, Status(), version="1", telemetry_path="/metrics", clock=lambda: NOW)
-    server = WebServer(app, [("127.0.0.1", 0)])
+    server = make_server(registry)
     server.start()
     url = f"http://127.0.0.1:{server.addresses[0][1]}/metrics"
     with ThreadPoolExecutor(1) as pool:

@@ -1,6 +1,7 @@
 """``check``: validate all that needs no network, and say what the configuration costs."""
 
 from exporter.config.schema import Config
+from exporter.config.web_load import load_web_security
 from exporter.costs import requests_per_hour, series_per_component
 from exporter.matching.engine import Engine
 from exporter.options import Options
@@ -16,6 +17,7 @@ GRANTED = 5000
 def check(options: Options) -> int:
     """Print what the configuration costs; raises ConfigError with every fault."""
     config = options.configuration()
+    load_web_security(config.web.config_file)
     rules = load_rules(config)
     print(f"{options.config_file or 'the default configuration'}: good")
     print(f"rules: {len(rules)}")

@@ -10,7 +10,7 @@ from exporter.config.credentials import TokenSource, resolve_token
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import load_config
 from exporter.config.overrides import FLAGS, Override, apply_overrides, variable_of
-from exporter.config.reference import configuration_reference
+from exporter.config.reference import configuration_reference, web_configuration_reference
 from exporter.config.rules import PatternRule, RuleMetric
 from exporter.config.schema import (
     ApiBudget,
@@ -51,4 +51,5 @@ __all__ = [
     "parse_duration",
     "resolve_token",
     "variable_of",
+    "web_configuration_reference",
 ]

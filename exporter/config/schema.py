@@ -215,7 +215,7 @@ class Web(Section):
     config_file: FilePath | None = Field(
         default=None,
         description="TLS and authentication, in the file format of the Prometheus "
-        "exporter-toolkit; `null` serves plain HTTP to everybody.",
+        "exporter-toolkit, see `docs/web-configuration.md`; `null` serves plain HTTP to everybody.",
     )
     telemetry_path: UrlPath = Field(default="/metrics", description="The path of the metrics.")
     excerpts: Flag = Field(

@@ -28,7 +28,6 @@ UNSUPPORTED = (
     Unsupported(("logs", "mode"), frozenset({"follow"}), "use poll"),
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
     Unsupported(("patterns", "rules", ANY, "metric"), None, "leave it out"),
-    Unsupported(("web", "config_file"), None, "leave it out"),
 )
 
 

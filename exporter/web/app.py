@@ -10,16 +10,16 @@ from importlib.resources import files
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from exporter.web.exposition import expose
+from exporter.web.guard import Guard
 from exporter.web.page import StatusPage
+from exporter.web.security import SecurityFile
 from exporter.web.status import StatusSource
 
 HEALTHY_PATH = "/-/healthy"
@@ -30,16 +30,6 @@ DOCUMENTATION_URL = "https://docs.digitalocean.com/products/app-platform/how-to/
 CONCURRENT_RENDERS = 4
 """Renders at one time. More would only share the interpreter, and take every worker thread."""
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,8 +39,10 @@ def create_app(
     *,
     version: str,
     telemetry_path: str,
+    security: SecurityFile,
     clock: Callable[[], float],
-) -> Starlette:
+    monotonic: Callable[[], float],
+) -> ASGIApp:
     """The application that serves the metrics, the health checks and the page.
 
     Args:
@@ -58,7 +50,9 @@ def create_app(
         status: how the reading stands.
         version: shown on the page.
         telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
+        security: who is let in, and the headers of every answer.
         clock: Unix seconds, for the ages on the page.
+        monotonic: seconds that only grow, for the rate limit.
     """
     page = StatusPage(
         status,
@@ -81,11 +75,11 @@ def create_app(
             Route(STYLE_PATH, _style()),
             Route("/", _page(page, renders)),
         ],
-        middleware=[Middleware(_DefaultHeaders)],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     app.router.redirect_slashes = False
-    return app
+    open_paths = frozenset({HEALTHY_PATH, READY_PATH})
+    return Guard(app, security, open_paths=open_paths, clock=monotonic)
 
 
 def _metrics(registry: CollectorRegistry, renders: asyncio.Semaphore) -> Endpoint:
@@ -135,22 +129,4 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _fail(request: Request, error: Exception) -> Response:
     # The error itself goes on to the server, which logs it.
-    headers = {"Cache-Control": "no-store", **SECURITY_HEADERS}
-    return PlainTextResponse("Internal Server Error\n", status_code=500, headers=headers)
-
-
-class _DefaultHeaders:
-    """Adds the security headers to every answer, and forbids keeping it unless it allows that."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(SECURITY_HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    return PlainTextResponse("Internal Server Error\n", status_code=500)

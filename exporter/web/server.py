@@ -3,8 +3,6 @@
 ``cli`` starts it before the reading, so that a port in use ends the program at once.
 """
 
-import errno
-import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -13,13 +11,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.errors import ListenError
+from exporter.web.connections import Acceptor, Limits
+from exporter.web.listening import listen, name_of
+from exporter.web.security import SecurityFile
 
-BACKLOG = 128
-KEEP_ALIVE = 75
-"""Seconds an idle connection is kept: above the usual scrape interval, so one serves them all."""
-
-# What a host without (this kind of) IPv6 says to an address that is otherwise good.
-_UNAVAILABLE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+CUT_OFF_SECONDS = 0.3
+"""How long before the end of a shutdown what is still open is cut off."""
 
 
 class WebServer:
@@ -29,13 +26,21 @@ class WebServer:
         app: the application.
         addresses: host and port each. An empty host means every interface, IPv6 and IPv4, a
             name every address that it resolves to; port 0 means any free port.
+        security: TLS, and whose certificates are let in.
+        limits: what clients may take up.
     """
 
-    def __init__(self, app: ASGIApp, addresses: Sequence[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        addresses: Sequence[tuple[str, int]],
+        security: SecurityFile,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+    ) -> None:
         self._wanted = tuple(addresses)
         self._sockets: list[socket.socket] = []
         self._bound: tuple[tuple[str, int], ...] = ()
-        self._server = uvicorn.Server(_configuration(app))
+        self._server = _Server(_configuration(app, limits), security, limits)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": self._sockets}, name="web"
         )
@@ -53,13 +58,13 @@ class WebServer:
         """
         try:
             for host, port in self._wanted:
-                self._sockets.extend(_listen(host, port))
+                self._sockets.extend(listen(host, port))
         except ListenError:
             for bound in self._sockets:
                 bound.close()
             self._sockets.clear()
             raise
-        self._bound = tuple(_name(bound) for bound in self._sockets)
+        self._bound = tuple(name_of(bound) for bound in self._sockets)
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
@@ -80,7 +85,25 @@ class WebServer:
         return not self._thread.is_alive()
 
 
-def _configuration(app: ASGIApp) -> uvicorn.Config:
+class _Server(uvicorn.Server):
+    """uvicorn with its own way to take in connections replaced by the ``Acceptor``."""
+
+    def __init__(self, config: uvicorn.Config, security: SecurityFile, limits: Limits) -> None:
+        super().__init__(config)
+        self._acceptor = Acceptor(config, self.server_state, security, limits)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.servers = []
+        self._acceptor.start(sockets or [])
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn waits for what is open; a client that takes no answer must not use up its time.
+        self._acceptor.stop((self.config.timeout_graceful_shutdown or 1) - CUT_OFF_SECONDS)
+        await super().shutdown(sockets)
+
+
+def _configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
@@ -93,71 +116,5 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=limits.idle,  # type: ignore[arg-type]  # it goes to `call_later`
     )
-
-
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets for one configured address.
-
-    Raises:
-        ListenError: none could be made, or one is in use.
-    """
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    try:
-        if not host:
-            return [_listen_everywhere(port)]
-        return _listen_on_each(host, port)
-    except socket.gaierror as error:
-        raise ListenError(address, error.strerror or str(error)) from error
-    except OSError as error:
-        # `create_server` adds the address to the text; the number keeps the system's own words.
-        reason = str(error) if error.errno is None else os.strerror(error.errno)
-        raise ListenError(address, reason) from error
-    except UnicodeError as error:
-        raise ListenError(address, "not a host name") from error
-
-
-def _listen_everywhere(port: int) -> socket.socket:
-    """One socket on every interface: IPv6 and IPv4 together, or IPv4 where that is all."""
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(
-                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
-            )
-        except OSError as error:
-            if error.errno not in _UNAVAILABLE:
-                raise
-    return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)
-
-
-def _listen_on_each(host: str, port: int) -> list[socket.socket]:
-    """A socket on every address of a host, all with the same port.
-
-    ``localhost`` often names an IPv6 address that the machine lacks: such a one is left out as
-    long as another is there.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    bound: list[socket.socket] = []
-    missing: OSError | None = None
-    for family, _, _, _, (ip, _, *scope) in dict.fromkeys(found):
-        try:
-            made = socket.create_server((ip, port, *scope), family=family, backlog=BACKLOG)
-        except OSError as error:
-            if error.errno not in _UNAVAILABLE:
-                for other in bound:
-                    other.close()
-                raise
-            missing = error
-            continue
-        bound.append(made)
-        port = port or _name(made)[1]
-    if missing is not None and not bound:
-        raise missing
-    return bound
-
-
-def _name(bound: socket.socket) -> tuple[str, int]:
-    host, port = bound.getsockname()[:2]
-    return str(host), int(port)

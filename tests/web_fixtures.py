@@ -1,0 +1,88 @@
+"""The pages on a free port of loopback, with a status that a test changes as it goes."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+from prometheus_client import CollectorRegistry
+
+from exporter.model import SourceStatus
+from exporter.web.app import create_app
+from exporter.web.connections import Limits
+from exporter.web.security import SecurityFile
+from exporter.web.server import WebServer
+
+NOW = 1_800_000_000.0
+TIMEOUT = 10.0
+LOOPBACK = ("127.0.0.1", 0)
+
+
+@dataclass
+class Status:
+    """What the pages are told; a test changes it as it goes."""
+
+    health: tuple[bool, str] = (True, "")
+    readiness: tuple[bool, str] = (True, "")
+    rows: list[SourceStatus] = field(default_factory=list)
+
+    def healthy(self) -> tuple[bool, str]:
+        return self.health
+
+    def ready(self) -> tuple[bool, str]:
+        return self.readiness
+
+    def sources(self) -> Sequence[SourceStatus]:
+        return self.rows
+
+
+@dataclass
+class SteppedClock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_server(
+    registry: CollectorRegistry | None = None,
+    status: Status | None = None,
+    telemetry_path: str = "/metrics",
+    addresses: Sequence[tuple[str, int]] = (LOOPBACK,),
+    config_file: Path | None = None,
+    limits: Limits | None = None,
+    clock: SteppedClock | None = None,
+) -> WebServer:
+    """A server of the application that is not started yet."""
+    monotonic = clock or time.monotonic
+    security = SecurityFile(None if config_file is None else str(config_file), monotonic)
+    app = create_app(
+        registry or CollectorRegistry(),
+        status or Status(),
+        version="1.2.3",
+        telemetry_path=telemetry_path,
+        security=security,
+        clock=lambda: NOW,
+        monotonic=monotonic,
+    )
+    return WebServer(app, addresses, security, limits or Limits())
+
+
+@contextmanager
+def serving(*arguments: object, scheme: str = "http", **options: object) -> Iterator[str]:
+    """A server as ``make_server`` makes it, started; yields its base URL."""
+    server = make_server(*arguments, **options)
+    server.start()
+    try:
+        host, port = server.addresses[0]
+        yield f"{scheme}://{host}:{port}"
+    finally:
+        assert server.stop(TIMEOUT)
+
+
+def get(url: str, **headers: str) -> requests.Response:
+    return requests.get(url, headers={"Accept-Encoding": "identity"} | headers, timeout=TIMEOUT)
