@@ -14,7 +14,15 @@ from prometheus_client import CollectorRegistry
 from exporter.config import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
 from exporter.metrics import Declaration, Metrics
-from exporter.model import FINAL_PHASES, ComponentKind, Endpoint, Level, LogType, RestartReason
+from exporter.model import (
+    FINAL_PHASES,
+    ComponentKind,
+    DeploymentStage,
+    Endpoint,
+    Level,
+    LogType,
+    RestartReason,
+)
 
 HERE = Path(__file__).parent
 
@@ -109,13 +117,15 @@ def label_meanings() -> dict[str, str]:
         "pattern": "The rule's name, from the configuration or a pack.",
         "level": f"The rule's level: {_values(Level)}.",
         "reason": f"Why a container ended, by its last words: {_values(RestartReason)}. `exit` is "
-        "a program that said that it exits; one that is killed says nothing (`unknown`).",
+        "a program that said that it exits; one that is killed says nothing (`unknown`). Of "
+        "`deployment_failures_total`, the platform's own word for why a step failed.",
         "component_instance": "The instance's stable alias, such as `web-0`.",
         "app_id": "The app's id in the API.",
         "app_region": "The slug of the app's region.",
         "tier": "The slug of the app's tier.",
         "component_kind": f"{_values(ComponentKind)}.",
         "instance_size": "The slug of the instance size.",
+        "step": f"The part of a deployment: {_values(DeploymentStage)}.",
         "phase": "The deployment's phase as in the API; of `deployments_total` a final one: "
         f"{_values(sorted(FINAL_PHASES))}.",
         "deployment_id": "The deployment's id in the API.",

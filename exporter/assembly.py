@@ -25,6 +25,7 @@ from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.collector import Collector, CollectorSettings
+from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.inventory import Selection
@@ -46,7 +47,7 @@ from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
-from exporter.model import LogType
+from exporter.model import RUN_TIME_LOGS, LogType
 from exporter.ruleset import load_rules
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
@@ -210,7 +211,18 @@ def assemble_reading(
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     pipeline = Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
-    deployments = Deployments(platform, metrics, ledger)
+    run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
+    deployment_logs = DeploymentLogs(
+        scheduler,
+        platform,
+        content,
+        pipeline,
+        executor=scheduling.EXECUTOR,
+        log_types=tuple(log_type for log_type in logs.types if log_type not in run_time),
+        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
+        clock=clock,
+    )
+    deployments = Deployments(platform, metrics, ledger, deployment_logs)
     schedule = Schedule(
         scheduler,
         lambda source: logs.interval,
@@ -228,7 +240,7 @@ def assemble_reading(
         clock=clock,
     )
     selection = Selection(config.discovery.include, config.discovery.exclude)
-    settings = DiscoverySettings(selection, logs.types)
+    settings = DiscoverySettings(selection, run_time)
     discovery = Discovery(platform, poller, pipeline, deployments, api_metrics, settings)
     platform_metrics = PlatformMetrics(platform, metrics, deployments, clock)
     collector = Collector(

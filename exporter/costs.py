@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from exporter.config.schema import Config
-from exporter.model import RestartReason, Rule
+from exporter.model import RUN_TIME_LOGS, RestartReason, Rule
 
 HOUR = 3600.0
 
@@ -25,7 +25,8 @@ def requests_per_hour(config: Config, apps: int, components: int) -> float:
     wanted, discoveries = config.collectors, HOUR / config.discovery.interval
     reads = HOUR / config.logs.interval
     pages = -(-apps // 200) or 1
-    hourly = discoveries * pages + components * len(config.logs.types) * reads
+    run_time = [log_type for log_type in config.logs.types if log_type in RUN_TIME_LOGS]
+    hourly = discoveries * pages + components * len(run_time) * reads
     hourly += apps * reads * wanted.health
     hourly += apps * discoveries * (wanted.deployments + (wanted.instances and not wanted.health))
     return hourly + components * discoveries * wanted.restart_count
@@ -33,7 +34,8 @@ def requests_per_hour(config: Config, apps: int, components: int) -> float:
 
 def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     """The most series that one component can have, one instance's restart count included."""
-    series = 1 + _LOG_SERIES + len(rules) + len(RestartReason) + 1
+    line_types = {log_type in RUN_TIME_LOGS or log_type for log_type in config.logs.types}
+    series = 1 + len(line_types) * (_LOG_SERIES + len(rules)) + len(RestartReason) + 1
     series += _SOURCE_SERIES * len(config.logs.types)
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)

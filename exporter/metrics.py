@@ -135,6 +135,18 @@ class Metrics:
             "When the active deployment of an app became active.",
             ("app",),
         )
+        self.deployment_duration = self._gauge(
+            "digitalocean_app_deployment_duration_seconds",
+            "How long a step of the newest deployment took that came to rest; absent before one "
+            "did.",
+            ("app", "step"),
+        )
+        self.deployment_failures = self._counter(
+            "digitalocean_app_deployment_failures_total",
+            "Deployments that ended in phase ERROR, by the step that failed and the platform's "
+            "word for why.",
+            ("app", "step", "reason"),
+        )
 
         # The API.
         self.api_errors = self._gauge(

@@ -72,8 +72,33 @@ class Endpoint(StrEnum):
     RESTART_COUNT = "restart_count"
 
 
+RUN_TIME_LOGS = frozenset({LogType.RUN, LogType.RUN_RESTARTED})
+"""The logs of containers, which go on; those of a deployment's own steps end with it."""
+
+
+class DeploymentStage(StrEnum):
+    """The two parts of a deployment: the value of the label ``step``."""
+
+    BUILD = "build"
+    DEPLOY = "deploy"
+
+
 FINAL_PHASES = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
 """The phases in which a deployment has come to rest (API: ``deployment.phase``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStep:
+    """One part of a deployment as the platform tells it; times are Unix seconds.
+
+    ``failed`` with the platform's own word for why in ``reason``, which may be empty.
+    """
+
+    stage: DeploymentStage
+    started_at: float | None = None
+    ended_at: float | None = None
+    failed: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,7 @@ class Deployment:
     phase: str
     created_at: float | None = None
     phase_changed_at: float | None = None
+    steps: tuple[DeploymentStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from prometheus_client import CollectorRegistry
 
 from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.inventory import Selection
@@ -22,6 +23,7 @@ from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import (
     LIVE_PART,
+    RUN_TIME_LOGS,
     App,
     Component,
     ComponentKey,
@@ -228,14 +230,27 @@ class Site:
             on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
             clock=self.clock,
         )
-        self.deployments = Deployments(self.platform, self.metrics, self.ledger)
+        run_time = tuple(log_type for log_type in self.log_types if log_type in RUN_TIME_LOGS)
+        self.deployment_logs = DeploymentLogs(
+            self.scheduler,
+            self.platform,
+            self.platform,
+            self.pipeline,
+            executor="sources",
+            log_types=tuple(log_type for log_type in self.log_types if log_type not in run_time),
+            pod_connection_timeout="3m",
+            clock=self.clock,
+        )
+        self.deployments = Deployments(
+            self.platform, self.metrics, self.ledger, self.deployment_logs
+        )
         self.discovery = Discovery(
             self.platform,
             self.poller,
             self.pipeline,
             self.deployments,
             self.api_metrics,
-            DiscoverySettings(self.selection, self.log_types),
+            DiscoverySettings(self.selection, run_time),
         )
 
     def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:

@@ -76,6 +76,15 @@ def test_first_sight_in_a_final_phase_counts_if_it_is_news(
     assert sum(counted(site).values()) == count
 
 
+def test_deployment_that_is_newer_than_all_known_is_news_whatever_its_time(site: Site):
+    """It came and went between two looks, in the second in which the exporter started."""
+    old = deployment("d1", "ACTIVE", -5)
+    look(site, old)
+    for _ in range(2):
+        look(site, deployment("d2", "ERROR", 0), old)
+    assert counted(site) == {"ERROR": 1}
+
+
 def test_active_and_newest_are_described(site: Site):
     """The active deployment and the newest; one series where they are the same."""
     look(site, deployment("d2", "BUILDING", 9), deployment("d1", "ACTIVE", 3))

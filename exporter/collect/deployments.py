@@ -1,7 +1,12 @@
-"""Deployments: which one an app runs, and each that was seen to reach a final phase."""
+"""Deployments: which one an app runs, and each that was seen to reach a final phase.
 
-from collections.abc import Sequence
+What becomes of the logs of one that has is ``deployment_logs``.
+"""
 
+from collections.abc import Mapping, Sequence
+
+from exporter.collect import deployment_steps
+from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.ledger import Ledger
 from exporter.digitalocean.apps import AppPlatform
 from exporter.metrics import Metrics
@@ -17,11 +22,16 @@ class Deployments:
     What was over when the ledger was begun is not counted, nor what an earlier run has read.
     """
 
-    def __init__(self, platform: AppPlatform, metrics: Metrics, ledger: Ledger) -> None:
+    def __init__(
+        self, platform: AppPlatform, metrics: Metrics, ledger: Ledger, logs: DeploymentLogs
+    ) -> None:
         self._platform = platform
         self._metrics = metrics
         self._ledger = ledger
-        self._phases: dict[str, dict[str, str]] = {}  # app id → deployment id → phase
+        self._logs = logs
+        # App id → deployment id → the phases that it was seen in, the latest last, with when it
+        # entered each.
+        self._phases: dict[str, dict[str, dict[str, float]]] = {}
 
     def read(self, app: App) -> None:
         """Count the deployments that have reached a final phase since the last look.
@@ -30,28 +40,56 @@ class Deployments:
         """
         deployments = self._platform.deployments(app.id)
         with self._ledger.lock:
-            self._count(app, deployments)
-        self._phases[app.id] = {deployment.id: deployment.phase for deployment in deployments}
+            rested = self._count(app, deployments)
+            self._logs.came_to_rest(app, rested)
+            self._logs.forget_others(app, deployments)
+        before = self._phases.get(app.id, {})
+        self._phases[app.id] = {
+            deployment.id: before.get(deployment.id, {})
+            | {deployment.phase: _changed_at(deployment)}
+            for deployment in deployments
+        }
         self._describe(app, deployments)
+        self._describe_steps(app, rested)
+        self._logs.start(app)
 
     def forget(self, app: App) -> None:
         """The app is gone."""
         self._phases.pop(app.id, None)
 
-    def _count(self, app: App, deployments: Sequence[Deployment]) -> None:
+    def _count(self, app: App, deployments: Sequence[Deployment]) -> list[Deployment]:
+        """Count what reached a final phase; return those that came to rest in it, oldest first."""
         counter, ledger = self._metrics.deployments, self._ledger
         before = self._phases.get(app.id, {})
         since = newest = ledger.value(counter, (app.name,), READ_UP_TO) or ledger.first_start
+        rested: list[Deployment] = []
+        began_since = set(_newer([deployment.id for deployment in deployments], before))
         for deployment in deployments:
             if deployment.phase not in FINAL_PHASES:
                 continue
-            changed_at = deployment.phase_changed_at or deployment.created_at or 0.0
-            seen = before.get(deployment.id)
-            if seen != deployment.phase if seen else changed_at > since:
+            changed_at = _changed_at(deployment)
+            seen = list(before.get(deployment.id, ()))
+            news = deployment.id in began_since or changed_at > since
+            if seen[-1] != deployment.phase if seen else news:
                 ledger.add(counter, (app.name, deployment.phase), 1)
+                if not FINAL_PHASES.intersection(seen):
+                    rested.append(deployment)
+                    self._count_failure(app, deployment)
             newest = max(newest, changed_at)
         if newest > since:
             ledger.note(counter, (app.name,), newest, READ_UP_TO)
+        return rested[::-1]
+
+    def _count_failure(self, app: App, deployment: Deployment) -> None:
+        if deployment.phase == "ERROR":
+            labels = (app.name, *deployment_steps.failure(deployment))
+            self._ledger.add(self._metrics.deployment_failures, labels, 1)
+
+    def _describe_steps(self, app: App, rested: Sequence[Deployment]) -> None:
+        for deployment in rested:
+            entered = self._phases[app.id][deployment.id]
+            for stage, seconds in deployment_steps.durations(deployment, entered).items():
+                self._metrics.deployment_duration.labels(app.name, stage).set(seconds)
 
     def _describe(self, app: App, deployments: Sequence[Deployment]) -> None:
         info = self._metrics.deployment_info
@@ -69,6 +107,19 @@ class Deployments:
             self._metrics.deployment_timestamp.remove_by_labels({"app": app.name})
         for deployment in shown.values():
             info.labels(app.name, deployment.id, deployment.phase).set(1)
+
+
+def _changed_at(deployment: Deployment) -> float:
+    return deployment.phase_changed_at or deployment.created_at or 0.0
+
+
+def _newer(ids: Sequence[str], known: Mapping[str, object]) -> Sequence[str]:
+    """Those that stand before all that are known; none if nothing is.
+
+    Their times need not say so: the API's are of whole seconds.
+    """
+    first = next((place for place, name in enumerate(ids) if name in known), 0)
+    return ids[:first]
 
 
 def came_between(

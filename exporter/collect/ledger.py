@@ -89,6 +89,11 @@ class Ledger:
         """What a series or a note stands at; 0 if nothing is known of it."""
         return self._values.get(ValueKey(self._metrics.name(metric), tuple(labels), meaning), 0.0)
 
+    def known(self, metric: Counter | Gauge) -> list[tuple[str, ...]]:
+        """The labels of every series of a metric that something is known of."""
+        name = self._metrics.name(metric)
+        return [key.labels for key in self._values if key.metric == name]
+
     def continuity(self, key: CursorKey, begin: Callable[[int], Continuity]) -> Continuity:
         """The cursor of a deployment, made at its first use.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.collect.ledger import Ledger
-from exporter.collect.series import RUN_TIME, Series, enabled_rules
+from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, LineSplitter
 from exporter.logs.restart_reasons import restart_reason
@@ -154,7 +154,7 @@ class Pipeline:
         """Count lines that no reading has counted, and what rules say of them."""
         if not self.series.is_open(source.key):
             return
-        metrics, labels = self.metrics, (source.key.app, source.key.component, RUN_TIME)
+        metrics, labels = self.metrics, (*source.key.parts, line_log_type(source.log_type))
         if repeated:
             self.ledger.add(metrics.log_repeated_lines, labels, repeated)
         if not lines:
@@ -168,14 +168,29 @@ class Pipeline:
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, rule.meaning)
 
+    def note_newest(self, source: Source, newest: int) -> None:
+        """Show the time (ns) of the newest line; 0 for none."""
+        if newest and self.series.is_open(source.key):
+            timestamp = self.metrics.log_last_line_timestamp
+            log_type = line_log_type(source.log_type)
+            self.series.advance(timestamp, source.key, newest / NANOSECONDS, log_type)
+
+    def note_read(self, source: Source, at: float | None) -> None:
+        """Show whether the latest read of a log worked: when it began (Unix seconds), or None."""
+        with self.lock:
+            if not self.series.is_open(source.key):
+                return
+            labels = (*source.key.parts, source.log_type)
+            self.metrics.source_up.labels(*labels).set(at is not None)
+            if at is not None:
+                self.metrics.source_last_success.labels(*labels).set(at)
+
     def count_window(self, source: Source, newest: int, end: WindowEnd) -> None:
         """Count what a window showed as a whole: its newest line, a gap, container ends."""
         if not self.series.is_open(source.key):
             return
         metrics = self.metrics
-        if newest:
-            timestamp = metrics.log_last_line_timestamp
-            self.series.advance(timestamp, source.key, newest / NANOSECONDS, RUN_TIME)
+        self.note_newest(source, newest)
         if end.gaps:
             self._count_gap(source, end.missing_since, end.missing_until)
         for container in end.restarts:
@@ -190,7 +205,8 @@ class Pipeline:
         """Lines between two times (ns), where they are known, are missing."""
         if not self.series.is_open(source.key):
             return
-        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, RUN_TIME), 1)
+        log_type = line_log_type(source.log_type)
+        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, log_type), 1)
         fields: dict[str, object] = {"source": source}
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)

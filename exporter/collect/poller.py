@@ -294,11 +294,6 @@ class Poller:
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
         state.up, state.problem, state.failure = up, problem, kind
-        with self._pipeline.lock:
-            if not self._pipeline.series.is_open(source.key):
-                return
-            labels = (source.key.app, source.key.component, source.log_type)
-            self._pipeline.metrics.source_up.labels(*labels).set(up)
-            if up:
-                state.last_success = started
-                self._pipeline.metrics.source_last_success.labels(*labels).set(started)
+        if up:
+            state.last_success = started
+        self._pipeline.note_read(source, started if up else None)

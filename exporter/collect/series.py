@@ -5,21 +5,24 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import Counter, Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
+from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics
 from exporter.model import (
     FINAL_PHASES,
+    RUN_TIME_LOGS,
     App,
     Component,
     ComponentKey,
+    DeploymentStage,
     LogType,
     RestartReason,
     Rule,
 )
 
 RUN_TIME = LogType.RUN
-"""``log_type`` on metrics about lines: which of the two run-time logs showed one is chance."""
+"""``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
 
 
 class Series:
@@ -63,6 +66,20 @@ class Series:
         if was_open:
             return
         self._ledger.open(*identity)
+        for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
+            self._open_lines(key, log_type)
+        for reason in RestartReason:
+            self._begin(metrics.restarts, (*identity, reason))
+        self._begin(metrics.last_restart_timestamp, identity)
+        for log_type in self._log_types:
+            metrics.source_up.labels(*identity, log_type)
+            metrics.source_last_success.labels(*identity, log_type)
+            if log_type in RUN_TIME_LOGS:
+                metrics.source_interval.labels(*identity, log_type)
+
+    def _open_lines(self, key: ComponentKey, log_type: LogType) -> None:
+        """Make the series about the lines of one kind of log."""
+        metrics, identity = self._metrics, key.parts
         for family in (
             metrics.log_lines,
             metrics.log_bytes,
@@ -70,17 +87,11 @@ class Series:
             metrics.log_gaps,
             metrics.log_last_line_timestamp,
         ):
-            self._begin(family, (*identity, RUN_TIME))
+            self._begin(family, (*identity, log_type))
         for rule in self._rules:
             if selects(rule.components, key):
-                labels = (*identity, RUN_TIME, rule.name, rule.level)
+                labels = (*identity, log_type, rule.name, rule.level)
                 self._begin(metrics.log_matches, labels, rule.meaning)
-        for reason in RestartReason:
-            self._begin(metrics.restarts, (*identity, reason))
-        self._begin(metrics.last_restart_timestamp, identity)
-        for log_type in self._log_types:
-            for gauge in (metrics.source_up, metrics.source_last_success, metrics.source_interval):
-                gauge.labels(*identity, log_type)
 
     def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
         """Set a time that never goes back: past deployments are read after active ones too."""
@@ -126,6 +137,10 @@ class Series:
         self._ledger.open(app.name)
         for phase in sorted(FINAL_PHASES):
             self._begin(metrics.deployments, (app.name, phase))
+        failures = {(app.name, stage, UNKNOWN_REASON) for stage in DeploymentStage}
+        known = self._ledger.known(metrics.deployment_failures)
+        for labels in failures.union(labels for labels in known if labels[0] == app.name):
+            self._begin(metrics.deployment_failures, labels)
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
@@ -139,11 +154,18 @@ class Series:
             metrics.deployments,
             metrics.deployment_info,
             metrics.deployment_timestamp,
+            metrics.deployment_duration,
+            metrics.deployment_failures,
         )
 
     def _begin(self, metric: Counter | Gauge, labels: tuple[str, ...], meaning: str = "") -> None:
         """Make a series; it goes on from where the ledger has it."""
         metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
+
+
+def line_log_type(log_type: LogType) -> LogType:
+    """The value of ``log_type`` on metrics about the lines of a log."""
+    return RUN_TIME if log_type in RUN_TIME_LOGS else log_type
 
 
 def remove(labels: dict[str, str], *families: MetricWrapperBase) -> None:

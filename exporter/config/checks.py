@@ -45,6 +45,7 @@ def agreement_findings(
             yield Finding(("digitalocean", key), problem, "keep one of them")
     yield from _repeated_names(accounts, {})
     yield from _repeated_types(document)
+    yield from _unread_types(document)
     taken, pack_findings = _packs(document, packs)
     yield from pack_findings
     rules = _mappings(document, _RULES)
@@ -52,6 +53,17 @@ def agreement_findings(
     for location, rule in rules:
         yield from _rule_findings(location, rule, decide)
     yield from _metric_findings(rules)
+
+
+def _unread_types(document: Document) -> Iterator[Finding]:
+    """The logs of deployments are read when their deployment is seen to rest."""
+    types = document.value(("logs", "types"))
+    if document.value(("collectors", "deployments")) is not False or not isinstance(types, list):
+        return
+    for index, log_type in enumerate(types):
+        if log_type in ("BUILD", "DEPLOY"):
+            problem = f"{log_type} cannot be read while collectors.deployments is false"
+            yield Finding(("logs", "types", index), problem, "turn that on, or leave it out")
 
 
 def _mappings(document: Document, location: Location) -> list[tuple[Location, dict[Any, Any]]]:

@@ -72,7 +72,8 @@ class Logs(Section):
         default=(LogType.RUN, LogType.RUN_RESTARTED),
         min_length=1,
         description="Which logs of a component are read. `RUN_RESTARTED` is that of the container "
-        "before the last restart, often the only place where a crash shows.",
+        "before the last restart, often the only place where a crash shows. `BUILD` and `DEPLOY` "
+        "are read once per deployment, when it has come to rest.",
     )
     mode: LogMode = Field(
         default=LogMode.POLL,

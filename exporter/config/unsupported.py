@@ -24,7 +24,6 @@ class Unsupported:
 
 UNSUPPORTED = (
     Unsupported(("accounts",), None, "leave it out"),
-    Unsupported(("logs", "types", ANY), frozenset({"BUILD", "DEPLOY"}), "leave it out"),
     Unsupported(("logs", "mode"), frozenset({"follow"}), "use poll"),
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
     Unsupported(("patterns", "rules", ANY, "metric"), None, "leave it out"),

@@ -72,9 +72,38 @@ def deployment_document(deployment: Deployment) -> Document:
         "created_at": timestamp(deployment.created_at),
         "updated_at": timestamp(deployment.phase_changed_at),
         "phase_last_updated_at": timestamp(deployment.phase_changed_at),
-        "progress": {"success_steps": done, "total_steps": len(IN_PROGRESS_PHASES)},
+        "progress": {
+            "success_steps": done,
+            "total_steps": len(IN_PROGRESS_PHASES),
+            "steps": [
+                _step_document(deployment, "build", IN_PROGRESS_PHASES[:2], "BuildJobFailed"),
+                _step_document(
+                    deployment, "deploy", IN_PROGRESS_PHASES[2:], "DeployContainerExitNonZero"
+                ),
+            ],
+        },
         **lists,
     }
+
+
+def _step_document(
+    deployment: Deployment, name: str, phases: tuple[str, ...], reason: str
+) -> Document:
+    """A step of a deployment's progress; ``reason`` is what it says where it fails."""
+    document: Document = {"name": name, "status": "PENDING"}
+    began = min((deployment.entered[p] for p in phases if p in deployment.entered), default=None)
+    if began is None:
+        return document
+    document |= {"status": "RUNNING", "started_at": timestamp(began)}
+    later = [at for phase, at in deployment.entered.items() if phase not in phases and at >= began]
+    if deployment.phase in phases or not later:
+        return document
+    last_phase = [phase for phase in deployment.entered if phase in IN_PROGRESS_PHASES][-1]
+    failed = deployment.phase == "ERROR" and last_phase in phases
+    document |= {"status": "ERROR" if failed else "SUCCESS", "ended_at": timestamp(min(later))}
+    if failed:
+        document["reason"] = {"code": reason, "message": f"the {name} step failed"}
+    return document
 
 
 def instances_document(app: App) -> Document:

@@ -121,7 +121,7 @@ class Rollout:
 
     def _enter(self, app: App, deployment: Deployment, phase: str) -> None:
         deployment.phase = phase
-        deployment.phase_changed_at = self._clock()
+        deployment.phase_changed_at = deployment.entered[phase] = self._clock()
         self._ledger.entered(app.name, phase)
 
     def _start_containers(self, deployment: Deployment) -> None:

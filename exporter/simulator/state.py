@@ -96,7 +96,10 @@ class Instance:
 
 @dataclass(slots=True)
 class Deployment:
-    """One deployment: the spec it brings, its phase, its instances and its logs."""
+    """One deployment: the spec it brings, its phases, its instances and its logs.
+
+    ``entered`` has when it entered each phase that it went through, in Unix seconds.
+    """
 
     id: str
     cause: str
@@ -107,6 +110,7 @@ class Deployment:
     instances: dict[str, list[Instance]] = field(default_factory=dict)
     build: dict[str, Container] = field(default_factory=dict)
     deploy: dict[str, Container] = field(default_factory=dict)
+    entered: dict[str, float] = field(default_factory=dict)
 
     @property
     def in_progress(self) -> bool:

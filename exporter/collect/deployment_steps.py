@@ -1,0 +1,55 @@
+"""How long the steps of a deployment took, and why one failed."""
+
+import re
+from collections.abc import Mapping
+
+from exporter.model import Deployment, DeploymentStage, DeploymentStep
+
+UNKNOWN_REASON = "unknown"
+LONGEST_REASON = 64
+
+_DEPLOYING = ("PENDING_DEPLOY", "DEPLOYING")
+
+
+def durations(deployment: Deployment, entered: Mapping[str, float]) -> dict[DeploymentStage, float]:
+    """Seconds that each step took which is over.
+
+    Args:
+        deployment: at rest.
+        entered: when the phases were entered that it was seen in, in Unix seconds; they tell what
+            the platform's own steps leave out.
+    """
+    told = {step.stage: seconds for step in deployment.steps if (seconds := _seconds(step)) >= 0}
+    return _seen(deployment, entered) | told
+
+
+def failure(deployment: Deployment) -> tuple[DeploymentStage, str]:
+    """Which step failed and why; the reason is the platform's own word in snake case."""
+    for step in deployment.steps:
+        if step.failed:
+            return step.stage, _snake(step.reason) or UNKNOWN_REASON
+    return DeploymentStage.BUILD, UNKNOWN_REASON
+
+
+def _seconds(step: DeploymentStep) -> float:
+    if step.started_at is None or step.ended_at is None:
+        return -1.0
+    return step.ended_at - step.started_at
+
+
+def _seen(deployment: Deployment, entered: Mapping[str, float]) -> dict[DeploymentStage, float]:
+    began = deployment.created_at
+    turned = min((entered[phase] for phase in _DEPLOYING if phase in entered), default=None)
+    ended = deployment.phase_changed_at
+    seen = {}
+    if began is not None and turned is not None:
+        seen[DeploymentStage.BUILD] = turned - began
+    if turned is not None and ended is not None and deployment.phase == "ACTIVE":
+        seen[DeploymentStage.DEPLOY] = ended - turned
+    return {stage: seconds for stage, seconds in seen.items() if seconds >= 0}
+
+
+def _snake(word: str) -> str:
+    """``BuildJobFailed`` → ``build_job_failed``."""
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word)
+    return re.sub(r"[^a-z0-9]+", "_", parts.lower()).strip("_")[:LONGEST_REASON]
