@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.log_texts import messages, served_lines
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
@@ -45,8 +46,9 @@ def build_pipeline(state: State, tail_lines: int) -> Pipeline:
     ledger = Ledger(metrics, state, time.time)
     rules = default_rules()
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
-    series = Series(metrics, ledger, rules, LOG_TYPES)
-    return Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
+    engine = Engine(rules)
+    series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
+    return Pipeline(metrics, series, ledger, engine, rules, limits)
 
 
 @dataclass(slots=True)

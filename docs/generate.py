@@ -48,6 +48,11 @@ Python client.
 METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Log lines", "What components wrote, and what the rules found in it.", ("log_",)),
     (
+        "Metrics of rules",
+        "About the metrics that [rules of your own](rules.md#a-metric-of-its-own) feed.",
+        ("series_", "values_"),
+    ),
+    (
         "Restarts",
         "Containers that ended, as RUN_RESTARTED shows them, and the platform's own count.",
         ("restarts_", "last_restart_", "instance_restarts"),
@@ -114,6 +119,7 @@ def label_meanings() -> dict[str, str]:
         "component": "The component's name: a service, worker or job.",
         "log_type": f"Which log: {_values(LogType)}. On `log_…` metrics every run-time line is "
         "`RUN`, also one that only RUN_RESTARTED showed.",
+        "metric": "The name of a metric that a rule feeds.",
         "pattern": "The rule's name, from the configuration or a pack.",
         "level": f"The rule's level: {_values(Level)}.",
         "reason": f"Why a container ended, by its last words: {_values(RestartReason)}. `exit` is "

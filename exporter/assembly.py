@@ -33,6 +33,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.config.credentials import TokenSource
@@ -203,14 +204,17 @@ def assemble_reading(
 ) -> ReadingParts:
     """Build what reads the platform and counts into the ledger."""
     rules, logs = load_rules(config), config.logs
-    series = Series(metrics, ledger, rules, logs.types)
+    engine = Engine(rules)
+    rule_metrics = RuleMetrics(metrics, ledger, engine)
+    rule_metrics.publish()
+    series = Series(metrics, ledger, rules, logs.types, rule_metrics)
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
         max_line_bytes=logs.max_line_bytes,
         start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
-    pipeline = Pipeline(metrics, series, ledger, Engine(rules), rules, limits)
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits)
     run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
     deployment_logs = DeploymentLogs(
         scheduler,

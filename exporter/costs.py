@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from exporter.config.schema import Config
-from exporter.model import RUN_TIME_LOGS, RestartReason, Rule
+from exporter.model import RUN_TIME_LOGS, MetricType, RestartReason, Rule
 
 HOUR = 3600.0
 
@@ -15,6 +15,10 @@ _SOURCE_SERIES = 3
 
 _HEALTH_SERIES = 5
 """Instances, ready ones, healthy, CPU and memory."""
+
+
+_HISTOGRAM_SERIES = 3
+"""The infinite bucket, sum and count, beside the buckets that have a bound."""
 
 
 def requests_per_hour(config: Config, apps: int, components: int) -> float:
@@ -39,4 +43,16 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     series += _SOURCE_SERIES * len(config.logs.types)
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
-    return series + wanted.restart_count
+    return series + wanted.restart_count + _rule_series(rules)
+
+
+def _rule_series(rules: Sequence[Rule]) -> int:
+    """The most series that one component can have of the metrics that rules feed."""
+    most: dict[str, int] = {}
+    for metric in (rule.metric for rule in rules if rule.metric is not None):
+        # The one beside them holds what did not become a series of its own.
+        combinations = metric.max_series + 1 if metric.labels else 1
+        histogram = metric.type is MetricType.HISTOGRAM
+        each = len(metric.buckets) + _HISTOGRAM_SERIES if histogram else 1
+        most[metric.name] = max(most.get(metric.name, 0), combinations * each)
+    return sum(most.values())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
 
 IDENTITY = ("app", "component")
 LOG = (*IDENTITY, "log_type")
@@ -64,6 +65,19 @@ class Metrics:
             "digitalocean_app_log_last_line_timestamp_seconds",
             "The newest counted line's own time; 0 before the first one.",
             LOG,
+        )
+
+        self.series_folded = self._counter(
+            "digitalocean_app_series_folded_total",
+            "Matches whose label values became `other`, since the metric of a rule has as many "
+            "series as it may have; since the exporter started.",
+            ("metric",),
+        )
+        self.values_unreadable = self._counter(
+            "digitalocean_app_values_unreadable_total",
+            "Matches that the metric of a rule did not take, since their value is no number, or a "
+            "negative one that it cannot take; since the exporter started.",
+            ("metric",),
         )
 
         # Container ends.
@@ -226,6 +240,14 @@ class Metrics:
             "digitalocean_app_exporter_state_errors_total",
             "Times that counts and cursors could not be kept; they are tried again.",
         )
+
+    def register(self, collector: Collector) -> None:
+        """Show metrics that are declared elsewhere: those that rules feed."""
+        self._registry.register(collector)
+
+    def unregister(self, collector: Collector) -> None:
+        """Show them no longer."""
+        self._registry.unregister(collector)
 
     def name(self, metric: MetricWrapperBase) -> str:
         """The full name of one of these metrics."""

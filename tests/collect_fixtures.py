@@ -16,6 +16,7 @@ from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.errors import ApiError, NotFound, ServerError
@@ -208,11 +209,12 @@ class Site:
         self.api_metrics = ApiMetrics(self.metrics)
         state = self.state or MemoryState(self.clock)
         self.ledger = Ledger(self.metrics, state, self.clock)
-        self.series = Series(self.metrics, self.ledger, self.rules, self.log_types)
+        engine = Engine(self.rules)
+        rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
+        rule_metrics.publish()
+        self.series = Series(self.metrics, self.ledger, self.rules, self.log_types, rule_metrics)
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
-        self.pipeline = Pipeline(
-            self.metrics, self.series, self.ledger, Engine(self.rules), self.rules, limits
-        )
+        self.pipeline = Pipeline(self.metrics, self.series, self.ledger, engine, self.rules, limits)
         self.early_discoveries: list[float] = []
         self.schedule = Schedule(
             self.scheduler,

@@ -18,10 +18,12 @@ from prometheus_client import CollectorRegistry
 
 from exporter.collect.changes import Changes
 from exporter.collect.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
+from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
@@ -71,7 +73,8 @@ class Run:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.ledger = Ledger(self.metrics, self.state, self.clock)
-        self.series = Series(self.metrics, self.ledger, self.rules, (LogType.RUN,))
+        rule_metrics = RuleMetrics(self.metrics, self.ledger, Engine(self.rules))
+        self.series = Series(self.metrics, self.ledger, self.rules, (LogType.RUN,), rule_metrics)
 
     def count(self, amount: float = 1, component: ComponentKey = KEY) -> None:
         with self.ledger.lock:

@@ -28,12 +28,19 @@ from exporter.config import (
 from exporter.config.addresses import parse_listen_address
 from exporter.config.document import parse_document
 from exporter.config.load import check_document
-from exporter.config.rules import DENIED_LABELS, OWN_LABELS, PatternRule, RuleMetric
+from exporter.config.rules import (
+    DEFAULT_BUCKETS,
+    DENIED_LABELS,
+    OWN_LABELS,
+    PatternRule,
+    RuleMetric,
+)
 from exporter.config.translation import keys_of, section_in
 from exporter.config.unsupported import UNSUPPORTED
 from exporter.errors import ConfigError
 from exporter.matching.decision import matcher_of
-from exporter.model import FieldCondition, Level, LogType, Rule, RuleTests
+from exporter.model import FieldCondition, Level, LogType, MetricType, Rule, RuleTests
+from exporter.model import RuleMetric as Metric
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -270,8 +277,8 @@ def test_a_rule_may_have_the_name_of_a_pack_that_is_not_used():
     assert load_text(text).patterns.rules[0].name == "python_traceback"
 
 
-def test_the_metric_of_the_contract_is_valid_but_for_its_support():
-    """The example of a rule's metric has no fault except that metrics are not supported yet."""
+def test_the_metric_of_a_rule_becomes_one_of_the_model():
+    """Every key arrives; labels are sorted, and a histogram without buckets has the usual ones."""
     text = """
 patterns:
   rules:
@@ -281,16 +288,45 @@ patterns:
         name: shop_payments_declined_total
         type: counter
         help: Payments declined.
-        labels: {code: code}
+        labels: {code: error.code, bank: bank}
         value: amount
-        max_series: 100
+        max_series: 7
     - name: amount
       regex: amount
       metric: {name: shop_amount, type: histogram, help: h, value: amount, buckets: [0.1, 1, 10]}
+    - name: took
+      regex: took
+      metric: {name: shop_took_seconds, type: histogram, help: h, value: took}
+"""
+    assert [rule.metric for rule in load_text(text).patterns.user_rules()] == [
+        Metric(
+            "shop_payments_declined_total",
+            MetricType.COUNTER,
+            "Payments declined.",
+            (("bank", "bank"), ("code", "error.code")),
+            "amount",
+            max_series=7,
+        ),
+        Metric("shop_amount", MetricType.HISTOGRAM, "h", (), "amount", (0.1, 1, 10)),
+        Metric("shop_took_seconds", MetricType.HISTOGRAM, "h", (), "took", DEFAULT_BUCKETS),
+    ]
+
+
+def test_the_rule_of_the_contract_must_choose():
+    """A rule with regex and json, and a counter with buckets, has a fault at each of them."""
+    text = """
+patterns:
+  rules:
+    - name: declined
+      regex: declined
+      json: {level: [error, fatal], msg: declined}
+      metric: {name: shop_declined_total, type: counter, help: h, buckets: [0.1, 1, 10]}
 """
     assert faults_of(text) == [
-        "config.yml:6: patterns.rules[0] (declined).metric: not supported yet; leave it out",
-        "config.yml:15: patterns.rules[1] (amount).metric: not supported yet; leave it out",
+        "config.yml:6: patterns.rules[0] (declined).json: regex and json are both given; "
+        "keep one of them",
+        "config.yml:7: patterns.rules[0] (declined).metric.buckets: a counter has no buckets; "
+        "leave it out, or make it a histogram",
     ]
 
 
@@ -512,10 +548,11 @@ def test_the_reference_names_everything():
     assert page.count("\n- `", page.index("## Not supported yet")) == len(UNSUPPORTED)
 
 
-def test_the_example_is_the_defaults_and_one_rule():
-    """examples/config.yml loads, and differs from the defaults in its example rule alone."""
+def test_the_example_is_the_defaults_and_two_rules():
+    """examples/config.yml loads, and differs from the defaults in its example rules alone."""
     config = load_config(str(ROOT / "examples" / "config.yml"), PACKS, matcher_of, {})
-    (rule,) = config.patterns.rules
+    rule, fields = config.patterns.rules
+    assert fields.json_fields and fields.metric
     assert rule.name == "payment_declined"
     without = config.model_copy(
         update={"patterns": config.patterns.model_copy(update={"rules": ()})}

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from collect_fixtures import JOBS, KEY, START, WEB, Site, app
+from collect_fixtures import JOBS, KEY, RUN, START, WEB, Site, app, line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,15 @@ from exporter.collect.collector import Collector, CollectorSettings
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.config.schema import Collectors, Config
 from exporter.costs import requests_per_hour, series_per_component
-from exporter.model import ComponentHealth, Instance, InstanceRestarts, LogType, Rule
+from exporter.model import (
+    ComponentHealth,
+    Instance,
+    InstanceRestarts,
+    LogType,
+    MetricType,
+    Rule,
+    RuleMetric,
+)
 
 BOTH = (LogType.RUN, LogType.RUN_RESTARTED)
 
@@ -158,3 +167,33 @@ def test_series_are_those_that_a_component_has(
         if not sample.name.endswith("_created") and sample.labels.get("component") == "web"
     ]
     assert len(series) == series_per_component(config(wanted, types), chosen)
+
+
+def test_series_of_rules_are_those_that_a_component_can_have():
+    """A bound of 2 gives 2 series and one of the rest; a histogram also buckets, sum and count."""
+    labels = (("code", "code"),)
+    rules = tuple(
+        Rule(name, "x", metric=RuleMetric(name, kind, "h", own, value, buckets, 2))
+        for name, kind, own, value, buckets in (
+            ("a_total", MetricType.COUNTER, (), None, ()),
+            ("b_total", MetricType.COUNTER, labels, None, ()),
+            ("c", MetricType.GAUGE, labels, "v", ()),
+            ("d", MetricType.HISTOGRAM, labels, "v", (1.0, 2.0)),
+            ("e", MetricType.HISTOGRAM, (), "v", (1.0, 2.0)),
+        )
+    )
+    site = Site(rules=rules)
+    site.watch()
+    lines = b"".join(line(n, f"x v=1 code={n}") for n in range(5))
+    site.platform.log("d1").live = lines
+    site.scheduler.step(RUN)
+    names = {rule.name for rule in rules}
+    samples = [
+        sample
+        for family in site.registry.collect()
+        for sample in family.samples
+        if family.name in names or sample.name in names
+    ]
+    plain = tuple(replace(rule, metric=None) for rule in rules)
+    costs = series_per_component(Config(), rules) - series_per_component(Config(), plain)
+    assert len(samples) == costs == 1 + 3 + 3 + 15 + 5

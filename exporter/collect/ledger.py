@@ -7,7 +7,7 @@ and no scrape waits for a disk.
 """
 
 import logging
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -77,6 +77,24 @@ class Ledger:
         """Set a gauge that outlives the process."""
         key = ValueKey(self._metrics.name(metric), tuple(labels))
         self._change(key, value, partial(metric.labels(*labels).set, value))
+
+    def put_all(self, values: Mapping[ValueKey, float], show: Callable[[], None]) -> None:
+        """Set several numbers, of which one thing is shown once they are kept together.
+
+        Their labels begin with those of the component that they belong to.
+        """
+        changed = {key: value for key, value in values.items() if self._values.get(key) != value}
+        self._values.update(changed)
+        if not self._state.durable:
+            show()
+            return
+        for key in changed:
+            self._unsaved.change_value(key)
+        self._unshown.append(partial(show))
+
+    def values_of(self, names: Container[str]) -> Iterator[tuple[ValueKey, float]]:
+        """Everything that is kept under some names."""
+        return (pair for pair in self._values.items() if pair[0].metric in names)
 
     def note(self, metric: Counter, labels: Sequence[str], value: float, meaning: str) -> None:
         """Keep a number that belongs to a counter and is not shown."""
@@ -241,7 +259,8 @@ class Ledger:
         return cursors | documents | {self._owner(key) for key in self._values}
 
     def _owner(self, key: ValueKey) -> Owner:
-        names = self._metrics.labels_of(key.metric)
+        # What is not declared belongs to rules, and so to components.
+        names = self._metrics.labels_of(key.metric) or IDENTITY
         return key.labels[: len(IDENTITY) if names[: len(IDENTITY)] == IDENTITY else 1]
 
     def _note(self, error: StateError | None) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.collect.ledger import Ledger
+from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, LineSplitter
@@ -167,6 +168,8 @@ class Pipeline:
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, rule.meaning)
+        with_lines = (Found(match.rule, lines[match.message]) for match in found)
+        self.series.rule_metrics.count(source.key, with_lines)
 
     def note_newest(self, source: Source, newest: int) -> None:
         """Show the time (ns) of the newest line; 0 for none."""

@@ -7,6 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics
 from exporter.model import (
@@ -31,6 +32,7 @@ class Series:
     Args:
         rules: the rules in force; a component has a series of each that applies to it.
         log_types: the logs that are read.
+        rule_metrics: the metrics that rules feed; their series come and go with the others.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Series:
         ledger: Ledger,
         rules: Sequence[Rule],
         log_types: Sequence[LogType],
+        rule_metrics: RuleMetrics,
     ) -> None:
         self._metrics = metrics
         self._ledger = ledger
         self._rules = rules
         self._log_types = log_types
+        self.rule_metrics = rule_metrics
         self._open: dict[ComponentKey, Component] = {}
         self._open_apps: set[str] = set()
 
@@ -68,6 +72,7 @@ class Series:
         self._ledger.open(*identity)
         for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
             self._open_lines(key, log_type)
+        self.rule_metrics.open(key)
         for reason in RestartReason:
             self._begin(metrics.restarts, (*identity, reason))
         self._begin(metrics.last_restart_timestamp, identity)
@@ -103,6 +108,7 @@ class Series:
         """Remove every series of a component that is gone."""
         if self._open.pop(key, None) is not None:
             self._ledger.close(*key.parts)
+            self.rule_metrics.close(key)
         metrics = self._metrics
         remove(
             _identity(key),

@@ -26,7 +26,6 @@ UNSUPPORTED = (
     Unsupported(("accounts",), None, "leave it out"),
     Unsupported(("logs", "mode"), frozenset({"follow"}), "use poll"),
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
-    Unsupported(("patterns", "rules", ANY, "metric"), None, "leave it out"),
 )
 
 
