@@ -5,57 +5,64 @@ is ``missing`` here, and never proposed.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import hyperscan
 
-from exporter.matching.proposal import propose
-
-_FLAGS = hyperscan.HS_FLAG_MULTILINE
+from exporter.matching.proposal import Expression, propose
 
 Candidate = tuple[int, int]
-"""The offset behind a line's newline, and the index of a regex."""
+"""The offset of a line's newline, and the index of a regex."""
 
 
 class Candidates:
     """The expressions of some regexes in one database; threads may share it."""
 
     def __init__(self, regexes: Sequence[str | None]) -> None:
-        expressions = {
-            index: expression
+        proposals = {
+            index: expressions
             for index, regex in enumerate(regexes)
-            if regex is not None and (expression := propose(regex)) is not None
+            if regex is not None and (expressions := propose(regex)) is not None
         }
-        self._database, used = _largest_database(expressions)
+        self._database, used = _largest_database(proposals)
         self.missing = tuple(index for index in range(len(regexes)) if index not in used)
+        self._count = len(regexes)
         # Hyperscan forbids two scans in one scratch space at a time.
         self._local = threading.local()
 
-    def find(self, block: bytes | memoryview, wanted: frozenset[int] | None) -> list[Candidate]:
-        """Return the lines of ``block`` in which a regex may be found; none is missed.
+    def find(
+        self, text: bytes, wanted: frozenset[int] | None, start: int = 0, end: int | None = None
+    ) -> list[Candidate]:
+        """Return the lines of a text in which a regex may be found; none is missed.
 
         Args:
-            block: lines, each ended by a newline, the last one too.
+            text: lines, each ended by a newline.
             wanted: indexes of the regexes that count; None is all of them.
+            start: where the first line to look at starts.
+            end: where the last one ends, behind its newline; None is the end of the text.
 
         The order is any, and the same pair may come twice.
         """
         found: list[Candidate] = []
         if self._database is None:
             return found
-        append = found.append
+        # Of each regex, the stretch up to a line's end in which it was found last: however often
+        # it is found there, the line is one candidate.
+        since, until = [0] * self._count, [-1] * self._count
 
-        def note(index: int, start: int, end: int, flags: int, context: object) -> None:
-            append((end, index))
-
-        def note_wanted(index: int, start: int, end: int, flags: int, context: object) -> None:
-            if wanted is None or index in wanted:
-                append((end, index))
+        def note(index: int, _start: int, behind: int, _flags: int, _context: object) -> None:
+            last = start + behind - 1
+            if since[index] <= last <= until[index] or (wanted is not None and index not in wanted):
+                return
+            since[index] = last
+            until[index] = newline = text.find(b"\n", last)
+            found.append((newline, index))
 
         # Any buffer will do; the annotations of hyperscan leave that out.
-        data, notes = cast(bytes, block), note if wanted is None else note_wanted
-        self._database.scan(data, notes, scratch=self._scratch(self._database))
+        whole = start == 0 and end in (None, len(text))
+        block = text if whole else cast(bytes, memoryview(text)[start:end])
+        self._database.scan(block, note, scratch=self._scratch(self._database))
         return found
 
     def _scratch(self, database: hyperscan.Database) -> hyperscan.Scratch:
@@ -66,30 +73,34 @@ class Candidates:
 
 
 def _largest_database(
-    expressions: dict[int, str],
+    proposals: Mapping[int, Sequence[Expression]],
 ) -> tuple[hyperscan.Database | None, frozenset[int]]:
-    """Compile all expressions that Hyperscan takes, together; return which they are."""
-    database = _compile(expressions)
+    """Compile all expressions that Hyperscan takes, together; return whose they are."""
+    database = _compile(proposals)
     if database is None:
         # Hyperscan refuses all for the sake of one; which one it is, each must tell alone.
-        expressions = {
-            index: expression
-            for index, expression in expressions.items()
-            if _compile({index: expression}) is not None
+        proposals = {
+            index: expressions
+            for index, expressions in proposals.items()
+            if _compile({index: expressions}) is not None
         }
-        database = _compile(expressions)
-    return database, frozenset(expressions if database is not None else ())
+        database = _compile(proposals)
+    return database, frozenset(proposals if database is not None else ())
 
 
-def _compile(expressions: dict[int, str]) -> hyperscan.Database | None:
-    if not expressions:
+def _compile(proposals: Mapping[int, Sequence[Expression]]) -> hyperscan.Database | None:
+    if not proposals:
         return None
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    entries = [(index, one) for index, several in proposals.items() for one in several]
     try:
         database.compile(
-            expressions=[expression.encode() for expression in expressions.values()],
-            ids=list(expressions),
-            flags=[_FLAGS] * len(expressions),
+            expressions=[expression.pattern.encode() for _, expression in entries],
+            ids=[index for index, _ in entries],
+            flags=[
+                hyperscan.HS_FLAG_MULTILINE | hyperscan.HS_FLAG_CASELESS * expression.caseless
+                for _, expression in entries
+            ],
         )
     except hyperscan.error:
         return None

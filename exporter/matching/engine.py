@@ -20,8 +20,8 @@ _BLOCK_BYTES = 1 << 20
 _NEWLINE = ord("\n")
 
 MessageOf = Callable[[bytes], bytes]
-"""What of a line is its message: all from some place on, where anything stands before that from
-behind a space on, up to the line's end or to a carriage return at its end."""
+"""What of a line is its message: all of it, or what stands behind a digit or ``Z`` and a space, as
+behind a time; up to the line's end, or to a carriage return at its end."""
 
 
 class Match(NamedTuple):
@@ -116,26 +116,27 @@ class Engine:
         always: Sequence[int],
         message_of: MessageOf | None,
     ) -> Iterator[LineMatch]:
-        candidates = self._candidates.find(_ended_block(text, start, end), wanted)
+        if text[end - 1] != _NEWLINE:
+            text = text[:end] + b"\n"
+            end += 1
+        candidates = self._candidates.find(text, wanted, start, end)
         if always:
-            ends = _line_ends(text, start, end)
-            candidates += [(at - start + 1, rule) for at in ends for rule in always]
+            candidates += [(at, rule) for at in _line_ends(text, start, end) for rule in always]
         candidates.sort()
-        behind, last = -1, -1
-        line_start, line_end, message = start, start, b""
-        for offset, rule in candidates:
-            if offset != behind:
-                behind = offset
-                line_end = start + offset - 1
-                line_start = text.rfind(b"\n", start, line_end) + 1 or start
-                message = text[line_start:line_end]
+        newline, last = -1, -1
+        line_start, message = start, b""
+        for at, rule in candidates:
+            if at != newline:
+                newline = at
+                line_start = text.rfind(b"\n", start, at) + 1 or start
+                message = text[line_start:at]
                 if message_of is not None:
                     message = message_of(message)
             elif rule == last:
                 continue
             last = rule
             if self._matches[rule](message):
-                yield LineMatch(rule, line_start, line_end)
+                yield LineMatch(rule, line_start, newline)
 
     def _scan_each(self, messages: Sequence[bytes], enabled: Collection[int] | None) -> list[Match]:
         """Scan messages that hold newlines, and are no lines, by RE2 alone."""
@@ -158,16 +159,8 @@ def _block_end(text: bytes, start: int, end: int) -> int:
     return end if newline < 0 else newline + 1
 
 
-def _ended_block(text: bytes, start: int, end: int) -> bytes | memoryview:
-    """Return that part of ``text``, with a newline at its end."""
-    if text[end - 1] != _NEWLINE:
-        return text[start:end] + b"\n"
-    return memoryview(text)[start:end]
-
-
 def _line_ends(text: bytes, start: int, end: int) -> Iterator[int]:
     while start < end:
         newline = text.find(b"\n", start, end)
-        line_end = end if newline < 0 else newline
-        yield line_end
-        start = line_end + 1
+        yield newline
+        start = newline + 1

@@ -5,7 +5,9 @@ Unicode mode is undefined; so a character outside ASCII is one to four bytes of 
 """
 
 from itertools import groupby
+from typing import NamedTuple
 
+from exporter.matching.literals import Literal, literals_of
 from exporter.matching.syntax import UnknownSyntax, parse
 from exporter.matching.tree import (
     EMPTY,
@@ -23,8 +25,8 @@ from exporter.matching.trimming import trimmed
 _MOST_REPEATS = 64
 """Counted repeats cost Hyperscan states; past this many, any number will do."""
 
-_MESSAGE_START = r"(?:^|\x20)"
-"""A message starts with its line, or after the space that ends the platform's prefix."""
+_MESSAGE_START = r"(?:^|[0-9Z]\x20)"
+"""A message starts with its line, or after the platform's prefix: a time and a space."""
 
 _LINE_END = r"\r?\n"
 """Every line that is scanned ends so, and its message before the one or the other. Hyperscan 5.4
@@ -34,11 +36,19 @@ _REST_OF_LINE = r"[^\n]*" + _LINE_END
 """Makes Hyperscan report a line once, at its end, and not at every byte where a match may end."""
 
 
-def propose(regex: str) -> str | None:
-    """Return an expression (bytes, multi-line) that finds every line that RE2 may find.
+class Expression(NamedTuple):
+    """What Hyperscan looks for: bytes, multi-line; ``caseless`` folds ASCII letters."""
 
-    It reports the newline of each. None says that there is no expression worth having: the regex
-    matches the empty message's like everywhere, or holds syntax that is not surely understood.
+    pattern: str
+    caseless: bool = False
+
+
+def propose(regex: str) -> tuple[Expression, ...] | None:
+    """Return expressions of which one is found in every line in which RE2 may find ``regex``.
+
+    A match of one ends within the line or with its newline. None says that there are none worth
+    having: the regex matches the empty message's like everywhere, or holds syntax that is not
+    surely understood.
     """
     try:
         tree = parse(regex)
@@ -49,7 +59,18 @@ def propose(regex: str) -> str | None:
     tree = trimmed(tree)
     if _matches_empty(tree):
         return None
-    return _to_end_of_line(tree)
+    words: set[Literal] = set()
+    others: list[Node] = []
+    for branch in tree.items if isinstance(tree, Alternate) else (tree,):
+        literals = literals_of(branch)
+        if literals is None:
+            others.append(branch)
+        else:
+            words |= literals
+    found = [Expression(_bytes(data), caseless) for data, caseless in sorted(words)]
+    if others:
+        found.append(Expression(_to_end_of_line(Alternate(tuple(others)))))
+    return tuple(found)
 
 
 def _matches_empty(tree: Node) -> bool:
@@ -137,7 +158,7 @@ def _expression(tree: Node) -> str:
         case Rune():
             return _class(tree) + ("{1,4}" if tree.other else "")
         case Raw(data):
-            return "".join(f"\\x{byte:02x}" for byte in data)
+            return _bytes(data)
         case Concat(items):
             return "".join(map(_expression, items))
         case Alternate(items):
@@ -173,6 +194,10 @@ def _class(rune: Rune) -> str:
     return f"[{''.join(ranges)}{others}]"
 
 
+def _bytes(data: bytes) -> str:
+    return "".join(map(_byte, data))
+
+
 def _byte(code: int) -> str:
     character = chr(code)
-    return character if character.isalnum() else f"\\x{code:02x}"
+    return character if character.isascii() and character.isalnum() else f"\\x{code:02x}"

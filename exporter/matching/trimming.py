@@ -45,7 +45,7 @@ def _from_literal(tree: Node) -> Node:
     match tree:
         case Alternate(items):
             return Alternate(tuple(map(_from_literal, items)))
-        case Concat(items):
+        case Concat(items) if _literal_length(items)[0] < _LITERAL:
             varying = False
             for at, item in enumerate(items):
                 if varying and _literal_length(items[at:])[0] >= _LITERAL:
