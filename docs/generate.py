@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.config import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
+from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
 from exporter.metrics import Declaration, Metrics
 from exporter.model import (
     FINAL_PHASES,
@@ -22,6 +23,7 @@ from exporter.model import (
     Level,
     LogType,
     RestartReason,
+    Rule,
 )
 
 HERE = Path(__file__).parent
@@ -112,6 +114,28 @@ Alerts made of these stand in [`dashboards/alerts.yml`](../dashboards/alerts.yml
 """
 
 
+PATTERNS_INTRODUCTION = """\
+# Patterns
+
+The rules that ship, by pack. `patterns.packs` chooses among them: `[default]`, what it is when
+nothing is said, means all of them, `[python, postgres]` those two, `[]` none. A pack counts once,
+however often it is named.
+
+Each rule gives series of `digitalocean_app_log_matches_total` with its name as `pattern` and its
+`level`. A line counts once per rule: `ERROR:  deadlock detected` is one for `postgres_deadlock` and
+one for `system_error`. Where a line comes with a stack, rules count its head or its last line, not
+the frames.
+
+Rules look for what programs say, not for words: on thousands of ordinary lines (`error_rate=0`,
+`GET /errors 200`, `Loaded error pages`) no rule of level `error` or `critical` fires; a test holds
+them to that. What you expect of a rule and it does not find, `match --unmatched` shows.
+
+An example stands beside each rule, and the nearest line that it is not meant for. All of them, and
+the regexes in [RE2 syntax](https://github.com/google/re2/wiki/Syntax), are in
+[`exporter/matching/packs/`](../exporter/matching/packs).
+"""
+
+
 def label_meanings() -> dict[str, str]:
     """What each label means, with its allowed values where the program fixes them."""
     return {
@@ -165,9 +189,32 @@ def write_metrics() -> str:
     return metrics_page(Metrics(CollectorRegistry()).declarations)
 
 
+def write_patterns() -> str:
+    """``docs/patterns.md`` for the packs of this version."""
+    packs = {name: load_packs([name]) for name in pack_names() if name != DEFAULT}
+    rows = [
+        f"| [`{name}`](#{name}) | {len(rules)} | {pack_title(name)} |"
+        for name, rules in packs.items()
+    ]
+    overview = "\n".join(["| Pack | Rules | For |", "| --- | --- | --- |", *rows, ""])
+    sections = [
+        f"## {name}\n\n{pack_title(name)}\n\n" + "\n".join(map(_pattern, rules))
+        for name, rules in packs.items()
+    ]
+    return "\n".join([GENERATED, PATTERNS_INTRODUCTION, overview, *sections])
+
+
+def _pattern(rule: Rule) -> str:
+    """A rule, with its first example and its first counter-example."""
+    lines = (f"matches:  {rule.tests.match[0]}", f"does not: {rule.tests.no_match[0]}")
+    example = "\n".join(f"    {line}" for line in lines).replace("\t", "    ").replace("\x1b", "␛")
+    return f"**`{rule.name}`** ({rule.level}): {rule.description}\n\n{example}\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_reference,
     "metrics.md": write_metrics,
+    "patterns.md": write_patterns,
     "web-configuration.md": web_configuration_reference,
 }
 """Every generated page by its name below ``docs/``."""

@@ -10,18 +10,25 @@ import pytest
 DEBIAN_PACKAGES = {
     "git": "git",
     "make": "make",
+    "node": "nodejs",
+    "php": "php-cli",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "redis-server": "redis-server",
+    "ruby": "ruby",
     "systemd-analyze": "systemd",
 }
 """The Debian package of each program."""
 
+NOT_INSTALLED = {"go": "golang-go", "java": "default-jdk-headless"}
+"""The same of programs that are used where they are, being too big to install for a test."""
+
 
 def requires(program: str) -> pytest.MarkDecorator:
     """Skip the test where the program is not on PATH, naming the Debian package that has it."""
+    package = {**DEBIAN_PACKAGES, **NOT_INSTALLED}[program]
     return pytest.mark.skipif(
         shutil.which(program) is None,
-        reason=f"{program} is not installed (Debian package {DEBIAN_PACKAGES[program]})",
+        reason=f"{program} is not installed (Debian package {package})",
     )

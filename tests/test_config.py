@@ -271,6 +271,12 @@ patterns:
     )
 
 
+def test_packs_may_overlap():
+    """A pack that is named twice is no fault."""
+    for packs in ("[default, default]", "[nothing, default, nothing]"):
+        load_text(f"patterns: {{packs: {packs}}}")
+
+
 def test_a_rule_may_have_the_name_of_a_pack_that_is_not_used():
     """Only the packs in use take names."""
     text = "patterns: {packs: [nothing], rules: [{name: python_traceback, regex: x}]}"

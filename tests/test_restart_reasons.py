@@ -296,6 +296,37 @@ def test_an_exception_after_sigterm_is_the_reason():
     assert restart_reason([b"received SIGTERM", *TRACEBACK]) is Reason.EXCEPTION
 
 
+MEMORY = [b"Worker (pid:12) was sent SIGKILL! Perhaps out of memory?"]
+PROBE = [b"Readiness probe failed: connection refused"]
+SERVED = [b"GET / 200"]
+SIGTERM = [b"[1] [INFO] Handling signal: term", b"[1] [INFO] Shutting down: Master"]
+GRACEFUL = [b"- Gracefully stopping, waiting for requests to finish", b"- Goodbye!"]
+CODE_0 = [b"process exited with code 0"]
+
+
+@pytest.mark.parametrize(
+    ("last_words", "reason"),
+    [
+        ([*MEMORY, *SIGTERM], Reason.SIGNAL),
+        ([*MEMORY, *SERVED, *GRACEFUL], Reason.EXIT),
+        ([*TRACEBACK, *SERVED, *GRACEFUL], Reason.EXIT),
+        ([*TRACEBACK, *GRACEFUL], Reason.EXCEPTION),
+        ([*TRACEBACK, *CODE_0], Reason.EXIT),
+        ([*TRACEBACK, *SERVED, b"received SIGTERM", *GRACEFUL], Reason.SIGNAL),
+        ([*TRACEBACK, *SERVED, *CODE_0, *SERVED], Reason.EXIT),
+        ([*PROBE, *SERVED, *SIGTERM], Reason.HEALTH_CHECK),
+        ([*PROBE, *SERVED, *GRACEFUL], Reason.HEALTH_CHECK),
+        ([*GRACEFUL, *TRACEBACK], Reason.EXCEPTION),
+        ([*SIGTERM, *MEMORY], Reason.OUT_OF_MEMORY),
+        ([b"panic: boom", b"caught signal 11"], Reason.SIGNAL),
+        ([*MEMORY, b"received signal 11"], Reason.OUT_OF_MEMORY),
+    ],
+)
+def test_the_last_words_decide(last_words: list[bytes], reason: Reason):
+    """A normal end is none of the exceptions and causes that were logged, and survived, before."""
+    assert restart_reason(last_words) is reason
+
+
 def test_an_exit_message_does_not_hide_the_exception():
     """The specific beats the general, although it comes earlier."""
     assert restart_reason([*TRACEBACK, b"process exited with code 1"]) is Reason.EXCEPTION

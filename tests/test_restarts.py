@@ -72,12 +72,12 @@ def test_small_falls_are_interleaved_lines():
 def test_last_words_are_bounded():
     """The latest messages of the container, never those of the one before it."""
     shown = [
-        *container(*(n * SECOND for n in range(1, 301)), name="a"),
+        *container(*(n * SECOND for n in range(1, LAST_WORDS + 201)), name="a"),
         *container(SECOND, name="b"),
     ]
     first, second = container_ends(shown, 2)
     assert len(first.last_words) == LAST_WORDS
-    assert first.last_words[-1] == f"a at {300 * SECOND}".encode()
+    assert first.last_words[-1] == f"a at {(LAST_WORDS + 200) * SECOND}".encode()
     assert second.last_words == (f"b at {SECOND}".encode(),)
 
 

@@ -102,9 +102,7 @@ def _packs(
         location = ("patterns", "packs", index)
         if not isinstance(name, str) or not name:
             continue
-        if name in names[:index]:
-            findings.append(Finding(location, f"{shown(name)} is given twice", "keep one of them"))
-        elif name in packs:
+        if name in packs:
             taken.update(dict.fromkeys(packs[name], f"the pack {name}"))
         elif isinstance(chosen, list):
             problem = f"there is no pack {shown(name)}"

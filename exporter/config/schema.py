@@ -129,7 +129,9 @@ class Patterns(Section):
     """What to look for in log lines."""
 
     packs: Items[Text] = Field(
-        default=("default",), description="Built-in sets of rules to use; `[]` for none."
+        default=("default",),
+        description="Built-in sets of rules to use, see [patterns](patterns.md): `default` is all "
+        "of them, `[]` none. A pack that is named twice counts once.",
     )
     rules: ItemsOrNone[PatternRule] = Field(default=(), description="Rules of your own.")
 

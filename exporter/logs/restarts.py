@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from exporter.logs.lines import parse_line
 
-LAST_WORDS = 100
+LAST_WORDS = 1000
 _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall by less
 
 

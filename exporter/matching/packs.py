@@ -66,6 +66,17 @@ def pack_names() -> tuple[str, ...]:
     return (DEFAULT, *sorted(_files()))
 
 
+def pack_title(name: str) -> str:
+    """Return what a pack is for: the comment that its file begins with.
+
+    Raises:
+        ValueError: there is no such pack, ``default`` has no file.
+    """
+    if name not in (files := _files()):
+        raise ValueError(f"pack {name} has no file")
+    return files[name].read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
 def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
     """Return the rules of some packs, each once, in the order in which the packs are named.
 
