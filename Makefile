@@ -35,7 +35,7 @@ lives: venv ## Simulate COUNT lives of a KIND (wild, steady, calm) from SEED on;
 BENCH_ARGS ?=
 
 .PHONY: bench
-bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, commits, matching, memory
+bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, commits, matching, memory, exposition
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: system-packages

@@ -5,13 +5,14 @@ import logging
 import os
 import platform
 
-from benchmarks import commits, matching, memory, polls
+from benchmarks import commits, exposition, matching, memory, polls
 
 SUBJECTS = {
     "polls": polls.run,
     "commits": commits.run,
     "matching": matching.run,
     "memory": memory.run,
+    "exposition": exposition.run,
 }
 
 

@@ -54,6 +54,7 @@ from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
 from exporter.web.app import create_app
+from exporter.web.exposition import Exposition, LabelledRegistry
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
@@ -111,7 +112,7 @@ def assemble(
     )
     security = SecurityFile(config.web.config_file, monotonic)
     app = create_app(
-        registry,
+        Exposition([LabelledRegistry(registry, {})]),
         reading.collector,
         version=__version__,
         telemetry_path=config.web.telemetry_path,

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from exporter.model import SourceStatus
 from exporter.web.app import create_app
 from exporter.web.connections import Limits
+from exporter.web.exposition import Exposition, LabelledRegistry
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
@@ -61,7 +62,7 @@ def make_server(
     monotonic = clock or time.monotonic
     security = SecurityFile(None if config_file is None else str(config_file), monotonic)
     app = create_app(
-        registry or CollectorRegistry(),
+        Exposition([LabelledRegistry(registry or CollectorRegistry(), {})]),
         status or Status(),
         version="1.2.3",
         telemetry_path=telemetry_path,

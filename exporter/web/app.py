@@ -1,22 +1,21 @@
 """The endpoints: which path answers what, and the headers that every answer carries.
 
-The registry and the status are handed in; nothing here knows how they come about.
+What they show is handed in; nothing here knows how they come about.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.web.exposition import expose
+from exporter.web.exposition import Exposition
 from exporter.web.guard import Guard
 from exporter.web.page import StatusPage
 from exporter.web.security import SecurityFile
@@ -34,7 +33,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(
-    registry: CollectorRegistry,
+    exposition: Exposition,
     status: StatusSource,
     *,
     version: str,
@@ -46,7 +45,7 @@ def create_app(
     """The application that serves the metrics, the health checks and the page.
 
     Args:
-        registry: what a scrape shows.
+        exposition: what a scrape shows.
         status: how the reading stands.
         version: shown on the page.
         telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
@@ -71,7 +70,7 @@ def create_app(
         routes=[
             Route(HEALTHY_PATH, _check(status.healthy, "Healthy")),
             Route(READY_PATH, _check(status.ready, "Ready")),
-            Route(telemetry_path, _metrics(registry, renders)),
+            Route(telemetry_path, _metrics(exposition, renders)),
             Route(STYLE_PATH, _style()),
             Route("/", _page(page, renders)),
         ],
@@ -82,15 +81,30 @@ def create_app(
     return Guard(app, security, open_paths=open_paths, clock=monotonic)
 
 
-def _metrics(registry: CollectorRegistry, renders: asyncio.Semaphore) -> Endpoint:
+def _metrics(exposition: Exposition, renders: asyncio.Semaphore) -> Endpoint:
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         accept_encoding = request.headers.get("accept-encoding", "")
         async with renders:
-            answer = await run_in_threadpool(expose, registry, accept, accept_encoding)
-        return Response(answer.body, headers=answer.headers)
+            answer = await run_in_threadpool(exposition.answer, accept, accept_encoding)
+        return _Pieces(answer.pieces, answer.headers)
 
     return metrics
+
+
+class _Pieces(Response):
+    """A body in pieces, each sent once the client has taken those before: none is held twice."""
+
+    def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(headers={**headers, "Content-Length": str(sum(map(len, pieces)))})
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
 
 
 def _check(check: Callable[[], tuple[bool, str]], good: str) -> Endpoint:
