@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 from prometheus_client.openmetrics.exposition import generate_latest
@@ -49,7 +50,7 @@ class _Fleet:
             series.open_component(key, Component(key.component, kind, size, 1))
         families = (metrics.log_lines, metrics.log_bytes, metrics.log_matches, metrics.restarts)
         children = [list(family._metrics.values()) for family in families]
-        self.counters: list[Counter] = [counter for group in children for counter in group]
+        self.counters: list[Counter] = list(chain.from_iterable(children))
         self.size = sum(len(metric.samples) for metric in self.registry.collect())
         self.exposition = Exposition([LabelledRegistry(self.registry, {})])
 
