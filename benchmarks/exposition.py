@@ -7,18 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
-from benchmarks.watched import default_rules
-from exporter.collect.ledger import Ledger
-from exporter.collect.series import Series
-from exporter.metrics import Metrics
-from exporter.model import Component, ComponentKey, ComponentKind, LogType
+from benchmarks.watched import build_pipeline
+from exporter.model import Component, ComponentKey, ComponentKind
 from exporter.state.memory import MemoryState
 from exporter.web.exposition import Exposition, LabelledRegistry
 
@@ -29,6 +26,7 @@ LIBRARY, LIBRARY_GZIP = "the library", "the library, gzip"
 CHANGED = (0.0, 0.01, 1.0)
 ACCEPT = "application/openmetrics-text;version=1.0.0"
 ROUNDS = 5
+TAIL_LINES = 1000
 SCRAPERS = 4
 CONCURRENT_SECONDS = 5.0
 LINES_PER_SECOND = 1000
@@ -40,17 +38,14 @@ class _Fleet:
     def __init__(self, components: int) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
         self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
-        ledger = Ledger(metrics, MemoryState(time.time), time.time)
-        types = (LogType.RUN, LogType.RUN_RESTARTED)
-        series = Series(metrics, ledger, default_rules(), types)
+        pipeline = build_pipeline(MemoryState(time.time), TAIL_LINES, self.registry)
+        metrics = pipeline.metrics
         for number in range(components):
             key = ComponentKey(f"app-{number // 5}", f"component-{number}")
             kind, size = ComponentKind.SERVICE, "apps-s-1vcpu-1gb"
-            series.open_component(key, Component(key.component, kind, size, 1))
+            pipeline.series.open_component(key, Component(key.component, kind, size, 1))
         families = (metrics.log_lines, metrics.log_bytes, metrics.log_matches, metrics.restarts)
-        children = [list(family._metrics.values()) for family in families]
-        self.counters: list[Counter] = list(chain.from_iterable(children))
+        self.counters = [child for family in families for child in _children(family)]
         self.size = sum(len(metric.samples) for metric in self.registry.collect())
         self.exposition = Exposition([LabelledRegistry(self.registry, {})])
 
@@ -58,6 +53,10 @@ class _Fleet:
         """Count something in a share of the series."""
         for counter in random.sample(self.counters, int(len(self.counters) * share)):
             counter.inc(2)
+
+
+def _children(family: Any) -> list[Counter]:  # noqa: ANN401
+    return list(family._metrics.values())
 
 
 def run() -> None:

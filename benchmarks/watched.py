@@ -40,9 +40,11 @@ def default_rules() -> tuple[Rule, ...]:
     return load_packs(["default"])
 
 
-def build_pipeline(state: State, tail_lines: int) -> Pipeline:
-    """A pipeline with the default pack and a registry of its own."""
-    metrics = Metrics(CollectorRegistry())
+def build_pipeline(
+    state: State, tail_lines: int, registry: CollectorRegistry | None = None
+) -> Pipeline:
+    """A pipeline with the default pack, and a registry of its own where none is given."""
+    metrics = Metrics(registry or CollectorRegistry())
     ledger = Ledger(metrics, state, time.time)
     rules = default_rules()
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)

@@ -49,7 +49,7 @@ class Series:
         self._log_types = log_types
         self.rule_metrics = rule_metrics
         self._open: dict[ComponentKey, Component] = {}
-        self._open_apps: set[str] = set()
+        self._open_apps: dict[str, tuple[str, ...]] = {}
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
@@ -65,7 +65,8 @@ class Series:
         metrics, identity = self._metrics, (key.app, key.component)
         was_open = key in self._open
         self._open[key] = component
-        metrics.component_info.remove_by_labels(_identity(key))
+        if was_open:
+            metrics.component_info.remove_by_labels(_identity(key))
         metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
         if was_open:
             return
@@ -134,12 +135,16 @@ class Series:
 
     def open_app(self, app: App) -> None:
         """Describe an app; one that changed is described anew."""
-        metrics = self._metrics
-        metrics.info.remove_by_labels({"app": app.name})
-        metrics.info.labels(app.name, app.id, app.region, app.tier).set(1)
-        if app.name in self._open_apps:
+        metrics, described = self._metrics, (app.name, app.id, app.region, app.tier)
+        before = self._open_apps.get(app.name)
+        if before == described:
             return
-        self._open_apps.add(app.name)
+        self._open_apps[app.name] = described
+        if before is not None:
+            metrics.info.remove(*before)
+        metrics.info.labels(*described).set(1)
+        if before is not None:
+            return
         self._ledger.open(app.name)
         for phase in sorted(FINAL_PHASES):
             self._begin(metrics.deployments, (app.name, phase))
@@ -151,8 +156,7 @@ class Series:
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
         metrics = self._metrics
-        if name in self._open_apps:
-            self._open_apps.remove(name)
+        if self._open_apps.pop(name, None) is not None:
             self._ledger.close(name)
         remove(
             {"app": name},
