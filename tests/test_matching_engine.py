@@ -252,14 +252,58 @@ def test_a_pattern_that_matches_at_every_byte_is_reported_once_a_line():
     assert Counter(index for _, index in reports) == {0: 100, 1: 100, 2: 100, 3: 100}
 
 
-@pytest.mark.parametrize("regex", ["(a+)+$", "(a|aa)+x", "(a*)*b", "(.*a){10}x", "a{0,60}a{60}x"])
-def test_no_pattern_makes_a_long_line_slow(regex: str):
-    """The classic evil patterns take linear time on a line of a megabyte."""
+EVIL = [
+    *("(a+)+$", "(a|aa)+$", "(a|a)*x", "(a*)*b", "(.*a){20}", "(.*a){20}x", ".*.*.*.*=.*x"),
+    *("a{0,60}a{60}x", "(a?){50}a{50}x", "(?:a{1,30}){1,30}x", "a.{900}b", "[ab]*a[ab]{18}x"),
+    *(
+        "aaaa",
+        "a|aa|aaa|aaaa|aaaaa",
+        "(?:aaaa|aaab|a+)+",
+        "a",
+        "[^b]",
+        r"\w+",
+        r"(\w+\s?)*$",
+        "^a+b",
+    ),
+]
+
+
+@pytest.mark.parametrize("regex", EVIL)
+def test_a_line_is_no_more_than_one_candidate_of_a_rule(regex: str):
+    """However often and however long a regex is found in a line, RE2 is asked once for it."""
     engine = Engine(rules_of(regex))
-    line = b"a" * 1_000_000 + b"!"
-    started = time.process_time()
-    assert engine.scan([line]) == []
-    assert time.process_time() - started < 5
+    text = (b"a" * 20_000 + b"\n" + b"ab" * 10_000 + b"\n") * 3
+    candidates = engine._candidates.find(text, None)
+    assert len(candidates) == len(set(candidates)) <= 6
+
+
+@pytest.mark.parametrize("regex", EVIL)
+@pytest.mark.parametrize("unit", [b"a", b"ab", b"=a"])
+def test_a_scan_takes_linear_time(regex: str, unit: bytes):
+    """Four times the line takes about four times the time, never the sixteen of a square.
+
+    A megabyte would take the square of it hours.
+    """
+    engine = Engine(rules_of(regex))
+
+    def seconds(size: int) -> float:
+        line = unit * (size // len(unit)) + b"!"
+        engine.scan([line[:100]])
+        started = time.thread_time()
+        engine.scan([line])
+        return time.thread_time() - started
+
+    quarter, whole = min(seconds(250_000) for _ in range(3)), seconds(1_000_000)
+    assert whole < 12 * quarter + 0.1
+
+
+@pytest.mark.parametrize(
+    "regex", ["a?" * 3000 + "b", "a" * 5000, "|".join(["ab.c"] * 500), "(?:a|b)" * 400, "x.?" * 300]
+)
+def test_a_long_regex_is_a_regex_as_any_other(regex: str):
+    """What RE2 takes the engine takes, however long it is."""
+    message = b"ab" + b"a" * 5000 + b"xabzc"
+    assert Engine(rules_of(regex)).scan([message]) == plain_scan(rules_of(regex), [message])
 
 
 def test_threads_share_an_engine():

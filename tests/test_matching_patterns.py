@@ -13,6 +13,7 @@ from exporter.matching.patterns import compile_pattern
         (r"(a)\1", r"invalid escape sequence: \\1"),
         ("[z-a]", "invalid character class range: z-a"),
         ("a{1001}", "invalid repetition size"),
+        (r"(?:\pL|\pN){900}", "pattern too large - compile failed"),
         ("*", "no argument for repetition operator"),
         ("\ud800", "invalid UTF-8: surrogates not allowed"),
     ],

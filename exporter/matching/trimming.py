@@ -96,12 +96,18 @@ def _is_any_number(tree: Node) -> bool:
 def _trimmed_start(tree: Node) -> Node:
     """Drop from the start what a match may do without: the line is a candidate all the same."""
     match tree:
-        case Concat(items) if items:
-            if items[0] is Assertion.BEGIN and len(items) > 1 and _is_any_number(items[1]):
-                return _trimmed_start(concat(items[2:]))
-            if nullable(items[0]):
-                return _trimmed_start(concat(items[1:]))
-            return concat((_trimmed_start(items[0]), *items[1:]))
+        case Concat(items):
+            at = 0
+            while at < len(items):
+                if items[at] is Assertion.BEGIN and any(
+                    map(_is_any_number, items[at + 1 : at + 2])
+                ):
+                    at += 2
+                elif nullable(items[at]):
+                    at += 1
+                else:
+                    return concat((_trimmed_start(items[at]), *items[at + 1 :]))
+            return EMPTY
         case Alternate(items):
             return Alternate(tuple(map(_trimmed_start, items)))
         case Repeat(item, least, _):
@@ -112,12 +118,17 @@ def _trimmed_start(tree: Node) -> Node:
 def _trimmed_end(tree: Node) -> Node:
     """Drop from the end what a match may do without, as at the start."""
     match tree:
-        case Concat(items) if items:
-            if items[-1] is Assertion.END and len(items) > 1 and _is_any_number(items[-2]):
-                return _trimmed_end(concat(items[:-2]))
-            if nullable(items[-1]):
-                return _trimmed_end(concat(items[:-1]))
-            return concat((*items[:-1], _trimmed_end(items[-1])))
+        case Concat(items):
+            end = len(items)
+            while end:
+                number_before = end > 1 and _is_any_number(items[end - 2])
+                if items[end - 1] is Assertion.END and number_before:
+                    end -= 2
+                elif nullable(items[end - 1]):
+                    end -= 1
+                else:
+                    return concat((*items[: end - 1], _trimmed_end(items[end - 1])))
+            return EMPTY
         case Alternate(items):
             return Alternate(tuple(map(_trimmed_end, items)))
         case Repeat(item, least, _):
