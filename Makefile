@@ -29,7 +29,7 @@ SEED ?= 1000
 COUNT ?= 1000
 
 .PHONY: lives
-lives: venv ## Simulate COUNT lives of a KIND (wild, steady, calm) from SEED on; a bad one is printed
+lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm) from SEED on; a bad one is printed
 	PYTHONPATH=tests $(BIN)/python tests/simulation.py $(KIND) $(SEED) $(COUNT)
 
 BENCH_ARGS ?=

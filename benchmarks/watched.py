@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.log_texts import messages, served_lines
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
 from exporter.matching.engine import Engine
@@ -50,7 +51,7 @@ def build_pipeline(
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
     engine = Engine(rules)
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
-    return Pipeline(metrics, series, ledger, engine, rules, limits)
+    return Pipeline(metrics, series, ledger, engine, rules, limits, RestartCounts())
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
@@ -191,6 +192,7 @@ class ReadingParts:
     collector: Collector
     discovery: Discovery
     poller: Poller
+    platform_metrics: PlatformMetrics
 
 
 def assemble_reading(
@@ -215,7 +217,8 @@ def assemble_reading(
         start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
-    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits)
+    restart_counts = RestartCounts()
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, restart_counts)
     run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
     deployment_logs = DeploymentLogs(
         scheduler,
@@ -247,11 +250,11 @@ def assemble_reading(
     selection = Selection(config.discovery.include, config.discovery.exclude)
     settings = DiscoverySettings(selection, run_time)
     discovery = Discovery(platform, poller, pipeline, deployments, api_metrics, settings)
-    platform_metrics = PlatformMetrics(platform, metrics, deployments, clock)
+    platform_metrics = PlatformMetrics(platform, metrics, deployments, restart_counts, clock)
     collector = Collector(
         scheduler, discovery, poller, platform_metrics, ledger, _intervals(config), clock
     )
-    return ReadingParts(collector, discovery, poller)
+    return ReadingParts(collector, discovery, poller, platform_metrics)
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:

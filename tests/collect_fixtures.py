@@ -16,6 +16,7 @@ from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
@@ -214,7 +215,16 @@ class Site:
         rule_metrics.publish()
         self.series = Series(self.metrics, self.ledger, self.rules, self.log_types, rule_metrics)
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
-        self.pipeline = Pipeline(self.metrics, self.series, self.ledger, engine, self.rules, limits)
+        self.restart_counts = RestartCounts()
+        self.pipeline = Pipeline(
+            self.metrics,
+            self.series,
+            self.ledger,
+            engine,
+            self.rules,
+            limits,
+            self.restart_counts,
+        )
         self.early_discoveries: list[float] = []
         self.schedule = Schedule(
             self.scheduler,

@@ -32,7 +32,9 @@ ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
 
 
 def collector(site: Site, settings: CollectorSettings = ALL_OFF) -> Collector:
-    reader = PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+    reader = PlatformMetrics(
+        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+    )
     return Collector(
         site.scheduler, site.discovery, site.poller, reader, site.ledger, settings, site.clock
     )

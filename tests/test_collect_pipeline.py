@@ -17,12 +17,22 @@ from collect_fixtures import (
     START,
     WEB,
     Site,
+    app,
     line,
 )
 
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.pipeline import Reading
-from exporter.model import LIVE_PART, Component, ComponentKey, LogChunk, LogType, Rule, Source
+from exporter.model import (
+    LIVE_PART,
+    Component,
+    ComponentKey,
+    InstanceRestarts,
+    LogChunk,
+    LogType,
+    Rule,
+    Source,
+)
 
 WAIT = 30.0
 """Seconds that one thread waits for the other before the test fails."""
@@ -340,3 +350,35 @@ def test_both_logs_read_at_a_time_count_each_line_once(seed: int, eager_threads:
     assert site.value("log_bytes_total") == len(text)
     assert matches(site, "oops") == service.written // 3
     assert len(service.containers) > 3
+
+
+def test_containers_that_ended_unseen_are_a_gap(site: Site, caplog: pytest.LogCaptureFixture):
+    """The platform counts three ends, RUN_RESTARTED shows one: one gap, said and counted once."""
+    count_restarts(site, 4)
+    read(site, b"", RESTARTED)
+    read(site, line(1, "first"))
+    read(site, line(3, "third"), RESTARTED)
+    count_restarts(site, 7)
+    assert site.value("log_gaps_total") == 0
+    for _ in range(2):
+        read(site, line(4, "fourth"))
+        read(site, line(3, "third"), RESTARTED)
+    assert site.value("log_gaps_total") == 1
+    (said,) = [record for record in caplog.records if "unseen" in record.getMessage()]
+    assert vars(said)["fields"] == {"source": KEY, "containers": 2}
+
+
+def test_the_restart_counts_of_another_deployment_tell_nothing(site: Site):
+    """They are held against the deployment that they were read of."""
+    count_restarts(site, 0)
+    read(site, b"", RESTARTED)
+    count_restarts(site, 7, "d2")
+    read(site, line(3, "third"), RESTARTED)
+    read(site, line(3, "third"), RESTARTED)
+    assert site.value("log_gaps_total") == 0
+
+
+def count_restarts(site: Site, count: int, active: str = "d1") -> None:
+    """The platform's restart count of the component's instance is read."""
+    restarts = [InstanceRestarts("web", "web-0", count)]
+    site.restart_counts.note(app(active=active), "web", restarts, START)

@@ -25,7 +25,9 @@ def site() -> Site:
 
 @pytest.fixture
 def read(site: Site) -> PlatformMetrics:
-    return PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+    return PlatformMetrics(
+        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+    )
 
 
 def health(site: Site, component: str = "web") -> tuple[float | None, ...]:

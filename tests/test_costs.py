@@ -66,7 +66,9 @@ def hour_of_requests(settings: Config, apps: int) -> int:
 
         setattr(site.platform, name, count)
     wanted = settings.collectors
-    reader = PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+    reader = PlatformMetrics(
+        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+    )
     intervals = (settings.discovery.interval, settings.logs.interval)
     switches = (wanted.health, wanted.instances, wanted.restart_count, wanted.deployments)
     crank = Collector(
@@ -149,7 +151,9 @@ def test_series_are_those_that_a_component_has(
     chosen = tuple(Rule(f"rule_{n}", "x") for n in range(rules))
     site = Site(rules=chosen, log_types=types)
     site.series.open_component(KEY, WEB)
-    reader = PlatformMetrics(site.platform, site.metrics, site.deployments, site.clock)
+    reader = PlatformMetrics(
+        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+    )
     site.platform.healths = (ComponentHealth("web", True, 1, 1, 0.1, 0.1),)
     site.platform.running = (Instance("web", "web-x", "web-0"),)
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 0),)

@@ -7,11 +7,23 @@ import pytest
 from simulation import LIVES, faults_of
 
 LIVES_PER_TEST = 50
-SEEDS = range(0, 700, LIVES_PER_TEST)
+LIVES_OF_A_KIND = {"wild": 600, "rough": 600, "steady": 500, "calm": 400}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("kind", LIVES)
+def test_every_kind_of_life_is_lived() -> None:
+    """Two thousand and more, of all kinds that there are."""
+    assert LIVES_OF_A_KIND.keys() == LIVES.keys()
+    assert sum(LIVES_OF_A_KIND.values()) >= 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        (kind, seed)
+        for kind, lives in LIVES_OF_A_KIND.items()
+        for seed in range(0, lives, LIVES_PER_TEST)
+    ],
+)
 def test_every_line_counts_once_or_is_announced_as_a_gap(
     kind: str, seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

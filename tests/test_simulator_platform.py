@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.model import LogType
+from exporter.simulator.documents import monitoring_document, restart_count
 from exporter.simulator.log_reading import LogPlaces, LogReader, LogRequest
 from exporter.simulator.lookup import UnknownTargetError
 from exporter.simulator.platform import Platform
@@ -308,3 +309,33 @@ def test_the_scenario_is_deterministic_and_deploys():
     assert one.truth() == two.truth()
     assert one.lines_written("blog", "api") == two.lines_written("blog", "api")
     assert sum(phases["PENDING_BUILD"] for phases in one.truth().phases.values()) > 2
+
+
+def test_restart_counts_come_as_late_as_they_are_told_to():
+    """An end shows after the lag, and so does the deployment whose instances are counted."""
+    clock = Clock()
+    platform = Platform(clock)
+    platform.create_app("shop", [ComponentSpec("web")])
+    platform.set_restart_count_lag("shop", 90.0)
+    clock.now += 100
+    platform.crash("shop", "web", 0)
+    platform.deploy("shop")
+
+    def counted() -> list[str]:
+        document = platform.view(
+            lambda apps: monitoring_document(
+                apps[platform.app_id("shop")], "web", clock.now - 600, clock.now, restart_count
+            )
+        )
+        return [series["values"][-1][1] for series in document["data"]["result"]]
+
+    told = []
+    for seconds in (0, 89, 1):
+        clock.now += seconds
+        told.append(counted())
+    assert told == [["0"], ["0"], ["0"]]
+    platform.crash("shop", "web", 0)
+    clock.now += 89
+    assert counted() == ["0"]
+    clock.now += 1
+    assert counted() == ["1"]

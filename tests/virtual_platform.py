@@ -16,12 +16,14 @@ from exporter.model import (
     ComponentKind,
     Deployment,
     Endpoint,
+    InstanceRestarts,
     LogChunk,
     LogLocations,
     LogType,
     Source,
 )
 from exporter.simulator import state as simulated
+from exporter.simulator.documents import monitoring_document, restart_count
 from exporter.simulator.log_reading import LogReader, LogRequest
 from exporter.simulator.lookup import UnknownTargetError
 from exporter.simulator.platform import Platform
@@ -68,6 +70,23 @@ class VirtualPlatform:
             return tuple(map(_deployment, sorted(app.deployments, key=lambda d: -d.created_at)))
 
         return self._platform.view(look)
+
+    def restart_counts(
+        self, app_id: str, component: str, start: float, end: float
+    ) -> tuple[InstanceRestarts, ...]:
+        """The latest restart count of each instance, as late as the platform has it."""
+        self._maybe_fail(Endpoint.RESTART_COUNT)
+        document = self._platform.view(
+            lambda apps: monitoring_document(apps[app_id], component, start, end, restart_count)
+        )
+        return tuple(
+            InstanceRestarts(
+                component,
+                series["metric"]["app_component_instance"],
+                float(series["values"][-1][1]),
+            )
+            for series in document["data"]["result"]
+        )
 
     def log_locations(
         self,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.collect.ledger import Ledger
+from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
@@ -67,6 +68,7 @@ class Pipeline:
         engine: Engine,
         rules: Sequence[Rule],
         limits: ReadingLimits,
+        restart_counts: RestartCounts,
     ) -> None:
         self.ledger = ledger
         self.lock = ledger.lock
@@ -75,6 +77,7 @@ class Pipeline:
         self.engine = engine
         self.rules = rules
         self.limits = limits
+        self.restart_counts = restart_counts
 
     def reading(
         self,
@@ -127,6 +130,9 @@ class Pipeline:
             continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
             if continuity.in_doubt:
                 tail_lines = self.limits.tail_lines
+            restarts = self.restart_counts.of(source.key, deployment_id)
+            if restarts is not None:
+                continuity.count_restarts(restarts.counts, restarts.read_at)
             window = continuity.window(source.log_type, tail_lines, open_ended=open_ended)
         return Place(cursor, continuity, window, counts)
 
@@ -149,7 +155,7 @@ class Pipeline:
     def count_gap(self, source: Source) -> None:
         """Lines of a source are missing for good."""
         with self.lock:
-            self._count_gap(source)
+            self._count_gap(source, WindowEnd())
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
@@ -195,7 +201,14 @@ class Pipeline:
         metrics = self.metrics
         self.note_newest(source, newest)
         if end.gaps:
-            self._count_gap(source, end.missing_since, end.missing_until)
+            self._count_gap(source, end)
+        if end.unseen:
+            fields = {"source": source.key, "containers": end.unseen}
+            LOG.warning(
+                "containers ended unseen: each was followed by another before it was read; "
+                "a shorter logs.interval would show them",
+                extra={"fields": fields},
+            )
         for container in end.restarts:
             reason = restart_reason(container.last_words)
             self.ledger.add(metrics.restarts, (*source.key.parts, reason), 1)
@@ -204,12 +217,13 @@ class Pipeline:
             fields = {"source": source.key, "reason": reason, "at": _utc(ended)}
             LOG.warning("container ended", extra={"fields": fields})
 
-    def _count_gap(self, source: Source, since: int = 0, until: int = 0) -> None:
-        """Lines between two times (ns), where they are known, are missing."""
+    def _count_gap(self, source: Source, end: WindowEnd) -> None:
+        """Lines are missing, between two times where they are known."""
         if not self.series.is_open(source.key):
             return
         log_type = line_log_type(source.log_type)
         self.ledger.add(self.metrics.log_gaps, (*source.key.parts, log_type), 1)
+        since, until = end.missing_since, end.missing_until
         fields: dict[str, object] = {"source": source}
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)

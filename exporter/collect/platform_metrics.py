@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from exporter.collect.deployments import Deployments
+from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
@@ -27,10 +28,12 @@ class PlatformMetrics:
         platform: AppPlatform,
         metrics: Metrics,
         deployments: Deployments,
+        restart_counts: RestartCounts,
         clock: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._deployments = deployments
+        self._restart_counts = restart_counts
         self._metrics = metrics
         self._clock = clock
         self._failing: set[tuple[str, str]] = set()
@@ -83,6 +86,7 @@ class PlatformMetrics:
                 remove(labels, self._metrics.instance_restarts)
                 continue
             self._worked(app, f"restart_count/{component.name}")
+            self._restart_counts.note(app, component.name, counts, now)
             remove(labels, self._metrics.instance_restarts)
             for count in counts:
                 self._metrics.instance_restarts.labels(

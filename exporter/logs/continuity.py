@@ -11,10 +11,11 @@ an unknown line counts only when it follows a known one in the same run of risin
 elsewhere it is taken for one that was counted and forgotten.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.logs.counted_lines import CountedLines
+from exporter.logs.restart_tally import RestartTally
 from exporter.logs.restarts import ContainerEnd, ShownLine, container_ends
 from exporter.logs.snapshot import Snapshot
 from exporter.logs.window import Window
@@ -23,6 +24,8 @@ from exporter.model import LogType
 _REMEMBERED_ENDS = 256
 _MOST_REMEMBERED = 20
 """How many times ``remember`` lines are kept at the most while one of the logs cannot be read."""
+
+_ANY_NUMBER = 1000  # of instances, where that varies
 
 _EARLIER_WINDOWS = 10
 _EARLIER_WINDOWS_READ = 2
@@ -39,12 +42,15 @@ class WindowEnd:
         missing_since: the newest known time (ns) before a gap.
         missing_until: the oldest known time after it; 0 where it is not known.
         restarts: the container ends that it newly showed, RUN_RESTARTED only.
+        unseen: how many containers ended that no RUN_RESTARTED window showed, as the platform's
+            counts tell; they are a gap, if not one that was told before.
     """
 
     gaps: int = 0
     missing_since: int = 0
     missing_until: int = 0
     restarts: tuple[ContainerEnd, ...] = ()
+    unseen: int = 0
 
 
 class Continuity:
@@ -82,6 +88,10 @@ class Continuity:
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._moved_off = 0  # at most so many of them left by moving on after all
+        self._restarted_tail = 0  # how many lines RUN_RESTARTED's latest whole window asked for
+        self._tally = RestartTally(held=from_first_line)
+        self._loss_told = False  # a gap told of lost containers, the platform's counts may again
+        self._unseen_told = False  # the platform's counts told of them, RUN may again
         self._windows_open = 0
         self._stream: Window | None = None  # one that goes on
 
@@ -119,6 +129,10 @@ class Continuity:
             run_tail=self._run_tail,
             moved_off=self._moved_off,
             sealed=self._lines.sealed,
+            restarted_tail=self._restarted_tail,
+            tally=self._tally,
+            loss_told=self._loss_told,
+            unseen_told=self._unseen_told,
             places=frozenset(self._lines.places),
             counted=dict(self._lines.counted),
             copies=self._lines.copies,
@@ -139,10 +153,23 @@ class Continuity:
         self._vanished = set(snapshot.vanished)
         self._run_tail = snapshot.run_tail
         self._moved_off = snapshot.moved_off
+        self._restarted_tail = snapshot.restarted_tail
+        self._tally = snapshot.tally
+        self._loss_told = snapshot.loss_told
+        self._unseen_told = snapshot.unseen_told
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
         self._earlier = list(snapshot.earlier)
         self._stream = None
+
+    def count_restarts(self, counts: Mapping[str, int], at: float) -> None:
+        """Take in the platform's restart count of each instance, as of a time (Unix seconds)."""
+        self._set_tally(self._tally.count(counts, at))
+
+    def _set_tally(self, tally: RestartTally) -> None:
+        self.changed = self.changed or tally != self._tally
+        self._loss_told = self._loss_told and tally.moment == self._tally.moment
+        self._tally = tally
 
     def window(self, log_type: LogType, tail_lines: int, *, open_ended: bool = False) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines.
@@ -156,6 +183,7 @@ class Continuity:
             tail_lines,
             open_ended=open_ended,
             resolves=bool(self._vanished),
+            tally=self._tally,
             run_read_to=self._run_read_to,
             untimed_is_new=self._from_first_line or log_type in self._windows,
         )
@@ -166,7 +194,8 @@ class Continuity:
             result = self._finish_restarted(window)
         else:
             result = self._finish_run(window)
-        if window.live:
+        restarted = window.log_type is LogType.RUN_RESTARTED
+        if window.live or (restarted and not window.past):
             self._keep_window(window.log_type, tuple(window.seen))
         self._lines.settle(window.seen)
         self._close(window)
@@ -258,6 +287,7 @@ class Continuity:
         if narrower and window.reaches_back:
             return WindowEnd()
         vanished = self._note_vanished(window)
+        self._unseen_told = self._unseen_told and vanished
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest)
         return WindowEnd()
@@ -284,7 +314,9 @@ class Continuity:
         self._restarted_read_to = max(self._restarted_read_to, window.run_read_to)
         ends = []
         shown = [ShownLine(raw, line, self._time(line), known) for raw, line, known in window.shown]
-        for end in container_ends(shown, self._instances):
+        shown_ends = container_ends(shown, self._instances)
+        known_ends = sum(end in window.seen for end in self._ends)
+        for end in shown_ends:
             if end.line in self._ends:
                 continue
             self._ends[end.line] = None
@@ -294,11 +326,53 @@ class Continuity:
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
         since = max(map(self._time, self._vanished), default=0)
-        if window.resolves and self._lost(window, since):
-            return WindowEnd(1, since, self._run_read_to, tuple(ends))
+        unseen = self._note_unseen(window, known_ends, len(shown_ends))
+        self._restarted_tail = window.tail_lines
+        lost = window.resolves and self._lost(window, since)
+        if lost or unseen:
+            told = self._told_before(lost, bool(unseen))
+            return WindowEnd(not told, since, self._run_read_to, tuple(ends), unseen)
         if window.moved_on():
             return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
         return WindowEnd(restarts=tuple(ends))
+
+    def _note_unseen(self, window: Window, known_ends: int, containers: int) -> int:
+        """How many containers ended unseen, as the platform's counts of this deployment tell.
+
+        Args:
+            known_ends: how many of the containers in the window had been seen to end before.
+            containers: how many it shows, at the least.
+        """
+        if window.past:
+            return 0
+        tally, empty = self._tally, 0
+        if self._shows_others(window):
+            instances = _ANY_NUMBER
+            if self._instances is not None:
+                instances = max(self._instances, len(tally.told))
+            tally = tally.show(max(1, instances - known_ends))
+        else:
+            shown = max(containers, sum(end in window.seen for end in self._ends))
+            empty = max(0, window.tally.restarted - shown)
+        unseen, tally = tally.judge(window.tally, empty=empty)
+        self._set_tally(tally)
+        return unseen
+
+    def _shows_others(self, window: Window) -> bool:
+        """Whether other containers may stand in it than in the window before."""
+        before = self._windows.get(LogType.RUN_RESTARTED, ())
+        if window.tail_lines >= self._restarted_tail:
+            return window.seen.keys() != set(before)
+        gone = set(before).difference(window.seen)
+        return len(window.seen) + len(gone) > len(before) or not gone.isdisjoint(self._ends)
+
+    def _told_before(self, lost: bool, unseen: bool) -> bool:
+        """Whether a gap was counted for the same containers, which both ways show in turn."""
+        told = (unseen and self._loss_told) or (lost and self._unseen_told)
+        self._loss_told = lost and not unseen and not told
+        self._unseen_told = unseen and not lost and not told
+        self.changed = True
+        return told
 
     def _lost(self, window: Window, since: int) -> bool:
         """Whether containers left RUN that this RUN_RESTARTED window does not show.

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.logs.restart_tally import RestartTally
 from exporter.model import LogType
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Format 1 knew nothing of the platform's restart counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class Snapshot:
     run_tail: int = 0
     moved_off: int = 0
     sealed: int = 0
+    restarted_tail: int = 0
+    tally: RestartTally = field(default_factory=RestartTally)
+    loss_told: bool = False
+    unseen_told: bool = False
     counted: Mapping[int, int] = field(default_factory=dict)
     copies: Mapping[int, int] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
@@ -51,6 +58,10 @@ class Snapshot:
             "run_tail": self.run_tail,
             "moved_off": self.moved_off,
             "sealed": self.sealed,
+            "restarted_tail": self.restarted_tail,
+            "tally": self.tally.to_json(),
+            "loss_told": self.loss_told,
+            "unseen_told": self.unseen_told,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }
         body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())
@@ -67,10 +78,11 @@ class Snapshot:
         try:
             header = json.loads(head)
             lengths: dict[str, int] = header.pop("lists")
-            if header.pop("format") != FORMAT or len(body) != 8 * sum(lengths.values()):
+            if header.pop("format") not in READABLE or len(body) != 8 * sum(lengths.values()):
                 raise ValueError("it has another length or format")
             lists = _read_lists(lengths, body)
-            return cls(**header, **_named(lists))
+            tally = RestartTally.from_json(header.pop("tally", {}))
+            return cls(**header, tally=tally, **_named(lists))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a cursor cannot be read: {error}") from None
 

@@ -8,6 +8,7 @@ from xxhash import xxh3_64_intdigest
 
 from exporter.logs.counted_lines import CountedLines
 from exporter.logs.lines import CutLine, parse_line
+from exporter.logs.restart_tally import RestartTally
 from exporter.model import LIVE_PART, LogLine, LogType
 
 _REPLACED = re.compile("\ufffd+")
@@ -25,6 +26,7 @@ class Window:
         tail_lines: how many lines were asked for.
         open_ended: whether lines that came later may stand behind those.
         resolves: whether lines had vanished from RUN before it began, and may be in it.
+        tally: the platform's restart counts when it began.
         run_read_to: the newest timestamp of RUN's latest whole window when it began.
         untimed_is_new: whether a first text without timestamps is not from before.
     """
@@ -37,15 +39,18 @@ class Window:
         *,
         open_ended: bool,
         resolves: bool,
+        tally: RestartTally,
         run_read_to: int,
         untimed_is_new: bool,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
+        self.tally = tally
         self.run_read_to = run_read_to
         self.seen: dict[int, int] = {}  # line → copies in this window
         self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
-        self.live = False
+        self.live = False  # it showed live text
+        self.past = False  # it showed archives
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
         self.newest = 0  # timestamp
@@ -71,6 +76,7 @@ class Window:
         """The lines among ``raws`` that have not been counted, in order."""
         live = part == LIVE_PART
         self.live = self.live or live
+        self.past = self.past or not live
         self.live_lines += live * len(raws)
         lines = line_keys(raws)
         fresh: list[LogLine] = []

@@ -153,8 +153,9 @@ def event_document(deployment: Deployment) -> Document:
 
 
 def restart_count(app: App, instance: Instance, at: float) -> float:
-    """How often an instance's container had ended at a time."""
-    return sum(restarted_at <= at for restarted_at in instance.restarted_at)
+    """How often an instance's container had ended at a time, as far as was known by then."""
+    known_until = at - app.restart_count_lag
+    return sum(restarted_at <= known_until for restarted_at in instance.restarted_at)
 
 
 def cpu_percentage(app: App, instance: Instance, at: float) -> float:
@@ -176,7 +177,8 @@ def monitoring_document(
     """A monitoring series per instance, from ``start`` to ``end`` (Unix seconds) inclusive."""
     step = max(60.0, (end - start) / (MAX_POINTS - 1))
     moments = [end - step * index for index in range(int((end - start) // step), -1, -1)]
-    instances = () if app.active is None else app.active.all_instances()
+    running = app.active_at(end - app.restart_count_lag)
+    instances = () if running is None else running.all_instances()
     result = [
         {
             "metric": {

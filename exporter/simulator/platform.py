@@ -106,6 +106,11 @@ class Platform:
         with self._lock:
             find_app(self._apps, app).health[component] = health
 
+    def set_restart_count_lag(self, app: str, seconds: float) -> None:
+        """How late the platform counts container ends from now on."""
+        with self._lock:
+            find_app(self._apps, app).restart_count_lag = seconds
+
     def write(
         self,
         app: str,

@@ -116,6 +116,7 @@ class Rollout:
         for log in (*deployment.build.values(), *deployment.deploy.values()):
             log.ended = True
         app.active = deployment
+        app.activations.append((self._clock(), deployment))
         app.components = deployment.components
         self._enter(app, deployment, "ACTIVE")
 

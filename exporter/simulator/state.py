@@ -140,7 +140,10 @@ class Health:
 
 @dataclass(slots=True)
 class App:
-    """One app; ``deployments`` are oldest first."""
+    """One app; ``deployments`` are oldest first.
+
+    ``restart_count_lag``: how many seconds pass before a container end shows in restart counts.
+    """
 
     id: str
     name: str
@@ -152,6 +155,13 @@ class App:
     deployments: list[Deployment] = field(default_factory=list)
     active: Deployment | None = None
     health: dict[str, Health] = field(default_factory=dict)
+    activations: list[tuple[float, Deployment]] = field(default_factory=list)
+    restart_count_lag: float = 0.0
+
+    def active_at(self, moment: float) -> Deployment | None:
+        """The deployment that was active at a time (Unix seconds), None before the first."""
+        began = (each for at, each in reversed(self.activations) if at <= moment)
+        return next(began, None)
 
     @property
     def in_progress(self) -> Deployment | None:
