@@ -56,6 +56,23 @@ def test_a_new_file_knows_only_when_it_was_begun(path, clock):
     again.close()
 
 
+def test_a_new_file_is_readable_by_its_owner_alone(path, clock):
+    """It and what SQLite puts beside it; the mode of one that is there stays."""
+    before = os.umask(0o022)
+    try:
+        state = SqliteState(path, clock)
+        state.save(Batch(values={LINES: 1.0}))
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert modes == dict.fromkeys(modes, 0o600)
+        assert len(modes) > 1
+        state.close()
+        path.chmod(0o640)
+        SqliteState(path, clock).close()
+        assert path.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
 def test_what_was_saved_is_there_after_a_restart(path, clock):
     """Values, cursors, releases and documents come back as they were last saved."""
     state = SqliteState(path, clock)

@@ -1,8 +1,11 @@
 """The web configuration file: what is accepted, and what is refused in which words."""
 
+import os
 import re
 import ssl
+import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import trustme
@@ -118,8 +121,13 @@ def test_every_key_does_its_part(folder: Path):
     assert HASH not in repr(security)
 
 
-def test_certificates_inline(folder: Path):
-    """Certificate, key and CA may stand in the file itself; then no other file is read."""
+@pytest.mark.parametrize("memory", [True, False])
+def test_certificates_inline(folder: Path, memory: bool, monkeypatch: pytest.MonkeyPatch):
+    """Certificate, key and CA may stand in the file itself; then no other file is read or left."""
+    if not memory:
+        # As where a system call filter forbids files in memory.
+        monkeypatch.setattr(os, "memfd_create", Mock(side_effect=PermissionError))
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
     indented = {
         name: "".join(f"    {line}\n" for line in (folder / name).read_text().splitlines())
         for name in ("server.crt", "server.key", "ca.crt")
@@ -135,6 +143,7 @@ def test_certificates_inline(folder: Path):
     assert security.tls is not None
     assert security.tls.verify_mode is ssl.CERT_OPTIONAL
     assert security.files == (folder / "web.yml",)
+    assert [path.name for path in folder.iterdir()] == ["web.yml"]
 
 
 def test_keys_that_do_not_fit(folder: Path, authority: trustme.CA):

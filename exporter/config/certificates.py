@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from exporter.config.findings import Finding, shown
 from exporter.config.web_file import TLS, TLS13_SUITES, CipherSuite, ClientAuth, Curve, TlsServer
@@ -71,7 +72,10 @@ def _load_own(context: ssl.SSLContext, settings: TlsServer, folder: Path) -> Non
     cert_key, certificate = _text(settings, "cert", folder)
     _check_certificates(cert_key, certificate)
     key_key, key = _text(settings, "key", folder)
-    with _as_file(certificate) as cert_path, _as_file(key) as key_path:
+    with (
+        _path(settings.cert_file, certificate, folder) as cert_path,
+        _path(settings.key_file, key, folder) as key_path,
+    ):
         try:
             # Without a password OpenSSL would ask for one at the terminal.
             context.load_cert_chain(cert_path, key_path, password=_no_password)
@@ -144,16 +148,22 @@ def _no_password() -> str:
 
 
 @contextmanager
-def _as_file(text: bytes) -> Iterator[str]:
-    """A path at which OpenSSL can read the text: in memory where the system can do that."""
-    if hasattr(os, "memfd_create"):
-        number = os.memfd_create("pem", os.MFD_CLOEXEC)
-        with os.fdopen(number, "wb") as file:
-            file.write(text)
-            file.flush()
-            yield f"/proc/self/fd/{number}"
-    else:
-        with tempfile.NamedTemporaryFile() as named:
-            named.write(text)
-            named.flush()
-            yield named.name
+def _path(file: str | None, text: bytes, folder: Path) -> Iterator[Path]:
+    """Where OpenSSL, which takes no text, can read it: its file, or for inline text a passing one.
+
+    That one is in memory where the system allows it: a key has no business on a disk.
+    """
+    if file is not None:
+        yield folder / file
+        return
+    with _unnamed_file() as passing:
+        passing.write(text)
+        passing.seek(0)
+        yield Path(f"/dev/fd/{passing.fileno()}")
+
+
+def _unnamed_file() -> BinaryIO:
+    try:
+        return os.fdopen(os.memfd_create("pem", os.MFD_CLOEXEC), "r+b")
+    except (AttributeError, OSError):
+        return tempfile.TemporaryFile()

@@ -70,6 +70,8 @@ that it names.
 - Passwords are checked one at a time beside the rest, and a right one is remembered, so only the
   first scrape pays for its cost. A client that sends wrong ones gets 401, or 503 where more than
   32 are waiting.
+
+[Who could want what of the exporter](security.md), and what stops them.
 """
 
 _TYPES: dict[Any, str] = {

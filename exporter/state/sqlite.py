@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ class SqliteState:
     """Counts, cursors and documents in one file.
 
     Args:
-        path: the file; made if it is not there, its folder must be.
+        path: the file; made if it is not there, for this user alone; its folder must be.
         clock: Unix seconds.
 
     Raises:
@@ -40,6 +40,8 @@ class SqliteState:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
+        with suppress(OSError):  # SQLite will say what is wrong
+            path.touch(mode=0o600)
         with self._translated("opened"):
             self._connection = sqlite3.connect(
                 path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
