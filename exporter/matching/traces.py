@@ -1,0 +1,155 @@
+"""Stack traces: which line begins one, and which lines continue what has begun.
+
+An event is in one ``Phase``; which looks of a line continue it, and where that leads, stands in
+one table for all languages: Python, Node.js, Java, .NET, Go, Ruby, PHP. Used by ``events``.
+"""
+
+import re
+from enum import StrEnum
+
+from exporter.matching.shapes import LOOKED_AT, Shape
+from exporter.model import Level, Rule
+
+
+class Phase(StrEnum):
+    """How far an event has come: what may follow."""
+
+    EXCEPTION = "exception"  # one line, and a frame would show that there is more
+    TRACE = "trace"  # Java, Node.js, .NET: frames, causes, properties
+    PYTHON = "python"  # frames; the exception's own line is to come
+    PYTHON_RAISED = "python_raised"
+    PYTHON_JOINED = "python_joined"  # another traceback of the same event is to come
+    PYTHON_GROUP = "python_group"
+    NODE = "node"  # a place in a file; the line of source is to come
+    NODE_SOURCE = "node_source"
+    NODE_CARET = "node_caret"  # what was thrown is to come
+    GO = "go"
+    RUBY = "ruby"
+    RUBY_FRAMES = "ruby_frames"
+    PHP = "php"
+
+
+_DEEPER = frozenset({Shape.AT, Shape.INNER, Shape.FROM, Shape.CARET, Shape.INDENTED})
+"""Looks that continue an event only where they are indented further than its first line."""
+
+_ANY = frozenset(Shape) - {Shape.BLANK}
+
+_Ways = tuple[tuple[frozenset[Shape], Phase], ...]
+
+_WAYS: dict[Phase, _Ways] = {
+    Phase.EXCEPTION: (
+        (frozenset({Shape.AT, Shape.CAUSED, Shape.INNER, Shape.FROM}), Phase.TRACE),
+        (frozenset({Shape.PHP}), Phase.PHP),
+        (frozenset({Shape.GO}), Phase.GO),
+    ),
+    Phase.TRACE: ((_DEEPER | {Shape.CAUSED, Shape.CLOSE, Shape.NODE}, Phase.TRACE),),
+    Phase.PYTHON: ((_DEEPER, Phase.PYTHON), (frozenset({Shape.RAISED}), Phase.PYTHON_RAISED)),
+    Phase.PYTHON_RAISED: (
+        (_DEEPER | {Shape.NOTE}, Phase.PYTHON_RAISED),
+        (frozenset({Shape.JOIN}), Phase.PYTHON_JOINED),
+    ),
+    Phase.PYTHON_JOINED: (
+        (frozenset({Shape.TRACEBACK}), Phase.PYTHON),
+        (frozenset({Shape.GROUP_HEAD}), Phase.PYTHON_GROUP),
+    ),
+    Phase.PYTHON_GROUP: (
+        (_DEEPER | {Shape.GROUP}, Phase.PYTHON_GROUP),
+        (frozenset({Shape.JOIN}), Phase.PYTHON_JOINED),
+    ),
+    Phase.NODE: ((_ANY, Phase.NODE_SOURCE),),
+    Phase.NODE_SOURCE: ((frozenset({Shape.CARET}), Phase.NODE_CARET),),
+    Phase.NODE_CARET: ((_ANY, Phase.TRACE),),
+    Phase.GO: ((_DEEPER | {Shape.GO, Shape.CALL}, Phase.GO),),
+    Phase.RUBY: ((_DEEPER | {Shape.LOCATION}, Phase.RUBY_FRAMES),),
+    Phase.RUBY_FRAMES: ((_DEEPER | {Shape.LOCATION, Shape.RUBY}, Phase.RUBY_FRAMES),),
+    Phase.PHP: ((_DEEPER | {Shape.PHP, Shape.NEXT}, Phase.PHP),),
+}
+
+_AFTER = {
+    phase: {shape: after for shapes, after in ways for shape in shapes}
+    for phase, ways in _WAYS.items()
+}
+
+# A line of any looks, or one that may begin an event, continues only what it stands right behind.
+_REACH = {(Phase.NODE, shape): 1 for shape in _ANY}
+_REACH |= {(Phase.NODE_CARET, shape): 2 for shape in _ANY}  # there is a blank line between
+_REACH[Phase.RUBY_FRAMES, Shape.RUBY] = 1  # the cause of the error above
+
+_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*[A-Z][\w$]*(?:Error|Exception|Rejection|Throwable)"
+_RUBY_CLASS = r"[A-Z]\w*(?:::[A-Z]\w*)*"
+
+_HEADS: dict[Phase, str] = {
+    Phase.PYTHON_GROUP: r"\+ Exception Group Traceback \(most recent call last\):\s*$",
+    Phase.PYTHON: r"Traceback \(most recent call last\):\s*$",
+    Phase.GO: r"^panic: |^fatal error: |\bhttp: panic serving |\bpanic recovered:",
+    Phase.NODE: r"^(?:file://)?\S*[^\s.]\.[cm]?[jt]sx?:\d+$|^node:\S+:\d+$",
+    Phase.PHP: r"\b(?:Fatal|Recoverable fatal) error: +Uncaught |\{\"exception\":\"\[object\] \(",
+    Phase.RUBY: rf"^\S+:\d+:in [`'].*\({_RUBY_CLASS}\)$"
+    r"|(?:^|\s)(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|NotUnique) \(.*\):$",
+    Phase.EXCEPTION: rf"(?:^|[\s\[\"(:]){_NAME}(?: \[\w+\])?(?::(?:\s|$)|$| \{{)"
+    r"|^(?:Exception in thread \"[^\"]*\" )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?::\s|$)",
+}
+
+HEADS = Rule("trace", "|".join(f"(?:{regex})" for regex in _HEADS.values()), Level.INFO)
+"""The first lines of traces, for the engine to find among others: matches of it do not count."""
+
+_HEAD = re.compile("|".join(f"(?P<{phase}>{regex})" for phase, regex in _HEADS.items()).encode())
+
+_NAMES = tuple(
+    re.compile(regex.encode())
+    for regex in (
+        r"\bpanic(?: serving \S+| recovered)?: (runtime error): ",
+        r"^(fatal error|panic): |\b(panic) (?:serving|recovered)\b",
+        r"\bUncaught ([\w\\]+)",
+        r"^(?:PHP )?Next ([\w\\]+): ",
+        r"\[object\] \(([\w\\]+)\(",
+        rf"\(({_RUBY_CLASS})\)$",
+        rf"(?:^|\s)({_RUBY_CLASS}) \(.*\):$",
+        rf"(?:^|[\s\[\"(:])({_NAME})(?: \[\w+\])?(?::|$| \{{)",
+        r"^(?:Exception in thread \"[^\"]*\" )?((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?::|$)",
+        r"^(?:\s*\| )?([A-Za-z_][\w.]*)(?::|$)",
+    )
+)
+
+_RAISED_IN_GROUP = re.compile(rb"\s+\| [A-Za-z_][\w.]*(?::(?: |$)|$)")
+
+
+def begin(message: bytes) -> Phase:
+    """The phase of an event that begins with a message; EXCEPTION where no language is known."""
+    head = _HEAD.search(message, 0, LOOKED_AT)
+    return Phase.EXCEPTION if head is None or head.lastgroup is None else Phase(head.lastgroup)
+
+
+def follow(phase: Phase, shape: Shape, *, deeper: bool, distance: int) -> Phase | None:
+    """Where a line leads an event; None if it does not continue it.
+
+    Args:
+        deeper: whether it is indented further than the event's first line.
+        distance: how many lines it stands behind the event's latest one.
+    """
+    after = _AFTER[phase].get(shape)
+    if after is None or (shape in _DEEPER and not deeper and phase not in _PLACES):
+        return None
+    reach = _REACH.get((phase, shape))
+    return after if reach is None or distance <= reach else None
+
+
+_PLACES = frozenset({Phase.NODE, Phase.NODE_SOURCE, Phase.NODE_CARET})
+"""Phases in which source text follows, indented as it happens to be."""
+
+
+def names_exception(before: Phase, after: Phase, shape: Shape, message: bytes) -> bool:
+    """Whether a line that led from one phase to another is the exception's own."""
+    if after is Phase.PYTHON_GROUP:
+        return shape is Shape.GROUP and _RAISED_IN_GROUP.match(message, 0, LOOKED_AT) is not None
+    raised = before is not after and after in (Phase.PYTHON_RAISED, Phase.TRACE)
+    return shape is Shape.NEXT or (raised and before in (Phase.PYTHON, Phase.NODE_CARET))
+
+
+def exception_in(message: bytes) -> str:
+    """The class of the exception that a line names; empty if it names none."""
+    for regex in _NAMES:
+        found = regex.search(message, 0, LOOKED_AT)
+        if found is not None and found.lastindex is not None:
+            return found[found.lastindex].decode("utf-8", "replace")
+    return ""
