@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from benchmarks.log_texts import messages, served_lines
+from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
@@ -14,6 +15,7 @@ from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
+from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
 from exporter.model import (
     LIVE_PART,
@@ -49,9 +51,10 @@ def build_pipeline(
     ledger = Ledger(metrics, state, time.time)
     rules = default_rules()
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
-    engine = Engine(rules)
+    engine = Engine((*rules, HEADS))
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
-    return Pipeline(metrics, series, ledger, engine, rules, limits, RestartCounts())
+    findings = Findings(ledger, rules, time.time)
+    return Pipeline(metrics, series, ledger, engine, rules, limits, RestartCounts(), findings)
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from exporter.collect.collector import Collector, CollectorSettings
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.findings import Findings
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -48,6 +49,7 @@ from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
+from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
 from exporter.model import RUN_TIME_LOGS, LogType
 from exporter.ruleset import load_rules
@@ -207,7 +209,7 @@ def assemble_reading(
 ) -> ReadingParts:
     """Build what reads the platform and counts into the ledger."""
     rules, logs = load_rules(config), config.logs
-    engine = Engine(rules)
+    engine = Engine((*rules, HEADS))
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     rule_metrics.publish()
     series = Series(metrics, ledger, rules, logs.types, rule_metrics)
@@ -218,7 +220,8 @@ def assemble_reading(
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     restart_counts = RestartCounts()
-    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, restart_counts)
+    findings = Findings(ledger, rules, clock)
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, restart_counts, findings)
     run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
     deployment_logs = DeploymentLogs(
         scheduler,

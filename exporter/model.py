@@ -286,6 +286,7 @@ class Rule:
 
     A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold.
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
+    ``per_event``: it counts a stack trace once, however many of its lines it matches.
     """
 
     name: str
@@ -297,6 +298,7 @@ class Rule:
     description: str = ""
     fields: tuple[FieldCondition, ...] = ()
     metric: RuleMetric | None = None
+    per_event: bool = False
 
     @property
     def meaning(self) -> str:
@@ -304,6 +306,8 @@ class Rule:
         parts: tuple[object, ...] = (self.regex, self.exclude_regex)
         if self.fields:
             parts = (*parts, sorted(map(repr, self.fields)))
+        if self.per_event:
+            parts = (*parts, "event")
         return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 

@@ -12,6 +12,7 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.findings import Findings
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -22,6 +23,7 @@ from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.matching.engine import Engine
+from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
 from exporter.model import (
     LIVE_PART,
@@ -210,7 +212,7 @@ class Site:
         self.api_metrics = ApiMetrics(self.metrics)
         state = self.state or MemoryState(self.clock)
         self.ledger = Ledger(self.metrics, state, self.clock)
-        engine = Engine(self.rules)
+        engine = Engine((*self.rules, HEADS))
         rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
         rule_metrics.publish()
         self.series = Series(self.metrics, self.ledger, self.rules, self.log_types, rule_metrics)
@@ -224,6 +226,7 @@ class Site:
             self.rules,
             limits,
             self.restart_counts,
+            Findings(self.ledger, self.rules, self.clock),
         )
         self.early_discoveries: list[float] = []
         self.schedule = Schedule(

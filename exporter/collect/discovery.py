@@ -102,6 +102,7 @@ class Discovery:
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
                 self._pipeline.restart_counts.forget(key)
+                self._pipeline.findings.close(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
         for former in before.apps:

@@ -33,6 +33,8 @@ REMEMBERED_RELEASES = 20
 Owner = tuple[str, ...]
 """Whose a series is: (app, component), or (app,) of those about an app as a whole."""
 
+Document = bytes | Callable[[], bytes]
+
 
 class Ledger:
     """The counts, cursors and documents of every component.
@@ -56,7 +58,7 @@ class Ledger:
         self._released = dict(saved.released)
         self._stored = _snapshots(saved.cursors)
         self._cursors: dict[CursorKey, Continuity] = {}
-        self._documents: dict[tuple[str, Owner], dict[str, bytes]] = {}
+        self._documents: dict[tuple[str, Owner], dict[str, Document]] = {}
         for key, data in saved.documents.items():
             self._documents.setdefault((key.kind, key.owner), {})[key.name] = data
         self._gone = dict.fromkeys(self._owners(), clock())
@@ -149,8 +151,12 @@ class Ledger:
             del self._released[oldest]
             self._unsaved.forget_release(oldest)
 
-    def keep(self, kind: str, owner: Owner, name: str, data: bytes) -> None:
-        """Keep a document; it belongs to the counts that change under the same lock."""
+    def keep(self, kind: str, owner: Owner, name: str, data: Document) -> None:
+        """Keep a document; it belongs to the counts that change under the same lock.
+
+        Args:
+            data: its bytes, or what makes them when they are asked for or saved.
+        """
         self._documents.setdefault((kind, owner), {})[name] = data
         self._unsaved.change_document(DocumentKey(kind, owner, name))
 
@@ -164,7 +170,8 @@ class Ledger:
 
     def kept(self, kind: str, owner: Owner) -> dict[str, bytes]:
         """The documents of one kind and owner, by name."""
-        return dict(self._documents.get((kind, owner), {}))
+        documents = self._documents.get((kind, owner), {})
+        return {name: _bytes(data) for name, data in documents.items()}
 
     def open(self, *owner: str) -> None:
         """A component or an app is watched, perhaps again."""
@@ -184,7 +191,7 @@ class Ledger:
                 del self._values[key]
             self._unsaved.drop_values(values)
             for kind in [kind for kind, other in self._documents if other == owner]:
-                for name in self.kept(kind, owner):
+                for name in list(self._documents[kind, owner]):
                     self.discard(kind, owner, name)
             if len(owner) == len(IDENTITY):
                 component = ComponentKey(*owner)
@@ -242,7 +249,7 @@ class Ledger:
             },
             released=dict(changes.released),
             documents={
-                key: self._documents[key.kind, key.owner][key.name]
+                key: _bytes(self._documents[key.kind, key.owner][key.name])
                 for key in changes.documents
                 if self._state.durable
             },
@@ -276,6 +283,10 @@ class Ledger:
             LOG.info("state can be saved again; nothing is missing from it")
         self._failing = error is not None
         self._metrics.state_up.set(not self._failing)
+
+
+def _bytes(document: Document) -> bytes:
+    return document if isinstance(document, bytes) else document()
 
 
 def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:

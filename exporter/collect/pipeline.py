@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
@@ -69,6 +70,7 @@ class Pipeline:
         rules: Sequence[Rule],
         limits: ReadingLimits,
         restart_counts: RestartCounts,
+        findings: Findings,
     ) -> None:
         self.ledger = ledger
         self.lock = ledger.lock
@@ -78,6 +80,7 @@ class Pipeline:
         self.rules = rules
         self.limits = limits
         self.restart_counts = restart_counts
+        self.findings = findings
 
     def reading(
         self,
@@ -168,14 +171,24 @@ class Pipeline:
             return
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, sum(line.size for line in lines))
-        enabled = enabled_rules(self.rules, source.key)
+        enabled = enabled_rules(self.rules, source.key) | {self.findings.heads}
         found = self.engine.scan([line.message for line in lines], enabled)
+        found = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, rule.meaning)
-        with_lines = (Found(match.rule, lines[match.message]) for match in found)
+        with_lines = (
+            Found(match.rule, lines[match.message])
+            for match in found
+            if not self.rules[match.rule].per_event
+        )
         self.series.rule_metrics.count(source.key, with_lines)
+
+    def settle_events(self, key: ComponentKey, until: float) -> None:
+        """Count what waited for the end of events; their log was read up to a time (Unix s)."""
+        if self.series.is_open(key):
+            self.series.rule_metrics.count(key, self.findings.settle(key, until))
 
     def note_newest(self, source: Source, newest: int) -> None:
         """Show the time (ns) of the newest line; 0 for none."""
@@ -257,6 +270,7 @@ class Reading:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._part = LIVE_PART
+        self._began = pipeline.findings.clock()
         self._repeated = 0
         self.lines = 0
 
@@ -304,6 +318,7 @@ class Reading:
             self._count(self._window.rest())
             end = self._continuity.finish(self._window)
             self._pipeline.count_window(self._source, self._continuity.newest, end)
+            self._pipeline.settle_events(self._source.key, self._began)
             self._move_cursor()
 
     def drop(self) -> None:

@@ -5,6 +5,7 @@ What a rule says of itself is checked here; what rules have to agree on is check
 
 import itertools
 import math
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator
@@ -46,6 +47,13 @@ Value = str | int | float | bool
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds where a histogram names none: as in Prometheus' own libraries, for seconds."""
+
+
+class Per(StrEnum):
+    """What a rule counts."""
+
+    LINE = "line"
+    EVENT = "event"
 
 
 def _label(value: object) -> object:
@@ -197,6 +205,11 @@ class PatternRule(Section):
         "Prometheus. Either this or `json`.",
     )
     level: Level = Field(default=Level.ERROR, description="Value of the label `level`.")
+    per: Per = Field(
+        default=Per.LINE,
+        description="What counts once: each `line`, or each `event`, a stack trace with all its "
+        "lines, however many of them match.",
+    )
     components: ItemsOrNone[Glob] = Field(
         default=(),
         description="Globs on `app` or `app/component` whose lines the rule looks at; none means "
@@ -231,6 +244,7 @@ class PatternRule(Section):
             tests=RuleTests(self.tests.match, self.tests.no_match),
             fields=tuple(_condition(*pair) for pair in (self.json_fields or {}).items()),
             metric=None if self.metric is None else self.metric.as_metric(),
+            per_event=self.per is Per.EVENT,
         )
 
 

@@ -2,7 +2,7 @@
 
 One ``OpenEvents`` per component is fed its new lines, told which of them may begin an event, and
 says which lines belong to which. Only lines near such a head are looked at. What two instances
-write at a time is told apart by what continues what; where either would do, the latest has it.
+write at a time is told apart by what continues what.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,7 +10,16 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from exporter.matching.shapes import Shape, shape_of
-from exporter.matching.traces import Phase, begin, exception_in, follow, names_exception
+from exporter.matching.traces import (
+    HEADER,
+    STARTS,
+    UNFINISHED,
+    Phase,
+    begin,
+    exception_in,
+    follow,
+    names_exception,
+)
 from exporter.model import Level, LogLine
 
 MAX_LINES = 2_000
@@ -21,8 +30,11 @@ MAX_SPAN = 30_000_000_000
 MAX_GAP = 2_000_000_000
 """Nanoseconds between two lines of an event, by their own time."""
 
-MAX_DISTANCE = 20
-"""How many other lines may stand between two lines of an event."""
+FIRST_REACH, REACH = 5, 20
+"""How far behind the first line of an event the second may stand, and behind that the next.
+
+Others come between where several instances write, or several threads.
+"""
 
 MAX_LIVE = 8
 MAX_EVENTS = 32
@@ -32,7 +44,7 @@ KEPT_BYTES = 1024
 """How much of a line an event keeps."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Event:
     """A line, and those that continue it.
 
@@ -40,7 +52,9 @@ class Event:
         began: time of the first line in nanoseconds, 0 where lines have none.
         newest: time of the latest line.
         told: the line that names the exception, or else the first.
-        counted: the meanings of the rules that have counted it.
+        counted: the rules that have counted it.
+        waiting: rules, each with the message and time of the line that it matched, whose metrics
+            take values from the event and wait for its end.
         level: the worst level of the rules that matched a line of it, if that is an error.
         touched: when a line was last added, in Unix seconds.
         settled: whether it is over and has been handed out.
@@ -53,19 +67,19 @@ class Event:
     first_line: str
     last_line: str
     told: str
-    exception: str
-    touched: float
+    touched: float = 0.0
     lines: int = 1
     size: int = 0
     settled: bool = False
     level: Level | None = None
     counted: list[str] = field(default_factory=list)
+    waiting: list[tuple[str, str, int | None]] = field(default_factory=list)
 
     @property
     def fields(self) -> dict[str, str]:
         """What a rule's own metric may take values from."""
         return {
-            "exception": self.exception,
+            "exception": exception_in(self.told),
             "first_line": self.first_line,
             "last_line": self.last_line,
         }
@@ -89,7 +103,10 @@ class Event:
         try:
             known = {each.name: document[each.name] for each in fields(cls)}
             level = known["level"]
-            known |= {"phase": Phase(known["phase"]), "level": None if level is None else Level(level)}
+            known |= {
+                "phase": Phase(known["phase"]),
+                "level": None if level is None else Level(level),
+            }
             return cls(**known)
         except (KeyError, TypeError) as error:
             raise ValueError(f"an event cannot be read: {error!r}") from None
@@ -102,6 +119,9 @@ class OpenEvents:
         self.events = list(events)
         self._live: list[tuple[Event, int]] = []  # with the place of its latest line
         self._place = 0  # counts the lines that were looked at
+        self._until = 0  # the last place that any of them reaches
+        self._starts: bytes | None = b""  # what a line that continues one begins with, if known
+        self._newest: int | None = None  # timestamp of what was fed
 
     def take(
         self, lines: Sequence[LogLine], heads: Collection[int], now: float
@@ -109,12 +129,12 @@ class OpenEvents:
         """The events that lines belong to, by the index of the line.
 
         Args:
-            lines: new lines of the component, in order.
+            lines: new lines of the component, in order; one at least.
             heads: indexes of the lines that begin an event unless they continue one.
             now: Unix seconds.
         """
         members: dict[int, Event] = {}
-        self._revive(lines[0] if lines else None)
+        self._revive(lines[0].timestamp, lines[-1].timestamp)
         waiting = iter(sorted(heads))
         head = next(waiting, None)
         index = 0
@@ -144,52 +164,72 @@ class OpenEvents:
 
     def forget(self, until: float) -> None:
         """Let go of settled events that no line was added to since a time (Unix seconds)."""
-        self.events = [
-            event for event in self.events if not event.settled or event.touched > until
-        ]
+        self.events = [event for event in self.events if not event.settled or event.touched > until]
 
     def _member(self, line: LogLine, *, begins: bool, now: float) -> Event | None:
         self._place += 1
-        message = line.message
-        if self._live:
-            shape = shape_of(message)
-            if shape is not Shape.BLANK:
-                for at in reversed(range(len(self._live))):
-                    event, place = self._live[at]
-                    if _goes_on(event, line, shape, self._place - place):
-                        event.touched = now
-                        del self._live[at]
-                        self._live.append((event, self._place))
-                        return event
-        if begins:
-            event = _begin(line, now)
+        starts = self._starts
+        event = None
+        if self._live and (starts is None or line.message[:1] in starts):
+            event = self._continued(line)
+        if event is None and begins:
+            event = _begin(line)
             self.events.append(event)
-            self._live.append((event, self._place))
             del self.events[:-MAX_EVENTS]
-            del self._live[:-MAX_LIVE]
-            return event
-        if self._place - self._live[0][1] > MAX_DISTANCE:
-            del self._live[0]
+        if event is not None:
+            event.touched = now
+            self._let_live(event)
+        elif self._place >= self._until:
+            self._live.clear()
+        return event
+
+    def _continued(self, line: LogLine) -> Event | None:
+        """The event that a line continues, no longer among those that live.
+
+        Events that cannot end as they stand have it first, the one that waits longest before the
+        others, so that none starves among traces written at a time; then the latest has it.
+        """
+        shape = shape_of(line.message)
+        if shape is Shape.BLANK:
+            return None
+        indent = _indent(line.message)
+        waiting = [each for each in self._live if _waits(each[0])]
+        others = [each for each in reversed(self._live) if not _waits(each[0])]
+        for event, place in (*waiting, *others):
+            deeper, distance = indent - event.indent, self._place - place
+            if distance > _reach(event):
+                continue
+            after = follow(event.phase, shape, deeper=deeper, distance=distance)
+            if after is not None and _within_bounds(event, line):
+                _go_on(event, line, shape, after)
+                self._live.remove((event, place))
+                return event
         return None
 
-    def _revive(self, line: LogLine | None) -> None:
-        """Let events go on whose time a text takes up again: their rest may come late."""
-        if line is None or line.timestamp is None:
-            return
-        live = {id(event) for event, _ in self._live}
-        for event in self.events:
-            if id(event) not in live and abs(line.timestamp - event.newest) <= MAX_GAP:
-                self._live.append((event, self._place))
+    def _let_live(self, event: Event) -> None:
+        self._live.append((event, self._place))
         del self._live[:-MAX_LIVE]
+        self._until = max(self._until, self._place + _reach(event))
+        starts = [STARTS.get(event.phase) for event, _ in self._live]
+        self._starts = None if None in starts else b"".join(filter(None, starts))
+
+    def _revive(self, first: int | None, last: int | None) -> None:
+        """Let events go on whose time a text takes up again: their rest may come late."""
+        if first is not None and (self._newest is None or first < self._newest):
+            live = {id(event) for event, _ in self._live}
+            for event in self.events:
+                if id(event) not in live and abs(first - event.newest) <= MAX_GAP:
+                    self._let_live(event)
+        if last is not None:
+            self._newest = max(last, self._newest or last)
 
 
-def _begin(line: LogLine, now: float) -> Event:
+def _begin(line: LogLine) -> Event:
     message = line.message
     phase = begin(message)
-    text = _kept(message)
+    text = kept(message)
     if phase is Phase.EXCEPTION and message.endswith((b"{", b"[")):
         phase = Phase.TRACE  # properties follow at once, without a frame
-    python = phase in (Phase.PYTHON, Phase.PYTHON_GROUP)
     return Event(
         phase=phase,
         indent=_indent(message),
@@ -198,31 +238,30 @@ def _begin(line: LogLine, now: float) -> Event:
         first_line=text,
         last_line=text,
         told=text,
-        exception="" if python else exception_in(message),
-        touched=now,
         size=line.size,
     )
 
 
-def _goes_on(event: Event, line: LogLine, shape: Shape, distance: int) -> bool:
-    """Add a line to an event, if it continues it."""
+def _go_on(event: Event, line: LogLine, shape: Shape, after: Phase) -> None:
+    """Add a line to an event."""
     message = line.message
-    deeper = _indent(message) > event.indent
-    after = follow(event.phase, shape, deeper=deeper, distance=distance)
-    if after is None or not _within_bounds(event, line):
-        return False
     before, event.phase = event.phase, after
-    if names_exception(before, after, shape, message) and not (
-        after is Phase.PYTHON_GROUP and event.exception
-    ):
-        event.told, event.exception = _kept(message), exception_in(message)
-    elif after is Phase.PYTHON_GROUP and before is not after:
-        event.exception = ""  # that of the group is to come
-    event.last_line = _kept(message)
+    # Of a group's exceptions the first is the group itself.
+    in_group = shape is Shape.GROUP and not event.told.endswith(HEADER)
+    if not in_group and names_exception(before, after, shape, message):
+        event.told = kept(message)
+    event.last_line = kept(message)
     event.newest = max(event.newest, line.timestamp or 0)
     event.lines += 1
     event.size += line.size
-    return True
+
+
+def _waits(event: Event) -> bool:
+    return event.lines == 1 or event.phase in UNFINISHED
+
+
+def _reach(event: Event) -> int:
+    return FIRST_REACH if event.lines == 1 else REACH
 
 
 def _within_bounds(event: Event, line: LogLine) -> bool:
@@ -242,5 +281,6 @@ def _indent(message: bytes) -> int:
     return len(message) - len(message.lstrip())
 
 
-def _kept(message: bytes) -> str:
+def kept(message: bytes) -> str:
+    """The text of a message, as much of it as an event keeps."""
     return message[:KEPT_BYTES].decode("utf-8", "replace").strip()

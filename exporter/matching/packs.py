@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
@@ -33,6 +34,7 @@ class _PackRule(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
     description: str = Field(min_length=1)
     level: Level
+    per: Literal["line", "event"] = "line"
     regex: str
     exclude_regex: str | None = None
     tests: _PackTests
@@ -52,6 +54,7 @@ class _PackRule(_Strict):
             exclude_regex=self.exclude_regex,
             tests=RuleTests(self.tests.match, self.tests.no_match),
             description=self.description,
+            per_event=self.per == "event",
         )
 
 

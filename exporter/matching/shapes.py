@@ -12,6 +12,7 @@ class Shape(StrEnum):
 
     BLANK = "blank"
     GROUP_HEAD = "group_head"
+    GROUP_END = "group_end"
     GROUP = "group"
     JOIN = "join"
     TRACEBACK = "traceback"
@@ -37,6 +38,7 @@ class Shape(StrEnum):
 _REGEXES = {
     Shape.BLANK: r"\s*$",
     Shape.GROUP_HEAD: r"\s*\+ Exception Group Traceback \(most recent call last\):",
+    Shape.GROUP_END: r"\s+\+-+$",
     Shape.GROUP: r"\s+[|+](?:[\s+-]|$)",
     Shape.JOIN: r"During handling of the above exception, another exception occurred:"
     r"|The above exception was the direct cause of the following exception:",

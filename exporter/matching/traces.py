@@ -7,6 +7,7 @@ one table for all languages: Python, Node.js, Java, .NET, Go, Ruby, PHP. Used by
 import re
 from enum import StrEnum
 
+from exporter.matching.patterns import compile_pattern
 from exporter.matching.shapes import LOOKED_AT, Shape
 from exporter.model import Level, Rule
 
@@ -20,6 +21,7 @@ class Phase(StrEnum):
     PYTHON_RAISED = "python_raised"
     PYTHON_JOINED = "python_joined"  # another traceback of the same event is to come
     PYTHON_GROUP = "python_group"
+    PYTHON_GROUP_END = "python_group_end"  # of an inner group or of the whole
     NODE = "node"  # a place in a file; the line of source is to come
     NODE_SOURCE = "node_source"
     NODE_CARET = "node_caret"  # what was thrown is to come
@@ -37,11 +39,7 @@ _ANY = frozenset(Shape) - {Shape.BLANK}
 _Ways = tuple[tuple[frozenset[Shape], Phase], ...]
 
 _WAYS: dict[Phase, _Ways] = {
-    Phase.EXCEPTION: (
-        (frozenset({Shape.AT, Shape.CAUSED, Shape.INNER, Shape.FROM}), Phase.TRACE),
-        (frozenset({Shape.PHP}), Phase.PHP),
-        (frozenset({Shape.GO}), Phase.GO),
-    ),
+    Phase.EXCEPTION: ((frozenset({Shape.AT, Shape.CAUSED, Shape.INNER, Shape.FROM}), Phase.TRACE),),
     Phase.TRACE: ((_DEEPER | {Shape.CAUSED, Shape.CLOSE, Shape.NODE}, Phase.TRACE),),
     Phase.PYTHON: ((_DEEPER, Phase.PYTHON), (frozenset({Shape.RAISED}), Phase.PYTHON_RAISED)),
     Phase.PYTHON_RAISED: (
@@ -54,6 +52,11 @@ _WAYS: dict[Phase, _Ways] = {
     ),
     Phase.PYTHON_GROUP: (
         (_DEEPER | {Shape.GROUP}, Phase.PYTHON_GROUP),
+        (frozenset({Shape.GROUP_END}), Phase.PYTHON_GROUP_END),
+    ),
+    Phase.PYTHON_GROUP_END: (
+        (frozenset({Shape.GROUP}), Phase.PYTHON_GROUP),
+        (frozenset({Shape.GROUP_END}), Phase.PYTHON_GROUP_END),
         (frozenset({Shape.JOIN}), Phase.PYTHON_JOINED),
     ),
     Phase.NODE: ((_ANY, Phase.NODE_SOURCE),),
@@ -70,12 +73,26 @@ _AFTER = {
     for phase, ways in _WAYS.items()
 }
 
-# A line of any looks, or one that may begin an event, continues only what it stands right behind.
-_REACH = {(Phase.NODE, shape): 1 for shape in _ANY}
-_REACH |= {(Phase.NODE_CARET, shape): 2 for shape in _ANY}  # there is a blank line between
-_REACH[Phase.RUBY_FRAMES, Shape.RUBY] = 1  # the cause of the error above
+UNFINISHED = frozenset(
+    {Phase.PYTHON, Phase.PYTHON_JOINED, Phase.NODE, Phase.NODE_SOURCE, Phase.NODE_CARET}
+)
+"""Phases in which more has to come."""
 
-_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*[A-Z][\w$]*(?:Error|Exception|Rejection|Throwable)"
+STARTS: dict[Phase, bytes] = {
+    Phase.EXCEPTION: b" \tCS",
+    Phase.TRACE: b" \tCS}])N(",
+    Phase.PYTHON_JOINED: b" \tT",
+    Phase.PYTHON_GROUP: b" \t",
+    Phase.PYTHON_GROUP_END: b" \tDT",
+}
+"""What a line that continues an event begins with, in the phases in which that can be said."""
+
+# A line of any looks, or one that may begin an event, continues only what it stands right behind.
+_NEAR = {(Phase.NODE, shape): 1 for shape in _ANY}
+_NEAR |= {(Phase.NODE_CARET, shape): 2 for shape in _ANY}  # there is a blank line between
+_NEAR[Phase.RUBY_FRAMES, Shape.RUBY] = 1  # the cause of the error above
+
+_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Z][\w$]*)?(?:Error|Exception|Rejection|Throwable)"
 _RUBY_CLASS = r"[A-Z]\w*(?:::[A-Z]\w*)*"
 
 _HEADS: dict[Phase, str] = {
@@ -86,17 +103,25 @@ _HEADS: dict[Phase, str] = {
     Phase.PHP: r"\b(?:Fatal|Recoverable fatal) error: +Uncaught |\{\"exception\":\"\[object\] \(",
     Phase.RUBY: rf"^\S+:\d+:in [`'].*\({_RUBY_CLASS}\)$"
     r"|(?:^|\s)(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|NotUnique) \(.*\):$",
-    Phase.EXCEPTION: rf"(?:^|[\s\[\"(:]){_NAME}(?: \[\w+\])?(?::(?:\s|$)|$| \{{)"
+    Phase.EXCEPTION: rf"(?:^|[\s\[\"(:]){_NAME}(?: \[\w+\])?(?::(?:\s|$)| \{{)|^{_NAME}$"
     r"|^(?:Exception in thread \"[^\"]*\" )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?::\s|$)",
 }
 
 HEADS = Rule("trace", "|".join(f"(?:{regex})" for regex in _HEADS.values()), Level.INFO)
 """The first lines of traces, for the engine to find among others: matches of it do not count."""
 
-_HEAD = re.compile("|".join(f"(?P<{phase}>{regex})" for phase, regex in _HEADS.items()).encode())
+_LANGUAGES = tuple(
+    (phase, compile_pattern(regex))
+    for phase, regex in _HEADS.items()
+    if phase is not Phase.EXCEPTION
+)
+
+_ANY_LANGUAGE = compile_pattern(
+    "|".join(f"(?:{_HEADS[phase]})" for phase, _ in _LANGUAGES),
+)
 
 _NAMES = tuple(
-    re.compile(regex.encode())
+    re.compile(regex)
     for regex in (
         r"\bpanic(?: serving \S+| recovered)?: (runtime error): ",
         r"^(fatal error|panic): |\b(panic) (?:serving|recovered)\b",
@@ -111,27 +136,31 @@ _NAMES = tuple(
     )
 )
 
+HEADER = "Traceback (most recent call last):"
+"""The end of the line that names Python's exception until it names itself."""
+
 _RAISED_IN_GROUP = re.compile(rb"\s+\| [A-Za-z_][\w.]*(?::(?: |$)|$)")
 
 
 def begin(message: bytes) -> Phase:
     """The phase of an event that begins with a message; EXCEPTION where no language is known."""
-    head = _HEAD.search(message, 0, LOOKED_AT)
-    return Phase.EXCEPTION if head is None or head.lastgroup is None else Phase(head.lastgroup)
+    message = message[:LOOKED_AT]
+    if _ANY_LANGUAGE.search(message) is None:
+        return Phase.EXCEPTION
+    return next(phase for phase, regex in _LANGUAGES if regex.search(message) is not None)
 
 
-def follow(phase: Phase, shape: Shape, *, deeper: bool, distance: int) -> Phase | None:
+def follow(phase: Phase, shape: Shape, *, deeper: int, distance: int) -> Phase | None:
     """Where a line leads an event; None if it does not continue it.
 
     Args:
-        deeper: whether it is indented further than the event's first line.
+        deeper: how much further it is indented than the event's first line.
         distance: how many lines it stands behind the event's latest one.
     """
     after = _AFTER[phase].get(shape)
-    if after is None or (shape in _DEEPER and not deeper and phase not in _PLACES):
+    if after is None or (shape in _DEEPER and deeper <= 0 and phase not in _PLACES):
         return None
-    reach = _REACH.get((phase, shape))
-    return after if reach is None or distance <= reach else None
+    return after if distance <= _NEAR.get((phase, shape), distance) else None
 
 
 _PLACES = frozenset({Phase.NODE, Phase.NODE_SOURCE, Phase.NODE_CARET})
@@ -139,17 +168,17 @@ _PLACES = frozenset({Phase.NODE, Phase.NODE_SOURCE, Phase.NODE_CARET})
 
 
 def names_exception(before: Phase, after: Phase, shape: Shape, message: bytes) -> bool:
-    """Whether a line that led from one phase to another is the exception's own."""
+    """Whether a line that led from one phase to another is the exception's own, or its header."""
     if after is Phase.PYTHON_GROUP:
-        return shape is Shape.GROUP and _RAISED_IN_GROUP.match(message, 0, LOOKED_AT) is not None
+        return shape is Shape.GROUP_HEAD or _RAISED_IN_GROUP.match(message) is not None
     raised = before is not after and after in (Phase.PYTHON_RAISED, Phase.TRACE)
     return shape is Shape.NEXT or (raised and before in (Phase.PYTHON, Phase.NODE_CARET))
 
 
-def exception_in(message: bytes) -> str:
+def exception_in(line: str) -> str:
     """The class of the exception that a line names; empty if it names none."""
     for regex in _NAMES:
-        found = regex.search(message, 0, LOOKED_AT)
+        found = regex.search(line, 0, LOOKED_AT)
         if found is not None and found.lastindex is not None:
-            return found[found.lastindex].decode("utf-8", "replace")
+            return found[found.lastindex]
     return ""

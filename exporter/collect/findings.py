@@ -1,0 +1,132 @@
+"""What becomes of matches: those of rules per line count as they are, others once an event.
+
+The events of a component that may go on are kept as a document beside its counts, and change in
+the same transaction: so an event that a kill cuts in two still counts once.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from exporter.collect.ledger import Ledger
+from exporter.collect.rule_metrics import Found
+from exporter.errors import StateError
+from exporter.matching.engine import Match
+from exporter.matching.events import Event, OpenEvents, kept
+from exporter.model import ComponentKey, Level, LogLine, Rule
+
+DOCUMENT = "events"
+
+SETTLE_SECONDS = 10.0
+"""How long a log must have had to show more of an event, before the event is over."""
+
+FORGET_SECONDS = 900.0
+"""How long an event is known: its rest may come late, from RUN_RESTARTED."""
+
+_ERRORS = (Level.ERROR, Level.CRITICAL)
+
+
+class Findings:
+    """The events of every component; the ledger's lock is held around every call.
+
+    Args:
+        rules: the rules in force, in the order in which the engine has them; behind them it has
+            ``HEADS``.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, ledger: Ledger, rules: Sequence[Rule], clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._ledger = ledger
+        self._rules = tuple(rules)
+        self._identities = [f"{rule.name} {rule.meaning}" for rule in rules]
+        self._indexes = {identity: index for index, identity in enumerate(self._identities)}
+        self._open: dict[ComponentKey, OpenEvents] = {}
+        self.heads = len(self._rules)
+
+    def take(
+        self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]
+    ) -> list[Match]:
+        """The matches that count, of all that the engine found in new lines of a component."""
+        heads = {match.message for match in found if self._begins(match.rule)}
+        events = self._events(key)
+        if not lines or not (heads or events.events):
+            return list(found)
+        members = events.take(lines, heads, self.clock())
+        counting = [match for match in found if self._counts(match, lines[match.message], members)]
+        if members:
+            self._keep(key, events)
+        return counting
+
+    def settle(self, key: ComponentKey, until: float) -> list[Found]:
+        """What rules found in events that are over, with what is known of each event.
+
+        Args:
+            until: Unix seconds; the component's log was read up to then.
+        """
+        events = self._events(key)
+        if not events.events:
+            return []
+        settled = events.settle(until - SETTLE_SECONDS)
+        events.forget(until - FORGET_SECONDS)
+        self._keep(key, events)
+        return [
+            Found(self._indexes[identity], _line(message, timestamp), event.fields)
+            for event in settled
+            for identity, message, timestamp in event.waiting
+            if identity in self._indexes
+        ]
+
+    def close(self, key: ComponentKey) -> None:
+        """A component is gone; what the ledger keeps of it may be taken up again."""
+        self._open.pop(key, None)
+
+    def _begins(self, rule: int) -> bool:
+        return rule == self.heads or self._rules[rule].per_event
+
+    def _counts(self, match: Match, line: LogLine, members: dict[int, Event]) -> bool:
+        """Note a match in the event of its line, if there is one; False if that has it already."""
+        if match.rule == self.heads:
+            return False
+        rule, event = self._rules[match.rule], members.get(match.message)
+        if event is None:
+            return True
+        if rule.level in _ERRORS and event.level is not Level.CRITICAL:
+            event.level = rule.level
+        if not rule.per_event:
+            return True
+        identity = self._identities[match.rule]
+        if identity in event.counted:
+            return False
+        event.counted.append(identity)
+        if rule.metric is not None:
+            event.waiting.append((identity, kept(line.message), line.timestamp))
+        return True
+
+    def _events(self, key: ComponentKey) -> OpenEvents:
+        if key not in self._open:
+            document = self._ledger.kept(DOCUMENT, key.parts).get("")
+            self._open[key] = OpenEvents(() if document is None else _read(key, document))
+        return self._open[key]
+
+    def _keep(self, key: ComponentKey, events: OpenEvents) -> None:
+        if any(event.matters for event in events.events):
+            self._ledger.keep(DOCUMENT, key.parts, "", partial(_written, events))
+        else:
+            self._ledger.discard(DOCUMENT, key.parts, "")
+
+
+def _line(text: str, timestamp: int | None) -> LogLine:
+    message = text.encode()
+    return LogLine(message, len(message) + 1, timestamp, message)
+
+
+def _written(events: OpenEvents) -> bytes:
+    return json.dumps([event.to_json() for event in events.events if event.matters]).encode()
+
+
+def _read(key: ComponentKey, document: bytes) -> list[Event]:
+    try:
+        return [Event.from_json(each) for each in json.loads(document)]
+    except (ValueError, TypeError) as error:
+        raise StateError(f"state of {key}: its events cannot be read: {error}") from None
