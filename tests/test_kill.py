@@ -34,15 +34,47 @@ KILLS_AT_START = 4
 LINES_PER_SECOND = 100.0
 SCRAPE_PAUSE = 0.05
 COUNTERS = (
-    "log_lines_total",
-    "log_bytes_total",
-    "log_matches_total",
-    "log_repeated_lines_total",
-    "log_gaps_total",
-    "restarts_total",
-    "deployments_total",
+    "digitalocean_app_log_lines_total",
+    "digitalocean_app_log_bytes_total",
+    "digitalocean_app_log_matches_total",
+    "digitalocean_app_log_repeated_lines_total",
+    "digitalocean_app_log_gaps_total",
+    "digitalocean_app_restarts_total",
+    "digitalocean_app_deployments_total",
+    "shop_declined_total",
+    "shop_took_seconds_bucket",
+    "shop_took_seconds_count",
+    "shop_took_seconds_sum",
 )
 """What no restart may take back; the counters of requests are the process's own."""
+
+METRIC_RULES = (
+    {
+        "name": "declined_card",
+        "regex": r"declined: card ending in (?P<card>\d+)",
+        "metric": {
+            "name": "shop_declined_total",
+            "type": "counter",
+            "help": "Payments declined.",
+            "labels": {"card": "card"},
+        },
+    },
+    {
+        "name": "health",
+        "regex": r"^GET /health 200 in (?P<took>\d+ ms)$",
+        "level": "info",
+        "metric": {
+            "name": "shop_took_seconds",
+            "type": "histogram",
+            "help": "How long requests took.",
+            "value": "took",
+            "buckets": [0.001, 0.1],
+        },
+    },
+)
+"""Rules that feed metrics of their own from the lines of ``Traffic``."""
+
+TOOK_SECONDS = 0.003
 
 STATE_UP = "digitalocean_app_exporter_state_up"
 STATE_ERRORS = "digitalocean_app_exporter_state_errors_total"
@@ -57,19 +89,26 @@ class Watch:
         self._highest: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
 
     def note(self, samples: Samples) -> None:
-        """No counter is lower than it was."""
+        """No counter is lower than it was, and every histogram is whole."""
         self.scrapes += 1
         for name in COUNTERS:
-            for labels, value in samples.series(f"digitalocean_app_{name}"):
+            for labels, value in samples.series(name):
                 series = (name, frozenset(labels.items()))
                 assert value >= self._highest.get(series, 0.0), series
                 self._highest[series] = value
+        for labels, count in samples.series("shop_took_seconds_count"):
+            took = samples.value("shop_took_seconds_sum", **labels)
+            assert took == pytest.approx(count * TOOK_SECONDS)
+            assert samples.value("shop_took_seconds_bucket", le="0.1", **labels) == count
+            assert samples.value("shop_took_seconds_bucket", le="0.001", **labels) == 0
 
 
 def durable(server: SimulatorServer, folder: Path, **sections: Any) -> dict[str, Any]:
     """A configuration with state in a file of ``folder``."""
     state = {"url": f"sqlite://{folder / 'state.db'}"}
-    return simulated(server.api_url, state=state, patterns={"rules": [RULE]}, **sections)
+    return simulated(
+        server.api_url, state=state, patterns={"rules": [RULE, *METRIC_RULES]}, **sections
+    )
 
 
 def kill_at_start(folder: Path, token: str, after: float) -> None:
@@ -146,9 +185,22 @@ def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
     assert watch.scrapes > KILLS
     assert_counts_are_true(samples, platform)
     assert matches(samples, "payment_declined") == dict(traffic.declined)
+    assert_metrics_of_rules_are_true(samples, traffic)
     assert samples.value("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
     assert samples.value(STATE_UP) == 1
     assert samples.value(STATE_ERRORS) == 0
+
+
+def assert_metrics_of_rules_are_true(samples: Samples, traffic: Traffic) -> None:
+    """Both rules' metrics equal what was written, and what the rules matched."""
+    declined = samples.series("shop_declined_total", card="4242")
+    assert {(labels["app"], labels["component"]): value for labels, value in declined} == dict(
+        traffic.declined
+    )
+    counts = samples.series("shop_took_seconds_count")
+    took = {(labels["app"], labels["component"]): value for labels, value in counts}
+    assert took == matches(samples, "health")
+    assert sum(took.values()) > 0
 
 
 def test_a_second_exporter_on_a_file_is_refused(tmp_path: Path):
