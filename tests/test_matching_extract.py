@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.matching.engine import Engine
-from exporter.matching.extract import LONGEST_LABEL, Extraction, Sample
+from exporter.matching.extract import LONGEST_LABEL, Sample, extractions_of
 from exporter.matching.quantities import quantity
 from exporter.model import FieldCondition, MetricType, Rule, RuleMetric
 
@@ -16,7 +16,8 @@ def sample(rule: Rule, message: bytes, **known: str) -> Sample:
     engine = Engine([rule])
     assert rule.metric is not None
     assert engine.decisions[0].matches(message)
-    return Extraction(rule.metric, engine.decisions[0], engine.fields).sample(message, known)
+    (extraction,) = extractions_of(engine, lambda text: text.replace("secret", "*")).values()
+    return extraction.sample(message, known)
 
 
 def metric(kind: MetricType = MetricType.COUNTER, value: str | None = None, **labels: str):
@@ -59,11 +60,13 @@ def test_without_labels_and_value_a_match_is_one():
 
 
 def test_a_label_is_valid_and_bounded():
-    """Bytes that are no UTF-8 are replaced, and what is too long is cut."""
+    """Bytes that are no UTF-8 are replaced, secrets taken out, and what is too long is cut."""
     rule = Rule("r", "(?P<a>x.*)", metric=metric(a="a"))
     assert sample(rule, b"x" * 1000).labels == ("x" * LONGEST_LABEL,)
     half = Rule("r", "x", metric=metric(a="a"))
     assert sample(half, b'x {"a":"\\ud800!"}').labels == ("\N{REPLACEMENT CHARACTER}!",)
+    assert sample(rule, b"xsecret" * 30).labels == (("x*" * 30),)
+    assert sample(rule, b"x" * 124 + b"secret").labels == ("x" * 124 + "*",)
     assert sample(half, b"x a=\xff!").labels == ("\N{REPLACEMENT CHARACTER}!",)
 
 

@@ -7,102 +7,26 @@ from pathlib import Path
 
 import pytest
 import yaml
-from collect_fixtures import IDENTITY, KEY, NS, START, Clock
+from collect_fixtures import IDENTITY, KEY, Clock
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
+from rule_fixtures import JOBS_KEY, Life, gauge, histogram, rule
 
-from exporter.collect.ledger import GRACE_SECONDS, Ledger
-from exporter.collect.rule_metrics import Found, RuleMetrics
+from exporter.collect.ledger import GRACE_SECONDS
+from exporter.collect.rule_metrics import RuleMetrics
 from exporter.config.document import parse_document
 from exporter.config.load import check_document
 from exporter.errors import ConfigError, StateError
 from exporter.matching.decision import matcher_of
 from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
-from exporter.model import ComponentKey, LogLine, MetricType, Rule, RuleMetric
-from exporter.state.memory import MemoryState
+from exporter.model import MetricType
 from exporter.state.sqlite import SqliteState
-from exporter.state.store import Batch, State
-from exporter.web.exposition import expose
-
-JOBS_KEY = ComponentKey("shop", "jobs")
-
-
-class Life:
-    """One run of the program, as far as the metrics of rules know it."""
-
-    def __init__(self, *rules: Rule, state: State | None = None, clock: Clock | None = None):
-        clock = clock or Clock()
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
-        self.ledger = Ledger(self.metrics, state or MemoryState(clock), clock)
-        self.engine = Engine(rules)
-        self.rule_metrics = RuleMetrics(self.metrics, self.ledger, self.engine)
-        self.rule_metrics.publish()
-
-    def open(self, *keys: ComponentKey) -> "Life":
-        for key in keys or (KEY,):
-            self.ledger.open(*key.parts)
-            self.rule_metrics.open(key)
-        return self
-
-    def close(self, key: ComponentKey = KEY) -> None:
-        self.ledger.close(*key.parts)
-        self.rule_metrics.close(key)
-
-    def read(self, *messages: bytes, key: ComponentKey = KEY, second: int | None = 1) -> None:
-        time = None if second is None else int(START + second) * NS
-        lines = [LogLine(message, len(message) + 1, time, message) for message in messages]
-        found = self.engine.scan(messages)
-        with self.ledger.lock:
-            self.rule_metrics.count(key, [Found(m.rule, lines[m.message]) for m in found])
-
-    def samples(self) -> dict[str, float]:
-        """What scrapes see of the metrics of rules: name and own labels of shop/web, or all."""
-        return {
-            series_name(sample.name, sample.labels): sample.value
-            for family in self.rule_metrics.collect()
-            for sample in family.samples
-        }
-
-    def about(self, name: str, metric: str) -> float | None:
-        return self.registry.get_sample_value(f"digitalocean_app_{name}_total", {"metric": metric})
-
-
-def series_name(name: str, labels: dict[str, str]) -> str:
-    component = labels["component"]
-    own = [f"{k}={v}" for k, v in labels.items() if k not in ("app", "component")]
-    return " ".join([name, *([] if component == "web" else [component]), *own])
-
-
-def rule(
-    name: str = "orders_total",
-    kind: MetricType = MetricType.COUNTER,
-    value: str | None = None,
-    regex: str = "order",
-    rule_name: str = "r",
-    components: tuple[str, ...] = (),
-    buckets: tuple[float, ...] = (),
-    max_series: int = 100,
-    **labels: str,
-) -> Rule:
-    own = tuple(sorted(labels.items()))
-    metric = RuleMetric(name, kind, "Help.", own, value, buckets, max_series)
-    return Rule(rule_name, regex, components=components, metric=metric)
-
-
-def gauge(**options) -> Rule:
-    return rule("queue_length", MetricType.GAUGE, "n", **options)
-
-
-def histogram(**options) -> Rule:
-    return rule("took_seconds", MetricType.HISTOGRAM, "took", buckets=(0.1, 1.0), **options)
-
+from exporter.state.store import Batch
+from exporter.web.exposition import Exposition, LabelledRegistry
 
 # What is counted.
 
@@ -148,6 +72,13 @@ def test_labels_come_from_groups_and_fields():
         "orders_total code=51 kind_of=big": 1,
         "orders_total code= kind_of=small": 2,
     }
+
+
+def test_no_secret_becomes_a_label():
+    """What an excerpt would not show is no label value either; it has one series then."""
+    life = Life(rule(user="user")).open()
+    life.read(b"order user=ann@example.com", b"order user=bob@example.com")
+    assert life.samples() == {"orders_total user=[e-mail]": 2}
 
 
 def test_rules_may_share_a_metric():
@@ -403,6 +334,12 @@ def samples_of(families: Iterator) -> dict[tuple[str, frozenset], float]:
     }
 
 
+def exposed(life: Life, accept: str) -> str:
+    """What a scrape of this format is answered."""
+    exposition = Exposition([LabelledRegistry(life.registry, {})])
+    return b"".join(exposition.answer(accept, "").pieces).decode()
+
+
 @settings(max_examples=300, deadline=None)
 @given(configurations(), st.lists(MESSAGES, min_size=2, max_size=10))
 def test_any_configuration_and_any_lines_give_a_valid_exposition(text, messages):
@@ -422,6 +359,5 @@ def test_any_configuration_and_any_lines_give_a_valid_exposition(text, messages)
         ("text/plain", text_string_to_metric_families),
         ("application/openmetrics-text", openmetrics_families),
     ):
-        body = expose(life.registry, accept, "").body.decode()
-        seen = samples_of(families(body))
+        seen = samples_of(families(exposed(life, accept)))
         assert {key: seen[key] for key in shown} == shown

@@ -16,7 +16,7 @@ from exporter.matching.quantities import quantity
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogLine, Rule
 from exporter.state.memory import MemoryState
-from exporter.web.exposition import expose
+from exporter.web.exposition import Exposition, LabelledRegistry
 
 PAGE = (Path(__file__).parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
 WEB = ComponentKey("shop", "web")
@@ -42,7 +42,8 @@ def exposition(rules: tuple[Rule, ...]) -> str:
     for index, rule in enumerate(rules):
         lines = [LogLine(b"", 1, None, text.encode()) for text in rule.tests.match]
         rule_metrics.count(WEB, [Found(index, line) for line in lines])
-    return expose(registry, "", "").body.decode()
+    answer = Exposition([LabelledRegistry(registry, {})]).answer("", "")
+    return b"".join(answer.pieces).decode()
 
 
 def test_every_example_is_accepted_and_gives_its_series():

@@ -16,8 +16,9 @@ from prometheus_client.registry import Collector
 
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_series import Labels, RuleSeries
+from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
-from exporter.matching.extract import Extraction
+from exporter.matching.extract import Extraction, extractions_of
 from exporter.matching.fields import Scalar
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics
@@ -57,11 +58,10 @@ class RuleMetrics(Collector):
         self._rules = engine.rules
         feeding = [rule for rule in engine.rules if rule.metric is not None]
         self._series = {series.metric.name: series for series in _all_series(feeding)}
-        self._feeds: dict[int, _Feed] = {}
-        for index, rule in enumerate(engine.rules):
-            if rule.metric is not None:
-                extraction = Extraction(rule.metric, engine.decisions[index], engine.fields)
-                self._feeds[index] = _Feed(self._series[rule.metric.name], extraction)
+        self._feeds = {
+            index: _Feed(self._series[extraction.metric.name], extraction)
+            for index, extraction in extractions_of(engine, redact).items()
+        }
         self._by_kept_name = {
             name: series for series in self._series.values() for name in series.names_kept
         }

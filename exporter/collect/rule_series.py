@@ -13,18 +13,13 @@ from prometheus_client.core import (
     Metric,
 )
 
+from exporter.matching.numbers import OTHER, Numbers, no_values, take
 from exporter.metrics import IDENTITY
 from exporter.model import ComponentKey, MetricType, RuleMetric
 from exporter.state.store import ValueKey
 
-OTHER = "other"
-"""The value of every label of a rule, of matches for which there is no series left."""
-
 Labels = tuple[str, ...]
 """The values of a rule's own labels, in the order of their names."""
-
-Numbers = list[float]
-"""What a series stands at, number by number as they are kept: see ``RuleSeries.parts``."""
 
 
 class RuleSeries:
@@ -61,10 +56,10 @@ class RuleSeries:
         for value_key, value in kept:
             if value_key.meaning == self._meaning:
                 labels, slot = self._place(value_key)
-                series.setdefault(labels, self._zero())[slot] = value
+                series.setdefault(labels, no_values(self.metric))[slot] = value
         # What a gauge shows was measured, so it has no series before the first value.
         if begin and not self.metric.labels and self.metric.type is not MetricType.GAUGE:
-            series.setdefault((), self._zero())
+            series.setdefault((), no_values(self.metric))
         self._counted[key] = series
         self._size += sum(map(self._bounded, series))
         with self._shown_lock:
@@ -92,20 +87,9 @@ class RuleSeries:
         """
         series = self._counted[key]
         if labels not in series:
-            series[labels] = self._zero()
+            series[labels] = no_values(self.metric)
             self._size += self._bounded(labels)
-        numbers = series[labels]
-        match self.metric.type:
-            case MetricType.COUNTER:
-                numbers[0] += value
-            case MetricType.GAUGE:
-                if time is None or time >= numbers[1]:
-                    numbers[:] = value, numbers[1] if time is None else float(time)
-            case MetricType.HISTOGRAM:
-                bounds = self.metric.buckets
-                bucket = next((i for i, bound in enumerate(bounds) if value <= bound), len(bounds))
-                numbers[bucket] += 1
-                numbers[-1] += value
+        take(self.metric, series[labels], value, time)
 
     def numbers(self, key: ComponentKey, labels: Labels) -> Mapping[ValueKey, float]:
         """What a series stands at, as it is kept."""
@@ -158,9 +142,6 @@ class RuleSeries:
         """Whether a series counts against ``max_series``."""
         return labels != (OTHER,) * len(labels)
 
-    def _zero(self) -> Numbers:
-        return [0.0] * len(self._parts)
-
     def _place(self, key: ValueKey) -> tuple[Labels, int]:
         labels = key.labels[len(IDENTITY) :]
         own = len(self.metric.labels)
@@ -168,7 +149,7 @@ class RuleSeries:
 
 
 def _parts(metric: RuleMetric) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What is kept of a series: names, each with what stands behind the labels."""
+    """How its numbers are kept, one by one: names, each with what stands behind the labels."""
     match metric.type:
         case MetricType.COUNTER:
             return ((metric.name, ()),)

@@ -3,7 +3,9 @@
 import time
 from contextlib import ExitStack
 
+from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
+from exporter.matching.extract import extractions_of
 from exporter.options import Options
 from exporter.ruleset import load_rules
 from exporter.workbench.counting import count_inputs
@@ -25,9 +27,10 @@ def match(options: Options) -> int:
     with ExitStack() as stack:
         streams = open_inputs(options.files or (STANDARD_INPUT,), stack)
         if options.show:
+            extractions = extractions_of(engine, redact)
             for stream in streams:
                 for piece in pieces_of(stream):
-                    for line in matching_lines(engine, piece, tally):
+                    for line in matching_lines(engine, extractions, piece, tally):
                         print(line)
         else:
             tally = count_inputs(engine, streams, processes=cores(), notice=lambda read: None)

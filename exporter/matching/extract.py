@@ -4,16 +4,24 @@ A name stands for the named group of the rule's regex, where that took part in t
 what the caller knows of the message; else for a field of the message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.matching.decision import Decision
+from exporter.matching.engine import Engine
 from exporter.matching.fields import FieldReader, Scalar, text_of
 from exporter.matching.quantities import quantity
 from exporter.model import MetricType, RuleMetric
 
 LONGEST_LABEL = 128
 """Characters of a label value; the rest is cut off."""
+
+_LONGEST_TEXT = 1024
+_KNOWN_TEXTS = 1024
+"""How many texts are not cleaned again."""
+
+Clean = Callable[[str], str]
 
 _NOTHING: Mapping[str, Scalar] = {}
 
@@ -26,9 +34,17 @@ class Sample(NamedTuple):
 
 
 class Extraction:
-    """Takes the samples of one rule; threads may share it."""
+    """Takes the samples of one rule; threads may share it.
 
-    def __init__(self, metric: RuleMetric, decision: Decision, reader: FieldReader) -> None:
+    Args:
+        clean: takes out of a label value what nobody may be shown.
+    """
+
+    def __init__(
+        self, metric: RuleMetric, decision: Decision, reader: FieldReader, clean: Clean
+    ) -> None:
+        self.metric = metric
+        self._clean = lru_cache(_KNOWN_TEXTS)(clean)
         self._sources = tuple(source for _, source in metric.labels)
         self._value = metric.value
         self._signed = metric.type is MetricType.GAUGE
@@ -52,10 +68,14 @@ class Extraction:
                 return known[name]
             return self._reader.read(message).get(name)
 
-        labels = tuple(_label(look_up(source)) for source in self._sources)
+        labels = tuple(self._label(look_up(source)) for source in self._sources)
         if self._value is None:
             return Sample(labels, 1.0)
         return Sample(labels, self._number(look_up(self._value)))
+
+    def _label(self, value: Scalar | None) -> str:
+        # What is to be taken out may be longer than what is shown.
+        return "" if value is None else self._clean(text_of(value)[:_LONGEST_TEXT])[:LONGEST_LABEL]
 
     def _number(self, value: Scalar | None) -> float | None:
         number = None if value is None else quantity(value)
@@ -63,5 +83,10 @@ class Extraction:
         return None if number is not None and number < 0 and not self._signed else number
 
 
-def _label(value: Scalar | None) -> str:
-    return "" if value is None else text_of(value)[:LONGEST_LABEL]
+def extractions_of(engine: Engine, clean: Clean) -> dict[int, Extraction]:
+    """Return the extraction of each rule that feeds a metric, by the rule's index."""
+    return {
+        index: Extraction(rule.metric, engine.decisions[index], engine.fields, clean)
+        for index, rule in enumerate(engine.rules)
+        if rule.metric is not None
+    }

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
+from exporter.matching.extract import extractions_of
 from exporter.workbench.inputs import Part, parts_of, pieces_of
 from exporter.workbench.processes import run_together
 from exporter.workbench.tally import Tally, count
@@ -37,8 +39,8 @@ def count_inputs(
 
 
 def _count_part(engine: Engine, stream: BinaryIO, part: Part | None, notice: Notice) -> Tally:
-    tally = Tally()
+    tally, extractions = Tally(), extractions_of(engine, redact)
     for piece in pieces_of(stream, part):
-        count(engine, piece, tally)
+        count(engine, extractions, piece, tally)
         notice(piece.end)
     return tally

@@ -4,13 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 
 from exporter.model import Rule
+from exporter.workbench.series import series_of
 from exporter.workbench.tally import Tally
 
 
 def json_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> str:
-    """The result as one JSON object."""
+    """The result as one JSON object; ``series`` is in it where rules feed metrics."""
     patterns = {rule.name: tally.patterns[index] for index, rule in enumerate(rules)}
-    result = {"lines": tally.lines, "bytes": tally.bytes, "patterns": patterns, "seconds": seconds}
+    result: dict[str, object] = {"lines": tally.lines, "bytes": tally.bytes, "patterns": patterns}
+    if any(rule.metric for rule in rules):
+        result["series"] = dict(series_of(rules, tally.series))
+    result["seconds"] = seconds
     return json.dumps(result)
 
 
@@ -23,5 +27,19 @@ def table_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> Iterato
             yield f"{rule.name:{width}}  {rule.level:8}  {tally.patterns[index]:>10}"
     silent = sum(not tally.patterns[index] for index in range(len(rules)))
     yield f"{silent} of {len(rules)} patterns matched nothing."
+    yield from _series_table(rules, tally)
     speed = tally.bytes / 1e6 / seconds if seconds else 0.0
     yield f"{tally.lines} lines, {tally.bytes} bytes in {seconds:.3f} s ({speed:.0f} MB/s)."
+
+
+def _series_table(rules: Sequence[Rule], tally: Tally) -> Iterator[str]:
+    """The samples of metrics that rules feed, if any do, and what these could not take."""
+    samples = list(series_of(rules, tally.series))
+    width = max((len(name) for name, _ in samples), default=0)
+    if samples:
+        yield f"{'SERIES':{width}}  {'VALUE':>10}"
+    for name, value in samples:
+        yield f"{name:{width}}  {value:>10.10g}"
+    for name, series in tally.series.items():
+        if series.unreadable:
+            yield f"{series.unreadable} matches gave {name} no number that it takes."
