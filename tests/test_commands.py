@@ -273,6 +273,11 @@ def test_match_counts_as_python_does(logs: tuple[Path, Path, Path]):
     result = json.loads(done.stdout)
     messages = MESSAGES * 5 + MESSAGES[:-1] + MESSAGES[:3]
     assert result.pop("seconds") > 0
+    costs = result.pop("costs")
+    assert {name: cost["candidates"] for name, cost in costs.items()} == {
+        "declined": 20, "slow": 6, "anything": len(messages), "never": 0
+    }  # fmt: skip
+    assert all((cost["seconds"] > 0) == (cost["candidates"] > 0) for cost in costs.values())
     assert result == {
         "lines": len(messages),
         "bytes": prefixed.stat().st_size + plain.stat().st_size + len(stdin),
@@ -281,16 +286,16 @@ def test_match_counts_as_python_does(logs: tuple[Path, Path, Path]):
 
 
 def test_match_reads_standard_input_without_a_file(logs: tuple[Path, Path, Path]):
-    """Without a file, the lines come from standard input; the table leaves the silent out."""
+    """Without a file, lines come from standard input; the table leaves out rules without work."""
     config, prefixed, _ = logs
     done = run_command("match", f"--config.file={config}", stdin=prefixed.read_bytes())
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert rows[:4] == [
-        ["PATTERN", "LEVEL", "LINES"],
-        ["declined", "warning", "10"],
-        ["slow", "error", "5"],
-        ["anything", "info", "40"],
+    assert rows[0] == ["PATTERN", "LEVEL", "LINES", "CANDIDATES", "MS"]
+    assert [row[:4] for row in rows[1:4]] == [
+        ["declined", "warning", "10", "15"],
+        ["slow", "error", "5", "5"],
+        ["anything", "info", "40", "40"],
     ]
     assert "1 of 4 patterns matched nothing." in done.stdout
     assert f"40 lines, {prefixed.stat().st_size} bytes in" in done.stdout

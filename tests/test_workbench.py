@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from exporter.workbench import counting, inputs
 from exporter.workbench.counting import count_inputs
 from exporter.workbench.inputs import Piece, parts_of, pieces_of
 from exporter.workbench.processes import run_together
+from exporter.workbench.progress import Progress
+from exporter.workbench.stopwatch import Cost, Stopwatch
 
 TEXTS = st.lists(
     st.sampled_from([b"a", b"error", b"\n", b"\r\n", b"\n\n", b"\xff\x00", b"x" * 50]), max_size=60
@@ -107,7 +110,9 @@ def test_any_number_of_processes_count_the_same(tmp_path: Path, processes: int):
         path.write_bytes(text)
     files = [path.open("rb", buffering=0) for path in paths]
     noticed: list[int] = []
-    tally = count_inputs(Engine(rules), files, processes=processes, notice=noticed.append)
+    stopwatch = Stopwatch(lambda: 0.0)
+    engine = Engine(rules, stopwatch.watch)
+    tally = count_inputs(engine, files, stopwatch, processes=processes, notice=noticed.append)
     for file in files:
         file.close()
     lines = [line for text in texts for line in text.splitlines()]
@@ -117,7 +122,50 @@ def test_any_number_of_processes_count_the_same(tmp_path: Path, processes: int):
         sum(pattern.search(parse_line(line).message) is not None for line in lines)
         for pattern in patterns
     ]
-    assert sum(noticed) == tally.bytes if processes == 1 else sum(noticed) < tally.bytes
+    assert [cost.candidates for cost in tally.costs] == [402, len(lines), 0, 1]
+    assert sum(noticed) == tally.bytes if processes == 1 else sum(noticed) > 0
+
+
+class Terminal(StringIO):
+    """Text that says it is shown to somebody, or not."""
+
+    def __init__(self, *, tty: bool) -> None:
+        super().__init__()
+        self.tty = tty
+
+    def isatty(self) -> bool:
+        return self.tty
+
+
+@pytest.mark.parametrize(
+    ("tty", "total", "shown"),
+    [
+        (True, 300_000_000, "\r\x1b[K200 MB read, 67%\r\x1b[K300 MB read, 100%\r\x1b[K"),
+        (True, None, "\r\x1b[K200 MB read\r\x1b[K300 MB read\r\x1b[K"),
+        (False, 300_000_000, ""),
+    ],
+)
+def test_progress_is_shown_on_a_terminal_while_it_takes_long(
+    tty: bool, total: int | None, shown: str
+):
+    """One line that changes now and then after the first second, and is gone in the end."""
+    now, out = 0.0, Terminal(tty=tty)
+    progress = Progress(out, lambda: now, total)
+    for now in (0.9, 1.0, 1.1, 1.2):
+        progress.add(100_000_000 if now < 1.05 else 50_000_000)
+    progress.clear()
+    assert out.getvalue() == shown
+
+
+def test_a_stopwatch_takes_the_time_of_each_rule():
+    """Each decision that is asked for counts, with its time, for its rule, until it is taken."""
+    ticks = iter(range(100))
+    stopwatch = Stopwatch(lambda: float(next(ticks)))
+    engine = Engine([Rule("a", "aaaa"), Rule("b", "b+"), Rule("c", "(?P<c>c)")], stopwatch.watch)
+    assert len(engine.scan([b"aaaa b", b"bb", b""])) == 3
+    assert stopwatch.take() == [Cost(1, 1.0), Cost(2, 2.0), Cost()]
+    assert engine.decisions[2].values(b"c") == {"c": b"c"}
+    assert stopwatch.take() == [Cost(), Cost(), Cost()]
 
 
 # --- processes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from exporter.matching.candidates import Candidates
-from exporter.matching.decision import decision_of
+from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
 from exporter.model import Rule
 
@@ -42,8 +42,14 @@ class LineMatch(NamedTuple):
 class Engine:
     """A fixed set of rules, ready to scan; any number of threads may use it at a time."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], watch: Callable[[Decision], Decision] | None = None
+    ) -> None:
         """Compile ``rules``.
+
+        Args:
+            rules: the rules; results name them by their index.
+            watch: wraps what decides for each rule, in their order.
 
         Raises:
             ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
@@ -51,6 +57,8 @@ class Engine:
         self.rules = tuple(rules)
         self.fields = FieldReader()
         self.decisions = tuple(decision_of(rule, self.fields) for rule in self.rules)
+        if watch is not None:
+            self.decisions = tuple(map(watch, self.decisions))
         self._candidates = Candidates([decision.proposal for decision in self.decisions])
         self._matches = [decision.matches for decision in self.decisions]
 

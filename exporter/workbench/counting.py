@@ -9,38 +9,66 @@ from exporter.matching.engine import Engine
 from exporter.matching.extract import extractions_of
 from exporter.workbench.inputs import Part, parts_of, pieces_of
 from exporter.workbench.processes import run_together
+from exporter.workbench.stopwatch import Stopwatch
 from exporter.workbench.tally import Tally, count
 
 _PART_BYTES = 16 << 20
 """For less than that a process is not worth its start."""
 
 Notice = Callable[[int], None]
-"""Called with how many bytes were read since the last call."""
+"""Called with about how many bytes were read since the last call."""
+
+
+def size_of_inputs(streams: Iterable[BinaryIO]) -> int | None:
+    """How many bytes there are to read in all; None where one of the inputs does not know."""
+    sizes = [sum(part.size for part in parts_of(stream, 1, 1)) for stream in streams]
+    return sum(sizes) if all(sizes) else None
 
 
 def count_inputs(
-    engine: Engine, streams: Iterable[BinaryIO], *, processes: int, notice: Notice
+    engine: Engine,
+    streams: Iterable[BinaryIO],
+    stopwatch: Stopwatch,
+    *,
+    processes: int,
+    notice: Notice,
 ) -> Tally:
     """Count in one input after the other.
 
     Args:
-        engine: the rules.
+        engine: the rules, watched by ``stopwatch``.
         streams: the inputs, open.
         processes: how many may work at a time.
-        notice: hears of what the first of them has read.
+        notice: hears of what the first of them has read, as if the others were as fast.
     """
     tally = Tally()
     for stream in streams:
         parts: Sequence[Part | None] = parts_of(stream, processes, _PART_BYTES) or [None]
-        tasks = [partial(_count_part, engine, stream, part, notice) for part in parts]
+        notices: list[Notice] = [partial(_notice_times, notice, len(parts))]
+        notices += [_ignore] * (len(parts) - 1)
+        tasks = [
+            partial(_count_part, engine, stream, part, stopwatch, told)
+            for part, told in zip(parts, notices, strict=True)
+        ]
         for found in run_together(tasks):
             tally.add(found)
     return tally
 
 
-def _count_part(engine: Engine, stream: BinaryIO, part: Part | None, notice: Notice) -> Tally:
+def _notice_times(notice: Notice, times: int, read: int) -> None:
+    notice(read * times)
+
+
+def _ignore(read: int) -> None:
+    """For processes that nobody sees."""
+
+
+def _count_part(
+    engine: Engine, stream: BinaryIO, part: Part | None, stopwatch: Stopwatch, notice: Notice
+) -> Tally:
     tally, extractions = Tally(), extractions_of(engine, redact)
     for piece in pieces_of(stream, part):
         count(engine, extractions, piece, tally)
         notice(piece.end)
+    tally.costs = stopwatch.take()
     return tally

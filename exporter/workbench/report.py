@@ -11,20 +11,28 @@ from exporter.workbench.tally import Tally
 def json_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> str:
     """The result as one JSON object; ``series`` is in it where rules feed metrics."""
     patterns = {rule.name: tally.patterns[index] for index, rule in enumerate(rules)}
+    costs = {
+        rule.name: {"candidates": cost.candidates, "seconds": cost.seconds}
+        for rule, cost in zip(rules, tally.costs, strict=True)
+    }
     result: dict[str, object] = {"lines": tally.lines, "bytes": tally.bytes, "patterns": patterns}
     if any(rule.metric for rule in rules):
         result["series"] = dict(series_of(rules, tally.series))
-    result["seconds"] = seconds
+    result |= {"seconds": seconds, "costs": costs}
     return json.dumps(result)
 
 
 def table_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> Iterator[str]:
-    """The result as the lines of a table; rules that matched nothing are only counted."""
+    """The result as the lines of a table; rules that no line could match are only counted.
+
+    Lines that might match and what it took to decide on them stand beside those that match.
+    """
     width = max((len(rule.name) for rule in rules), default=7)
-    yield f"{'PATTERN':{width}}  {'LEVEL':8}  {'LINES':>10}"
-    for index, rule in enumerate(rules):
-        if tally.patterns[index]:
-            yield f"{rule.name:{width}}  {rule.level:8}  {tally.patterns[index]:>10}"
+    yield f"{'PATTERN':{width}}  {'LEVEL':8}  {'LINES':>10}  {'CANDIDATES':>10}  {'MS':>8}"
+    for index, (rule, cost) in enumerate(zip(rules, tally.costs, strict=True)):
+        if cost.candidates:
+            counts = f"{tally.patterns[index]:>10}  {cost.candidates:>10}"
+            yield f"{rule.name:{width}}  {rule.level:8}  {counts}  {cost.seconds * 1e3:>8.1f}"
     silent = sum(not tally.patterns[index] for index in range(len(rules)))
     yield f"{silent} of {len(rules)} patterns matched nothing."
     yield from _series_table(rules, tally)

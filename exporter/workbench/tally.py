@@ -10,6 +10,7 @@ from exporter.matching.extract import Extraction, Sample
 from exporter.model import RuleMetric
 from exporter.workbench.inputs import Piece
 from exporter.workbench.series import SeriesTally
+from exporter.workbench.stopwatch import Cost
 
 Extractions = Mapping[int, Extraction]
 """What takes the samples of rules that feed a metric, by the rule's index."""
@@ -20,12 +21,14 @@ class Tally:
     """What was found: lines and bytes read, and how many lines each rule, by index, matched.
 
     ``series`` is what matches gave to the metrics that rules feed, by the metric's name.
+    ``costs`` is what each rule cost, as far as that was watched.
     """
 
     lines: int = 0
     bytes: int = 0
     patterns: Counter[int] = field(default_factory=Counter)
     series: dict[str, SeriesTally] = field(default_factory=dict)
+    costs: list[Cost] = field(default_factory=list)
 
     def add(self, more: "Tally") -> None:
         """Add what was found elsewhere."""
@@ -34,6 +37,9 @@ class Tally:
         self.patterns.update(more.patterns)
         for name, series in more.series.items():
             self.series.setdefault(name, SeriesTally(series.metric)).add(series)
+        self.costs += [Cost() for _ in more.costs[len(self.costs) :]]
+        for cost, added in zip(self.costs, more.costs, strict=False):
+            cost.add(added)
 
     def take(self, metric: RuleMetric, sample: Sample) -> None:
         """Give a match to the metric that its rule feeds."""

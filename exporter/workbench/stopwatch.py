@@ -1,0 +1,69 @@
+"""What each rule costs: how often it had to decide on a message, and how long that took.
+
+The time in which Hyperscan looks for all rules together belongs to none of them and is not in it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from exporter.matching.decision import Decision
+
+
+@dataclass(slots=True)
+class Cost:
+    """Messages that a rule was asked about, and the seconds that it took for them."""
+
+    candidates: int = 0
+    seconds: float = 0.0
+
+    def add(self, more: "Cost") -> None:
+        """Add what it cost elsewhere."""
+        self.candidates += more.candidates
+        self.seconds += more.seconds
+
+
+class Stopwatch:
+    """Takes the time of decisions.
+
+    Args:
+        clock: seconds, as fine as they are to be had.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._costs: list[Cost] = []
+
+    def watch(self, decision: Decision) -> Decision:
+        """Return ``decision``, watched; the rules have to be given in their order."""
+        cost = Cost()
+        self._costs.append(cost)
+        return _Watched(decision, cost, self._clock)
+
+    def take(self) -> list[Cost]:
+        """Return what each rule has cost since this was last asked."""
+        taken = [Cost(cost.candidates, cost.seconds) for cost in self._costs]
+        for cost in self._costs:
+            cost.candidates, cost.seconds = 0, 0.0
+        return taken
+
+
+class _Watched:
+    """A decision, and what it costs."""
+
+    def __init__(self, decision: Decision, cost: Cost, clock: Callable[[], float]) -> None:
+        self.proposal = decision.proposal
+        self._decide = decision.matches
+        self._values = decision.values
+        self._cost = cost
+        self._clock = clock
+
+    def matches(self, message: bytes) -> bool:
+        clock, cost = self._clock, self._cost
+        started = clock()
+        matches = self._decide(message)
+        cost.seconds += clock() - started
+        cost.candidates += 1
+        return matches
+
+    def values(self, message: bytes) -> Mapping[str, bytes]:
+        return self._values(message)
