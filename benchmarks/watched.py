@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from benchmarks.log_texts import messages, served_lines
+from exporter.collect.activity import Activity
+from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -54,7 +56,9 @@ def build_pipeline(
     engine = Engine((*rules, HEADS))
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
     findings = Findings(ledger, rules, time.time)
-    return Pipeline(metrics, series, ledger, engine, rules, limits, RestartCounts(), findings)
+    activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)
+    parts = (RestartCounts(), findings, activity, crashes)
+    return Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
 
 
 @dataclass(slots=True)

@@ -23,8 +23,10 @@ from prometheus_client import (
 from exporter import __version__
 from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
+from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.collector import Collector, CollectorSettings
+from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
@@ -38,8 +40,10 @@ from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
+from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
+from exporter.config.masking import masked
 from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
@@ -58,6 +62,7 @@ from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
 from exporter.web.app import create_app
 from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.page import About
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
@@ -116,8 +121,8 @@ def assemble(
     security = SecurityFile(config.web.config_file, monotonic)
     app = create_app(
         Exposition([LabelledRegistry(registry, {})]),
-        reading.collector,
-        version=__version__,
+        reading.status,
+        about=About(__version__, configuration=masked(config), excerpts=config.web.excerpts),
         telemetry_path=config.web.telemetry_path,
         security=security,
         clock=clock,
@@ -195,6 +200,7 @@ class ReadingParts:
     discovery: Discovery
     poller: Poller
     platform_metrics: PlatformMetrics
+    status: Status
 
 
 def assemble_reading(
@@ -221,7 +227,9 @@ def assemble_reading(
     )
     restart_counts = RestartCounts()
     findings = Findings(ledger, rules, clock)
-    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, restart_counts, findings)
+    activity, crashes = Activity(clock), Crashes(ledger, excerpts=config.web.excerpts)
+    parts = (restart_counts, findings, activity, crashes)
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
     run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
     deployment_logs = DeploymentLogs(
         scheduler,
@@ -257,7 +265,10 @@ def assemble_reading(
     collector = Collector(
         scheduler, discovery, poller, platform_metrics, ledger, _intervals(config), clock
     )
-    return ReadingParts(collector, discovery, poller, platform_metrics)
+    status = Status(
+        collector, discovery, platform_metrics, api_metrics, activity, crashes, ledger.lock
+    )
+    return ReadingParts(collector, discovery, poller, platform_metrics, status)
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:

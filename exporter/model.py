@@ -45,6 +45,10 @@ class MetricType(StrEnum):
     HISTOGRAM = "histogram"
 
 
+ERRORS = frozenset({Level.ERROR, Level.CRITICAL})
+"""The levels at which something is broken."""
+
+
 class RestartReason(StrEnum):
     """Why a container ended, as far as its own last words tell."""
 
@@ -334,6 +338,68 @@ class SourceStatus:
     lines: int
     interval: float
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A container that ended.
+
+    Args:
+        at: when, in Unix seconds.
+        reason: why, as far as its last words tell.
+        lines: its last messages in order, redacted; empty where no text may be kept.
+    """
+
+    at: float
+    reason: RestartReason
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Lines counted in each of the last 60 minutes, the present one last.
+
+    Args:
+        lines: all of them.
+        errors: those that a rule of level error or critical matched.
+    """
+
+    lines: tuple[int, ...]
+    errors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentStatus:
+    """How one component stands.
+
+    Args:
+        key: whose status it is.
+        kind: service, worker or job.
+        instance_size: the slug of its instance size.
+        deployment: id of the app's active deployment; empty if there is none.
+        health: what the platform last said of it; None if it was not asked or did not answer.
+        sources: how the reading of each of its logs stands.
+        minutes: what it wrote in the last hour.
+        crashes: its latest container ends, the newest first.
+    """
+
+    key: ComponentKey
+    kind: ComponentKind
+    instance_size: str
+    deployment: str
+    health: ComponentHealth | None
+    sources: tuple[SourceStatus, ...]
+    minutes: Minutes
+    crashes: tuple[Crash, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFailure:
+    """An error that requests of one kind fail with at present, and how many targets it meets."""
+
+    endpoint: Endpoint
+    error: str
+    targets: int
 
 
 Params = Mapping[str, str | int]

@@ -8,7 +8,9 @@ from typing import Any
 from apscheduler.schedulers.base import BaseScheduler
 from prometheus_client import CollectorRegistry
 
+from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
@@ -204,6 +206,7 @@ class Site:
     scheduler: Any = field(default_factory=SteppedScheduler)
     clock: Clock = field(default_factory=Clock)
     state: State | None = None  # None: in memory
+    excerpts: bool = True
 
     def __post_init__(self) -> None:
         self.platform: Any = FakePlatform()
@@ -218,6 +221,8 @@ class Site:
         self.series = Series(self.metrics, self.ledger, self.rules, self.log_types, rule_metrics)
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
         self.restart_counts = RestartCounts()
+        self.activity = Activity(self.clock)
+        self.crashes = Crashes(self.ledger, excerpts=self.excerpts)
         self.pipeline = Pipeline(
             self.metrics,
             self.series,
@@ -227,6 +232,8 @@ class Site:
             limits,
             self.restart_counts,
             Findings(self.ledger, self.rules, self.clock),
+            self.activity,
+            self.crashes,
         )
         self.early_discoveries: list[float] = []
         self.schedule = Schedule(

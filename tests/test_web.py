@@ -2,9 +2,7 @@
 
 import errno
 import gzip
-import html
 import logging
-import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,11 +24,9 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
-from web_fixtures import LOOPBACK, NOW, TIMEOUT, Status, get, make_server, serving
+from web_fixtures import LOOPBACK, TIMEOUT, Status, get, make_server, serving
 
 from exporter.errors import ExporterError, ListenError
-from exporter.model import LogType, SourceStatus
-from exporter.web.page import age, duration, utc
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -204,63 +200,6 @@ def test_failing_render_is_a_500(caplog: pytest.LogCaptureFixture):
     assert (answer.status_code, answer.text) == (500, "Internal Server Error\n")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "no numbers today" in caplog.text
-
-
-def test_page_shows_every_source():
-    """The table has a row per source in order of name, with its state, ages and problem."""
-    rows = [
-        SourceStatus("shop", "web", LogType.RUN, "up", NOW - 12, NOW - 3 * 3600 - 5, 4711, 60.0),
-        SourceStatus("shop", "web", LogType.RUN_RESTARTED, "waiting", None, None, 0, 90.0),
-        SourceStatus("blog", "api", LogType.RUN, "down", NOW - 300, None, 7, 60.0, "logs: 500"),
-    ]
-    with serving(status=Status(rows=rows)) as base:
-        answer = get(f"{base}/")
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    cells = [_cells(row) for row in re.findall(r"<tr>(.*?)</tr>", answer.text, re.DOTALL)]
-    assert cells[1:] == [
-        ["blog/api", "RUN", "down", "5 min ago", "never", "7", "1 min", "logs: 500"],
-        ["shop/web", "RUN", "up", "12 s ago", "3 h ago", "4711", "1 min", ""],
-        ["shop/web", "RUN_RESTARTED", "waiting", "never", "never", "0", "1 min", ""],
-    ]
-    assert "Sources: 1 up, 1 down, 1 waiting</caption>" in answer.text
-    assert answer.text.count('scope="row"') == 3
-    assert answer.text.count('scope="col"') == 8
-    assert "do-app-exporter 1.2.3" in answer.text
-
-
-def test_page_links_resolve():
-    """Every link of the page to this server answers 200."""
-    with serving() as base:
-        text = get(f"{base}/").text
-        links = re.findall(r'href="\.(/[^"]*)"', text)
-        assert set(links) == {"/metrics", "/-/healthy", "/-/ready", "/static/style.css"}
-        assert {get(base + link).status_code for link in links} == {200}
-    assert "https://docs." in text
-
-
-def test_page_needs_nothing_that_the_policy_forbids():
-    """The page has no script, no inline style and no handler, or the policy would break it."""
-    with serving() as base:
-        text = get(f"{base}/").text
-    assert re.search(r"<script|<style|\sstyle=|\son[a-z]+=|<img", text) is None
-
-
-def test_page_escapes_what_it_shows():
-    """Names, problems and reasons are text, whatever they hold."""
-    evil = '<script>alert("1")</script>'
-    rows = [SourceStatus(evil, "web", LogType.RUN, "down", None, None, 0, 1.0, evil)]
-    with serving(status=Status((False, evil), (False, evil), rows)) as base:
-        text = get(f"{base}/").text
-    assert "<script" not in text
-    assert text.count("&lt;script&gt;") == 4
-
-
-def test_page_without_sources_says_why():
-    """Before the first discovery there is no empty table but the reason."""
-    with serving(status=Status(readiness=(False, "discovery was not tried yet"))) as base:
-        text = get(f"{base}/").text
-    assert "Not ready: discovery was not tried yet" in text
-    assert "<table" not in text
 
 
 def test_slow_renders_hold_up_no_health_check():
@@ -454,23 +393,3 @@ def test_server_writes_no_log_of_its_own(caplog: pytest.LogCaptureFixture):
             client.settimeout(TIMEOUT)
             assert client.recv(12) == b"HTTP/1.1 400"
     assert [record.name for record in caplog.records if "urllib3" not in record.name] == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (0.25, "0.25 s"), (59.9, "59.9 s"), (60, "1 min"), (7199, "1 h"), (172800, "2 d")],
-)
-def test_duration(seconds: float, text: str):
-    """A span is shown in its largest whole unit."""
-    assert duration(seconds) == text
-
-
-def test_times_on_the_page():
-    """A time ahead of the clock is now, and the machine-readable form is UTC."""
-    assert age(NOW + 5, now=NOW) == "0 s ago"
-    assert utc(0) == "1970-01-01T00:00:00Z"
-
-
-def _cells(row: str) -> list[str]:
-    found = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
-    return [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in found]

@@ -9,10 +9,11 @@ from pathlib import Path
 import requests
 from prometheus_client import CollectorRegistry
 
-from exporter.model import SourceStatus
+from exporter.model import ApiFailure, ComponentStatus
 from exporter.web.app import create_app
 from exporter.web.connections import Limits
 from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.page import About
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
@@ -27,7 +28,8 @@ class Status:
 
     health: tuple[bool, str] = (True, "")
     readiness: tuple[bool, str] = (True, "")
-    rows: list[SourceStatus] = field(default_factory=list)
+    rows: list[ComponentStatus] = field(default_factory=list)
+    failures: list[ApiFailure] = field(default_factory=list)
 
     def healthy(self) -> tuple[bool, str]:
         return self.health
@@ -35,8 +37,11 @@ class Status:
     def ready(self) -> tuple[bool, str]:
         return self.readiness
 
-    def sources(self) -> Sequence[SourceStatus]:
+    def components(self) -> Sequence[ComponentStatus]:
         return self.rows
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        return self.failures
 
 
 @dataclass
@@ -57,6 +62,7 @@ def make_server(
     config_file: Path | None = None,
     limits: Limits | None = None,
     clock: SteppedClock | None = None,
+    about: About = About("1.2.3"),  # noqa: B008  # a value
 ) -> WebServer:
     """A server of the application that is not started yet."""
     monotonic = clock or time.monotonic
@@ -64,7 +70,7 @@ def make_server(
     app = create_app(
         Exposition([LabelledRegistry(registry or CollectorRegistry(), {})]),
         status or Status(),
-        version="1.2.3",
+        about=about,
         telemetry_path=telemetry_path,
         security=security,
         clock=lambda: NOW,

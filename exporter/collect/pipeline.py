@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from exporter.collect.activity import Activity
+from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
 from exporter.collect.restart_counts import RestartCounts
@@ -20,9 +22,18 @@ from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, LineSplitter
 from exporter.logs.restart_reasons import restart_reason
 from exporter.logs.window import Window
-from exporter.matching.engine import Engine
+from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
-from exporter.model import LIVE_PART, Component, ComponentKey, LogChunk, LogLine, Rule, Source
+from exporter.model import (
+    ERRORS,
+    LIVE_PART,
+    Component,
+    ComponentKey,
+    LogChunk,
+    LogLine,
+    Rule,
+    Source,
+)
 from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +82,8 @@ class Pipeline:
         limits: ReadingLimits,
         restart_counts: RestartCounts,
         findings: Findings,
+        activity: Activity,
+        crashes: Crashes,
     ) -> None:
         self.ledger = ledger
         self.lock = ledger.lock
@@ -81,6 +94,8 @@ class Pipeline:
         self.limits = limits
         self.restart_counts = restart_counts
         self.findings = findings
+        self.activity = activity
+        self.crashes = crashes
 
     def reading(
         self,
@@ -178,6 +193,7 @@ class Pipeline:
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, rule.meaning)
+        self.activity.add(source.key, len(lines), self._count_errors(found))
         with_lines = (
             Found(match.rule, lines[match.message])
             for match in found
@@ -189,6 +205,10 @@ class Pipeline:
         """Count what waited for the end of events; their log was read up to a time (Unix s)."""
         if self.series.is_open(key):
             self.series.rule_metrics.count(key, self.findings.settle(key, until))
+
+    def _count_errors(self, found: Sequence[Match]) -> int:
+        """How many lines a rule of level error or worse has matched."""
+        return len({match.message for match in found if self.rules[match.rule].level in ERRORS})
 
     def note_newest(self, source: Source, newest: int) -> None:
         """Show the time (ns) of the newest line; 0 for none."""
@@ -224,6 +244,7 @@ class Pipeline:
             )
         for container in end.restarts:
             reason = restart_reason(container.last_words)
+            self.crashes.add(source.key, container, reason)
             self.ledger.add(metrics.restarts, (*source.key.parts, reason), 1)
             ended = container.timestamp / NANOSECONDS
             self.series.advance(metrics.last_restart_timestamp, source.key, ended)

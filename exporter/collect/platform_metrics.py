@@ -9,7 +9,7 @@ from exporter.collect.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
 from exporter.metrics import Metrics
-from exporter.model import App, ComponentHealth
+from exporter.model import App, ComponentHealth, ComponentKey
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,11 @@ class PlatformMetrics:
         self._metrics = metrics
         self._clock = clock
         self._failing: set[tuple[str, str]] = set()
+        self._health: dict[ComponentKey, ComponentHealth] = {}
+
+    def health_of(self, key: ComponentKey) -> ComponentHealth | None:
+        """What the platform last said of a component; None if not asked or not answered."""
+        return self._health.get(key)
 
     def read_health(self, app: App) -> None:
         """Health of every component of an app: one request."""
@@ -45,6 +50,8 @@ class PlatformMetrics:
             health = self._platform.health(app.id)
         except ApiError as error:
             self._failed(app, "health", error)
+            for component in app.components:
+                self._health.pop(ComponentKey(app.name, component.name), None)
             remove(
                 {"app": app.name},
                 metrics.component_instances,
@@ -103,6 +110,7 @@ class PlatformMetrics:
             self._worked(app, "deployments")
 
     def _set_health(self, app: str, health: ComponentHealth) -> None:
+        self._health[ComponentKey(app, health.component)] = health
         for gauge, value in (
             (self._metrics.component_instances, health.replicas_desired),
             (self._metrics.component_instances_ready, health.replicas_ready),

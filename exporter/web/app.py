@@ -5,6 +5,7 @@ What they show is handed in; nothing here knows how they come about.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -17,13 +18,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web.exposition import Exposition
 from exporter.web.guard import Guard
-from exporter.web.page import StatusPage
+from exporter.web.page import About, Pages
 from exporter.web.security import SecurityFile
 from exporter.web.status import StatusSource
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
-STYLE_PATH = "/static/style.css"
+STATIC_FILES = {
+    "style.css": "text/css",
+    "refresh.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+"""What pages need, with the media type of each."""
+
 DOCUMENTATION_URL = "https://docs.digitalocean.com/products/app-platform/how-to/view-logs/"
 
 CONCURRENT_RENDERS = 4
@@ -36,7 +43,7 @@ def create_app(
     exposition: Exposition,
     status: StatusSource,
     *,
-    version: str,
+    about: About,
     telemetry_path: str,
     security: SecurityFile,
     clock: Callable[[], float],
@@ -47,23 +54,19 @@ def create_app(
     Args:
         exposition: what a scrape shows.
         status: how the reading stands.
-        version: shown on the page.
+        about: what the pages say of the exporter itself; links are added to it.
         telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
         security: who is let in, and the headers of every answer.
         clock: Unix seconds, for the ages on the page.
         monotonic: seconds that only grow, for the rate limit.
     """
-    page = StatusPage(
-        status,
-        version=version,
-        links={
-            "Metrics": f".{telemetry_path}",
-            "Healthy": f".{HEALTHY_PATH}",
-            "Ready": f".{READY_PATH}",
-            "Documentation of App Platform logs": DOCUMENTATION_URL,
-        },
-        clock=clock,
-    )
+    links = {
+        "Metrics": telemetry_path.lstrip("/"),
+        "Healthy": HEALTHY_PATH.lstrip("/"),
+        "Ready": READY_PATH.lstrip("/"),
+        "Documentation of App Platform logs": DOCUMENTATION_URL,
+    }
+    pages = Pages(status, replace(about, links=links), clock)
     renders = asyncio.Semaphore(CONCURRENT_RENDERS)
     # The first route that fits answers, so the telemetry path hides no health check.
     app = Starlette(
@@ -71,8 +74,9 @@ def create_app(
             Route(HEALTHY_PATH, _check(status.healthy, "Healthy")),
             Route(READY_PATH, _check(status.ready, "Ready")),
             Route(telemetry_path, _metrics(exposition, renders)),
-            Route(STYLE_PATH, _style()),
-            Route("/", _page(page, renders)),
+            *(Route(f"/static/{name}", _static(name)) for name in STATIC_FILES),
+            Route("/components/{app}/{component}", _component(pages, renders)),
+            Route("/", _overview(pages, renders)),
         ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
@@ -118,22 +122,35 @@ def _check(check: Callable[[], tuple[bool, str]], good: str) -> Endpoint:
     return answer
 
 
-def _page(page: StatusPage, renders: asyncio.Semaphore) -> Endpoint:
-    async def index(request: Request) -> Response:
+def _overview(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
+    async def overview(request: Request) -> Response:
         async with renders:
-            html = await run_in_threadpool(page.html)
+            html = await run_in_threadpool(pages.overview, request.query_params)
         return HTMLResponse(html)
 
-    return index
+    return overview
 
 
-def _style() -> Endpoint:
-    css = files("exporter.web").joinpath("static", "style.css").read_bytes()
+def _component(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
+    async def component(request: Request) -> Response:
+        names = request.path_params
+        async with renders:
+            html = await run_in_threadpool(pages.component, names["app"], names["component"])
+        if html is None:
+            raise HTTPException(404, "No such component is watched")
+        return HTMLResponse(html)
 
-    async def style(request: Request) -> Response:
-        return Response(css, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return component
 
-    return style
+
+def _static(name: str) -> Endpoint:
+    content = files("exporter.web").joinpath("static", name).read_bytes()
+
+    async def static(request: Request) -> Response:
+        headers = {"Cache-Control": "max-age=3600"}
+        return Response(content, media_type=STATIC_FILES[name], headers=headers)
+
+    return static
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -1,44 +1,47 @@
-"""The page for people: the state of every source as plain HTML.
+"""The pages for people: the overview and one for each component, as plain HTML.
 
-It is drawn from a ``StatusSource`` when it is asked for; it needs no script and no other host.
+They are drawn from a ``StatusSource`` when they are asked for. They work without a script and ask
+no other host; a small script asks for them again while somebody looks.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exporter.model import SourceStatus
+from exporter.web.advice import advice
+from exporter.web.charts import bars
+from exporter.web.condition import condition
+from exporter.web.overview import ORDERS, Row, overview
 from exporter.web.status import StatusSource
-
-STATES = ("up", "down", "waiting")
-
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+from exporter.web.words import age, duration, utc, visible
 
 
-class StatusPage:
-    """Draws the page; ``clock`` gives the time in Unix seconds.
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the pages say of the exporter itself.
 
     Args:
-        status: who knows how the reading stands.
-        version: the exporter's version.
-        links: text and address of each link at the top, in order.
-        clock: what the times on the page are compared with.
+        version: its version.
+        links: text and address of each link at the top, relative to the overview.
+        configuration: what it runs with, as YAML, secrets masked.
+        excerpts: whether text of log lines may be shown.
     """
 
-    def __init__(
-        self,
-        status: StatusSource,
-        *,
-        version: str,
-        links: Mapping[str, str],
-        clock: Callable[[], float],
-    ) -> None:
+    version: str
+    links: Mapping[str, str] = field(default_factory=dict)
+    configuration: str = ""
+    excerpts: bool = True
+
+
+class Pages:
+    """Draws the pages; ``clock`` gives the time in Unix seconds."""
+
+    def __init__(self, status: StatusSource, about: About, clock: Callable[[], float]) -> None:
         self._status = status
-        self._version = version
-        self._links = links
+        self._about = about
         self._clock = clock
         environment = Environment(
             loader=PackageLoader("exporter.web"),
@@ -47,46 +50,35 @@ class StatusPage:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["duration"] = duration
-        environment.filters["utc"] = utc
-        self._template = environment.get_template("status.html")
+        environment.filters.update(duration=duration, utc=utc, visible=visible)
+        environment.globals.update(advice=advice, bars=bars, about=about, orders=ORDERS)
+        self._overview = environment.get_template("overview.html")
+        self._component = environment.get_template("component.html")
 
-    def html(self) -> str:
-        """The whole page as it stands now."""
-        sources = sorted(self._status.sources(), key=_place)
-        counts: Counter[str] = Counter(source.state for source in sources)
+    def overview(self, query: Mapping[str, str]) -> str:
+        """The overview as it stands now, narrowed and sorted by the query of its URL."""
+        now = self._clock()
         healthy, illness = self._status.healthy()
         ready, missing = self._status.ready()
-        return self._template.render(
-            version=self._version,
-            links=self._links,
+        return self._overview.render(
+            self._common(now),
+            root=".",
             healthy=healthy,
             illness=illness,
             ready=ready,
             missing=missing,
-            sources=sources,
-            counts=[(state, counts[state]) for state in STATES],
-            age=partial(age, now=self._clock()),
+            overview=overview(self._status.components(), query, now),
+            failures=self._status.api_failures(),
         )
 
+    def component(self, app: str, component: str) -> str | None:
+        """The page of one component; None if there is no such component."""
+        now = self._clock()
+        for status in self._status.components():
+            if status.key.parts == (app, component):
+                row = Row(status, condition(status, now))
+                return self._component.render(self._common(now), root="../..", row=row)
+        return None
 
-def age(then: float, *, now: float) -> str:
-    """How long ago ``then`` was, in words; both in Unix seconds, the future counts as now."""
-    return f"{duration(max(0.0, now - then))} ago"
-
-
-def duration(seconds: float) -> str:
-    """A span in its largest unit that fits, rounded down; below a minute in seconds."""
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{seconds:.3g} s"
-
-
-def utc(timestamp: float) -> str:
-    """A Unix time in seconds as RFC 3339, for the machine-readable side of a ``<time>``."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _place(source: SourceStatus) -> tuple[str, str, str]:
-    return source.app, source.component, source.log_type
+    def _common(self, now: float) -> dict[str, Any]:
+        return {"age": partial(age, now=now)}

@@ -7,14 +7,14 @@ the values that pass between the two are the model's.
 from collections.abc import Sequence
 from typing import Protocol
 
-from exporter.model import SourceStatus
+from exporter.model import ApiFailure, ComponentStatus
 
 
 class StatusSource(Protocol):
     """Who knows how the reading stands.
 
     ``healthy`` and ``ready`` are called on the loop that serves every request: they answer at
-    once from memory. All three are called from other threads than the reading's own.
+    once from memory. All are called from other threads than the reading's own.
     """
 
     def healthy(self) -> tuple[bool, str]:
@@ -25,6 +25,10 @@ class StatusSource(Protocol):
         """Whether discovery and a first read of every source were tried, and what is missing."""
         ...
 
-    def sources(self) -> Sequence[SourceStatus]:
-        """Every source that is read now, in any order."""
+    def components(self) -> Sequence[ComponentStatus]:
+        """Every component that is watched, in any order."""
+        ...
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        """The errors that requests fail with now, in the order in which to show them."""
         ...

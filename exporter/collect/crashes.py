@@ -1,0 +1,58 @@
+"""The last words of each crash: the platform keeps those of the latest only, this keeps five."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from exporter.collect.ledger import Ledger
+from exporter.logs.lines import NANOSECONDS
+from exporter.logs.redaction import redact_lines
+from exporter.logs.restarts import ContainerEnd
+from exporter.model import ComponentKey, Crash, RestartReason
+
+KIND = "crash"
+"""Of the documents that hold them, one each."""
+
+CRASHES = 5
+LINES = 100
+LONGEST_LINE = 2000
+"""Characters."""
+
+
+class Crashes:
+    """Keeps the latest container ends of each component, in state where there is one.
+
+    Used under the ledger's lock.
+
+    Args:
+        excerpts: whether the text of lines may be kept and shown.
+    """
+
+    def __init__(self, ledger: Ledger, *, excerpts: bool) -> None:
+        self._ledger = ledger
+        self._excerpts = excerpts
+
+    def add(self, key: ComponentKey, end: ContainerEnd, reason: RestartReason) -> None:
+        """A container ended; the oldest of too many is let go."""
+        lines = _excerpt(end.last_words[-LINES:]) if self._excerpts else []
+        document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
+        name = f"{end.timestamp:020d} {end.line:016x}"
+        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+        kept = self._ledger.kept(KIND, key.parts)
+        for old in sorted(kept)[:-CRASHES]:
+            self._ledger.discard(KIND, key.parts, old)
+
+    def of(self, key: ComponentKey) -> tuple[Crash, ...]:
+        """The latest ends of a component's containers, the newest first."""
+        kept = self._ledger.kept(KIND, key.parts)
+        return tuple(self._crash(kept[name]) for name in sorted(kept, reverse=True))
+
+    def _crash(self, data: bytes) -> Crash:
+        document = json.loads(data)
+        # An earlier run may have kept what this one may not show.
+        lines: Iterable[str] = document["lines"] if self._excerpts else ()
+        return Crash(document["at"], RestartReason(document["reason"]), tuple(lines))
+
+
+def _excerpt(messages: Sequence[bytes]) -> list[str]:
+    texts = (message.decode("utf-8", "replace")[:LONGEST_LINE] for message in messages)
+    return redact_lines(texts)

@@ -1,0 +1,77 @@
+"""How everything stands, as values for the page: what ``web`` is given to show."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from threading import Lock
+
+from exporter.collect.activity import Activity
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.collector import Collector
+from exporter.collect.crashes import Crashes
+from exporter.collect.discovery import Discovery
+from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.model import ApiFailure, ComponentKey, ComponentStatus, SourceStatus
+
+
+class Status:
+    """Gathers what the parts know; each call answers from memory.
+
+    Args:
+        lock: the ledger's, under which activity and crashes change.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        discovery: Discovery,
+        platform_metrics: PlatformMetrics,
+        api_metrics: ApiMetrics,
+        activity: Activity,
+        crashes: Crashes,
+        lock: Lock,
+    ) -> None:
+        self._collector = collector
+        self._discovery = discovery
+        self._platform_metrics = platform_metrics
+        self._api_metrics = api_metrics
+        self._activity = activity
+        self._crashes = crashes
+        self._lock = lock
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the schedule lives, and if not, what is wrong."""
+        return self._collector.healthy()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every source was tried once, and if not, what is missing."""
+        return self._collector.ready()
+
+    def components(self) -> Sequence[ComponentStatus]:
+        """Every component that is watched, in the order of the API."""
+        sources: dict[ComponentKey, list[SourceStatus]] = defaultdict(list)
+        for source in self._collector.sources():
+            sources[ComponentKey(source.app, source.component)].append(source)
+        found = []
+        for key, app, component in self._discovery.inventory.components():
+            with self._lock:
+                minutes, crashes = self._activity.of(key), self._crashes.of(key)
+            found.append(
+                ComponentStatus(
+                    key=key,
+                    kind=component.kind,
+                    instance_size=component.instance_size,
+                    deployment=app.active_deployment.id if app.active_deployment else "",
+                    health=self._platform_metrics.health_of(key),
+                    sources=tuple(sources[key]),
+                    minutes=minutes,
+                    crashes=crashes,
+                )
+            )
+        return found
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        """What requests fail with now, most targets first."""
+        return [
+            ApiFailure(endpoint, error, targets)
+            for (endpoint, error), targets in self._api_metrics.failing().most_common()
+        ]

@@ -1,0 +1,50 @@
+"""The configuration in force as a text for people, without what must not be shown."""
+
+from urllib.parse import urlsplit
+
+import yaml
+
+from exporter.config.durations import format_duration
+from exporter.config.schema import Config
+
+MASK = "[secret]"
+
+_DURATIONS = {
+    ("discovery", "interval"),
+    *(("logs", name) for name in ("interval", "lookback", "pod_connection_timeout", "timeout")),
+}
+
+
+def masked(config: Config) -> str:
+    """The whole configuration as YAML, every default in its place, passwords masked.
+
+    Tokens are not in it: it names the files and variables that hold them.
+    """
+    data = config.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"web": {"listen_addresses"}}
+    )
+    for section, key in _DURATIONS:
+        data[section][key] = format_duration(data[section][key])
+    data["patterns"]["rules"] = _without_empty(data["patterns"]["rules"])
+    data["web"]["listen_addresses"] = [
+        f"{f'[{host}]' if ':' in host else host}:{port}"
+        for host, port in ((a.host, a.port) for a in config.web.listen_addresses)
+    ]
+    if "url" in data["state"]:
+        data["state"]["url"] = _without_password(data["state"]["url"])
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _without_empty(value: object) -> object:
+    """Rules without the keys that were left out of them: an empty list is no list of buckets."""
+    if isinstance(value, dict):
+        pruned = {key: _without_empty(item) for key, item in value.items()}
+        return {key: item for key, item in pruned.items() if item not in ([], {})}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return parts._replace(netloc=f"{MASK}@{parts.netloc.rpartition('@')[2]}").geturl()

@@ -1,0 +1,30 @@
+"""What to do about each error of the API, in words for the page."""
+
+from exporter.model import ApiFailure, Endpoint
+
+_SCOPES = {Endpoint.RESTART_COUNT: "monitoring:read"}
+_USUAL_SCOPE = "app:read"
+
+_ADVICE = {
+    "not_found": "What was asked for is not there any more; it goes with the next discovery.",
+    "too_many_requests": "The token's limit is used up, by others too; requests wait and go on. "
+    "A longer logs.interval or a smaller api_budget.share leaves more room.",
+    "server_error": "The platform's own fault; requests are sent again.",
+    "unexpected": "An answer that the platform does not document; the log has its status.",
+    "timeout": "No answer within logs.timeout; a proxy or the network may be slow.",
+    "connection": "No connection: is there a way to that host, through a proxy or a firewall?",
+    "invalid_response": "The answer is not what the API documents; a proxy may stand in between.",
+}
+
+
+def advice(failure: ApiFailure) -> str:
+    """What to do about an error, in a sentence or two."""
+    if failure.error == "unauthorized":
+        if failure.endpoint is Endpoint.LOG_CONTENT:
+            return "The log's own address was refused; the next read asks for a new one."
+        scope = _SCOPES.get(failure.endpoint, _USUAL_SCOPE)
+        return (
+            f"The token is wrong, was revoked, or lacks the scope {scope}. "
+            "A token_file is read again when it changes."
+        )
+    return _ADVICE.get(failure.error, "The log says more.")

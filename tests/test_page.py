@@ -1,0 +1,304 @@
+"""The pages for people: what is broken, every component, the last words of each crash."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+from web_fixtures import NOW, Status, get, serving
+
+from exporter.model import (
+    ApiFailure,
+    ComponentHealth,
+    ComponentKey,
+    ComponentKind,
+    ComponentStatus,
+    Crash,
+    Endpoint,
+    LogType,
+    Minutes,
+    RestartReason,
+    SourceStatus,
+)
+from exporter.web.charts import bars
+from exporter.web.condition import State, condition
+from exporter.web.page import About
+from exporter.web.words import age, duration, utc, visible
+
+EVIL = '<script>alert("1")</script>'
+QUIET = Minutes((0,) * 60, (0,) * 60)
+
+
+def source(
+    state: str = "up", problem: str = "", app: str = "shop", name: str = "web"
+) -> SourceStatus:
+    return SourceStatus(app, name, LogType.RUN, state, NOW - 12, NOW - 3, 4711, 60.0, problem)  # type: ignore[arg-type]
+
+
+def minutes(lines: int = 0, errors: int = 0, ago: int = 0) -> Minutes:
+    """So many lines and errors in one minute, so many minutes ago."""
+    place = 59 - ago
+    return Minutes(
+        tuple(lines if minute == place else 0 for minute in range(60)),
+        tuple(errors if minute == place else 0 for minute in range(60)),
+    )
+
+
+def health(healthy: bool | None = True, ready: int = 1) -> ComponentHealth:
+    return ComponentHealth("web", healthy, 2, ready, 0.25, 0.5)
+
+
+def status(app: str = "shop", name: str = "web", **options: Any) -> ComponentStatus:
+    values: dict[str, Any] = {
+        "kind": ComponentKind.SERVICE,
+        "instance_size": "small",
+        "deployment": "d1",
+        "health": None,
+        "sources": (source(app=app, name=name),),
+        "minutes": QUIET,
+    }
+    return ComponentStatus(key=ComponentKey(app, name), **(values | options))
+
+
+CRASH = Crash(NOW - 120, RestartReason.PANIC, ("panic: boom", "goroutine 1 [running]:"))
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "reasons"),
+    [
+        (status(), State.UP, ()),
+        (status(sources=()), State.WAITING, ()),
+        (status(sources=(source("waiting"),)), State.WAITING, ()),
+        (status(health=health(True)), State.UP, ()),
+        (status(health=health(None)), State.UP, ()),
+        (status(health=health(False)), State.DOWN, ("unhealthy: 1 of 2 instances are ready",)),
+        (
+            status(sources=(source("down", "logs: status 500"),)),
+            State.DOWN,
+            ("its RUN log can not be read: logs: status 500",),
+        ),
+        (
+            status(crashes=(CRASH,)),
+            State.FAILING,
+            ("its containers ended once in the last hour, last: panic",),
+        ),
+        (status(crashes=(Crash(NOW - 3601, RestartReason.EXIT),)), State.UP, ()),
+        (
+            status(minutes=minutes(9, 1, ago=9)),
+            State.FAILING,
+            ("1 error line in the last 10 minutes",),
+        ),
+        (status(minutes=minutes(9, 4, ago=10)), State.UP, ()),
+        (
+            status(health=health(False), crashes=(CRASH, CRASH), minutes=minutes(9, 4)),
+            State.DOWN,
+            (
+                "unhealthy: 1 of 2 instances are ready",
+                "its containers ended 2 times in the last hour, last: panic",
+                "4 error lines in the last 10 minutes",
+            ),
+        ),
+    ],
+)
+def test_condition_says_what_is_wrong(
+    given: ComponentStatus, state: State, reasons: tuple[str, ...]
+):
+    """Down, failing, waiting or up, with everything that makes it so and nothing else."""
+    found = condition(given, NOW)
+    assert (found.state, found.reasons) == (state, reasons)
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of the table of components, without its head."""
+    table = text.partition('id="components"')[2]
+    found = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [cells for row in found if (cells := _cells(row)) and "Newest line" not in cells]
+
+
+def _cells(row: str) -> list[str]:
+    row = re.sub(r"<svg.*?</svg>", "", row, flags=re.DOTALL)
+    found = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
+    return [" ".join(html.unescape(re.sub(r"<[^>]+>", "", cell)).split()) for cell in found]
+
+
+SHOP = status(minutes=minutes(100, 3), crashes=(CRASH,))
+BLOG = status("blog", "api", minutes=minutes(7, 0))
+MAIL = status("shop", "mail", sources=(source("down", "logs: status 500", name="mail"),))
+
+
+def test_overview_lists_every_component_the_worst_first():
+    """A row per component: its state, newest line, lines and errors of the hour, latest crash."""
+    with serving(status=Status(rows=[BLOG, SHOP, MAIL])) as base:
+        text = get(f"{base}/").text
+    assert rows_of(text) == [
+        ["shop/mail service", "down", "3 s ago", "0", "0", "none seen"],
+        ["shop/web service", "failing", "3 s ago", "100", "3", "panic, 2 min ago"],
+        ["blog/api service", "up", "3 s ago", "7", "0", "none seen"],
+    ]
+    broken = text.partition("<h1>What is broken</h1>")[2].partition("<h2>Components</h2>")[0]
+    assert re.findall(r"shop/\w+|blog/\w+", re.sub(r"<[^>]+>", "", broken)) == [
+        "shop/mail",
+        "shop/web",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("?app=shop", ["shop/mail", "shop/web"]),
+        ("?app=blog&sort=name", ["blog/api"]),
+        ("?app=nobody", []),
+        ("?sort=name", ["blog/api", "shop/mail", "shop/web"]),
+        ("?sort=lines", ["shop/web", "blog/api", "shop/mail"]),
+        ("?sort=errors", ["shop/web", "blog/api", "shop/mail"]),
+        ("?sort=crash", ["shop/web", "blog/api", "shop/mail"]),
+        ("?sort=bogus&other=1", ["shop/mail", "shop/web", "blog/api"]),
+    ],
+)
+def test_url_narrows_and_sorts(query: str, names: list[str]):
+    """One app, and one of five orders; what the URL asks for in vain is passed over."""
+    with serving(status=Status(rows=[BLOG, SHOP, MAIL])) as base:
+        text = get(f"{base}/{query}").text
+    assert [row[0].split()[0] for row in rows_of(text)] == names
+
+
+def test_failing_requests_say_what_to_do():
+    """Each error of the API stands with its targets and a way out; a 401 names the scope."""
+    failures = [
+        ApiFailure(Endpoint.RESTART_COUNT, "unauthorized", 4),
+        ApiFailure(Endpoint.LOGS, "unauthorized", 2),
+        ApiFailure(Endpoint.LOG_CONTENT, "timeout", 1),
+    ]
+    with serving(status=Status(failures=failures)) as base:
+        text = get(f"{base}/").text
+    table = text.partition('id="failures"')[2]
+    cells = [_cells(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)][1:]
+    assert [row[:3] for row in cells] == [
+        ["restart_count", "unauthorized", "4"],
+        ["logs", "unauthorized", "2"],
+        ["log_content", "timeout", "1"],
+    ]
+    assert "lacks the scope monitoring:read" in cells[0][3]
+    assert "lacks the scope app:read" in cells[1][3]
+    assert "logs.timeout" in cells[2][3]
+
+
+def test_component_page_shows_the_last_words_of_each_crash():
+    """The newest crash is open, an older one folded; what stands around it are facts."""
+    older = Crash(NOW - 7200, RestartReason.OUT_OF_MEMORY, ("Killed",))
+    row = status(health=health(False), minutes=minutes(5, 1), crashes=(CRASH, older))
+    with serving(status=Status(rows=[row])) as base:
+        text = get(f"{base}/components/shop/web").text
+    crashes = re.findall(r"<details[^>]*>.*?</details>", text, re.DOTALL)
+    assert ["open" in crash.partition(">")[0] for crash in crashes] == [True, False]
+    assert "panic: boom" in crashes[0]
+    assert "goroutine 1 [running]:" in crashes[0]
+    assert "Killed" in crashes[1]
+    words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    assert "Instances 1 of 2 ready" in words
+    assert "CPU 25 %" in words
+    assert "Memory 50 %" in words
+    assert "5 lines" in words
+
+
+def test_component_that_is_not_watched_is_not_found():
+    """An unknown name is 404, as any other path."""
+    with serving(status=Status(rows=[SHOP])) as base:
+        assert get(f"{base}/components/shop/web").status_code == 200
+        assert get(f"{base}/components/shop/other").status_code == 404
+        assert get(f"{base}/components/shop").status_code == 404
+        assert get(f"{base}/components/shop/web/more").status_code == 404
+
+
+def test_without_excerpts_the_page_says_why_there_is_no_text():
+    """A crash is there with its reason, and no line of it."""
+    row = status(crashes=(Crash(NOW - 5, RestartReason.EXIT),))
+    about = About("1", excerpts=False)
+    with serving(status=Status(rows=[row]), about=about) as base:
+        text = get(f"{base}/components/shop/web").text
+    assert "web.excerpts is false" in text
+    assert "<pre" not in text
+
+
+def test_links_of_the_pages_resolve():
+    """Every link to this server answers 200, from the overview and from a component's page."""
+    with serving(status=Status(rows=[SHOP, BLOG])) as base:
+        for page in ("/", "/components/shop/web"):
+            text = get(base + page).text
+            links = re.findall(r'(?:href|src)="(\.[^"]*)"', text)
+            assert len(links) >= 7
+            folder = base + page.rpartition("/")[0] + "/"
+            assert {get(folder + link).status_code for link in links} == {200}
+
+
+def test_pages_need_nothing_that_the_policy_forbids():
+    """No inline script or style and no handler, or the policy would break them."""
+    with serving(status=Status(rows=[SHOP])) as base:
+        pages = [get(base + page).text for page in ("/", "/components/shop/web")]
+        policy = get(f"{base}/").headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    for text in pages:
+        assert re.findall(r"<script[^>]*>", text) == re.findall(r'<script src="[^"]+" defer>', text)
+        assert re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|data:", text) is None
+        assert not re.search(r'(?:src|href)="https?://(?!docs\.digitalocean\.com/)', text)
+
+
+def test_pages_escape_what_they_show():
+    """Names, problems, reasons, lines and configuration are text, whatever they hold."""
+    row = status(
+        EVIL.replace("/", ""),
+        "web",
+        sources=(source("down", EVIL),),
+        crashes=(Crash(NOW, RestartReason.EXIT, (EVIL,)),),
+        deployment=EVIL,
+    )
+    told = Status((False, EVIL), (False, EVIL), [row])
+    with serving(status=told, about=About("1", configuration=EVIL)) as base:
+        overview = get(f"{base}/").text
+        (link,) = set(re.findall(r'href="\./(components/[^"]+)"', overview))
+        component = get(f"{base}/{link}").text
+    for text in (overview, component):
+        assert re.findall(r"<script", text) == ["<script"]
+        assert "&lt;script&gt;" in text
+
+
+def test_charts_draw_every_minute_and_say_it_in_words():
+    """The tallest bar fills the height, a small one can still be seen, none is drawn for 0."""
+    chart = bars([0, 1, 1000], 'lines of "web"')
+    assert chart.count("<rect") == 2
+    assert 'height="24"' in chart
+    assert 'y="22" width="1.5" height="2"' in chart
+    assert "<title>lines of &#34;web&#34;</title>" in chart
+    assert "<rect" not in bars([0, 0], "nothing")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain\ttext ü 漢字", "plain\ttext ü 漢字"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\x00b\x1bc\x7f", "a␀b␛c␡"),
+        ("user\u202egnp.exe", "user⟨U+202E⟩gnp.exe"),
+        ("zero\u200bwidth\u2028", "zero⟨U+200B⟩width⟨U+2028⟩"),
+        ("\x85", "⟨U+0085⟩"),
+    ],
+)
+def test_nothing_in_a_line_acts_instead_of_being_seen(line: str, shown: str):
+    """Colours are left out, control characters are shown, and nothing turns the text around."""
+    assert visible(line) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.25, "0.25 s"), (59.9, "59.9 s"), (60, "1 min"), (7199, "1 h"), (172800, "2 d")],
+)
+def test_duration(seconds: float, text: str):
+    """A span is shown in its largest whole unit."""
+    assert duration(seconds) == text
+
+
+def test_times_on_the_page():
+    """A time ahead of the clock is now, and the machine-readable form is UTC."""
+    assert age(NOW + 5, now=NOW) == "0 s ago"
+    assert utc(0) == "1970-01-01T00:00:00Z"
