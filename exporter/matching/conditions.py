@@ -47,6 +47,7 @@ class Condition:
         self._path = condition.path
         self._values = condition.values
         self._texts = frozenset(value for value in condition.values if isinstance(value, str))
+        self._any = condition.regex == ""
         self._regex: Pattern | None = None
         if condition.regex is not None:
             self._regex = compile_pattern(condition.regex)
@@ -54,8 +55,8 @@ class Condition:
     def holds(self, fields: Fields) -> bool:
         """Return whether the message with these fields meets the condition."""
         value = fields.get(self._path)
-        if value is None:
-            return False
+        if value is None or self._any:
+            return value is not None
         text = text_of(value)
         if text in self._texts or any(_equal(value, wanted) for wanted in self._values):
             return True

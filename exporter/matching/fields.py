@@ -91,7 +91,7 @@ def _at(values: Mapping[str, object], path: str) -> object:
 
 def _values(message: bytes) -> Mapping[str, object]:
     start = message.find(b"{")
-    if start >= 0 and message.rstrip().endswith(b"}"):
+    if start >= 0 and (message.endswith(b"}") or message.rstrip().endswith(b"}")):
         found = _object(message[start:])
         if found is not None:
             return found
