@@ -212,6 +212,17 @@ def test_check_says_what_a_good_file_costs(tmp_path: Path):
     assert re.search(r"10 components in  1 apps: +\d+\n", done.stdout)
 
 
+def test_check_says_what_rules_cost_that_are_tried_on_each_line(tmp_path: Path):
+    """Rules for which lines cannot be proposed are named with the time that each line takes."""
+    file = tmp_path / "config.yml"
+    file.write_text(OWN_RULES)
+    done = run_command("check", f"--config.file={file}")
+    costs = re.findall(r"^  (\w+): tried on each line by itself, which adds (\S+) µs to a line$",
+                       done.stdout, re.MULTILINE)  # fmt: skip
+    assert [name for name, _ in costs] == ["anything"]
+    assert 0.05 < float(costs[0][1]) < 10_000
+
+
 def test_check_names_every_fault_on_a_line_of_its_own(tmp_path: Path):
     """A bad file ends with 1: for each fault its file, line, place and what would be right."""
     file = tmp_path / "config.yml"

@@ -1,8 +1,10 @@
 """``check``: validate all that needs no network, and say what the configuration costs."""
 
+import time
+
 from exporter.config.schema import Config
 from exporter.config.web_load import load_web_security
-from exporter.costs import requests_per_hour, series_per_component
+from exporter.costs import requests_per_hour, seconds_per_line, series_per_component
 from exporter.matching.engine import Engine
 from exporter.options import Options
 from exporter.ruleset import load_rules
@@ -22,7 +24,8 @@ def check(options: Options) -> int:
     print(f"{options.config_file or 'the default configuration'}: good")
     print(f"rules: {len(rules)}")
     for rule in Engine(rules).re2_only:
-        print(f"  {rule.name}: slow, since each line is searched for it by itself")
+        cost = seconds_per_line(rule, time.thread_time) * 1e6
+        print(f"  {rule.name}: tried on each line by itself, which adds {cost:.1f} µs to a line")
     print(f"series per component: at most {series_per_component(config, rules)}")
     _print_requests(config)
     return 0
