@@ -142,6 +142,23 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--show", action="store_true", default=None, help="Print the matching lines too."
         )
+        command.add_argument(
+            "--unmatched",
+            action="store_true",
+            default=None,
+            help="Print, by kind, the lines that look like errors and that no pattern matched.",
+        )
+        command.add_argument(
+            "--explain",
+            metavar="NAME",
+            help="Print in place of counts why the rule of that name matches each line, or not.",
+        )
+        command.add_argument(
+            "--limit",
+            type=_positive,
+            metavar="N",
+            help="How many lines --explain explains and kinds --unmatched lists; 20.",
+        )
         command.add_argument("files", nargs="*", metavar="FILE", help="Logs; - is standard input.")
     if name == "simulate":
         command.add_argument(
@@ -159,6 +176,12 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
             metavar="HOST:PORT",
             help="Where the exporter listens.",
         )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _add_web_flags(command: argparse.ArgumentParser) -> None:

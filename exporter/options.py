@@ -27,6 +27,9 @@ class Options:
     enable_lifecycle: bool = False
     format: str = "table"
     show: bool = False
+    explain: str | None = None
+    unmatched: bool = False
+    limit: int = 20
     files: tuple[str, ...] = ()
     listen_address: str | None = None
     tls_certificate: str | None = None

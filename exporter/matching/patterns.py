@@ -12,6 +12,9 @@ import re2
 class Found(Protocol):
     """A match of a regex."""
 
+    def span(self) -> tuple[int, int]:
+        """Return where it begins and ends in the text."""
+
     def groupdict(self) -> dict[str, bytes | None]:
         """Return the named groups, None for one that took no part."""
 

@@ -1,13 +1,16 @@
-"""Log files and standard input, in pieces of whole lines."""
+"""Log files and standard input, compressed or not, in pieces of whole lines."""
 
+import gzip
+import io
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from exporter.errors import ConfigError, Fault
 
@@ -15,6 +18,8 @@ PIECE_BYTES = 1 << 20
 """How much is read at once: it fits the CPU's cache, and more is no faster."""
 
 STANDARD_INPUT = "-"
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Piece(NamedTuple):
@@ -37,7 +42,7 @@ class Part(NamedTuple):
 
 
 def open_inputs(names: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
-    """Open every file; ``-`` is standard input.
+    """Open every file; ``-`` is standard input. What begins as gzip does is read decompressed.
 
     Args:
         names: paths of files.
@@ -51,12 +56,38 @@ def open_inputs(names: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
 
 def _open(name: str, stack: ExitStack) -> BinaryIO:
     if name == STANDARD_INPUT:
-        return sys.stdin.buffer
+        return _plain(sys.stdin.buffer)
     try:
-        return stack.enter_context(Path(name).open("rb", buffering=0))
+        return _plain(stack.enter_context(Path(name).open("rb", buffering=0)))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise ConfigError((Fault(name, "", problem, "name a log file, or - for input"),)) from None
+
+
+def _plain(stream: BinaryIO) -> BinaryIO:
+    if _is_file(stream):
+        head = os.pread(stream.fileno(), len(_GZIP_MAGIC), _place(stream))
+    else:
+        # A look ahead takes nothing from a pipe.
+        if not isinstance(stream, io.BufferedReader):
+            stream = io.BufferedReader(cast(io.RawIOBase, stream))
+        head = stream.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)]
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if head == _GZIP_MAGIC else stream
+
+
+def _is_file(stream: BinaryIO) -> bool:
+    return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+
+
+def _place(stream: BinaryIO) -> int:
+    return os.lseek(stream.fileno(), 0, os.SEEK_CUR)
+
+
+def _size_of(stream: BinaryIO) -> int | None:
+    """How many bytes an input will give; None where it does not know."""
+    if isinstance(stream, gzip.GzipFile) or not _is_file(stream):
+        return None
+    return max(0, os.fstat(stream.fileno()).st_size - _place(stream))
 
 
 def parts_of(stream: BinaryIO, wanted: int, least_bytes: int) -> list[Part]:
@@ -66,15 +97,15 @@ def parts_of(stream: BinaryIO, wanted: int, least_bytes: int) -> list[Part]:
         wanted: how many parts there may be.
         least_bytes: what a part is worth having for.
 
-    A stream without places, such as a pipe, has no parts; nor has a file that does not know its
-    size, as those in ``/proc``.
+    A stream without places, such as a pipe or what has to be decompressed, has no parts; nor has a
+    file that does not know its size, as those in ``/proc``.
     """
-    descriptor = stream.fileno()
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+    size = _size_of(stream)
+    if not size:
         return []
-    start = os.lseek(descriptor, 0, os.SEEK_CUR)
-    end = max(start, status.st_size)
+    descriptor = stream.fileno()
+    start = _place(stream)
+    end = start + size
     count = max(1, min(wanted, (end - start) // least_bytes))
     cuts = [start + (end - start) * index // count for index in range(1, count)]
     places = [start, *(_behind_newline(descriptor, cut, end) for cut in cuts), end]
@@ -96,7 +127,7 @@ def pieces_of(stream: BinaryIO, part: Part | None = None) -> Iterator[Piece]:
     if part is None:
         first = parts_of(stream, 1, 1)
         part = first[0] if first else None
-    return _flowing(stream.fileno()) if part is None else _placed(stream.fileno(), part)
+    return _flowing(stream) if part is None else _placed(stream.fileno(), part)
 
 
 def _placed(descriptor: int, part: Part) -> Iterator[Piece]:
@@ -113,9 +144,9 @@ def _placed(descriptor: int, part: Part) -> Iterator[Piece]:
         at, size = at + whole, PIECE_BYTES
 
 
-def _flowing(descriptor: int) -> Iterator[Piece]:
+def _flowing(stream: BinaryIO) -> Iterator[Piece]:
     kept: list[bytes] = []
-    while data := os.read(descriptor, PIECE_BYTES):
+    while data := _next(stream):
         end = data.rfind(b"\n") + 1
         if not end:
             kept.append(data)
@@ -125,3 +156,14 @@ def _flowing(descriptor: int) -> Iterator[Piece]:
         yield Piece(text, len(text) - len(data) + end)
     if rest := b"".join(kept):
         yield Piece(rest, len(rest))
+
+
+def _next(stream: BinaryIO) -> bytes:
+    """Return what comes next, as much of it as is there; nothing at the end."""
+    if not isinstance(stream, io.BufferedReader | gzip.GzipFile):
+        return stream.read(PIECE_BYTES)
+    try:
+        return stream.read1(PIECE_BYTES)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        fault = Fault(str(stream.name), "", "its gzip data is damaged or cut", "name a whole file")
+        raise ConfigError((fault,)) from None

@@ -1,21 +1,68 @@
-"""Lines that matched, shown under the name of the rule."""
+"""Counting where the lines themselves are asked for: what matches, and what nothing matches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, NamedTuple
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.workbench.inputs import Piece
+from exporter.workbench.inputs import pieces_of
 from exporter.workbench.tally import Extractions, Tally, add_lines, take_sample
+from exporter.workbench.unmatched import Unmatched
+
+
+class MatchingLine(NamedTuple):
+    """A line, and the name of a rule that matches it."""
+
+    pattern: str
+    line: str
 
 
 def matching_lines(
-    engine: Engine, extractions: Extractions, piece: Piece, tally: Tally
-) -> Iterator[str]:
-    """Count as ``tally.count`` does, and yield each match: the rule's name and the line."""
-    add_lines(piece, tally)
-    for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
-        tally.patterns[found.rule] += 1
-        line = piece.text[found.start : found.end]
-        if found.rule in extractions:
-            take_sample(extractions[found.rule], line, tally)
-        yield f"{engine.rules[found.rule].name}: {line.decode('utf-8', 'replace')}"
+    engine: Engine,
+    extractions: Extractions,
+    streams: Iterable[BinaryIO],
+    tally: Tally,
+    unmatched: Unmatched | None,
+    notice: Callable[[int], None],
+) -> Iterator[MatchingLine]:
+    """Count as ``tally.count`` does, and yield every match in the order of lines, then of rules.
+
+    Args:
+        engine: the rules.
+        extractions: those of the rules that feed a metric.
+        streams: the inputs, open.
+        tally: what is counted goes there.
+        unmatched: is shown all pieces with what matched in them; None where nobody asks.
+        notice: hears of the bytes that were read.
+    """
+    for stream in streams:
+        for piece in pieces_of(stream):
+            starts = set()
+            add_lines(piece, tally)
+            for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
+                tally.patterns[found.rule] += 1
+                starts.add(found.start)
+                line = piece.text[found.start : found.end]
+                if found.rule in extractions:
+                    take_sample(extractions[found.rule], line, tally)
+                shown = line.decode("utf-8", "replace").removesuffix("\r")
+                yield MatchingLine(engine.rules[found.rule].name, shown)
+            if unmatched is not None:
+                unmatched.look(piece, starts)
+            notice(piece.end)
+
+
+def first_lines(streams: Iterable[BinaryIO], limit: int, tally: Tally) -> Iterator[bytes]:
+    """Yield, and count, the first ``limit`` lines of all inputs together, without newlines."""
+    for stream in streams:
+        for piece in pieces_of(stream):
+            start = 0
+            while start < piece.end:
+                newline = piece.text.find(b"\n", start, piece.end)
+                stop, behind = (piece.end, piece.end) if newline < 0 else (newline, newline + 1)
+                tally.lines += 1
+                tally.bytes += behind - start
+                yield piece.text[start:stop]
+                if tally.lines == limit:
+                    return
+                start = behind

@@ -1,25 +1,75 @@
-"""The result of ``match``, for people and for programs."""
+"""The result of ``match``, for people and for programs.
+
+For programs it is one JSON object, which ``--show``, ``--explain`` and ``--unmatched`` give one key
+more each; where it holds lines it is written as they are found, so that no log is too large for it.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.model import Rule
+from exporter.workbench.explain import Explanation
+from exporter.workbench.lines import MatchingLine
 from exporter.workbench.series import series_of
 from exporter.workbench.tally import Tally
+from exporter.workbench.unmatched import Unmatched
+
+_WIDEST_SAMPLE = 200
 
 
-def json_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> str:
-    """The result as one JSON object; ``series`` is in it where rules feed metrics."""
+def counts_of(rules: Sequence[Rule], tally: Tally, seconds: float) -> dict[str, object]:
+    """The keys that the JSON result always has."""
     patterns = {rule.name: tally.patterns[index] for index, rule in enumerate(rules)}
+    return {"lines": tally.lines, "bytes": tally.bytes, "patterns": patterns, "seconds": seconds}
+
+
+def result_of(rules: Sequence[Rule], tally: Tally, seconds: float) -> dict[str, object]:
+    """The keys of a whole count; ``series`` is among them where rules feed metrics."""
+    result = counts_of(rules, tally, seconds)
     costs = {
         rule.name: {"candidates": cost.candidates, "seconds": cost.seconds}
         for rule, cost in zip(rules, tally.costs, strict=True)
     }
-    result: dict[str, object] = {"lines": tally.lines, "bytes": tally.bytes, "patterns": patterns}
     if any(rule.metric for rule in rules):
         result["series"] = dict(series_of(rules, tally.series))
-    result |= {"seconds": seconds, "costs": costs}
-    return json.dumps(result)
+    return result | {"costs": costs}
+
+
+def kinds_of(unmatched: Unmatched) -> dict[str, object]:
+    """The key ``unmatched`` of the JSON result."""
+    listed = [
+        {"kind": name, "lines": kind.count, "sample": kind.sample.decode("utf-8", "replace")}
+        for name, kind in unmatched.most_common()
+    ]
+    further = unmatched.further
+    return {"unmatched": {"lines": unmatched.lines, "kinds": listed, "further_lines": further}}
+
+
+def json_list(key: str, items: Iterable[object]) -> Iterator[str]:
+    """The beginning of a JSON object whose first key holds a list, a line for each item."""
+    yield f'{{"{key}": ['
+    before = ""
+    for item in items:
+        yield f"{before}{json.dumps(item)}"
+        before = ","
+
+
+def json_rest(keys: dict[str, object]) -> str:
+    """The end of the object that ``json_list`` begins."""
+    return f"], {json.dumps(keys)[1:]}"
+
+
+def shown_match(match: MatchingLine) -> str:
+    """A matching line as ``--show`` prints it."""
+    return f"{match.pattern}: {match.line}"
+
+
+def shown_explanation(number: int, explanation: Explanation) -> Iterator[str]:
+    """An explanation as ``--explain`` prints it; ``number`` is the line's, from 1."""
+    verdict = "matches" if explanation.matches else "does not match"
+    yield f"line {number} {verdict}: {explanation.line}"
+    for step in explanation.steps:
+        yield f"    {step}"
 
 
 def table_report(rules: Sequence[Rule], tally: Tally, seconds: float) -> Iterator[str]:
@@ -51,3 +101,20 @@ def _series_table(rules: Sequence[Rule], tally: Tally) -> Iterator[str]:
     for name, series in tally.series.items():
         if series.unreadable:
             yield f"{series.unreadable} matches gave {name} no number that it takes."
+
+
+def unmatched_report(unmatched: Unmatched, limit: int) -> Iterator[str]:
+    """The ``limit`` most frequent kinds of unmatched lines as the lines of a table."""
+    if not unmatched.lines:
+        yield "No line looks like an error that no pattern matched."
+        return
+    yield f"{unmatched.lines} lines look like errors and no pattern matched them:"
+    yield f"{'LINES':>10}  FIRST OF ITS KIND"
+    common = unmatched.most_common()
+    for _, kind in common[:limit]:
+        sample = kind.sample.decode("utf-8", "replace")
+        cut = sample if len(sample) <= _WIDEST_SAMPLE else sample[:_WIDEST_SAMPLE] + "…"
+        yield f"{kind.count:>10}  {cut}"
+    rest = unmatched.further + sum(kind.count for _, kind in common[limit:])
+    if rest:
+        yield f"{rest:>10}  of further kinds"
