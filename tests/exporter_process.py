@@ -241,9 +241,9 @@ class ExporterProcess(Program):
         self._session.close()
         super().__exit__(kind, error, trace)
 
-    def get(self, path: str) -> requests.Response:
-        """The answer to a GET of a path."""
-        return self._session.get(self.url + path, timeout=10)
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """The answer to a GET of a path, with these headers."""
+        return self._session.get(self.url + path, headers=headers, timeout=10)
 
     def metrics(self) -> Samples:
         """Scrape once."""

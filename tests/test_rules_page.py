@@ -49,7 +49,7 @@ def exposition(rules: tuple[Rule, ...]) -> str:
 def test_every_example_is_accepted_and_gives_its_series():
     """Its own lines, which loading tries, lead to the series below it; amounts aside."""
     blocks = re.findall(r"```(yaml|text)\n(.*?)```", PAGE, re.DOTALL)
-    assert [kind for kind, _ in blocks] == ["yaml"] * 2 + ["yaml", "text"] * 3
+    assert [kind for kind, _ in blocks] == ["yaml"] * 2 + ["yaml", "text"] * 3 + ["yaml"]
     page = ""
     for kind, block in blocks:
         if kind == "yaml":

@@ -18,7 +18,13 @@ from exporter.config.credentials import TOKEN_VARIABLES
 from exporter.config.durations import format_duration
 from exporter.config.fields import Kind
 from exporter.config.overrides import FLAGS, variable_of
-from exporter.config.rules import DENIED_LABELS, OWN_LABELS, OWN_PREFIXES
+from exporter.config.rules import (
+    DENIED_LABELS,
+    OWN_LABELS,
+    OWN_PREFIXES,
+    PROMETHEUS_NAMES,
+    PROMETHEUS_PREFIXES,
+)
 from exporter.config.schema import Config
 from exporter.config.translation import section_in
 from exporter.config.unsupported import ANY, UNSUPPORTED
@@ -196,14 +202,15 @@ def _item(value: object) -> str:
 def _reserved_labels() -> str:
     own = ", ".join(f"`{name}`" for name in OWN_LABELS)
     denied = ", ".join(f"`{name}`" for name in DENIED_LABELS)
-    prefixes = ", ".join(f"`{name}`" for name in OWN_PREFIXES)
+    prefixes = ", ".join(f"`{name}`" for name in (*OWN_PREFIXES, *PROMETHEUS_PREFIXES))
+    names = ", ".join(f"`{name}`" for name in PROMETHEUS_NAMES)
     return (
         "## Reserved names\n\n"
         "A rule's metric cannot have these labels:\n\n"
         f"- {own}: the exporter sets them itself;\n"
         f"- {denied}: Prometheus and alert rules use them;\n"
         "- any that begins with `__`.\n\n"
-        f"Its name cannot begin with {prefixes}.\n"
+        f"Its name cannot begin with {prefixes}, nor be {names}.\n"
     )
 
 
