@@ -1,7 +1,8 @@
 """The text of a live URL, read over a WebSocket until the server closes it.
 
 One way to read a log; ``log_content`` decides when it is taken. Plain HTTP on the same URL runs
-into buffering at the platform's CDN, which is why doctl reads this way, too.
+into buffering at the platform's CDN, which is why doctl reads this way, too. What frames,
+handshakes and closes mean is here for streams that are followed, too.
 """
 
 import json
@@ -28,12 +29,17 @@ HANDSHAKE_SHARE = 0.5
 
 _CLOSE_TIMEOUT = 1.0
 _STOP_INTERVAL = 0.25
+_NORMAL = 1000
 _TOO_BIG = 1009
-_IN_GOOD_ORDER = frozenset({1000, 1005})
+_NO_PONG = 1011  # what the library closes with when a ping was not answered
+_IN_GOOD_ORDER = frozenset({_NORMAL, 1005})
 """Close codes after which nothing is missing: normal, and a close frame that gives no code.
 
 Not 1001: a server that goes away may have had more to say. doctl takes 1000 alone.
 """
+
+HANDSHAKE_ERRORS = (WebSocketException, OSError, EOFError, ValueError, ImportError)
+"""What opening a WebSocket can fail with; a SOCKS proxy in the environment with ImportError."""
 
 
 class HandshakeError(Exception):
@@ -82,6 +88,33 @@ def frame_text(frame: bytes) -> bytes:
     return text.encode("utf-8", errors="replace")
 
 
+def handshake_failure(error: Exception) -> ApiError:
+    """What one of ``HANDSHAKE_ERRORS`` means."""
+    if isinstance(error, InvalidStatus):
+        answer = error.response
+        return status_error(Endpoint.LOG_CONTENT, answer.status_code, answer.headers, None, 0)
+    if isinstance(error, TimeoutError):
+        return RequestTimeout(Endpoint.LOG_CONTENT, "no WebSocket handshake in time")
+    return ConnectionFailed(Endpoint.LOG_CONTENT, f"WebSocket handshake: {cause_of(error)}")
+
+
+def end_of_stream(error: ConnectionClosed) -> ApiError | None:
+    """What a stream broke off with; None after a close in good order."""
+    if error.rcvd is not None:
+        if error.rcvd.code in _IN_GOOD_ORDER:
+            return None
+        detail = f"the live log was closed with code {error.rcvd.code}"
+    elif error.sent is not None and error.sent.code == _TOO_BIG:
+        return InvalidResponse(Endpoint.LOG_CONTENT, f"a frame of more than {LARGEST_FRAME} bytes")
+    elif error.sent is not None and error.sent.code == _NO_PONG:
+        return RequestTimeout(Endpoint.LOG_CONTENT, "the live log answered no ping in time")
+    elif error.sent is not None and error.sent.code != _NORMAL:
+        return InvalidResponse(Endpoint.LOG_CONTENT, "frames that break the WebSocket protocol")
+    else:
+        detail = "the live log broke off without a close"
+    return ConnectionFailed(Endpoint.LOG_CONTENT, detail)
+
+
 def _open(
     stack: ExitStack,
     url: SplitResult,
@@ -105,17 +138,8 @@ def _open(
                 logger=logger,
             )
         )
-    except InvalidStatus as error:
-        status = error.response.status_code
-        failure: ApiError = status_error(
-            Endpoint.LOG_CONTENT, status, error.response.headers, None, 0
-        )
-    except TimeoutError:
-        failure = RequestTimeout(Endpoint.LOG_CONTENT, "no WebSocket handshake in time")
-    except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
-        # ImportError: a SOCKS proxy in the environment needs a package that is not there.
-        detail = f"WebSocket handshake: {cause_of(error)}"
-        failure = ConnectionFailed(Endpoint.LOG_CONTENT, detail)
+    except HANDSHAKE_ERRORS as error:
+        failure = handshake_failure(error)
     raise HandshakeError(failure)
 
 
@@ -130,19 +154,8 @@ def _next_frame(
         except TimeoutError:
             continue
         except ConnectionClosed as error:
-            if error.rcvd is not None and error.rcvd.code in _IN_GOOD_ORDER:
+            failure = end_of_stream(error)
+            if failure is None:
                 return None
-            raise _broken(error) from None
+            raise failure from None
     raise Stopping("reading a live log")
-
-
-def _broken(error: ConnectionClosed) -> ApiError:
-    if error.rcvd is not None:
-        detail = f"the live log was closed with code {error.rcvd.code}"
-    elif error.sent is not None and error.sent.code == _TOO_BIG:
-        return InvalidResponse(Endpoint.LOG_CONTENT, f"a frame of more than {LARGEST_FRAME} bytes")
-    elif error.sent is not None and error.sent.code != 1000:
-        return InvalidResponse(Endpoint.LOG_CONTENT, "frames that break the WebSocket protocol")
-    else:
-        detail = "the live log broke off without a close"
-    return ConnectionFailed(Endpoint.LOG_CONTENT, detail)

@@ -8,13 +8,14 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult
 
 import requests
 
 from exporter.digitalocean.answers import status_error
 from exporter.digitalocean.gunzip import plain
 from exporter.digitalocean.live_stream import HandshakeError, live_text
+from exporter.digitalocean.log_urls import HTTP_SCHEME, http_url, join_url, parse_url, websocket_url
 from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.transport import (
     Deadline,
@@ -32,7 +33,6 @@ GET_REMEMBERED = 300.0
 """Seconds for which a host is read by plain GET after its WebSocket failed and GET worked."""
 
 _ENDPOINT = Endpoint.LOG_CONTENT
-_HTTP_SCHEME = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 _SUCCESSES = frozenset({200, 204})
@@ -87,10 +87,10 @@ class LogContent:
             Stopping: at shutdown.
         """
         for part, url in enumerate(locations.archive_urls):
-            archive = self._get(_parse(url), self._deadline())
+            archive = self._get(parse_url(url), self._deadline())
             yield from self._part(archive, part, target)
         if locations.live_url is not None:
-            yield from self._live(_parse(locations.live_url), target)
+            yield from self._live(parse_url(locations.live_url), target)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._clock() + self._timeout, self._clock)
@@ -115,7 +115,7 @@ class LogContent:
         get_works = self._get_works(url.netloc)
         if not get_works:
             frames = live_text(
-                url._replace(scheme="wss" if _HTTP_SCHEME[url.scheme] == "https" else "ws"),
+                websocket_url(url),
                 deadline,
                 self._stop,
                 tls=self._tls,
@@ -159,8 +159,8 @@ class LogContent:
             response.close()
             if status not in _REDIRECTS or "location" not in headers:
                 raise status_error(_ENDPOINT, status, headers, None, 0)
-            following = _parse(_join(url, headers["location"]))
-            if _HTTP_SCHEME[url.scheme] == "https" != _HTTP_SCHEME[following.scheme]:
+            following = parse_url(join_url(url, headers["location"]))
+            if HTTP_SCHEME[url.scheme] == "https" != HTTP_SCHEME[following.scheme]:
                 raise InvalidResponse(_ENDPOINT, f"a redirect from https to http at {url.hostname}")
             url = following
         raise status_error(_ENDPOINT, status, headers, None, 0)
@@ -170,7 +170,7 @@ class LogContent:
         return send_get(
             self._session,
             _ENDPOINT,
-            urlunsplit(url._replace(scheme=_HTTP_SCHEME[url.scheme])),
+            http_url(url),
             auth=NoAuth(),
             headers={"Accept-Encoding": "gzip", "User-Agent": self._user_agent},
             deadline=deadline,
@@ -184,22 +184,3 @@ def _no_log(headers: Mapping[str, str]) -> str | None:
     if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         return "an encoding that was not asked for"
     return None
-
-
-def _parse(url: str) -> SplitResult:
-    """A log URL without user, password and fragment; never to be put into a message."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in _HTTP_SCHEME and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise InvalidResponse(_ENDPOINT, "a log URL that is not http, https, ws or wss")
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
-
-
-def _join(url: SplitResult, location: str) -> str:
-    try:
-        return urljoin(urlunsplit(url._replace(scheme=_HTTP_SCHEME[url.scheme])), location)
-    except ValueError:
-        raise InvalidResponse(_ENDPOINT, "a redirect to what is no URL") from None
