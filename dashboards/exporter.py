@@ -232,6 +232,30 @@ def _add_sources(board: dashboards.Dashboard) -> None:
             SOURCE,
         )
     )
+    _add_streams(board)
+
+
+def _add_streams(board: dashboards.Dashboard) -> None:
+    connected = select("digitalocean_app_stream_connected")
+    reconnects = increase_per_step("digitalocean_app_stream_reconnects_total")
+    board.with_panel(
+        graph(
+            "Live streams",
+            "Logs that are followed, and those that should be and are not; none where logs are "
+            "polled.",
+            "short",
+            target(f"sum by (instance) ({connected})", "{{instance}} connected"),
+            target(f"count by (instance) ({connected} == 0)", "{{instance}} away"),
+        )
+    )
+    board.with_panel(
+        bars(
+            "Streams opened again",
+            "Streams of a component that followed one that had ended.",
+            f"sum by (app, component) ({reconnects}) > 0",
+            "{{app}}/{{component}}",
+        )
+    )
 
 
 def _add_process(board: dashboards.Dashboard) -> None:

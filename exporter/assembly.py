@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -31,6 +32,8 @@ from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.findings import Findings
+from exporter.collect.followed_source import FollowSettings, Streams
+from exporter.collect.follower import Follower
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -44,18 +47,19 @@ from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
 from exporter.config.masking import masked
-from exporter.config.schema import Config
+from exporter.config.schema import Config, LogMode, Logs
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.log_content import LogContent
+from exporter.digitalocean.log_streams import LogStreams
 from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.matching.engine import Engine
 from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
-from exporter.model import RUN_TIME_LOGS, LogType
+from exporter.model import RUN_TIME_LOGS, LogType, Source
 from exporter.ruleset import load_rules
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
@@ -68,6 +72,8 @@ from exporter.web.server import WebServer
 
 USER_AGENT = f"do-app-exporter/{__version__}"
 SOON_WORKERS = 2
+SWEEP_SECONDS = 3600.0
+"""How often RUN_RESTARTED is read where nothing hints at the end of a container."""
 
 LOG = logging.getLogger(__name__)
 
@@ -79,17 +85,22 @@ class Application:
     registry: CollectorRegistry
     metrics: Metrics
     collector: Collector
+    follower: Follower | None
     server: WebServer
     stop_event: threading.Event
 
     def start(self) -> None:
         """Serve, then read; raises ListenError where it cannot listen."""
         self.server.start()
+        if self.follower is not None:
+            self.follower.start()
         self.collector.start()
 
     def stop(self, timeout: float) -> None:
         """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
         self.stop_event.set()
+        if self.follower is not None:
+            self.follower.stop()
         self.collector.stop()
         self.server.stop(timeout)
 
@@ -112,11 +123,11 @@ def assemble(
     stop = threading.Event()
     registry, metrics = build_registry(revision, clock)
     api_metrics = ApiMetrics(metrics)
-    platform, content = _connect(config, token_source, api_metrics, stop, clock, monotonic)
+    platform, content, streams = _connect(config, token_source, api_metrics, stop, clock, monotonic)
     ledger = Ledger(metrics, open_state(config, clock), clock)
     scheduler = _scheduler(config.logs.workers)
     reading = assemble_reading(
-        config, metrics, api_metrics, platform, content, ledger, scheduler, clock
+        config, metrics, api_metrics, platform, content, ledger, scheduler, clock, streams
     )
     security = SecurityFile(config.web.config_file, monotonic)
     app = create_app(
@@ -130,7 +141,12 @@ def assemble(
     )
     addresses = [(address.host, address.port) for address in config.web.listen_addresses]
     return Application(
-        registry, metrics, reading.collector, WebServer(app, addresses, security), stop
+        registry,
+        metrics,
+        reading.collector,
+        reading.follower,
+        WebServer(app, addresses, security),
+        stop,
     )
 
 
@@ -156,8 +172,8 @@ def _connect(
     stop: threading.Event,
     clock: Callable[[], float],
     monotonic: Callable[[], float],
-) -> tuple[AppPlatform, LogContent]:
-    """The two ways to the platform: the API with the token, and log hosts without it."""
+) -> tuple[AppPlatform, LogContent, LogStreams]:
+    """The ways to the platform: the API with the token, and log hosts without it."""
     limits = config.api_budget
     budget = Budget(
         limits.per_hour if limits else None,
@@ -189,18 +205,29 @@ def _connect(
         stop=stop,
         ca_file=config.digitalocean.ca_file,
     )
-    return AppPlatform(client), content
+    streams = LogStreams(
+        api_metrics,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        user_agent=USER_AGENT,
+        ca_file=config.digitalocean.ca_file,
+    )
+    return AppPlatform(client), content, streams
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingParts:
-    """What reads: discovery and poller on one schedule, which the collector starts and stops."""
+    """What reads: discovery and poller on one schedule, which the collector starts and stops.
+
+    ``follower``: stands between the two where logs are followed.
+    """
 
     collector: Collector
     discovery: Discovery
     poller: Poller
     platform_metrics: PlatformMetrics
     status: Status
+    follower: Follower | None
 
 
 def assemble_reading(
@@ -212,13 +239,19 @@ def assemble_reading(
     ledger: Ledger,
     scheduler: BaseScheduler,
     clock: Callable[[], float],
+    streams: Streams | None = None,
 ) -> ReadingParts:
-    """Build what reads the platform and counts into the ledger."""
+    """Build what reads the platform and counts into the ledger.
+
+    Args:
+        streams: needed where logs are followed.
+    """
     rules, logs = load_rules(config), config.logs
     engine = Engine((*rules, HEADS))
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     rule_metrics.publish()
-    series = Series(metrics, ledger, rules, logs.types, rule_metrics)
+    follows = logs.mode is LogMode.FOLLOW and LogType.RUN in logs.types
+    series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=follows)
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
         max_line_bytes=logs.max_line_bytes,
@@ -244,31 +277,52 @@ def assemble_reading(
     deployments = Deployments(platform, metrics, ledger, deployment_logs)
     schedule = Schedule(
         scheduler,
-        lambda source: logs.interval,
+        partial(_interval, config.logs),
         forget=api_metrics.forget,
         clock=clock,
         rng=random.Random(),
     )
+    reach = format_duration(logs.pod_connection_timeout)
     poller = Poller(
         schedule,
         platform,
         content,
         pipeline,
-        PollSettings(logs.interval, logs.tail_lines, format_duration(logs.pod_connection_timeout)),
+        PollSettings(logs.interval, logs.tail_lines, reach),
         on_deployment_gone=lambda: collector.discover_soon(),
         clock=clock,
     )
+    follower = None
+    if follows and streams is not None:
+        follower = Follower(
+            poller,
+            platform,
+            streams,
+            pipeline,
+            FollowSettings(logs.tail_lines, reach),
+            on_deployment_gone=lambda: collector.discover_soon(),
+            clock=clock,
+            rng=random.Random(),
+        )
+    reader = follower or poller
     selection = Selection(config.discovery.include, config.discovery.exclude)
     settings = DiscoverySettings(selection, run_time)
-    discovery = Discovery(platform, poller, pipeline, deployments, api_metrics, settings)
+    discovery = Discovery(platform, reader, pipeline, deployments, api_metrics, settings)
     platform_metrics = PlatformMetrics(platform, metrics, deployments, restart_counts, clock)
     collector = Collector(
-        scheduler, discovery, poller, platform_metrics, ledger, _intervals(config), clock
+        scheduler, discovery, reader, platform_metrics, ledger, _intervals(config), clock
     )
     status = Status(
         collector, discovery, platform_metrics, api_metrics, activity, crashes, ledger.lock
     )
-    return ReadingParts(collector, discovery, poller, platform_metrics, status)
+    return ReadingParts(collector, discovery, poller, platform_metrics, status, follower)
+
+
+def _interval(logs: Logs, source: Source) -> float:
+    """Seconds between two reads of a log; a stream's end is what tells of a container's."""
+    if logs.mode is LogMode.FOLLOW and source.log_type is LogType.RUN_RESTARTED:
+        return max(logs.interval, SWEEP_SECONDS)
+    return logs.interval
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:

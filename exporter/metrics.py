@@ -216,6 +216,18 @@ class Metrics:
             "The interval at which this log is read.",
             LOG,
         )
+        self.stream_connected = self._gauge(
+            "digitalocean_app_stream_connected",
+            "1 while the RUN log of a component is followed over a live stream, 0 while it is "
+            "not; with logs.mode follow only.",
+            IDENTITY,
+        )
+        self.stream_reconnects = self._counter(
+            "digitalocean_app_stream_reconnects_total",
+            "Streams of a component's RUN log that were opened after one that had ended; with "
+            "logs.mode follow only.",
+            IDENTITY,
+        )
 
         # The exporter itself.
         self.build_info = self._gauge(

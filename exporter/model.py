@@ -327,6 +327,7 @@ class SourceStatus:
         interval: seconds between two reads.
         problem: why the latest read failed, in words for people; empty when it did not. It
             carries no credential.
+        stream: how its live stream stands, in words for people; empty where none is wanted.
     """
 
     app: str
@@ -338,6 +339,7 @@ class SourceStatus:
     lines: int
     interval: float
     problem: str = ""
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

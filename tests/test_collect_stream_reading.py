@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from collect_fixtures import KEY, LOG, RESTARTED, RUN, WEB, Site, line
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.collect.stream_reading import StreamReading
@@ -301,6 +301,7 @@ def restart(site: Site) -> None:
         continuity.restore(continuity.snapshot())
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(), st.sampled_from((20, 50, 200)))
 def test_streams_cut_anywhere_count_every_line_once(seed: int, asked: int):
     """However streams are cut, killed and mixed with polls: the sum is the log, without a gap."""

@@ -14,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from exporter.collect.discovery import Discovery
 from exporter.collect.ledger import Ledger
 from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.collect.poller import Poller
+from exporter.collect.reader import Reader
 from exporter.errors import Stopping
 from exporter.model import App, SourceStatus
 
@@ -53,7 +53,7 @@ class Collector:
         self,
         scheduler: BackgroundScheduler,
         discovery: Discovery,
-        poller: Poller,
+        reader: Reader,
         platform_metrics: PlatformMetrics,
         ledger: Ledger,
         settings: CollectorSettings,
@@ -61,7 +61,7 @@ class Collector:
     ) -> None:
         self._scheduler = scheduler
         self._discovery = discovery
-        self._poller = poller
+        self._reader = reader
         self._platform_metrics = platform_metrics
         self._ledger = ledger
         self._settings = settings
@@ -110,7 +110,7 @@ class Collector:
         """Whether every source was tried once, and if not, what is missing."""
         if not self._discovery.done:
             return False, self._discovery.problem
-        waiting = self._poller.waiting()
+        waiting = self._reader.waiting()
         if waiting and not self._ready:
             return False, f"{waiting} logs have not been read for the first time"
         self._ready = True  # and stays so: a component that comes later is no reason to wait
@@ -118,7 +118,7 @@ class Collector:
 
     def sources(self) -> Sequence[SourceStatus]:
         """How the reading of each log stands."""
-        return self._poller.statuses()
+        return self._reader.statuses()
 
     def _heartbeat(self) -> None:
         self._beat = self._clock()

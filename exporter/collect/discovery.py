@@ -7,7 +7,7 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.deployments import Deployments, came_between
 from exporter.collect.inventory import Inventory, Selection, gone
 from exporter.collect.pipeline import Pipeline
-from exporter.collect.poller import Poller
+from exporter.collect.reader import Reader
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
 from exporter.model import App, ComponentKey, Deployment, LogType, Source
@@ -29,14 +29,14 @@ class Discovery:
     def __init__(
         self,
         platform: AppPlatform,
-        poller: Poller,
+        reader: Reader,
         pipeline: Pipeline,
         deployments: Deployments,
         api_metrics: ApiMetrics,
         settings: DiscoverySettings,
     ) -> None:
         self._platform = platform
-        self._poller = poller
+        self._reader = reader
         self._pipeline = pipeline
         self._deployments = deployments
         self._api_metrics = api_metrics
@@ -89,9 +89,9 @@ class Discovery:
 
     def _close_what_is_gone(self, before: Inventory, now: Inventory) -> None:
         current = {source for _, source in self._sources(now)}
-        for source in self._poller.sources():
+        for source in self._reader.sources():
             if source not in current:
-                self._poller.unwatch(source)
+                self._reader.unwatch(source)
         left = now.keys()
         for key, app, component in before.components():
             successor = now.app(app.name)
@@ -132,7 +132,7 @@ class Discovery:
         between = self._came_between(app, earlier, active.id) if earlier else ()
         for component in app.components:
             for log_type in self._settings.log_types:
-                self._poller.watch(
+                self._reader.watch(
                     Source(app.id, ComponentKey(app.name, component.name), log_type),
                     component,
                     active,

@@ -306,6 +306,11 @@ class Reading:
         return self._window.moved_on()
 
     @property
+    def knows_a_line(self) -> bool:
+        """Whether it has shown a line that is known or from before the exporter's time."""
+        return self._window.reaches_back
+
+    @property
     def newest(self) -> int:
         """The newest timestamp (ns) of the component's deployment; 0 if none was read."""
         return self._continuity.newest

@@ -73,8 +73,12 @@ class Poller:
         *,
         between: Sequence[Deployment] = (),
         from_first_line: bool = False,
+        suspended: bool = False,
     ) -> None:
-        """Read a source from now on, or go on with it under another deployment."""
+        """Read a source from now on, or go on with it under another deployment.
+
+        ``suspended``: from the start; see ``suspend``.
+        """
         with self._lock:
             state = self._states.get(source)
             if state is not None:
@@ -89,11 +93,10 @@ class Poller:
             state = self._states[source] = SourceState(
                 source, component, target, TailLines(self._settings.tail_lines), past
             )
+            state.suspended = suspended
             state.add_past(between)
             self._await_end(state)
-        with self._pipeline.lock:
-            labels = (source.key.app, source.key.component, source.log_type)
-            self._pipeline.metrics.source_interval.labels(*labels).set(self._settings.interval)
+        self._show_interval(state)
         self._schedule.add(source, partial(self._read_once, source))
 
     def unwatch(self, source: Source) -> None:
@@ -126,11 +129,35 @@ class Poller:
         """Read a source at once, ahead of its interval; nothing if it is not watched."""
         self._schedule.soon(source)
 
+    def state(self, source: Source) -> SourceState | None:
+        """What is known of a source, shared with whoever else reads it; None if not watched."""
+        with self._lock:
+            return self._states.get(source)
+
+    def note(self, state: SourceState, at: float, problem: str = "", kind: str = "") -> None:
+        """Keep how another reader's read of a source went, at a time (Unix seconds)."""
+        self._note(state, at, problem, kind)
+
+    def read_whole(self, state: SourceState, deployment: DeploymentToRead) -> bool:
+        """Read a deployment of a source now, as far back as is ever asked for.
+
+        Returns:
+            whether it showed a line that was known.
+
+        Raises:
+            ApiError, Stopping: it could not be read.
+        """
+        reading, _ = self._read_window(state, deployment, self._settings.tail_lines)
+        reading.end()
+        return reading.knows_a_line
+
     def suspend(self, source: Source) -> None:
         """Leave the active deployment of a source to another reader, and drain only past ones."""
         with self._lock:
-            if (state := self._states.get(source)) is not None:
-                state.suspended = True
+            if (state := self._states.get(source)) is None or state.suspended:
+                return
+            state.suspended = True
+        self._show_interval(state)
 
     def resume(self, source: Source) -> None:
         """Read all of a source again, at once and by its interval."""
@@ -138,6 +165,7 @@ class Poller:
             if (state := self._states.get(source)) is None or not state.suspended:
                 return
             state.suspended = False
+        self._show_interval(state)
         self._schedule.soon(source)
 
     def poll(self, source: Source) -> None:
@@ -284,6 +312,14 @@ class Poller:
                 return
             del self._draining[drained]
         self._pipeline.release(*drained)
+
+    def _show_interval(self, state: SourceState) -> None:
+        source, interval = state.source, self._settings.interval
+        with self._pipeline.lock:
+            if self._pipeline.series.is_open(source.key):
+                labels = (source.key.app, source.key.component, source.log_type)
+                gauge = self._pipeline.metrics.source_interval
+                gauge.labels(*labels).set(state.interval(interval))
 
     def _note(self, state: SourceState, started: float, problem: str = "", kind: str = "") -> None:
         """Keep how a read went; say so when that is news, whatever number the text holds."""

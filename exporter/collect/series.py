@@ -33,6 +33,7 @@ class Series:
         rules: the rules in force; a component has a series of each that applies to it.
         log_types: the logs that are read.
         rule_metrics: the metrics that rules feed; their series come and go with the others.
+        followed: whether RUN is followed over live streams.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class Series:
         rules: Sequence[Rule],
         log_types: Sequence[LogType],
         rule_metrics: RuleMetrics,
+        *,
+        followed: bool = False,
     ) -> None:
         self._metrics = metrics
         self._ledger = ledger
         self._rules = rules
         self._log_types = log_types
         self.rule_metrics = rule_metrics
+        self._followed = followed
         self._open: dict[ComponentKey, Component] = {}
         self._open_apps: dict[str, tuple[str, ...]] = {}
 
@@ -82,6 +86,9 @@ class Series:
             metrics.source_last_success.labels(*identity, log_type)
             if log_type in RUN_TIME_LOGS:
                 metrics.source_interval.labels(*identity, log_type)
+        if self._followed:
+            metrics.stream_connected.labels(*identity)
+            self._begin(metrics.stream_reconnects, identity)
 
     def _open_lines(self, key: ComponentKey, log_type: LogType) -> None:
         """Make the series about the lines of one kind of log."""
@@ -131,6 +138,8 @@ class Series:
             metrics.source_up,
             metrics.source_last_success,
             metrics.source_interval,
+            metrics.stream_connected,
+            metrics.stream_reconnects,
         )
 
     def open_app(self, app: App) -> None:

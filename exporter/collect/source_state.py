@@ -7,6 +7,9 @@ from exporter.collect.tail import TailLines
 from exporter.logs.lines import NANOSECONDS
 from exporter.model import Component, Deployment, Source, SourceStatus
 
+FOLLOWED_INTERVAL = 10.0
+"""Seconds: how often a source that is suspended here is known to be read elsewhere."""
+
 
 @dataclass(slots=True)
 class DeploymentToRead:
@@ -31,6 +34,7 @@ class SourceState:
     active: DeploymentToRead
     tail: TailLines
     past: list[DeploymentToRead] = field(default_factory=list)
+    stream: str = ""  # how its live stream stands, for people; empty where none is wanted
     suspended: bool = False  # the active deployment is read elsewhere
     up: bool | None = None
     problem: str = ""
@@ -57,6 +61,10 @@ class SourceState:
             if deployment.id not in known
         ]
 
+    def interval(self, polled: float) -> float:
+        """The interval in force, in seconds; ``polled``: that of reads of the active deployment."""
+        return FOLLOWED_INTERVAL if self.suspended else polled
+
     def status(self, interval: float) -> SourceStatus:
         """How the source stands, for people; ``interval`` in seconds."""
         key = self.source.key
@@ -68,6 +76,7 @@ class SourceState:
             last_read=self.last_success,
             last_line=self.newest / NANOSECONDS if self.newest else None,
             lines=self.lines,
-            interval=interval,
+            interval=self.interval(interval),
             problem=self.problem,
+            stream=self.stream,
         )

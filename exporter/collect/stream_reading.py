@@ -58,9 +58,14 @@ class StreamReading(Reading):
         return not self.caught_up and self._room() == 0
 
     @property
-    def knows_a_line(self) -> bool:
-        """Whether it has shown a line that is known or from before the exporter's time."""
-        return self._window.reaches_back
+    def began(self) -> bool:
+        """Whether any line has come."""
+        return self._window.live_lines > 0
+
+    @property
+    def first_time(self) -> int:
+        """The timestamp (ns) of the first line that has one; 0 before it came."""
+        return self._window.first
 
     @property
     def waiting(self) -> bool:
@@ -93,11 +98,22 @@ class StreamReading(Reading):
             else:
                 self._continuity.give_up(self._window)
             self._pipeline.count_window(self._source, self._continuity.newest, end)
+            self._pipeline.settle_events(self._source.key, self._began)
             self._continuity.go_on(self._window)
             self._move_cursor()
         held, self._held = self._held, []
         if held:
             self._take_lines(held)
+
+    def keep(self, lines: int) -> None:
+        """Keep so many lines in mind from now on, for the next stream to be known by."""
+        self._window.keep = lines
+
+    def settle(self, at: float) -> None:
+        """All that was written until a time (Unix seconds) has come, as far as can be told."""
+        with self._pipeline.lock:
+            if self._still_counts():
+                self._pipeline.settle_events(self._source.key, at)
 
     def pause(self) -> None:
         """Nothing has come for a while: what waits for the line behind it counts without."""
@@ -121,8 +137,8 @@ class StreamReading(Reading):
             if not self._still_counts():
                 return
             self._count(self._window.feed(lines))
-            self._pipeline.count_window(self._source, self._continuity.newest, WindowEnd())
-            if self.caught_up and self._window.live_lines - self._noted_at >= self.tail_lines:
+            self._pipeline.note_newest(self._source, self._continuity.newest)
+            if self.caught_up and self._window.live_lines - self._noted_at >= self._window.keep:
                 self._noted_at = self._window.live_lines
                 self._continuity.go_on(self._window)
             self._move_cursor()

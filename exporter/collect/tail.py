@@ -15,11 +15,18 @@ class TailLines:
     def __init__(self, most: int) -> None:
         self._most = most
         self._peak = most
+        self._learnt = False
 
     def ask(self) -> int:
         """How many lines to ask for next."""
         return min(self._most, max(LEAST, ROOM * self._peak))
 
+    @property
+    def busy(self) -> bool:
+        """Whether the source is known to write so much that as many as can be are asked for."""
+        return self._learnt and self.ask() == self._most
+
     def learn(self, new: int) -> None:
         """A read brought ``new`` lines; what was learnt before counts half from then on."""
         self._peak = max(new, self._peak // 2)
+        self._learnt = True

@@ -78,7 +78,7 @@ class Logs(Section):
     mode: LogMode = Field(
         default=LogMode.POLL,
         description="`poll` reads every log once per interval; `follow` keeps the RUN log open "
-        "as a live stream.",
+        "as a live stream, and has RUN_RESTARTED read when a stream ends and once an hour.",
     )
     scope: LogScope = Field(
         default=LogScope.COMPONENT,

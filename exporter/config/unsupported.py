@@ -24,7 +24,6 @@ class Unsupported:
 
 UNSUPPORTED = (
     Unsupported(("accounts",), None, "leave it out"),
-    Unsupported(("logs", "mode"), frozenset({"follow"}), "use poll"),
     Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
 )
 

@@ -235,14 +235,14 @@ class Continuity:
         if self._instances == 1:
             # Its container has lived all the while: no other can have come and gone unseen.
             self._restarted_read_to = max(self._restarted_read_to, self._run_read_to)
-        self._forget(min(self._remember, window.tail_lines))
+        self._forget(min(self._remember, window.keep))
         self._lines.sealed = self._lines.floor
 
     def _note_stream(self, window: Window) -> None:
-        window.trim(window.tail_lines)
+        window.trim()
         self._lines.settle(window.seen)
         self._windows[LogType.RUN] = tuple(window.seen)
-        self._run_tail = window.tail_lines
+        self._run_tail = window.keep
         self._run_read_to = max(self._run_read_to, window.newest)
 
     def give_up(self, window: Window) -> None:

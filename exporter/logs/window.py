@@ -54,11 +54,13 @@ class Window:
         self.reaches_back = False  # to a line that is known or from before the floor
         self.repeated = 0
         self.newest = 0  # timestamp
+        self.first = 0  # timestamp
         self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = untimed_is_new
         self.tail_lines = tail_lines
+        self.keep = tail_lines  # how many of its lines are kept in mind while it goes on
         self.new = 0  # lines that no whole window has shown
         self.live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
@@ -117,11 +119,11 @@ class Window:
         """Whether lines without prefix wait for the line behind them."""
         return bool(self._waiting)
 
-    def trim(self, keep: int) -> None:
-        """Let go of all lines shown but the latest ``keep``."""
-        for line in list(islice(self.seen, max(0, len(self.seen) - keep))):
+    def trim(self) -> None:
+        """Let go of all lines shown but the latest that are kept."""
+        for line in list(islice(self.seen, max(0, len(self.seen) - self.keep))):
             del self.seen[line]
-        del self._untimed[:-keep]
+        del self._untimed[: -self.keep]
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
         """Where the counted lines from ``start`` on end: at one unknown, or seen before here."""
@@ -140,6 +142,7 @@ class Window:
         self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
         self._placed = 0
         self.newest = max(self.newest, *map(self._memory.counted.__getitem__, lines))
+        self.first = self.first or self._memory.counted[lines[0]]
         self.repeated += len(lines)
         self.reaches_back = self._run_knows = True
         self._stretch = 0
@@ -177,6 +180,7 @@ class Window:
             self._run_knows = False
             self._stretch = 0
         self._before, self._last, self._placed = line, timestamp, 0
+        self.first = self.first or timestamp
         self.newest = max(self.newest, timestamp)
 
     def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:

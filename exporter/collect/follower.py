@@ -1,0 +1,208 @@
+"""Follows the RUN log of every component over live streams, on one event loop in its own thread.
+
+Stands in front of the poller, which reads everything else: the other logs, past deployments, and
+a log whose stream cannot be had.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any, TypeVar
+
+from exporter.collect.followed_source import FollowedSource, FollowSettings, Streams, Surroundings
+from exporter.collect.pipeline import Pipeline
+from exporter.collect.poller import Poller
+from exporter.collect.source_state import FOLLOWED_INTERVAL
+from exporter.digitalocean.apps import AppPlatform
+from exporter.model import Component, Deployment, LogType, Source, SourceStatus
+
+LOG = logging.getLogger(__name__)
+
+BEAT_SECONDS = FOLLOWED_INTERVAL
+"""How often a stream that lives is said to."""
+
+SILENCE_SECONDS = 2 * 3600.0
+"""A stream that brought nothing for so long is opened anew."""
+
+STOP_SECONDS = 4.0
+
+_WORKERS = 4
+_BEATS_A_MINUTE = 6
+
+T = TypeVar("T")
+
+
+class Follower:
+    """Follows RUN and lets the poller read what is not followed.
+
+    Args:
+        on_deployment_gone: called when a deployment that is followed turns out to be past.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        poller: Poller,
+        platform: AppPlatform,
+        streams: Streams,
+        pipeline: Pipeline,
+        settings: FollowSettings,
+        *,
+        on_deployment_gone: Callable[[], None],
+        clock: Callable[[], float],
+        rng: Random,
+    ) -> None:
+        self._poller = poller
+        self._around = Surroundings(
+            platform,
+            streams,
+            pipeline,
+            poller,
+            settings,
+            self._block,
+            on_deployment_gone,
+            clock,
+            rng,
+        )
+        self._rng = rng
+        self._workers = ThreadPoolExecutor(_WORKERS, "follower-requests")
+        self._followed: dict[Source, FollowedSource] = {}
+        self._tasks: dict[Source, asyncio.Task[None]] = {}
+        self._beats: asyncio.Task[None] | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run_loop, name="follower")
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to follow what is watched, and what will be."""
+        self._loop = asyncio.new_event_loop()
+        self._thread.start()
+        self._call(self._begin_beats())
+
+    def stop(self) -> None:
+        """End every stream; returns within a few seconds, what was read is counted."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(self._end_all(), loop).result(STOP_SECONDS)
+        except TimeoutError:
+            LOG.warning("streams did not end in time, giving them up")
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(STOP_SECONDS)
+
+    def watch(
+        self,
+        source: Source,
+        component: Component,
+        active: Deployment,
+        *,
+        between: Sequence[Deployment] = (),
+        from_first_line: bool = False,
+    ) -> None:
+        """Read a source from now on, or go on with it under another deployment."""
+        # Before a stream is open, a container may end that RUN_RESTARTED has shown running.
+        follows = source.log_type is LogType.RUN
+        waits = source.log_type is LogType.RUN_RESTARTED
+        self._poller.watch(
+            source,
+            component,
+            active,
+            between=between,
+            from_first_line=from_first_line,
+            suspended=follows or waits,
+        )
+        if follows:
+            self._call(self._follow(source))
+
+    def unwatch(self, source: Source) -> None:
+        """Read a source no more."""
+        self._poller.unwatch(source)
+        self._call(self._end(source))
+
+    def sources(self) -> list[Source]:
+        """Every source that is watched."""
+        return self._poller.sources()
+
+    def waiting(self) -> int:
+        """How many sources have not been read, or tried to be followed, for the first time."""
+        with self._lock:
+            followed = sum(not each.tried for each in self._followed.values())
+        return self._poller.waiting() + followed
+
+    def statuses(self) -> list[SourceStatus]:
+        """How each source stands."""
+        return self._poller.statuses()
+
+    async def _follow(self, source: Source) -> None:
+        """Follow the active deployment of a source, unless that is done already."""
+        before, state = self._followed.get(source), self._poller.state(source)
+        if state is None or (before is not None and before.deployment is state.active):
+            return
+        followed = FollowedSource(state, self._around)
+        with self._lock:
+            self._followed[source] = followed
+        former = self._tasks.get(source)
+        self._tasks[source] = asyncio.create_task(self._run_after(former, followed))
+
+    async def _run_after(self, former: asyncio.Task[None] | None, followed: FollowedSource) -> None:
+        if former is not None:
+            await _cancel([former])
+        await followed.run()
+
+    async def _end(self, source: Source) -> None:
+        with self._lock:
+            self._followed.pop(source, None)
+        task = self._tasks.pop(source, None)
+        if task is not None:
+            await _cancel([task])
+
+    async def _begin_beats(self) -> None:
+        self._beats = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            beats += 1
+            for followed in list(self._followed.values()):
+                followed.beat(minute=beats % _BEATS_A_MINUTE == 0)
+                if followed.outlived(SILENCE_SECONDS * self._rng.uniform(1.0, 1.2)):
+                    self._goodbyes.add(goodbye := asyncio.create_task(followed.reopen()))
+                    goodbye.add_done_callback(self._goodbyes.discard)
+
+    async def _end_all(self) -> None:
+        tasks = [*self._tasks.values(), *self._goodbyes]
+        if self._beats is not None:
+            tasks.append(self._beats)
+        await _cancel(tasks)
+
+    async def _block(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function)
+
+    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Let a coroutine run on the loop; nothing once it is stopped."""
+        with self._lock:
+            if self._loop is None:
+                coroutine.close()
+            else:
+                asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _run_loop(self) -> None:
+        loop = self._loop
+        assert loop is not None
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.close()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks) if tasks else None
