@@ -278,3 +278,66 @@ def test_no_more_connections_than_descriptors_allow(monkeypatch):
     for soft, affordable in ((1024, 512), (100, 50), (1, 1), (-1, 512)):
         monkeypatch.setattr(resource, "getrlimit", lambda kind, soft=soft: (soft, soft))
         assert Limits().affordable_connections == affordable
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100_000,
+        b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n\x00\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\0\r\n",
+    ],
+    ids=["binary", "no host", "long header", "bad body", "bad second request", "upgrade"],
+)
+def test_what_is_no_http_is_refused_and_no_news(sent: bytes, caplog: pytest.LogCaptureFixture):
+    """Each ends the connection, a bad first request by a 400 with our headers; nothing is said."""
+    with serving(limits=SHORT) as base:
+        with connected(base) as client:
+            client.sendall(sent)
+            received = b""
+            try:
+                while chunk := client.recv(1 << 16):
+                    received += chunk
+            except ConnectionError:
+                pass
+        if sent.startswith((b"\x00", b"GET / HTTP/1.1\r\n\r\n")):
+            assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert b"x-content-type-options: nosniff" in received.lower()
+        assert get(f"{base}/-/healthy").status_code == 200
+    names = [record.name for record in caplog.records if "urllib3" not in record.name]
+    assert [name for name in names if name != "uvicorn.error"] == []
+
+
+def test_clients_that_are_gone_before_they_are_let_in_cost_nothing(monkeypatch, caplog):
+    """An aborted connection is no lack of descriptors: the next one is accepted at once."""
+    import asyncio
+
+    accept = asyncio.SelectorEventLoop.sock_accept
+    failures = iter([ConnectionAbortedError(103, "aborted")] * 3)
+
+    async def failing(loop, listener):
+        if (error := next(failures, None)) is not None:
+            raise error
+        return await accept(loop, listener)
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_accept", failing)
+    monkeypatch.setattr("exporter.web.connections.ACCEPT_PAUSE", 1000)
+    with serving() as base:
+        assert get(f"{base}/-/healthy").status_code == 200
+    assert [record for record in caplog.records if record.name.startswith("exporter")] == []
+
+
+def test_a_mistake_in_the_server_is_said(monkeypatch, caplog):
+    """Should a task of it end by an error, the log says so, with the error."""
+
+    async def broken(self):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("exporter.web.connections.Acceptor._sweep", broken)
+    with serving() as base:
+        assert get(f"{base}/-/healthy").status_code == 200
+    assert "the web server stands still" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

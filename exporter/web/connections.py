@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 from exporter.config.web_load import WebSecurity
 from exporter.web.client_names import certificate_allowed
+from exporter.web.guard import SECURITY_HEADERS
 from exporter.web.security import SecurityFile
 
 LOG = logging.getLogger(__name__)
@@ -93,6 +94,17 @@ class Connection(H11Protocol):
         if not self.transport.is_closing():
             super().data_received(data)
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; where an answer has begun, only the end can be told."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        headers = {**SECURITY_HEADERS, "Content-Type": "text/plain", "Connection": "close"}
+        start = h11.Response(status_code=400, reason=b"Bad Request", headers=list(headers.items()))
+        for event in (start, h11.Data(data=f"{msg}\n".encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
     @property
     def waits_for_client(self) -> bool:
         """Whether there is no answer under way."""
@@ -148,6 +160,8 @@ class Acceptor:
             listener.setblocking(False)
         self._tasks = [loop.create_task(self._accept(listener)) for listener in listeners]
         self._tasks.append(loop.create_task(self._sweep()))
+        for task in self._tasks:
+            task.add_done_callback(_say_failure)
 
     def stop(self, timeout: float) -> None:
         """Accept no more, end what is still in its handshake, and ``timeout`` later everything."""
@@ -164,6 +178,8 @@ class Acceptor:
         while True:
             try:
                 client, _ = await loop.sock_accept(listener)
+            except ConnectionError:
+                continue  # It went before it was let in.
             except OSError as error:
                 await self._wait_for_descriptors(error)
                 continue
@@ -231,3 +247,9 @@ class Acceptor:
                 extra={"fields": {"problem": error, "remedy": "raise the limit of open files"}},
             )
         await asyncio.sleep(ACCEPT_PAUSE)
+
+
+def _say_failure(task: asyncio.Task[None]) -> None:
+    """These tasks end by being cancelled alone; anything else is a mistake in this program."""
+    if not task.cancelled():
+        LOG.error("the web server stands still: restart it", exc_info=task.exception())
