@@ -95,7 +95,9 @@ KINDS = {
     "summary": (lambda metric, number: metric.observe(number), NUMBERS),
 }
 STEPS = st.lists(
-    st.sampled_from(["set", "set", "set", "remove", "register", "unregister", "exemplar"]),
+    st.sampled_from(
+        ["set", "set", "set", "remove", "remove", "register", "unregister", "exemplar"]
+    ),
     min_size=1,
     max_size=12,
 )
@@ -134,7 +136,11 @@ def test_every_byte_is_the_librarys_after_every_change(data: st.DataObject):
                 metrics[name] = (kind, labels, made)
             name = data.draw(st.sampled_from(sorted(metrics)))
             kind, labels, metric = metrics[name]
-            values = [data.draw(TEXTS) for _ in labels]
+            known = sorted(metric._metrics) if labels else []
+            if known and data.draw(st.booleans()):
+                values = data.draw(st.sampled_from(known))
+            else:
+                values = [data.draw(TEXTS) for _ in labels]
             if step == "unregister":
                 registry.unregister(metric)
                 del metrics[name]

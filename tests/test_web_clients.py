@@ -307,8 +307,16 @@ def test_what_is_no_http_is_refused_and_no_news(sent: bytes, caplog: pytest.LogC
             assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
             assert b"x-content-type-options: nosniff" in received.lower()
         assert get(f"{base}/-/healthy").status_code == 200
-    names = [record.name for record in caplog.records if "urllib3" not in record.name]
-    assert [name for name in names if name != "uvicorn.error"] == []
+    assert [record for record in caplog.records if "urllib3" not in record.name] == []
+
+
+def test_a_body_that_is_wrong_after_its_answer(caplog: pytest.LogCaptureFixture):
+    """What comes after the answer to a request, and is no HTTP, ends the connection in silence."""
+    with serving(limits=SHORT) as base, connected(base) as client:
+        client.sendall(b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 405"
+        assert is_cut_off(client, lambda: client.sendall(b"no chunk\r\n"))
+    assert [record for record in caplog.records if "urllib3" not in record.name] == []
 
 
 def test_clients_that_are_gone_before_they_are_let_in_cost_nothing(monkeypatch, caplog):

@@ -457,10 +457,17 @@ def test_a_faulty_file_is_refused_once_and_the_old_goes_on(
         assert len(caplog.records) == 3
         (site.folder / "away.key").rename(site.folder / "server.key")
         assert [status(base) for _ in range(2)] == [200, 200]
+        (site.folder / "server.key").rename(site.folder / "away.key")
+        assert status(base) == 200
+        (site.folder / "away.key").rename(site.folder / "server.key")
+        assert [status(base) for _ in range(2)] == [200, 200]
     problems = [getattr(record, "fields", {}).get("problem", "") for record in caplog.records]
     for problem, word in zip(problems, ("bcrypt", "no such file", "server.key"), strict=False):
         assert word in problem
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3 + ["INFO"]
+    assert [record.levelname for record in caplog.records] == [
+        *["ERROR"] * 3,
+        *["INFO", "ERROR", "INFO"],
+    ]
     assert "wonder" not in caplog.text
 
 

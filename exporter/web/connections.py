@@ -96,6 +96,10 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP; where an answer has begun, only the end can be told."""
+        if self.cycle is not None:
+            # The application may still be about to answer the beginning of this request.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
