@@ -63,6 +63,10 @@ types: $(VENV)/.lint ## Check types
 docs: venv ## Write the generated pages in docs/
 	$(BIN)/python docs/generate.py
 
+.PHONY: screenshots
+screenshots: venv system-packages ## Take the pictures of the page in docs/ anew, from the demo
+	$(BIN)/python docs/screenshots.py
+
 .PHONY: dashboards
 dashboards: venv ## Write the Grafana dashboards from their code
 	$(BIN)/python -m dashboards.build

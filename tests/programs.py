@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 DEBIAN_PACKAGES = {
+    "chromium": "chromium",
     "git": "git",
     "make": "make",
     "node": "nodejs",

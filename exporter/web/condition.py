@@ -1,9 +1,10 @@
 """What is broken about a component, at a glance: its state in a word, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.model import ComponentStatus
+from exporter.model import ComponentStatus, Crash
 
 RECENT_CRASH = 3600.0
 """Seconds for which a crash makes a component one that needs a look."""
@@ -23,19 +24,24 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The state, and in words everything that makes it so; nothing where all is well."""
+    """The state, and in words everything that makes it so; nothing where all is well.
+
+    ``crashes`` counts the containers that ended in the last hour.
+    """
 
     state: State
     reasons: tuple[str, ...] = ()
+    crashes: int = 0
 
 
 def condition(status: ComponentStatus, now: float) -> Condition:
     """How a component is; ``now`` in Unix seconds."""
-    down = list(_what_is_down(status))
-    if failing := list(_what_fails(status, now)):
-        return Condition(State.DOWN if down else State.FAILING, (*down, *failing))
-    if down:
-        return Condition(State.DOWN, tuple(down))
+    down = _what_is_down(status)
+    crashes = [crash for crash in status.crashes if now - crash.at <= RECENT_CRASH]
+    failing = _what_fails(status, crashes)
+    reasons = (*down, *failing)
+    if reasons:
+        return Condition(State.DOWN if down else State.FAILING, reasons, len(crashes))
     waiting = any(source.state == "waiting" for source in status.sources)
     return Condition(State.WAITING if waiting or not status.sources else State.UP)
 
@@ -54,12 +60,11 @@ def _what_is_down(status: ComponentStatus) -> list[str]:
     return found
 
 
-def _what_fails(status: ComponentStatus, now: float) -> list[str]:
+def _what_fails(status: ComponentStatus, crashes: Sequence[Crash]) -> list[str]:
     found = []
-    recent = [crash for crash in status.crashes if now - crash.at <= RECENT_CRASH]
-    if recent:
-        times = "once" if len(recent) == 1 else f"{len(recent)} times"
-        found.append(f"its containers ended {times} in the last hour, last: {recent[0].reason}")
+    if crashes:
+        times = "once" if len(crashes) == 1 else f"{len(crashes)} times"
+        found.append(f"its containers ended {times} in the last hour, last: {crashes[0].reason}")
     errors = sum(status.minutes.errors[-RECENT_MINUTES:])
     if errors:
         lines = "1 error line" if errors == 1 else f"{errors} error lines"

@@ -103,7 +103,12 @@ def _latest_crash(row: Row) -> float:
 
 
 _KEYS: Mapping[str, Callable[[Row], Any]] = {
-    "state": lambda row: (_SEVERITY[row.condition.state], -row.errors, row.name),
+    "state": lambda row: (
+        _SEVERITY[row.condition.state],
+        -row.condition.crashes,
+        -row.errors,
+        row.name,
+    ),
     "name": lambda row: row.name,
     "lines": lambda row: (-row.lines, row.name),
     "errors": lambda row: (-row.errors, row.name),

@@ -10,7 +10,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 
 def age(then: float, *, now: float) -> str:
     """How long ago ``then`` was, in words; both in Unix seconds, the future counts as now."""
-    return f"{duration(max(0.0, now - then))} ago"
+    return f"{duration(int(max(0.0, now - then)))} ago"
 
 
 def duration(seconds: float) -> str:
