@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
+PREFIX = "digitalocean_app_"
+"""How every name here begins, and none that a rule chooses."""
+
 IDENTITY = ("app", "component")
 LOG = (*IDENTITY, "log_type")
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

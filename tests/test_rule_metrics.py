@@ -239,6 +239,13 @@ def test_another_meaning_begins_anew(tmp_path: Path):
     again = Life(*changed, state=SqliteState(path, Clock())).open()
     assert again.samples() == {"orders_total": 0, "b_total": 1}
     again.ledger.end()
+    # What it was once is no part of it when it is changed back.
+    back = Life(rule(), state=SqliteState(path, Clock())).open()
+    assert back.samples() == {"orders_total": 0}
+    back.ledger.end()
+    state = SqliteState(path, Clock())
+    assert state.load().values == {}
+    state.close()
 
 
 class Failing:

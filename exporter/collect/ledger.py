@@ -7,7 +7,7 @@ and no scrape waits for a disk.
 """
 
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -18,7 +18,7 @@ from exporter.collect.changes import Changes
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
-from exporter.metrics import IDENTITY, Metrics
+from exporter.metrics import IDENTITY, PREFIX, Metrics
 from exporter.model import ComponentKey
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
 
@@ -94,9 +94,16 @@ class Ledger:
             self._unsaved.change_value(key)
         self._unshown.append(partial(show))
 
-    def values_of(self, names: Container[str]) -> Iterator[tuple[ValueKey, float]]:
-        """Everything that is kept under some names."""
-        return (pair for pair in self._values.items() if pair[0].metric in names)
+    def values_of_rules(self) -> dict[ValueKey, float]:
+        """Everything that is kept of the metrics that rules feed."""
+        values = self._values.items()
+        return {key: value for key, value in values if not key.metric.startswith(PREFIX)}
+
+    def drop(self, keys: Collection[ValueKey]) -> None:
+        """Keep some numbers no longer."""
+        for key in keys:
+            del self._values[key]
+        self._unsaved.drop_values(keys)
 
     def note(self, metric: Counter, labels: Sequence[str], value: float, meaning: str) -> None:
         """Keep a number that belongs to a counter and is not shown."""

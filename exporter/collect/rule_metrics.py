@@ -21,7 +21,7 @@ from exporter.matching.engine import Engine
 from exporter.matching.extract import Extraction, extractions_of
 from exporter.matching.fields import Scalar
 from exporter.matching.selection import selects
-from exporter.metrics import Metrics
+from exporter.metrics import IDENTITY, Metrics
 from exporter.model import ComponentKey, LogLine, Rule, RuleMetric
 from exporter.state.store import ValueKey
 
@@ -46,7 +46,9 @@ class _Feed(NamedTuple):
 
 
 class RuleMetrics(Collector):
-    """All of them; ``open``, ``close`` and ``count`` are called under the ledger's lock.
+    """All of them; made, opened, closed and counted into under the ledger's lock.
+
+    What the ledger has of other metrics of rules, and of these by another meaning, it drops.
 
     Args:
         engine: has the rules, and reads their groups and fields.
@@ -65,6 +67,7 @@ class RuleMetrics(Collector):
         self._by_kept_name = {
             name: series for series in self._series.values() for name in series.names_kept
         }
+        self._drop_what_is_past()
         self._kept = self._kept_by_component()
         self._closed: set[ComponentKey] = set()
         self._said: set[tuple[str, str]] = set()
@@ -139,12 +142,23 @@ class RuleMetrics(Collector):
     ) -> dict[ComponentKey, dict[str, list[tuple[ValueKey, float]]]]:
         """What the ledger has of these metrics, by component and metric."""
         kept: dict[ComponentKey, dict[str, list[tuple[ValueKey, float]]]] = {}
-        for value_key, value in self._ledger.values_of(self._by_kept_name):
-            component = ComponentKey(*value_key.labels[:2])
+        for value_key, value in self._ledger.values_of_rules().items():
+            component = ComponentKey(*value_key.labels[: len(IDENTITY)])
             if only in (None, component):
                 name = self._by_kept_name[value_key.metric].metric.name
                 kept.setdefault(component, {}).setdefault(name, []).append((value_key, value))
         return kept
+
+    def _drop_what_is_past(self) -> None:
+        """Forget numbers of other metrics and meanings: taken up again, they would be a leap."""
+        self._ledger.drop(
+            [
+                key
+                for key in self._ledger.values_of_rules()
+                if key.metric not in self._by_kept_name
+                or key.meaning != self._by_kept_name[key.metric].meaning
+            ]
+        )
 
     def _say_unreadable(self, key: ComponentKey, rule: int, metric: RuleMetric) -> None:
         if ("unreadable", metric.name) in self._said:

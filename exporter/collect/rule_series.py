@@ -32,7 +32,7 @@ class RuleSeries:
 
     def __init__(self, metric: RuleMetric, meaning: str) -> None:
         self.metric = metric
-        self._meaning = meaning
+        self.meaning = meaning
         self._parts = _parts(metric)
         self._slots = {part: slot for slot, part in enumerate(self._parts)}
         self._counted: dict[ComponentKey, dict[Labels, Numbers]] = {}
@@ -49,14 +49,13 @@ class RuleSeries:
         """Make the series of a component.
 
         Args:
-            kept: numbers under ``names_kept`` of the component, which go on if they mean the same.
+            kept: numbers of the component that are kept under ``names_kept`` and mean the same.
             begin: whether a rule that feeds the metric looks at the component.
         """
         series: dict[Labels, Numbers] = {}
         for value_key, value in kept:
-            if value_key.meaning == self._meaning:
-                labels, slot = self._place(value_key)
-                series.setdefault(labels, no_values(self.metric))[slot] = value
+            labels, slot = self._place(value_key)
+            series.setdefault(labels, no_values(self.metric))[slot] = value
         # What a gauge shows was measured, so it has no series before the first value.
         if begin and not self.metric.labels and self.metric.type is not MetricType.GAUGE:
             series.setdefault((), no_values(self.metric))
@@ -94,7 +93,7 @@ class RuleSeries:
     def numbers(self, key: ComponentKey, labels: Labels) -> Mapping[ValueKey, float]:
         """What a series stands at, as it is kept."""
         return {
-            ValueKey(name, (*key.parts, *labels, *more), self._meaning): number
+            ValueKey(name, (*key.parts, *labels, *more), self.meaning): number
             for (name, more), number in zip(self._parts, self._counted[key][labels], strict=True)
         }
 
