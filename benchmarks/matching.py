@@ -1,166 +1,180 @@
-"""20 rules over a log of 100 MB in which 2 % of the lines match, beside other ways to search."""
+"""Rules over a log of 190 MB in which 2 % of the lines match, beside other ways to search."""
 
-import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import median
 
-from benchmarks.log_texts import messages
+from benchmarks import searchers
+from benchmarks.log_texts import messages, served_lines
+from benchmarks.searchers import ANY, Taken, Way, take
+from benchmarks.service_rules import service_rules
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
 from benchmarks.watched import MATCHING, default_rules
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.matching.patterns import Pattern, compile_pattern
 from exporter.model import Rule
 
 RULES = 20
-LOG_BYTES = 110_000_000
-BLOCK_LINES = 50_000
+LOG_BYTES = 190_000_000
+BLOCK_LINES = 100_000
 SAMPLE_BYTES = 2_000_000
-ROUNDS = 3
+ROUNDS = 5
 
+GROWTH = (1, 5, 20)
+"""Rules of the default pack that are tried; then all of it, then as many of services."""
 
-@dataclass(slots=True)
-class Way:
-    """A way to search: ``search`` gives how many lines match, of the log or of the sample."""
+SERVICE_RULES = 200
+GROWTH_BYTES = 20_000_000
 
-    name: str
-    size: int
-    search: Callable[[], int]
-    matched: int = 0
-
-    def prepare(self) -> Run:
-        return self.run
-
-    def run(self) -> None:
-        self.matched = self.search()
+CALLS = (1, 20, 600)
+"""Lines of a call: a frame of one line or of twenty, and what a poll brings at once."""
 
 
 def run() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         log, sample = Path(folder) / "app.log", Path(folder) / "sample.log"
-        rules = _rules()
+        rules = _plain(default_rules(), RULES)
         _write(log, rules)
         with log.open("rb") as file:
             text = file.read(SAMPLE_BYTES)
         sample.write_bytes(text[: text.rfind(b"\n") + 1])
-        ways = [*_own(log, sample, rules), *_programs(log, sample, rules)]
-        seconds = median_seconds([Case(way.name, way.prepare) for way in ways], ROUNDS)
-        size = log.stat().st_size
-    speed = {way.name: way.size / seconds[way.name] / 1e6 for way in ways}
-    fastest = speed[ways[0].name]
+        _compare(log, sample, rules)
+    _growth()
+    _calls()
+
+
+def _plain(rules: Sequence[Rule], count: int) -> tuple[Rule, ...]:
+    """Rules from all over the pack that other programs can have too: a regex and no exclusion."""
+    plain = [
+        rule for rule in rules if rule.regex and rule.exclude_regex is None and rule.tests.match
+    ]
+    return tuple(plain[index * len(plain) // count] for index in range(count))
+
+
+def _write(log: Path, rules: Sequence[Rule]) -> None:
+    """A log as the platform serves it; a block of it is written again and again."""
+    texts = served_lines("error-worker", messages(1, rules, MATCHING))
+    block = b"".join(islice(texts, BLOCK_LINES))
+    with log.open("wb") as file:
+        while file.tell() < LOG_BYTES:
+            file.write(block)
+
+
+def _compare(log: Path, sample: Path, rules: Sequence[Rule]) -> None:
+    ways = [
+        searchers.program(log, rules),
+        searchers.program(log, rules, cores=1),
+        searchers.engine(log, rules),
+        *searchers.ripgrep(log, rules),
+        searchers.re2_lines(sample, rules),
+        searchers.python_lines(sample, rules),
+        *searchers.mtail(sample, rules),
+    ]
+    taken: Mapping[str, list[Taken]] = {way.name: [] for way in ways}
+    for _ in range(1 + ROUNDS):
+        for way in ways:
+            taken[way.name].append(take(way))
+    rows = [_row(way, taken[way.name][1:], taken[ways[0].name][1:], log) for way in ways]
+    print_table(
+        f"{len(rules)} rules of the default pack over {log.stat().st_size / 1e6:.0f} MB with the "
+        f"platform's prefix, {MATCHING:.0%} of the lines match; the slow ways read the first "
+        f"{SAMPLE_BYTES / 1e6:.0f} MB",
+        ("", "matches", "s", "CPU s", "MB/s", "times `match`"),
+        rows,
+    )
+    print(f"Counts per rule: {_agreement(ways, taken)}.\n")
+
+
+def _row(way: Way, taken: Sequence[Taken], ours: Sequence[Taken], log: Path) -> tuple[str, ...]:
+    size, seconds = way.log.stat().st_size, median(one.seconds for one in taken)
+    speed = size / seconds / 1e6
+    fastest = log.stat().st_size / median(one.seconds for one in ours) / 1e6
+    return (
+        way.name,
+        f"{sum(taken[-1].counts.values()):,}",
+        f"{seconds:.2f}",
+        f"{median(one.cpu_seconds for one in taken):.2f}",
+        f"{speed:,.1f}" if speed < 100 else f"{speed:,.0f}",
+        f"{fastest / speed:.2f}" if speed > fastest / 100 else f"{fastest / speed:,.0f}",
+    )
+
+
+def _agreement(ways: Sequence[Way], taken: Mapping[str, list[Taken]]) -> str:
+    """Which ways that tell them differ from the first over the same log."""
+    first = {way.log: taken[way.name][-1].counts for way in reversed(ways)}
+    differing = [
+        way.name
+        for way in ways
+        if ANY not in taken[way.name][-1].counts
+        and _without_zeros(taken[way.name][-1].counts) != _without_zeros(first[way.log])
+    ]
+    return f"others from {', '.join(differing)}" if differing else "all who tell them agree"
+
+
+def _without_zeros(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _growth() -> None:
+    """What more rules cost: the same text, in one thread."""
+    pack, services = default_rules(), service_rules(SERVICE_RULES)
+    texts = served_lines("web", messages(2, (*pack, *services), MATCHING))
+    text = b"".join(islice(texts, GROWTH_BYTES // 110))
+    sets = {str(count): _plain(pack, count) for count in GROWTH}
+    sets |= {f"{len(pack)}, the pack": pack, f"{len(services)}, of services": services}
+    engines = {name: Engine(rules) for name, rules in sets.items()}
+
+    def scan(name: str) -> Run:
+        return lambda: sum(1 for _ in engines[name].scan_text(text, message_of=message_of))
+
+    cases = [Case(name, lambda name=name: scan(name)) for name in sets]  # type: ignore[misc]
+    seconds = median_seconds(cases, ROUNDS, time.thread_time)
+    alone = seconds[str(GROWTH[0])]
     rows = [
         (
-            way.name,
-            f"{way.size / 1e6:.1f}",
-            f"{way.matched:,}",
-            f"{seconds[way.name]:.2f}",
-            f"{speed[way.name]:.1f}",
-            f"{fastest / speed[way.name]:.1f}",
+            name,
+            f"{sum(1 for _ in engines[name].scan_text(text, message_of=message_of)):,}",
+            f"{len(text) / taken / 1e6:,.0f}",
+            f"{taken / alone:.1f}",
         )
-        for way in ways
+        for name, taken in seconds.items()
     ]
     print_table(
-        f"Matching: {RULES} rules of the default pack over {size / 1e6:.0f} MB, "
-        f"{MATCHING:.0%} of the lines match; the slow ways read its first "
-        f"{SAMPLE_BYTES / 1e6:.0f} MB",
-        ("", "MB read", "lines matched", "s", "MB/s", "times the engine"),
+        f"What more rules cost the engine: {len(text) / 1e6:.0f} MB, one thread, CPU time",
+        ("rules", "matches", "MB/s", "times one rule"),
         rows,
     )
 
 
-def _rules() -> tuple[Rule, ...]:
-    """Rules from all over the pack that other programs can have too: a regex and no exclusion."""
-    plain = [rule for rule in default_rules() if rule.exclude_regex is None]
-    return tuple(plain[index * len(plain) // RULES] for index in range(RULES))
+def _calls() -> None:
+    """What a call costs: little text at a time, as polls and streams bring it."""
+    rules = default_rules()
+    engine, enabled = Engine(rules), frozenset(range(len(rules)))
+    texts = list(islice(messages(3, rules, MATCHING), 60_000))
 
+    def calls(lines: int) -> Run:
+        batches = [texts[at : at + lines] for at in range(0, len(texts), lines)]
+        return lambda: [engine.scan(batch, enabled) for batch in batches]
 
-def _write(log: Path, rules: Sequence[Rule]) -> None:
-    texts = messages(1, rules, MATCHING)
-    with log.open("wb") as file:
-        while file.tell() < LOG_BYTES:
-            file.write(b"\n".join((*islice(texts, BLOCK_LINES), b"")))
-
-
-def _own(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
-    """The engine, then what it is made of and what Python has, a line and a rule at a time."""
-    engine = Engine(rules)
-    regexes = _regexes(rules)
-    re2_patterns = [compile_pattern(regex) for regex in regexes]
-    re_patterns = [re.compile(regex.encode()) for regex in regexes]
-    size = sample.stat().st_size
-
-    def scan() -> int:
-        found = engine.scan_text(log.read_bytes(), message_of=message_of)
-        return len({match.start for match in found})
-
-    return [
-        Way("the engine: which rules match each line", log.stat().st_size, scan),
-        Way("RE2, each rule on each line", size, lambda: _search(re2_patterns, sample)),
-        Way("Python re, each rule on each line", size, lambda: _search(re_patterns, sample)),
+    cases = [Case(str(lines), lambda lines=lines: calls(lines)) for lines in CALLS]  # type: ignore[misc]
+    seconds = median_seconds(cases, ROUNDS, time.thread_time)
+    size = sum(map(len, texts))
+    rows = [
+        (
+            name,
+            f"{taken / (len(texts) / int(name)) * 1e6:.1f}",
+            f"{len(texts) / int(name) / taken:,.0f}",
+            f"{size / taken / 1e6:,.0f}",
+        )
+        for name, taken in seconds.items()
     ]
-
-
-def _regexes(rules: Sequence[Rule]) -> list[str]:
-    """The regex of each rule; those of the packs have one."""
-    return [rule.regex for rule in rules if rule.regex is not None]
-
-
-def _search(patterns: Sequence[Pattern | re.Pattern[bytes]], sample: Path) -> int:
-    """How many lines match; every rule is tried, since each has its own count."""
-    matched = 0
-    for line in sample.read_bytes().split(b"\n"):
-        found = [pattern for pattern in patterns if pattern.search(line) is not None]
-        matched += bool(found)
-    return matched
-
-
-def _programs(log: Path, sample: Path, rules: Sequence[Rule]) -> list[Way]:
-    """The programs that are installed, each from its start to its end."""
-    size = log.stat().st_size
-    ways = []
-    if rg := shutil.which("rg"):
-        command = [rg, "--no-config", "--text", "--count"]
-        command += [argument for regex in _regexes(rules) for argument in ("-e", regex)]
-        ways.append(
-            Way("rg --count: whether any rule matches", size, lambda: int(_output(*command, log)))
-        )
-    if mtail := shutil.which("mtail"):
-        program = sample.with_suffix(".mtail")
-        program.write_text(_mtail_program(rules), encoding="utf-8")
-        ways.append(
-            Way(
-                "mtail --one_shot: the same counters",
-                sample.stat().st_size,
-                lambda: _mtail(mtail, program, sample),
-            )
-        )
-    return ways
-
-
-def _output(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def _mtail(mtail: str, program: Path, log: Path) -> int:
-    """How many lines matched any rule, by mtail's own metrics."""
-    arguments = ("--one_shot", "--one_shot_format=prometheus", "--logtostderr")
-    printed = _output(mtail, *arguments, "--progs", program, "--logs", log)
-    found = re.search(r"^any_rule\{.*\} (\d+)", printed, re.MULTILINE)
-    return int(found[1]) if found else 0
-
-
-def _mtail_program(rules: Sequence[Rule]) -> str:
-    lines = ["counter matches by rule", "counter any_rule", "hidden gauge matched"]
-    lines.append("matched = 0")
-    for rule, regex in zip(rules, _regexes(rules), strict=True):
-        regex = regex.replace("/", "\\/")
-        lines.append(f'/{regex}/ {{\n  matches["{rule.name}"]++\n  matched = 1\n}}')
-    lines.append("matched == 1 {\n  any_rule++\n}")
-    return "\n".join(lines) + "\n"
+    print_table(
+        f"Calls of the engine with few messages: {len(rules)} rules, one thread, CPU time",
+        ("messages in a call", "µs a call", "calls/s", "MB/s"),
+        rows,
+    )

@@ -7,7 +7,7 @@ from exporter.config.load import load_config
 from exporter.config.overrides import Override, apply_overrides, variable_of
 from exporter.config.schema import Config
 from exporter.matching.decision import matcher_of
-from exporter.matching.packs import load_packs, pack_names
+from exporter.matching.packs import PackedRules
 
 REVISION_VARIABLE = "DO_APP_EXPORTER_REVISION"
 
@@ -49,9 +49,8 @@ class Options:
         Raises:
             ConfigError: it cannot be used; carries every fault.
         """
-        packs = {name: [rule.name for rule in load_packs([name])] for name in pack_names()}
         environ = self.environ if credentials else None
-        config = load_config(self.config_file, packs, matcher_of, environ)
+        config = load_config(self.config_file, PackedRules(), matcher_of, environ)
         addresses: Override | None = self._override("--web.listen-address", None)
         if self.listen_addresses:
             addresses = Override("--web.listen-address", self.listen_addresses)

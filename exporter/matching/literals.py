@@ -63,11 +63,12 @@ def _spelled(tree: Node) -> tuple[Literal, ...] | None:
 
 
 def _members(mask: int) -> tuple[Literal, ...] | None:
-    codes = [code for code in range(128) if mask >> code & 1]
-    if len(codes) == 2 and folded(1 << codes[0]) == mask:
-        return (Literal(chr(codes[1]).encode(), True),)
-    if len(codes) > _MOST_MEMBERS:
+    if mask.bit_count() > _MOST_MEMBERS:
         return None
+    last = mask.bit_length() - 1
+    if folded(1 << last) == mask:
+        return (Literal(chr(last).encode(), mask.bit_count() > 1),)
+    codes = [code for code in range(128) if mask >> code & 1]
     return tuple(Literal(chr(code).encode(), False) for code in codes)
 
 

@@ -3,16 +3,15 @@
 Rules of a pack are read as strictly as a user's; a mistake in one is a mistake in the package.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from exporter.matching.patterns import compile_pattern
 from exporter.model import Level, Rule, RuleTests
 
 DEFAULT = "default"
@@ -38,13 +37,6 @@ class _PackRule(_Strict):
     regex: str
     exclude_regex: str | None = None
     tests: _PackTests
-
-    @field_validator("regex", "exclude_regex")
-    @classmethod
-    def _compiles(cls, regex: str | None) -> str | None:
-        if regex is not None:
-            compile_pattern(regex)
-        return regex
 
     def rule(self) -> Rule:
         return Rule(
@@ -80,6 +72,24 @@ def pack_title(name: str) -> str:
     return files[name].read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
+class PackedRules(Mapping[str, Sequence[str]]):
+    """The names of the rules of each pack, by its name; a pack is read when it is asked for."""
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        if name not in pack_names():
+            raise KeyError(name)
+        return [rule.name for rule in load_packs([name])]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(pack_names())
+
+    def __len__(self) -> int:
+        return len(pack_names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in pack_names()
+
+
 def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
     """Return the rules of some packs, each once, in the order in which the packs are named.
 
@@ -96,6 +106,7 @@ def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
     return tuple(rule for name in wanted for rule in _load(name))
 
 
+@cache
 def _files() -> dict[str, Traversable]:
     folder = resources.files("exporter.matching").joinpath("packs")
     return {
