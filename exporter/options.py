@@ -1,13 +1,15 @@
 """What flags and environment variables say, and the configuration that comes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.config.load import load_config
 from exporter.config.overrides import Override, apply_overrides, variable_of
 from exporter.config.schema import Config
+from exporter.logs.lines import message_of
 from exporter.matching.decision import matcher_of
 from exporter.matching.packs import PackedRules
+from exporter.model import Rule
 
 REVISION_VARIABLE = "DO_APP_EXPORTER_REVISION"
 
@@ -50,7 +52,7 @@ class Options:
             ConfigError: it cannot be used; carries every fault.
         """
         environ = self.environ if credentials else None
-        config = load_config(self.config_file, PackedRules(), matcher_of, environ)
+        config = load_config(self.config_file, PackedRules(), _line_matcher_of, environ)
         addresses: Override | None = self._override("--web.listen-address", None)
         if self.listen_addresses:
             addresses = Override("--web.listen-address", self.listen_addresses)
@@ -67,3 +69,9 @@ class Options:
             return Override(flag, value)
         variable = variable_of(flag)
         return Override(variable, self.environ[variable]) if self.environ.get(variable) else None
+
+
+def _line_matcher_of(rule: Rule) -> Callable[[bytes], bool]:
+    """What tells whether a rule matches a line, with the platform's prefix or without."""
+    matches = matcher_of(rule)
+    return lambda line: matches(message_of(line))

@@ -286,3 +286,20 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path):
         check=False,
     )
     assert (done.stdout, done.stderr) == ("system_error: ERROR no stock\n", "")
+
+
+def test_examples_in_the_file_may_be_whole_lines(tmp_path: Path):
+    """`check` tries messages and lines alike; each that fails is one fault in its place."""
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "patterns:\n  rules:\n    - name: oops\n      regex: '^oops'\n      tests:\n"
+        f"        match:\n          - 'oops'\n          - '{PREFIX}oops'\n"
+        f"        no_match:\n          - 'oops-worker 2026-11-01T00:00:00Z fine'\n"
+        f"          - '{PREFIX}oops again'\n"
+    )
+    done = run_command("check", f"--config.file={file}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{file}:11: patterns.rules[0] (oops).tests.no_match[1]: the rule matches "
+        f"'{PREFIX}oops again'; correct the rule or the example\n"
+    )

@@ -186,10 +186,11 @@ class RuleMetric(Section):
 
 
 class Examples(Section):
-    """Messages that show what a rule is meant to find; `check` tries them."""
+    """Lines that show what a rule is meant to find, with the platform's prefix or without; `check`
+    tries them."""
 
-    match: ItemsOrNone[Text] = Field(default=(), description="Messages that the rule must match.")
-    no_match: ItemsOrNone[Text] = Field(default=(), description="Messages that it must not match.")
+    match: ItemsOrNone[Text] = Field(default=(), description="Lines that the rule must match.")
+    no_match: ItemsOrNone[Text] = Field(default=(), description="Lines that it must not match.")
 
 
 class PatternRule(Section):
@@ -230,7 +231,7 @@ class PatternRule(Section):
         default=None, description="A metric of its own that the rule feeds."
     )
     tests: Annotated[Examples, SectionOrNone] = Field(
-        default=Examples(), description="Messages that the rule must match, and must not."
+        default=Examples(), description="Lines that the rule must match, and must not."
     )
 
     def as_rule(self) -> Rule:
