@@ -27,6 +27,15 @@ from exporter.state.store import ValueKey
 
 LOG = logging.getLogger(__name__)
 
+UNREADABLE = (
+    "a value is no number that the metric of a rule takes, and is left out; correct the rule; "
+    "digitalocean_app_values_unreadable_total counts all that are like it"
+)
+FOLDED = (
+    "the metric of a rule has all the series that it may have: further label values count as "
+    "'other'; raise max_series or choose labels with fewer values"
+)
+
 _NOTHING: Mapping[str, Scalar] = {}
 
 
@@ -107,6 +116,8 @@ class RuleMetrics(Collector):
 
     def count(self, key: ComponentKey, found: Iterable[Found]) -> None:
         """Count what rules found in lines of an open component."""
+        if not self._feeds:
+            return
         changed: dict[tuple[RuleSeries, Labels], None] = {}
         for match in found:
             feed = self._feeds.get(match.rule)
@@ -116,12 +127,14 @@ class RuleMetrics(Collector):
             sample = feed.extraction.sample(match.line.message, match.known)
             if sample.value is None:
                 self._metrics.values_unreadable.labels(name).inc()
-                self._say_unreadable(key, match.rule, feed.series.metric)
+                pattern = self._rules[match.rule].name
+                self._say_once(series.metric, UNREADABLE, source=key, pattern=pattern)
                 continue
             labels = series.admitted(key, sample.labels)
             if labels is not sample.labels:
                 self._metrics.series_folded.labels(name).inc()
-                self._say_folded(key, series.metric)
+                most = series.metric.max_series
+                self._say_once(series.metric, FOLDED, source=key, max_series=most)
             series.take(key, labels, sample.value, match.line.timestamp)
             changed[series, labels] = None
         for series, labels in changed:
@@ -160,38 +173,11 @@ class RuleMetrics(Collector):
             ]
         )
 
-    def _say_unreadable(self, key: ComponentKey, rule: int, metric: RuleMetric) -> None:
-        if ("unreadable", metric.name) in self._said:
-            return
-        self._said.add(("unreadable", metric.name))
-        LOG.warning(
-            "a value is no number that the metric of a rule takes, and is left out; correct the "
-            "rule; digitalocean_app_values_unreadable_total counts all that are like it",
-            extra={
-                "fields": {
-                    "source": key,
-                    "pattern": self._rules[rule].name,
-                    "metric": metric.name,
-                    "value": metric.value,
-                }
-            },
-        )
-
-    def _say_folded(self, key: ComponentKey, metric: RuleMetric) -> None:
-        if ("folded", metric.name) in self._said:
-            return
-        self._said.add(("folded", metric.name))
-        LOG.warning(
-            "the metric of a rule has all the series that it may have: further label values count "
-            "as 'other'; raise max_series or choose labels with fewer values",
-            extra={
-                "fields": {
-                    "source": key,
-                    "metric": metric.name,
-                    "max_series": metric.max_series,
-                }
-            },
-        )
+    def _say_once(self, metric: RuleMetric, text: str, **fields: object) -> None:
+        """Log what is wrong with what a metric is fed, the first time that it is."""
+        if (metric.name, text) not in self._said:
+            self._said.add((metric.name, text))
+            LOG.warning(text, extra={"fields": {"metric": metric.name, **fields}})
 
 
 def _all_series(rules: Sequence[Rule]) -> Iterator[RuleSeries]:
