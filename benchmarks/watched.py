@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.log_texts import messages, served_lines
 from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
+from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -55,7 +56,7 @@ def build_pipeline(
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
     engine = Engine((*rules, HEADS))
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
-    findings = Findings(ledger, rules, time.time)
+    findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, time.time), time.time)
     activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)
     parts = (RestartCounts(), findings, activity, crashes)
     return Pipeline(metrics, series, ledger, engine, rules, limits, *parts)

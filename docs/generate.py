@@ -50,6 +50,11 @@ Python client.
 METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Log lines", "What components wrote, and what the rules found in it.", ("log_",)),
     (
+        "Error kinds",
+        "Lines and stack traces at level error or critical, [by kind](events.md#kinds-of-errors).",
+        ("error_kinds", "new_error_kinds"),
+    ),
+    (
         "Metrics of rules",
         "About the metrics that [rules of your own](rules.md#a-metric-of-its-own) feed.",
         ("series_", "values_"),

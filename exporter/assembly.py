@@ -31,6 +31,7 @@ from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.followed_source import FollowSettings, Streams
 from exporter.collect.follower import Follower
@@ -259,7 +260,7 @@ def assemble_reading(
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     restart_counts = RestartCounts()
-    findings = Findings(ledger, rules, clock)
+    findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, clock), clock)
     activity, crashes = Activity(clock), Crashes(ledger, excerpts=config.web.excerpts)
     parts = (restart_counts, findings, activity, crashes)
     pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)

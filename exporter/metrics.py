@@ -54,6 +54,16 @@ class Metrics:
             "Log lines that a rule matched; a line counts once per rule.",
             (*LOG, "pattern", "level"),
         )
+        self.error_kinds = self._gauge(
+            "digitalocean_app_error_kinds",
+            "Kinds of error messages seen in the last hour; their texts are in the log.",
+            IDENTITY,
+        )
+        self.new_error_kinds = self._counter(
+            "digitalocean_app_new_error_kinds_total",
+            "Kinds of error messages that were never seen before in this component.",
+            IDENTITY,
+        )
         self.log_repeated_lines = self._counter(
             "digitalocean_app_log_repeated_lines_total",
             "Log lines read again and not counted: what the overlap of reads costs.",

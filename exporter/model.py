@@ -316,6 +316,26 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """Error messages of a component that differ in nothing but numbers, ids and names.
+
+    Args:
+        template: the words that they share, with `<num>` and the like where others stand.
+        sample: one of them; neither text has secrets in it.
+        first_seen, last_seen: Unix seconds, by the lines' own time.
+    """
+
+    app: str
+    component: str
+    level: Level
+    template: str
+    sample: str
+    count: int
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """How the reading of one log stands.
 

@@ -14,6 +14,7 @@ from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
+from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
@@ -231,7 +232,12 @@ class Site:
             self.rules,
             limits,
             self.restart_counts,
-            Findings(self.ledger, self.rules, self.clock),
+            Findings(
+                self.ledger,
+                self.rules,
+                ErrorCounts(self.metrics, self.ledger, self.clock),
+                self.clock,
+            ),
             self.activity,
             self.crashes,
         )

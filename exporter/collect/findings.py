@@ -1,13 +1,17 @@
 """What becomes of matches: those of rules per line count as they are, others once an event.
 
+Those at error level tell what kind of error it is: of an event, its exception's line.
+
 The events of a component that may go on are kept as a document beside its counts, and change in
 the same transaction: so an event that a kill cuts in two still counts once.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
+from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import Found
 from exporter.errors import StateError
@@ -23,7 +27,16 @@ SETTLE_SECONDS = 10.0
 FORGET_SECONDS = 900.0
 """How long an event is known: its rest may come late, from RUN_RESTARTED."""
 
+
+class Taken(NamedTuple):
+    """The matches in new lines that count now, and what was found in events that are over."""
+
+    matches: list[Match]
+    found: list[Found]
+
+
 _ERRORS = (Level.ERROR, Level.CRITICAL)
+_BADNESS = _ERRORS.index
 
 
 class Findings:
@@ -35,8 +48,15 @@ class Findings:
         clock: Unix seconds.
     """
 
-    def __init__(self, ledger: Ledger, rules: Sequence[Rule], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: Sequence[Rule],
+        errors: ErrorCounts,
+        clock: Callable[[], float],
+    ) -> None:
         self.clock = clock
+        self.errors = errors
         self._ledger = ledger
         self._rules = tuple(rules)
         self._identities = [f"{rule.name} {rule.meaning}" for rule in rules]
@@ -44,19 +64,20 @@ class Findings:
         self._open: dict[ComponentKey, OpenEvents] = {}
         self.heads = len(self._rules)
 
-    def take(
-        self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]
-    ) -> list[Match]:
-        """The matches that count, of all that the engine found in new lines of a component."""
+    def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
+        """What counts of all that the engine found in new lines of a component."""
         heads = {match.message for match in found if self._begins(match.rule)}
         events = self._events(key)
         if not lines or not (heads or events.events):
-            return list(found)
+            self._take_errors(key, lines, found, {})
+            return Taken(list(found), [])
         members = events.take(lines, heads, self.clock())
-        counting = [match for match in found if self._counts(match, lines[match.message], members)]
+        matches = [match for match in found if self._counts(match, lines[match.message], members)]
+        self._take_errors(key, lines, matches, members)
+        over = self._hand_out(key, events.pushed_out())
         if members:
             self._keep(key, events)
-        return counting
+        return Taken(matches, over)
 
     def settle(self, key: ComponentKey, until: float) -> list[Found]:
         """What rules found in events that are over, with what is known of each event.
@@ -65,21 +86,48 @@ class Findings:
             until: Unix seconds; the component's log was read up to then.
         """
         events = self._events(key)
-        if not events.events:
-            return []
-        settled = events.settle(until - SETTLE_SECONDS)
-        events.forget(until - FORGET_SECONDS)
-        self._keep(key, events)
-        return [
-            Found(self._indexes[identity], _line(message, timestamp), event.fields)
-            for event in settled
-            for identity, message, timestamp in event.waiting
-            if identity in self._indexes
-        ]
+        found: list[Found] = []
+        if events.events:
+            found = self._hand_out(key, events.settle(until - SETTLE_SECONDS))
+            events.forget(until - FORGET_SECONDS)
+            self._keep(key, events)
+        self.errors.refresh(key)
+        return found
 
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
         self._open.pop(key, None)
+        self.errors.close(key)
+
+    def _take_errors(
+        self,
+        key: ComponentKey,
+        lines: Sequence[LogLine],
+        matches: Iterable[Match],
+        members: Mapping[int, Event],
+    ) -> None:
+        """Tell the kind of each line at error level that is no part of an event."""
+        levels: dict[int, Level] = {}
+        for match in matches:
+            level = self._rules[match.rule].level
+            if level in _ERRORS and match.message not in members:
+                levels[match.message] = max(levels.get(match.message, level), level, key=_BADNESS)
+        for index, level in levels.items():
+            line = lines[index]
+            self.errors.take(key, line.message, level, line.timestamp)
+
+    def _hand_out(self, key: ComponentKey, over: Iterable[Event]) -> list[Found]:
+        """What waited for the end of events."""
+        found = []
+        for event in over:
+            if event.level is not None:
+                self.errors.take(key, event.told.encode(), event.level, event.newest or None)
+            found += [
+                Found(self._indexes[identity], _line(message, timestamp), event.fields)
+                for identity, message, timestamp in event.waiting
+                if identity in self._indexes
+            ]
+        return found
 
     def _begins(self, rule: int) -> bool:
         return rule == self.heads or self._rules[rule].per_event
@@ -91,8 +139,8 @@ class Findings:
         rule, event = self._rules[match.rule], members.get(match.message)
         if event is None:
             return True
-        if rule.level in _ERRORS and event.level is not Level.CRITICAL:
-            event.level = rule.level
+        if rule.level in _ERRORS:
+            event.level = max(event.level or rule.level, rule.level, key=_BADNESS)
         if not rule.per_event:
             return True
         identity = self._identities[match.rule]

@@ -188,7 +188,7 @@ class Pipeline:
         self.ledger.add(metrics.log_bytes, labels, sum(line.size for line in lines))
         enabled = enabled_rules(self.rules, source.key) | {self.findings.heads}
         found = self.engine.scan([line.message for line in lines], enabled)
-        found = self.findings.take(source.key, lines, found)
+        found, over = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
@@ -199,7 +199,7 @@ class Pipeline:
             for match in found
             if not self.rules[match.rule].per_event
         )
-        self.series.rule_metrics.count(source.key, with_lines)
+        self.series.rule_metrics.count(source.key, (*with_lines, *over))
 
     def settle_events(self, key: ComponentKey, until: float) -> None:
         """Count what waited for the end of events; their log was read up to a time (Unix s)."""

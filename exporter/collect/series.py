@@ -78,6 +78,8 @@ class Series:
         for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
             self._open_lines(key, log_type)
         self.rule_metrics.open(key)
+        self._begin(metrics.new_error_kinds, identity)
+        metrics.error_kinds.labels(*identity)
         for reason in RestartReason:
             self._begin(metrics.restarts, (*identity, reason))
         self._begin(metrics.last_restart_timestamp, identity)
@@ -127,6 +129,8 @@ class Series:
             metrics.log_repeated_lines,
             metrics.log_gaps,
             metrics.log_last_line_timestamp,
+            metrics.error_kinds,
+            metrics.new_error_kinds,
             metrics.restarts,
             metrics.last_restart_timestamp,
             metrics.instance_restarts,

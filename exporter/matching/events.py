@@ -117,6 +117,7 @@ class OpenEvents:
 
     def __init__(self, events: Sequence[Event] = ()) -> None:
         self.events = list(events)
+        self._pushed_out: list[Event] = []
         self._live: list[tuple[Event, int]] = []  # with the place of its latest line
         self._place = 0  # counts the lines that were looked at
         self._until = 0  # the last place that any of them reaches
@@ -152,6 +153,11 @@ class OpenEvents:
                 head = next(waiting, None)
             index += 1
 
+    def pushed_out(self) -> list[Event]:
+        """The events for which there was no more room, each handed out once."""
+        over, self._pushed_out = self._pushed_out, []
+        return over
+
     def settle(self, until: float) -> list[Event]:
         """The events that are over since a time (Unix seconds), each handed out once.
 
@@ -175,7 +181,8 @@ class OpenEvents:
         if event is None and begins:
             event = _begin(line)
             self.events.append(event)
-            del self.events[:-MAX_EVENTS]
+            if len(self.events) > MAX_EVENTS:
+                self._push_out(self.events.pop(0))
         if event is not None:
             event.touched = now
             self._let_live(event)
@@ -205,6 +212,11 @@ class OpenEvents:
                 self._live.remove((event, place))
                 return event
         return None
+
+    def _push_out(self, event: Event) -> None:
+        if not event.settled:
+            event.settled = True
+            self._pushed_out.append(event)
 
     def _let_live(self, event: Event) -> None:
         self._live.append((event, self._place))

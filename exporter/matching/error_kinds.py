@@ -1,0 +1,191 @@
+"""Error messages by kind: those that differ in nothing but numbers, ids and names are one.
+
+``drain3`` finds the kinds: a message is of the kind whose words it has, each in its place, but for
+a few, which are no part of the kind from then on. What was seen before is told without it.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+
+from drain3.drain import Drain, LogCluster
+from xxhash import xxh3_64_intdigest
+
+from exporter.matching.fields import FieldReader
+from exporter.matching.masks import mask
+from exporter.model import Level
+
+MAX_KINDS = 200
+"""How many of a component are told apart. Beyond, one that is new takes the place of the one not
+seen for longest; if all were seen within ``FRESH_SECONDS``, it is one of the rest."""
+
+FRESH_SECONDS = 3600.0
+KEPT_CHARACTERS = 1024
+MAX_WORDS = 64
+REMEMBERED = 4096
+"""How many different texts are known by heart."""
+
+REST = 0
+"""The kind of what is not told apart."""
+
+_SIMILARITY = 0.7
+"""The share of words that must be equal; of two in three, two are not enough."""
+
+_ANY_WORD = "<*>"
+
+_TEXT_FIELDS = ("msg", "message", "event", "text", "log")
+_ERROR_FIELDS = ("error", "err", "error.message", "err.message", "exception", "exc_info")
+
+
+@dataclass(slots=True)
+class Kind:
+    """What is known of a kind.
+
+    Args:
+        number: tells the kinds of a component apart.
+        template: the words that all of its messages share.
+        sample: the first of them, without secrets.
+        first_seen, last_seen: Unix seconds, by the lines' own time.
+    """
+
+    number: int
+    template: str
+    level: Level
+    sample: str
+    first_seen: float
+    last_seen: float
+    count: int = 0
+
+    def to_bytes(self) -> bytes:
+        """The kind as a document holds it."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, document: bytes) -> "Kind":
+        """The kind that ``to_bytes`` wrote down; raises ValueError where that is none."""
+        try:
+            known = json.loads(document)
+            known["level"] = Level(known["level"])
+            return cls(**{each.name: known[each.name] for each in fields(cls)})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"an error kind cannot be read: {error!r}") from None
+
+
+class ErrorKinds:
+    """The kinds of one component.
+
+    Args:
+        kinds: what is known already.
+        redact: takes secrets out of a text.
+    """
+
+    def __init__(self, kinds: Iterable[Kind], redact: Callable[[str], str]) -> None:
+        self.kinds: dict[int, Kind] = {}
+        self._redact = redact
+        self._forgotten: list[int] = []
+        self._full_until = 0.0  # Unix seconds; no kind is older than an hour before
+        self._reader = FieldReader()
+        self._drain = Drain(sim_th=_SIMILARITY, param_str=_ANY_WORD)
+        self._by_text: dict[int, int] = {}  # a text's hash → the number of its kind
+        self._by_mask: dict[int, int] = {}
+        for kind in sorted(kinds, key=lambda kind: kind.number):
+            self._restore(kind)
+
+    def take(self, message: bytes, level: Level, at: float) -> tuple[Kind, bool]:
+        """The kind of a message, seen once more; and whether it was never seen before.
+
+        Args:
+            at: the message's time in Unix seconds.
+        """
+        message = message[: 4 * KEPT_CHARACTERS]
+        text = xxh3_64_intdigest(message)
+        number = self._by_text.get(text)
+        if number is None or number not in self.kinds:
+            number = self._told(self._essence(message), level, at)
+            _remember(self._by_text, text, number)
+        kind = self.kinds[number]
+        kind.count += 1
+        kind.first_seen = min(kind.first_seen, at)
+        kind.last_seen = max(kind.last_seen, at)
+        if level is Level.CRITICAL:
+            kind.level = level
+        return kind, kind.count == 1 and number != REST
+
+    def forgotten(self) -> list[int]:
+        """The numbers of the kinds for which there was no more room, each handed out once."""
+        forgotten, self._forgotten = self._forgotten, []
+        return forgotten
+
+    def seen_since(self, time: float) -> int:
+        """How many kinds were seen after a time (Unix seconds)."""
+        return sum(kind.last_seen > time for kind in self.kinds.values())
+
+    def _essence(self, message: bytes) -> str:
+        """What a message says: of a JSON object the fields that say it."""
+        if message.startswith(b"{"):
+            values = self._reader.read(message)
+            texts = [
+                next((text for name in names if isinstance(text := values.get(name), str)), "")
+                for names in (_TEXT_FIELDS, _ERROR_FIELDS)
+            ]
+            if any(texts):
+                return " ".join(filter(None, texts))[:KEPT_CHARACTERS]
+        return message.decode("utf-8", "replace")[:KEPT_CHARACTERS]
+
+    def _told(self, text: str, level: Level, at: float) -> int:
+        masked = mask(text)
+        known_by = xxh3_64_intdigest(masked.encode())
+        number = self._by_mask.get(known_by)
+        if number is not None and number in self.kinds:
+            return number
+        sample = self._redact(text)
+        # The mark of a word that is no part of a kind is no word of a message.
+        masked = masked if sample == text else mask(sample)
+        words = masked.replace(_ANY_WORD, "<?>").split()[:MAX_WORDS]
+        number = self._number(words, at)
+        if number not in self.kinds:
+            self.kinds[number] = Kind(number, "", level, sample, at, at)
+        if number != REST:
+            self.kinds[number].template = self._drain.id_to_cluster[number].get_template()
+        _remember(self._by_mask, known_by, number)
+        return number
+
+    def _number(self, words: list[str], at: float) -> int:
+        drain = self._drain
+        if not words:
+            return REST
+        if len(drain.id_to_cluster) >= MAX_KINDS and not self._make_room(at):
+            found = drain.tree_search(drain.root_node, words, drain.sim_th, False)
+            if found is None:
+                return REST
+        cluster, _ = drain.add_log_message(" ".join(words))
+        number: int = cluster.cluster_id
+        return number
+
+    def _make_room(self, now: float) -> bool:
+        """Forget the kind that was not seen for longest, if that is long ago."""
+        if now < self._full_until:
+            return False
+        told_apart = (kind for kind in self.kinds.values() if kind.number != REST)
+        oldest = min(told_apart, key=lambda kind: kind.last_seen)
+        self._full_until = oldest.last_seen + FRESH_SECONDS
+        if now < self._full_until:
+            return False
+        self._full_until = 0.0
+        self._forgotten.append(oldest.number)
+        del self.kinds[oldest.number], self._drain.id_to_cluster[oldest.number]
+        return True
+
+    def _restore(self, kind: Kind) -> None:
+        self.kinds[kind.number] = kind
+        if kind.number != REST:
+            cluster = LogCluster(kind.template.split(), kind.number)
+            self._drain.id_to_cluster[kind.number] = cluster
+            self._drain.add_seq_to_prefix_tree(self._drain.root_node, cluster)
+            self._drain.clusters_counter = max(self._drain.clusters_counter, kind.number)
+
+
+def _remember(known: dict[int, int], text: int, number: int) -> None:
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[text] = number

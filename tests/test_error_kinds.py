@@ -1,0 +1,269 @@
+"""Kinds of errors: what is one, what is new, what is kept, and what no text may do."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from collect_fixtures import IDENTITY, KEY, RUN, START, WEB, Site, line
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.collect.ledger import GRACE_SECONDS
+from exporter.logs.redaction import redact
+from exporter.matching.error_kinds import FRESH_SECONDS, MAX_KINDS, ErrorKinds, Kind
+from exporter.matching.masks import mask
+from exporter.model import LIVE_PART, Level, LogChunk, Rule
+from exporter.state.sqlite import SqliteState
+from exporter.state.store import State
+
+RULES = (
+    Rule("error", "ERROR|Error", per_event=True),
+    Rule("fatal", "FATAL", Level.CRITICAL),
+    Rule("slow", "slow", Level.WARNING),
+)
+NEW = "new_error_kinds_total"
+
+
+def kinds_of(*messages: str) -> ErrorKinds:
+    kinds = ErrorKinds((), redact)
+    for message in messages:
+        kinds.take(message.encode(), Level.ERROR, START)
+    return kinds
+
+
+@pytest.mark.parametrize(
+    ("message", "masked"),
+    [
+        ("order 4711 took 12.5ms", "order <num> took <num>ms"),
+        ("2026-11-01 10:00:00,123 ERROR x", "<time> ERROR x"),
+        ("2026-11-01T10:00:00.123456Z x", "<time> x"),
+        ("user 0b0e2d36-3e3c-4b5e-9c9e-0f3f2f1b6c11", "user <uuid>"),
+        ("connect ECONNREFUSED 10.0.0.5:5432", "connect ECONNREFUSED <address>"),
+        ("dial tcp [fd00::1]:80: refused", "dial tcp <address>: refused"),
+        ("open /var/lib/app/data.db: denied", "open <path>: denied"),
+        ("GET https://api.test/v1/x?y=1 failed", "GET <url> failed"),
+        ("KeyError: 'items'", "KeyError: <str>"),
+        ('column "price" does not exist', "column <str> does not exist"),
+        ("can't connect, won't try", "can't connect, won't try"),
+        ("at 0xc000012a80 and deadbeef01", "at <hex> and <hex>"),
+        ("pod web-76b84c7fb8-6p8kq died", "pod <id> died"),
+        ("mail to jo@shop.test bounced", "mail to <email> bounced"),
+        ("no stock", "no stock"),
+    ],
+)
+def test_what_differs_each_time_is_masked(message: str, masked: str):
+    """Numbers, times, ids, addresses, paths and quoted names are; words are not."""
+    assert mask(message) == masked
+
+
+def test_errors_that_differ_in_ids_and_names_are_one_kind():
+    """A word in many that differs is no part of the kind either; other words are another kind."""
+    kinds = kinds_of(
+        "payment 17 of order 4711 failed: card declined",
+        "payment 18 of order 4712 failed: card declined",
+        "could not send the mail to customer alice because of a bounce",
+        "could not send the mail to customer robert because of a bounce",
+        "payment 19 of order 4713 failed: no such order, gave up",
+        "KeyError: 'items'",
+        "ValueError: 'items'",
+    )
+    assert [(kind.template, kind.count) for kind in kinds.kinds.values()] == [
+        ("payment <num> of order <num> failed: card declined", 2),
+        ("could not send the mail to customer <*> because of a bounce", 2),
+        ("payment <num> of order <num> failed: no such order, gave up", 1),
+        ("KeyError: <str>", 1),
+        ("ValueError: <str>", 1),
+    ]
+
+
+def test_of_json_what_it_says_is_the_kind():
+    """The message and the error of an object, not its other fields."""
+    kinds = kinds_of(
+        '{"level":"error","time":1,"msg":"no stock","error":"timeout","trace_id":"a"}',
+        '{"time":2,"error":{"message":"timeout"},"msg":"no stock","user":"bob","level":"error"}',
+        '{"level":"error","code":17}',
+    )
+    assert [kind.template for kind in kinds.kinds.values()] == [
+        "no stock timeout",
+        "{<str>:<str>,<str>:<num>}",
+    ]
+
+
+def test_no_secret_is_kept():
+    """Neither the sample nor the words of a kind hold what redaction takes out."""
+    kinds = kinds_of("ERROR login with password=hunter2 at postgres://app:s3cret@db/shop failed")
+    kept = kinds.kinds[1].to_bytes()
+    assert b"hunter2" not in kept
+    assert b"s3cret" not in kept
+
+
+def test_kinds_are_bounded_and_a_flood_of_new_ones_is_one():
+    """Within an hour so many are told apart; later a new one takes the place of an old one."""
+    kinds = ErrorKinds((), redact)
+    words = [f"{chr(97 + a)}{chr(97 + b)} broke" for a in range(26) for b in range(26)]
+    new = [kinds.take(word.encode(), Level.ERROR, START)[1] for word in words]
+    assert sum(new) == MAX_KINDS
+    assert len(kinds.kinds) == MAX_KINDS + 1
+    assert kinds.seen_since(START - 1) == MAX_KINDS + 1
+    assert kinds.take(words[0].encode(), Level.ERROR, START + 1) == (kinds.kinds[1], False)
+    later = START + FRESH_SECONDS + 1
+    assert kinds.take(b"something else is wrong", Level.ERROR, later)[1]
+    assert kinds.forgotten() == [2]
+    assert len(kinds.kinds) == MAX_KINDS + 1
+
+
+WORDS = ["a", "b", "c", "7", "x=1", "'q'", "<*>", "<num>", "é", "/a/b/c", "{"]
+MESSAGES = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.lists(
+            st.sampled_from(["a", "b", "c", "7", "x=1", "'q'", "<*>", "<num>", "é", "/a/b/c", "{"]),
+            max_size=9,
+        ).map(lambda words: " ".join(words).encode()),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(messages=MESSAGES)
+def test_a_text_is_new_once_and_after_a_restart_not_at_all(messages: list[bytes]):
+    """Any bytes have a kind; what was taken is known, also to one that reads what was kept."""
+    kinds = ErrorKinds((), redact)
+    for message in messages:
+        kinds.take(message, Level.ERROR, START)
+    kept = [kind.to_bytes() for kind in kinds.kinds.values()]
+    assert sum(kind.count for kind in kinds.kinds.values()) == len(messages)
+    again = ErrorKinds(map(Kind.from_bytes, kept), redact)
+    assert [kind.to_bytes() for kind in again.kinds.values()] == sorted(
+        kept, key=lambda document: Kind.from_bytes(document).number
+    )
+    for message in messages:
+        assert not kinds.take(message, Level.ERROR, START)[1]
+        assert not again.take(message, Level.ERROR, START)[1]
+
+
+def opened(state: State | None = None) -> Site:
+    site = Site(rules=RULES, state=state)
+    site.series.open_component(KEY, WEB)
+    return site
+
+
+def read(site: Site, *messages: str, start: float = 1) -> None:
+    reading = site.pipeline.reading(RUN, WEB, "d1", tail_lines=100_000, from_first_line=False)
+    text = b"".join(line(start + n / 1000, message) for n, message in enumerate(messages))
+    reading.feed(LogChunk(text, LIVE_PART, last=True))
+    reading.end()
+
+
+def shown(site: Site) -> tuple[float | None, float | None]:
+    return site.value("error_kinds", **IDENTITY), site.value(NEW, **IDENTITY)
+
+
+def test_both_metrics_are_there_from_discovery_at_zero():
+    """So that the first error is an increase; they go with the component."""
+    site = opened()
+    assert shown(site) == (0, 0)
+    site.series.close_component(KEY)
+    assert shown(site) == (None, None)
+
+
+def test_only_lines_at_error_level_have_a_kind(caplog: pytest.LogCaptureFixture):
+    """Each new kind is said once, without its secrets, at the worst level of its rules."""
+    site = opened()
+    site.clock.now += 60
+    read(site, "slow: 3 s", "hello", "FATAL ERROR no disk", "FATAL token=abc123 refused", "fine")
+    site.clock.now += 60
+    read(site, "FATAL token=xyz789 refused", start=60)
+    site.clock.now += 60
+    read(site)
+    assert shown(site) == (2, 2)
+    said = [record.__dict__["fields"] for record in caplog.records if "new kind" in record.msg]
+    assert [(str(each["level"]), each["message"]) for each in said] == [
+        ("critical", "FATAL token=[secret] refused"),
+        ("critical", "FATAL ERROR no disk"),
+    ]
+
+
+def test_the_kind_of_an_event_is_that_of_its_exception():
+    """Two traces of one exception are one kind, whatever their frames are."""
+    site = opened()
+    site.clock.now += 60
+    for second, place in ((1, "main"), (5, "jobs")):
+        read(
+            site,
+            "Traceback (most recent call last):",
+            f'  File "{place}.py", line {second}, in work',
+            "    raise ConnectionError(1)",
+            f"shop.ConnectionError: host 10.0.0.{second} is gone",
+            start=second,
+        )
+        site.clock.now += 60
+    read(site)
+    (kind,) = site.pipeline.findings.errors.kinds()
+    assert (kind.template, kind.count) == ("shop.ConnectionError: host <address> is gone", 2)
+    assert (kind.first_seen, kind.last_seen) == (START + 1.003, START + 5.003)
+    assert shown(site) == (1, 1)
+
+
+def test_after_an_hour_a_kind_is_not_recent_any_more():
+    """The gauge falls; the kind stays known."""
+    site = opened()
+    read(site, "FATAL one")
+    assert shown(site) == (1, 1)
+    site.clock.now += FRESH_SECONDS + 2
+    read(site)
+    assert shown(site) == (0, 1)
+    read(site, "FATAL one", start=3599)
+    assert shown(site)[1] == 1
+
+
+def test_after_a_restart_nothing_is_new_again(tmp_path: Path):
+    """Kinds are kept beside the counts; what the last save did not have is new once more."""
+
+    def state() -> SqliteState:
+        return SqliteState(tmp_path / "state.db", lambda: START)
+
+    first = state()
+    site = opened(first)
+    read(site, "FATAL one 1")
+    assert site.ledger.flush()
+    read(site, "FATAL two is here", start=2)
+    first.close()
+    second = state()
+    site = opened(second)
+    assert site.value(NEW, **IDENTITY) == 1
+    read(site, "FATAL one 1", "FATAL one 2")
+    site.ledger.flush()
+    assert site.value(NEW, **IDENTITY) == 1
+    read(site, "FATAL two is here", start=2)
+    site.ledger.flush()
+    assert site.value(NEW, **IDENTITY) == 2
+    second.close()
+
+
+def test_kinds_go_with_their_component():
+    """After the grace period nothing of them is kept."""
+    site = opened()
+    read(site, "FATAL one")
+    assert site.ledger.kept("error_kind", KEY.parts)
+    site.series.close_component(KEY)
+    site.pipeline.findings.close(KEY)
+    assert site.pipeline.findings.errors.kinds() == []
+    site.clock.now += GRACE_SECONDS + 1
+    site.ledger.expire()
+    assert site.ledger.kept("error_kind", KEY.parts) == {}
+
+
+def test_a_flood_counts_every_line_and_loses_no_kind(caplog: pytest.LogCaptureFixture):
+    """Fifty thousand errors in one read: a new kind among them is found."""
+    caplog.set_level(logging.WARNING)
+    site = opened()
+    flood = [
+        f"FATAL request {number} failed: upstream {number % 7} is gone" for number in range(50_000)
+    ]
+    flood[40_123] = "FATAL disk on fire"
+    read(site, *flood)
+    assert site.lines() == 50_000
+    assert shown(site) == (2, 2)
+    assert sum(kind.count for kind in site.pipeline.findings.errors.kinds()) == 50_000
