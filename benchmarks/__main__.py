@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 
-from benchmarks import commits, exposition, matching, memory, polls
+from benchmarks import commits, exposition, matching, memory, polls, streams
 
 SUBJECTS = {
     "polls": polls.run,
@@ -13,6 +13,7 @@ SUBJECTS = {
     "matching": matching.run,
     "memory": memory.run,
     "exposition": exposition.run,
+    "streams": streams.run,
 }
 
 

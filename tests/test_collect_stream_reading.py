@@ -236,6 +236,29 @@ def test_a_log_without_timestamps_counts_by_its_order():
     assert (shop.lines(), gaps(shop)) == (9, 0)
 
 
+def test_a_line_that_run_restarted_showed_first_is_not_counted_by_the_stream():
+    """Nor is it when RUN_RESTARTED has moved on meanwhile: the stream brings nothing new."""
+    shop, twins = site(), replace(WEB, instance_count=2)
+    reading = connect(shop, [line(1)], component=twins)
+    poll(shop, line(2) + line(3), RESTARTED, component=twins)
+    poll(shop, line(4), RESTARTED, component=twins)
+    reading.take(line(2) + line(3) + line(5))
+    reading.take(line(4))
+    assert (shop.lines(), gaps(shop)) == (5, 0)
+
+
+def test_equal_lines_of_a_stream_are_as_many_lines():
+    """Lines equal to the last byte count as often as they come, in one frame or in two."""
+    shop = site()
+    reading = connect(shop, [line(1)])
+    reading.take(line(2) + line(2))
+    reading.take(line(2) + line(3))
+    assert shop.lines() == 5
+    reading.close()
+    connect(shop, [line(1), line(2), line(2), line(2), line(3)])
+    assert (shop.lines(), gaps(shop)) == (5, 0)
+
+
 def test_nothing_counts_once_its_component_is_gone():
     """A stream of a component that discovery closed brings no series back."""
     shop = site()

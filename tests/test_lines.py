@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.lines import CutLine, LineSplitter, parse_line
+from exporter.logs.lines import CutLine, LineSplitter, parse_line, parse_lines
 
 TEXT = st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=20)
 
@@ -77,3 +77,40 @@ def test_a_line_is_split_into_its_time_and_message(raw, timestamp, message):
         message if timestamp is not None else raw.removesuffix(b"\r"),
         len(raw) + 1,
     )
+
+
+_PARTS = st.sampled_from(
+    (
+        b"web 2026-11-01T00:00:00.000000001Z hello",
+        b"web 2026-11-01T00:00:00.123456789Z hello\r",
+        b"web 2026-11-01T00:00:00.12345678\xc2\xb2Z hello",
+        b"web 2026-11-01T00:00:00.123456789Z",
+        b"web 2026-11-01T00:00:00.123456789Z ",
+        b"web 2026-11-01T00:00:00.1234567899Z x",
+        b"web 2026-11-01T00:00:00.12Z x",
+        b"web 2026-11-01T00:00:00Z x",
+        b"web 2026-11-01T00:00:00+01:00 x",
+        b"web 2026-11-01T00:00:01.999999999Z y",
+        b"web 2026-11-01T00:00:01.00000000 Z y",
+        b"web 2026-11-01T00:00:61.000000000Z y",
+        b"worker 2026-11-01T00:00:01.000000000Z y",
+        b"Traceback (most recent call last):",
+        b"",
+    )
+)
+
+
+@given(st.lists(_PARTS, max_size=6))
+def test_lines_together_are_what_each_is_alone(raws: list[bytes]):
+    """The quick way agrees with ``parse_line`` on every line, or leaves all to it."""
+    each = [parse_line(raw) for raw in raws]
+    together = parse_lines(raws)
+    if any(line.timestamp is None for line in each):
+        assert together is None
+    else:
+        assert together == each
+
+
+def test_a_cut_line_is_left_to_the_careful_way():
+    """Its size is not that of what is kept."""
+    assert parse_lines([CutLine(b"web 2026-11-01T00:00:00.000000001Z hell", 99)]) is None

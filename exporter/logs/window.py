@@ -1,16 +1,19 @@
 """One read of one log: fed its lines in order, it gives back those that are new."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, repeat
+from operator import itemgetter
+from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
 from exporter.logs.counted_lines import CountedLines
-from exporter.logs.lines import CutLine, parse_line
+from exporter.logs.lines import CutLine, parse_line, parse_lines
 from exporter.logs.restart_tally import RestartTally
 from exporter.model import LIVE_PART, LogLine, LogType
 
+_timestamp_of: Callable[[LogLine], Any] = itemgetter(2)
 _REPLACED = re.compile("\ufffd+")
 
 
@@ -81,6 +84,8 @@ class Window:
         self.past = self.past or not live
         self.live_lines += live * len(raws)
         lines = line_keys(raws)
+        if self.goes_on and (news := self._take_news(raws, lines)) is not None:
+            return news
         fresh: list[LogLine] = []
         start = 0
         while start < len(lines):
@@ -92,6 +97,24 @@ class Window:
                 self._take(raws[end], lines[end], live, fresh)
             start = end + 1
         return fresh
+
+    def _take_news(self, raws: Sequence[bytes], lines: Sequence[int]) -> list[LogLine] | None:
+        """The lines, where all are new and have a time, as on a stream they mostly are."""
+        distinct = dict.fromkeys(lines, 1)
+        if len(distinct) < len(lines) or self._waiting or self._memory.knows_any(lines):
+            return None
+        parsed = parse_lines(raws)
+        if not parsed:
+            return None
+        timestamps = list(map(_timestamp_of, parsed))
+        self._memory.add_all(lines, timestamps)
+        self.seen.update(distinct)
+        self._before, self._last, self._placed = lines[-1], timestamps[-1], 0
+        self._run_knows = True
+        self.first = self.first or timestamps[0]
+        self.newest = max(self.newest, *timestamps)
+        self.new += len(lines)
+        return parsed
 
     def rest(self) -> list[LogLine]:
         """The new ones of the lines that still wait for a neighbour, once the text has ended."""

@@ -1,0 +1,113 @@
+"""Live streams: from WebSocket frames to counters, as fast as one core takes them."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import multiprocessing
+import re
+import socket
+import time
+from itertools import islice
+from multiprocessing.connection import Connection
+
+from websockets.frames import Frame, Opcode
+
+from benchmarks.tables import print_table
+from benchmarks.watched import MATCHING, build_pipeline, watch
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.pipeline import Pipeline
+from exporter.collect.stream_reading import StreamReading
+from exporter.digitalocean.log_streams import LogStreams, StreamEndedError
+from exporter.model import LogType, Source
+from exporter.state.memory import MemoryState
+
+TAIL_LINES = 1000
+LINES = 200_000
+LINES_A_FRAME = (20, 1)
+_ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def run() -> None:
+    """Measure and print."""
+    rows = [_row(count) for count in LINES_A_FRAME]
+    print_table(
+        f"One stream of {LINES:,} lines, sent by another process as fast as it is taken, "
+        f"{MATCHING:.0%} of the lines match",
+        ("lines a frame", "CPU µs a line", "MB/s", "lines/s", "frames/s"),
+        rows,
+    )
+
+
+def _row(lines_a_frame: int) -> tuple[str, ...]:
+    pipeline = build_pipeline(MemoryState(time.time), TAIL_LINES)
+    component = watch(pipeline, "web", 1)
+    lines = list(islice(component.log, LINES))
+    texts = [
+        b"".join(lines[start : start + lines_a_frame]) for start in range(0, LINES, lines_a_frame)
+    ]
+    blob = b"".join(
+        Frame(Opcode.TEXT, json.dumps({"data": text.decode()}).encode()).serialize(mask=False)
+        for text in texts
+    )
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=_serve, args=(theirs, blob))
+    server.start()
+    try:
+        source = Source("app-id", component.key, LogType.RUN)
+        reading = StreamReading(
+            pipeline,
+            source,
+            component.component,
+            "d1",
+            tail_lines=TAIL_LINES,
+            from_first_line=True,
+        )
+        url = f"ws://127.0.0.1:{ours.recv()}/?token=x"
+        seconds = asyncio.run(_follow(pipeline, url, source, reading))
+    finally:
+        server.join()
+    assert reading.lines == LINES, reading.lines
+    size = sum(map(len, lines))
+    return (
+        str(lines_a_frame),
+        f"{seconds / LINES * 1e6:.2f}",
+        f"{size / seconds / 1e6:.0f}",
+        f"{LINES / seconds:,.0f}",
+        f"{len(texts) / seconds:,.0f}",
+    )
+
+
+async def _follow(pipeline: Pipeline, url: str, source: Source, reading: StreamReading) -> float:
+    """Read a stream to its end; the CPU seconds of this thread."""
+    observer = ApiMetrics(pipeline.metrics)
+    streams = LogStreams(observer, timeout=10.0, clock=time.monotonic, user_agent="benchmark")
+    stream = await streams.open(url, target=source)
+    started = time.thread_time()
+    reading.take(await stream.read())
+    reading.catch_up(judge=True)
+    try:
+        while True:
+            reading.take(await stream.read())
+            await asyncio.sleep(0)
+    except StreamEndedError:
+        return time.thread_time() - started
+
+
+def _serve(port: Connection, blob: bytes) -> None:
+    """Accept one WebSocket and send it prepared frames; the peer ends the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port.send(listener.getsockname()[1])
+        connection, _ = listener.accept()
+        with connection:
+            head = connection.recv(65536)
+            found = re.search(rb"(?i)sec-websocket-key: (\S+)", head)
+            assert found is not None
+            accept = base64.b64encode(hashlib.sha1(found[1] + _ACCEPT).digest())
+            connection.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+            )
+            connection.sendall(blob)
+            connection.sendall(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False))
+            connection.recv(65536)
