@@ -128,8 +128,8 @@ however often it is named.
 
 Each rule gives series of `digitalocean_app_log_matches_total` with its name as `pattern` and its
 `level`. A line counts once per rule: `ERROR:  deadlock detected` is one for `postgres_deadlock` and
-one for `system_error`. Where a line comes with a stack, rules count its head or its last line, not
-the frames.
+one for `system_error`. A stack trace counts for its head or its last line, not for its frames;
+`once per stack trace` says that chained exceptions are one.
 
 Rules look for what programs say, not for words: on thousands of ordinary lines (`error_rate=0`,
 `GET /errors 200`, `Loaded error pages`) no rule of level `error` or `critical` fires; a test holds
@@ -213,7 +213,8 @@ def _pattern(rule: Rule) -> str:
     """A rule, with its first example and its first counter-example."""
     lines = (f"matches:  {rule.tests.match[0]}", f"does not: {rule.tests.no_match[0]}")
     example = "\n".join(f"    {line}" for line in lines).replace("\t", "    ").replace("\x1b", "␛")
-    return f"**`{rule.name}`** ({rule.level}): {rule.description}\n\n{example}\n"
+    per = ", once per stack trace" if rule.per_event else ""
+    return f"**`{rule.name}`** ({rule.level}{per}): {rule.description}\n\n{example}\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
