@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from programs import requires
 from redis_server import redis_server
 from simulated_traffic import assert_counts_are_true, settled, simulator
+from state_batches import BATCHES
 
 from exporter.errors import StateError
 from exporter.model import ComponentKey
 from exporter.simulator.state import ComponentSpec
 from exporter.state.redis import META, OWNER, RedisState
 from exporter.state.sqlite import SqliteState
-from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
+from exporter.state.store import Batch, CursorKey, ValueKey
 
 pytestmark = requires("redis-server")
 
@@ -43,31 +44,6 @@ def url(server: str) -> str:
     with redis.Redis.from_url(server) as client:
         client.flushall()
     return server
-
-
-VALUE_KEYS = st.builds(
-    ValueKey,
-    st.sampled_from(["lines_total", "matches_total"]),
-    st.tuples(st.sampled_from(["shop", "\udcff", "ü \n"]), st.text(max_size=3)),
-    st.sampled_from(["", "meaning"]),
-)
-CURSOR_KEYS = st.builds(CursorKey, st.sampled_from([WEB, API]), st.sampled_from("abc"))
-DOCUMENT_KEYS = st.builds(
-    DocumentKey, st.just("note"), st.sampled_from([WEB.parts, ("shop",)]), st.sampled_from("xy")
-)
-BATCHES = st.builds(
-    Batch,
-    values=st.dictionaries(
-        VALUE_KEYS, st.floats(allow_nan=False, allow_infinity=False), max_size=4
-    ),
-    cursors=st.dictionaries(CURSOR_KEYS, st.binary(max_size=8), max_size=3),
-    released=st.dictionaries(CURSOR_KEYS, st.integers(0, 2**62), max_size=2),
-    documents=st.dictionaries(DOCUMENT_KEYS, st.binary(max_size=8), max_size=2),
-    dropped_values=st.frozensets(VALUE_KEYS, max_size=2),
-    dropped_releases=st.frozensets(CURSOR_KEYS, max_size=2),
-    dropped_documents=st.frozensets(DOCUMENT_KEYS, max_size=2),
-    dropped_components=st.frozensets(st.sampled_from([WEB, API]), max_size=1),
-)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
