@@ -22,6 +22,9 @@ from exporter.matching.tree import (
 _LITERAL = 4
 """So many characters in a row are what Hyperscan finds at the speed of memory."""
 
+_START = 3
+"""So many at the start are rare enough to follow from there."""
+
 
 def trimmed(tree: Node) -> Node:
     """Return what of ``tree`` makes a line worth RE2's time."""
@@ -45,7 +48,7 @@ def _from_literal(tree: Node) -> Node:
     match tree:
         case Alternate(items):
             return Alternate(tuple(map(_from_literal, items)))
-        case Concat(items) if _literal_length(items)[0] < _LITERAL:
+        case Concat(items) if _literal_length(items)[0] < _START:
             varying = False
             for at, item in enumerate(items):
                 if varying and _literal_length(items[at:])[0] >= _LITERAL:
