@@ -5,12 +5,13 @@ import logging
 import os
 import platform
 
-from benchmarks import commits, exposition, matching, memory, polls, streams
+from benchmarks import commits, exposition, fields, matching, memory, polls, streams
 
 SUBJECTS = {
     "polls": polls.run,
     "commits": commits.run,
     "matching": matching.run,
+    "fields": fields.run,
     "memory": memory.run,
     "exposition": exposition.run,
     "streams": streams.run,

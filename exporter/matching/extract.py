@@ -45,8 +45,9 @@ class Extraction:
     ) -> None:
         self.metric = metric
         self._clean = lru_cache(_KNOWN_TEXTS)(clean)
-        self._sources = tuple(source for _, source in metric.labels)
         self._value = metric.value
+        sources = [source for _, source in metric.labels]
+        self._names = sources if metric.value is None else [*sources, metric.value]
         self._signed = metric.type is MetricType.GAUGE
         self._decision = decision
         self._reader = reader
@@ -57,21 +58,24 @@ class Extraction:
         Args:
             known: more about the message by name, such as what the event it begins says.
         """
-        if not self._sources and self._value is None:
-            return Sample((), 1.0)
+        found = self._found(message, known) if self._names else []
+        value = 1.0 if self._value is None else self._number(found.pop())
+        return Sample(tuple(map(self._label, found)), value)
+
+    def _found(self, message: bytes, known: Mapping[str, Scalar]) -> list[Scalar | None]:
+        """What each name stands for, in their order."""
         groups = self._decision.values(message)
-
-        def look_up(name: str) -> Scalar | None:
+        fields = None
+        found: list[Scalar | None] = []
+        for name in self._names:
             if name in groups:
-                return groups[name].decode("utf-8", "replace")
-            if name in known:
-                return known[name]
-            return self._reader.read(message).get(name)
-
-        labels = tuple(self._label(look_up(source)) for source in self._sources)
-        if self._value is None:
-            return Sample(labels, 1.0)
-        return Sample(labels, self._number(look_up(self._value)))
+                found.append(groups[name].decode("utf-8", "replace"))
+            elif name in known:
+                found.append(known[name])
+            else:
+                fields = fields or self._reader.read(message)
+                found.append(fields.get(name))
+        return found
 
     def _label(self, value: Scalar | None) -> str:
         # What is to be taken out may be longer than what is shown.

@@ -17,6 +17,8 @@ import orjson
 Scalar = str | int | float | bool
 """What a field can be compared by; an object, a list and null are no such value."""
 
+_SCALARS = (str, int, float)  # bool is an int
+
 _PAIR = re.compile(r'(?<!\S)([^\s="]++)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -37,7 +39,7 @@ class Fields:
         found = _at(self._values, path)
         if isinstance(found, str) and not found.isascii():
             return _whole(found)
-        return found if isinstance(found, str | int | float) else None
+        return found if isinstance(found, _SCALARS) else None
 
 
 class FieldReader:

@@ -5,6 +5,8 @@ line in nanoseconds; of a histogram how many values each bucket has, without tho
 bounds, then how many are above every bound, then their sum.
 """
 
+from bisect import bisect_left
+
 from exporter.model import MetricType, RuleMetric
 
 Numbers = list[float]
@@ -37,9 +39,7 @@ def take(metric: RuleMetric, numbers: Numbers, value: float, time: int | None) -
             if time is None or time >= numbers[1]:
                 numbers[:] = value, numbers[1] if time is None else float(time)
         case MetricType.HISTOGRAM:
-            bounds = metric.buckets
-            bucket = next((i for i, bound in enumerate(bounds) if value <= bound), len(bounds))
-            numbers[bucket] += 1
+            numbers[bisect_left(metric.buckets, value)] += 1
             numbers[-1] += value
 
 
