@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from exporter.config.translation import nearest
 from exporter.errors import ConfigError, Fault
@@ -20,7 +20,6 @@ from exporter.ruleset import load_rules
 from exporter.workbench.counting import count_inputs, size_of_inputs
 from exporter.workbench.explain import Explainer, Explanation
 from exporter.workbench.inputs import STANDARD_INPUT, open_inputs
-from exporter.workbench.kinds import kind_of
 from exporter.workbench.lines import first_lines, matching_lines
 from exporter.workbench.processes import cores
 from exporter.workbench.progress import Progress
@@ -28,16 +27,16 @@ from exporter.workbench.report import (
     counts_of,
     json_list,
     json_rest,
-    kinds_of,
     result_of,
     shown_explanation,
     shown_match,
     table_report,
-    unmatched_report,
 )
 from exporter.workbench.stopwatch import Stopwatch
 from exporter.workbench.tally import Tally
-from exporter.workbench.unmatched import Unmatched
+
+if TYPE_CHECKING:
+    from exporter.workbench.unmatched import Unmatched
 
 
 def match(options: Options) -> int:
@@ -90,7 +89,7 @@ def _count(
     engine = Engine(rules, stopwatch.watch)
     progress = Progress(sys.stderr, time.monotonic, size_of_inputs(streams))
     stack.callback(progress.clear)
-    unmatched = Unmatched(kind_of) if options.unmatched else None
+    unmatched = _unmatched() if options.unmatched else None
     started = time.perf_counter()
     if options.show or unmatched is not None:
         tally = _count_lines(engine, streams, options, unmatched, progress)
@@ -100,26 +99,34 @@ def _count(
     seconds = time.perf_counter() - started
     progress.clear()
     if options.format == "json":
-        result = result_of(rules, tally, seconds) | (kinds_of(unmatched) if unmatched else {})
+        result = result_of(rules, tally, seconds) | (unmatched.as_json() if unmatched else {})
         print(json_rest(result) if options.show else json.dumps(result))
         return
     _print_all(table_report(rules, tally, seconds))
     if unmatched is not None:
-        _print_all(unmatched_report(unmatched, options.limit))
+        _print_all(unmatched.as_table(options.limit))
+
+
+def _unmatched() -> "Unmatched":
+    # What tells kinds apart takes longer to load than most logs take to read.
+    from exporter.workbench.unmatched import Unmatched
+
+    return Unmatched(redact)
 
 
 def _count_lines(
     engine: Engine,
     streams: Sequence[BinaryIO],
     options: Options,
-    unmatched: Unmatched | None,
+    unmatched: "Unmatched | None",
     progress: Progress,
 ) -> Tally:
     tally, extractions = Tally(), extractions_of(engine, redact)
     # A terminal that shows lines needs no word on how far they are.
     watched = options.show and sys.stdout.isatty()
     notice = deque[int](maxlen=0).append if watched else progress.add
-    lines = matching_lines(engine, extractions, streams, tally, unmatched, notice)
+    look = unmatched.look if unmatched else None
+    lines = matching_lines(engine, extractions, streams, tally, look, notice)
     if not options.show:
         deque(lines, maxlen=0)
     elif options.format == "json":

@@ -1,13 +1,12 @@
 """Counting where the lines themselves are asked for: what matches, and what nothing matches."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.workbench.inputs import pieces_of
+from exporter.workbench.inputs import Piece, pieces_of
 from exporter.workbench.tally import Extractions, Tally, add_lines, take_sample
-from exporter.workbench.unmatched import Unmatched
 
 
 class MatchingLine(NamedTuple):
@@ -22,7 +21,7 @@ def matching_lines(
     extractions: Extractions,
     streams: Iterable[BinaryIO],
     tally: Tally,
-    unmatched: Unmatched | None,
+    look: Callable[[Piece, Collection[int]], None] | None,
     notice: Callable[[int], None],
 ) -> Iterator[MatchingLine]:
     """Count as ``tally.count`` does, and yield every match in the order of lines, then of rules.
@@ -32,7 +31,7 @@ def matching_lines(
         extractions: those of the rules that feed a metric.
         streams: the inputs, open.
         tally: what is counted goes there.
-        unmatched: is shown all pieces with what matched in them; None where nobody asks.
+        look: is shown each piece and where in it lines begin that a rule matched.
         notice: hears of the bytes that were read.
     """
     for stream in streams:
@@ -47,8 +46,8 @@ def matching_lines(
                     take_sample(extractions[found.rule], line, tally)
                 shown = line.decode("utf-8", "replace").removesuffix("\r")
                 yield MatchingLine(engine.rules[found.rule].name, shown)
-            if unmatched is not None:
-                unmatched.look(piece, starts)
+            if look is not None:
+                look(piece, starts)
             notice(piece.end)
 
 

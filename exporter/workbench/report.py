@@ -12,9 +12,6 @@ from exporter.workbench.explain import Explanation
 from exporter.workbench.lines import MatchingLine
 from exporter.workbench.series import series_of
 from exporter.workbench.tally import Tally
-from exporter.workbench.unmatched import Unmatched
-
-_WIDEST_SAMPLE = 200
 
 
 def counts_of(rules: Sequence[Rule], tally: Tally, seconds: float) -> dict[str, object]:
@@ -33,16 +30,6 @@ def result_of(rules: Sequence[Rule], tally: Tally, seconds: float) -> dict[str, 
     if any(rule.metric for rule in rules):
         result["series"] = dict(series_of(rules, tally.series))
     return result | {"costs": costs}
-
-
-def kinds_of(unmatched: Unmatched) -> dict[str, object]:
-    """The key ``unmatched`` of the JSON result."""
-    listed = [
-        {"kind": name, "lines": kind.count, "sample": kind.sample.decode("utf-8", "replace")}
-        for name, kind in unmatched.most_common()
-    ]
-    further = unmatched.further
-    return {"unmatched": {"lines": unmatched.lines, "kinds": listed, "further_lines": further}}
 
 
 def json_list(key: str, items: Iterable[object]) -> Iterator[str]:
@@ -101,20 +88,3 @@ def _series_table(rules: Sequence[Rule], tally: Tally) -> Iterator[str]:
     for name, series in tally.series.items():
         if series.unreadable:
             yield f"{series.unreadable} matches gave {name} no number that it takes."
-
-
-def unmatched_report(unmatched: Unmatched, limit: int) -> Iterator[str]:
-    """The ``limit`` most frequent kinds of unmatched lines as the lines of a table."""
-    if not unmatched.lines:
-        yield "No line looks like an error that no pattern matched."
-        return
-    yield f"{unmatched.lines} lines look like errors and no pattern matched them:"
-    yield f"{'LINES':>10}  FIRST OF ITS KIND"
-    common = unmatched.most_common()
-    for _, kind in common[:limit]:
-        sample = kind.sample.decode("utf-8", "replace")
-        cut = sample if len(sample) <= _WIDEST_SAMPLE else sample[:_WIDEST_SAMPLE] + "…"
-        yield f"{kind.count:>10}  {cut}"
-    rest = unmatched.further + sum(kind.count for _, kind in common[limit:])
-    if rest:
-        yield f"{rest:>10}  of further kinds"

@@ -1,39 +1,32 @@
 """Lines that look like errors and that no rule matched, by kind: what rules may be missing."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
+from exporter.matching.error_kinds import REST, ErrorKinds, Kind
+from exporter.model import Level
 from exporter.workbench.inputs import Piece
 from exporter.workbench.suspicion import SUSPICIOUS
 
-MOST_KINDS = 1000
-"""How many kinds are told apart, so that no log, however large, fills the memory."""
+_WIDEST_SAMPLE = 200
+"""Characters."""
 
 _LONGEST_STACK = 200
 """How many lines are looked back for the head of a stack."""
 
 
-@dataclass(slots=True)
-class Kind:
-    """Messages that differ in numbers, names and the like alone: how many, and the first."""
-
-    count: int
-    sample: bytes
-
-
 class Unmatched:
-    """Gathers the suspicious lines of one piece of a log after the other."""
+    """Gathers the suspicious lines of one piece of a log after the other.
 
-    def __init__(self, kind_of: Callable[[bytes], str]) -> None:
-        """``kind_of`` gives the same text for messages of the same kind."""
+    Args:
+        redact: takes secrets out of a text.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
         self._engine = Engine([SUSPICIOUS])
-        self._kind_of = kind_of
-        self.kinds: dict[str, Kind] = {}
+        self._kinds = ErrorKinds((), redact)
         self.lines = 0
-        self.further = 0
-        """Lines of kinds that came when there were ``MOST_KINDS`` already."""
 
     def look(self, piece: Piece, matched: Collection[int]) -> None:
         """Gather from a piece; ``matched`` are the places where lines begin that a rule matched."""
@@ -41,22 +34,42 @@ class Unmatched:
         for found in self._engine.scan_text(text, message_of=message_of, end=end):
             if found.start in matched or _continues_match(text, found.start, matched):
                 continue
-            self._add(message_of(text[found.start : found.end]))
+            self.lines += 1
+            # All at one time: no kind makes room for another.
+            self._kinds.take(message_of(text[found.start : found.end]), Level.ERROR, 0.0)
 
-    def most_common(self) -> list[tuple[str, Kind]]:
-        """Return all kinds, the most frequent first."""
-        return sorted(self.kinds.items(), key=lambda item: (-item[1].count, item[0]))
+    def as_json(self) -> dict[str, object]:
+        """The key ``unmatched`` of the JSON result."""
+        listed = [
+            {"kind": kind.template, "lines": kind.count, "sample": kind.sample}
+            for kind in self.most_common
+        ]
+        return {"unmatched": {"lines": self.lines, "kinds": listed, "further_lines": self.further}}
 
-    def _add(self, message: bytes) -> None:
-        self.lines += 1
-        name = self._kind_of(message)
-        kind = self.kinds.get(name)
-        if kind is not None:
-            kind.count += 1
-        elif len(self.kinds) < MOST_KINDS:
-            self.kinds[name] = Kind(1, message)
-        else:
-            self.further += 1
+    def as_table(self, limit: int) -> Iterator[str]:
+        """The ``limit`` most frequent kinds, a line each, and how many lines there are beside."""
+        if not self.lines:
+            yield "No line looks like an error that no pattern matched."
+            return
+        yield f"{self.lines} lines look like errors and no pattern matched them:"
+        yield f"{'LINES':>10}  FIRST OF ITS KIND"
+        listed = self.most_common[:limit]
+        for kind in listed:
+            long = len(kind.sample) > _WIDEST_SAMPLE
+            yield f"{kind.count:>10}  {kind.sample[:_WIDEST_SAMPLE]}{'…' if long else ''}"
+        if rest := self.lines - sum(kind.count for kind in listed):
+            yield f"{rest:>10}  of further kinds"
+
+    @property
+    def most_common(self) -> list[Kind]:
+        """The kinds that are told apart, the most frequent first."""
+        kinds = (kind for kind in self._kinds.kinds.values() if kind.number != REST)
+        return sorted(kinds, key=lambda kind: (-kind.count, kind.number))
+
+    @property
+    def further(self) -> int:
+        """Lines that came when there were as many kinds as are told apart."""
+        return self.lines - sum(kind.count for kind in self.most_common)
 
 
 def _continues_match(text: bytes, start: int, matched: Collection[int]) -> bool:
