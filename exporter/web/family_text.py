@@ -6,6 +6,7 @@ Tests hold every byte against what the library itself writes.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import is_
 from threading import Lock
 from typing import Any, TypeGuard
@@ -42,7 +43,7 @@ class Block:
         self._numbers = [cell._value for cell in self.cells]
         width = len(self.cells) // len(children)
         held = [self._numbers[at : at + width] for at in range(0, len(self.cells), width)]
-        self.piece = Piece(b"".join(map(family.lines, children, held)))
+        self.piece = Piece("".join(map(family.lines, children, held)).encode())
 
     def refresh(self) -> None:
         """Render the lines of those series whose numbers have changed."""
@@ -116,14 +117,14 @@ class FamilyText:
         """Whether a series shows an example of what it counted, which is not kept here."""
         return any(cell._exemplar is not None for block in self.blocks for cell in block.cells)
 
-    def lines(self, child: Any, cells: list[float]) -> bytes:  # noqa: ANN401
+    def lines(self, child: Any, cells: list[float]) -> str:  # noqa: ANN401
         """The lines of one series, of a histogram or summary several, when its cells hold these."""
         if not self._templates:
             self._templates = tuple(map(self._template, child._child_samples()))
-        labels = tuple(_escaped(child._labelvalues[at]) for at in self._order)
-        ends = self.ends(child, cells)
-        pairs = zip(self._templates, ends, strict=True)
-        return "".join([f"{template % labels} {end}\n" for template, end in pairs]).encode()
+        values = child._labelvalues
+        labels = tuple([_escaped(values[at]) for at in self._order])
+        pairs = zip(self._templates, self.ends(child, cells), strict=True)
+        return "".join([f"{template % labels} {end}\n" for template, end in pairs])
 
     def ends(self, child: Any, cells: list[float]) -> list[str]:  # noqa: ANN401
         """What stands at the end of each of its lines: the numbers."""
@@ -155,5 +156,6 @@ def _number(value: float) -> str:
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # the library's has no types
 
 
+@lru_cache(maxsize=1024)  # the same few values stand in most series
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
