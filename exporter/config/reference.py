@@ -69,9 +69,10 @@ that it names.
   which Python's TLS takes one or leaves them all on.
 - **Verifying clients needs their CA.** The toolkit falls back to the CAs that the machine trusts
   for web sites; here a missing `client_ca_file` is refused.
-- **A change is seen within a second**, of this file and of those that it names, and holds for
-  new connections, passwords and headers for new requests. A file that became faulty is refused
-  and said once in the log; what was in force before goes on.
+- **A change is seen at once**, of this file and of those that it names: TLS holds for the next
+  connection, passwords and headers for the next request. A file that became faulty, or empty, is
+  refused and said once in the log; what was in force before goes on. Replace it by renaming
+  another over it, since what is half written may be valid too.
 - **The health checks** `/-/healthy` and `/-/ready` ask for no password and are never limited.
 - Passwords are checked one at a time beside the rest, and a right one is remembered, so only the
   first scrape pays for its cost. A client that sends wrong ones gets 401, or 503 where more than

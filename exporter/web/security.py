@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exporter.config.web_load import WebSecurity, load_web_security
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Fault
 
 LOG = logging.getLogger(__name__)
 
-CHECK_SECONDS = 1.0
-"""How long a change may go unnoticed; files are not looked at for every request of a crowd."""
+RETRY_SECONDS = 1.0
+"""How soon a refused file is tried again, though it has not changed: others may have."""
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -34,28 +34,34 @@ class SecurityFile:
     def __init__(self, path: str | None, clock: Callable[[], float]) -> None:
         self._path = path
         self._clock = clock
-        self._checked = clock()
+        self._tried = clock()
         self._refused = ""
-        self._load()
+        self._stamp: _Stamp = ()
+        self._load(path)
 
     def current(self) -> WebSecurity:
-        """What is in force now; of the files as they were within the last second."""
-        if self._path is not None and self._clock() - self._checked >= CHECK_SECONDS:
-            self._checked = self._clock()
-            # While the file is refused it is tried again: what is wrong may stand in another.
-            if self._refused or _stamp(self._current.files) != self._stamp:
+        """What is in force now; to be asked for each connection and each request."""
+        if self._path is not None:
+            stamp = _stamp(self._current.files)
+            waited = self._clock() - self._tried
+            if stamp != self._stamp or (self._refused and waited >= RETRY_SECONDS):
+                self._stamp, self._tried = stamp, self._clock()
                 self._load_or_keep(self._path)
         return self._current
 
-    def _load(self) -> None:
+    def _load(self, path: str | None) -> None:
         # Read twice, as the stamp must be older than what is kept, and needs the files' names: a
         # change in between is then seen at the next look.
-        self._stamp = _stamp(load_web_security(self._path).files)
-        self._current = load_web_security(self._path)
+        stamp = _stamp(load_web_security(path).files)
+        self._current = load_web_security(path)
+        self._stamp = stamp
 
     def _load_or_keep(self, path: str) -> None:
         try:
-            self._load()
+            if _is_empty(path):
+                # An editor may be about to write it, and nobody asks for no security like that.
+                raise ConfigError((Fault(path, "", "it is empty", "write {} to ask for nothing"),))
+            self._load(path)
         except ConfigError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
@@ -66,6 +72,11 @@ class SecurityFile:
             return
         self._refused = ""
         LOG.info("web configuration read again", extra={"fields": {"file": path}})
+
+
+def _is_empty(path: str) -> bool:
+    stamp = _file_stamp(Path(path))
+    return stamp is not None and stamp[1] == 0
 
 
 def _stamp(files: tuple[Path, ...]) -> _Stamp:
