@@ -137,6 +137,27 @@ def test_a_reader_that_never_reads_is_cut_off(requests_sent: int):
         assert len(get(f"{base}/metrics").content) > 10_000_000
 
 
+def test_of_many_that_do_not_read_the_first_are_cut_off():
+    """Only so many may lag behind; those that began last get all of their answer."""
+    few = Limits(handshake=60, request=1, answer=60, idle=60, lagging=2)
+    with serving(large_registry(), limits=few) as base, ExitStack() as stack:
+        readers = []
+        for _ in range(5):
+            readers.append(stack.enter_context(connected(base, SO_RCVBUF=4096)))
+            readers[-1].sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert readers[-1].recv(15, socket.MSG_WAITALL) == b"HTTP/1.1 200 OK"
+        time.sleep(4 * few.sweep)
+        received = []
+        for reader in readers:
+            received.append(0)
+            try:
+                while chunk := reader.recv(1 << 20):
+                    received[-1] += len(chunk)
+            except ConnectionError:
+                continue
+    assert [size > 10_000_000 for size in received] == [False, False, False, True, True]
+
+
 def test_a_slow_reader_gets_all_of_its_answer():
     """Whoever keeps reading within the time gets every byte."""
     with serving(large_registry(), limits=PATIENT) as base, connected(base) as client:

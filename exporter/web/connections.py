@@ -43,6 +43,8 @@ class Limits:
         handshake: for TLS, from the first packet to the last.
         request: from the connection, or the first byte of a later request, to the last byte.
         answer: from there until all of the answer is taken off our hands.
+        lagging: how many clients may lag behind their answer, each with a text of its own moment
+            kept for it; of more, those that began first are ended.
         idle: between an answer and the next request: above the usual scrape interval, so that
             one connection serves them all.
     """
@@ -51,6 +53,7 @@ class Limits:
     handshake: float = 10.0
     request: float = 10.0
     answer: float = 60.0
+    lagging: int = 64
     idle: float = 75.0
 
     @property
@@ -81,7 +84,9 @@ class Connection(H11Protocol):
         self._security = security
         self._seen: tuple[_Phase, object] = (_Phase.RECEIVING, None)
         self.since = self.loop.time()
-        """When it began to wait for what it waits for."""
+        """When it began to wait for what it waits for, as far as ``overdue`` has seen."""
+        self.heard = self.since
+        """When the client last sent something."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless the client's certificate is not among those allowed."""
@@ -91,6 +96,7 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends, as long as there is a connection."""
+        self.heard = self.loop.time()
         if not self.transport.is_closing():
             super().data_received(data)
 
@@ -114,6 +120,11 @@ class Connection(H11Protocol):
         """Whether there is no answer under way."""
         return self._phase() is not _Phase.ANSWERING
 
+    @property
+    def lags(self) -> bool:
+        """Whether the client has not taken all that was sent."""
+        return self.transport.get_write_buffer_size() > 0
+
     def overdue(self, limits: Limits) -> bool:
         """Whether the client has had its time; to be asked again and again."""
         now, phase = self.loop.time(), self._phase()
@@ -126,7 +137,7 @@ class Connection(H11Protocol):
 
     def _phase(self) -> _Phase:
         # A connection that closes still has to get rid of what it wrote.
-        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+        if self.transport.is_closing() or self.lags:
             return _Phase.ANSWERING
         if self.conn.their_state is h11.SEND_BODY:
             return _Phase.RECEIVING
@@ -239,9 +250,12 @@ class Acceptor:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._limits.sweep)
-            for connection in list(self._state.connections):
-                if isinstance(connection, Connection) and connection.overdue(self._limits):
-                    connection.transport.abort()
+            open_ = [c for c in self._state.connections if isinstance(c, Connection)]
+            ended = [connection for connection in open_ if connection.overdue(self._limits)]
+            lagging = [connection for connection in open_ if connection.lags]
+            lagging.sort(key=lambda connection: connection.heard, reverse=True)
+            for connection in {*ended, *lagging[self._limits.lagging :]}:
+                connection.transport.abort()
 
     async def _wait_for_descriptors(self, error: OSError) -> None:
         if not self._exhausted:
