@@ -207,6 +207,7 @@ class Site:
     scheduler: Any = field(default_factory=SteppedScheduler)
     clock: Clock = field(default_factory=Clock)
     state: State | None = None  # None: in memory
+    followed: bool = False
     excerpts: bool = True
 
     def __post_init__(self) -> None:
@@ -219,7 +220,14 @@ class Site:
         engine = Engine((*self.rules, HEADS))
         rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
         rule_metrics.publish()
-        self.series = Series(self.metrics, self.ledger, self.rules, self.log_types, rule_metrics)
+        self.series = Series(
+            self.metrics,
+            self.ledger,
+            self.rules,
+            self.log_types,
+            rule_metrics,
+            followed=self.followed,
+        )
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
         self.restart_counts = RestartCounts()
         self.activity = Activity(self.clock)

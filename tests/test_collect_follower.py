@@ -1,0 +1,430 @@
+"""Following, step by step under a virtual clock: streams, their ends, what is asked for when."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import pytest
+from collect_fixtures import KEY, RESTARTED, RUN, START, WEB, Site, deployment, line, not_found
+from virtual_time import VirtualTimeLoop
+
+from exporter.collect.followed_source import FollowedSource, FollowSettings, Surroundings
+from exporter.digitalocean.live_stream import HandshakeError
+from exporter.digitalocean.log_streams import StreamEndedError
+from exporter.errors import (
+    ApiError,
+    ConnectionFailed,
+    InvalidResponse,
+    ServerError,
+    TooManyRequests,
+    UnexpectedStatus,
+)
+from exporter.model import Component, Endpoint, LogType
+
+
+@dataclass
+class FakeStream:
+    """A stream that says what the test lets it say."""
+
+    texts: "asyncio.Queue[bytes | StreamEndedError]" = field(default_factory=asyncio.Queue)
+    closed: bool = False
+
+    def say(self, *lines: bytes) -> None:
+        self.texts.put_nowait(b"".join(lines))
+
+    def end(self, error: ApiError | None = None) -> None:
+        self.texts.put_nowait(StreamEndedError(error))
+
+    async def read(self, wait: float | None = None) -> bytes:
+        try:
+            async with asyncio.timeout(wait):
+                item = await self.texts.get()
+        except TimeoutError:
+            return b""
+        if isinstance(item, StreamEndedError):
+            raise item
+        return item
+
+    async def close(self) -> None:
+        self.closed = True
+        self.end()
+
+
+@dataclass
+class FakeStreams:
+    """Opens fake streams, each beginning with ``shows``, or refuses with ``refusal``."""
+
+    shows: list[bytes] = field(default_factory=list)
+    refusal: ApiError | None = None
+    opened: list[FakeStream] = field(default_factory=list)
+    tried: int = 0
+
+    async def open(self, live_url: str, *, target: object) -> FakeStream:
+        self.tried += 1
+        if self.refusal is not None:
+            raise HandshakeError(self.refusal)
+        stream = FakeStream()
+        if self.shows:
+            stream.say(*self.shows)
+        self.opened.append(stream)
+        return stream
+
+
+@dataclass
+class Scene:
+    """One followed component, its clock and what reaches the platform."""
+
+    component: Component = WEB
+    tail_lines: int = 100
+    loop: VirtualTimeLoop = field(default_factory=VirtualTimeLoop)
+    streams: FakeStreams = field(default_factory=FakeStreams)
+    soon: list[tuple[float, LogType]] = field(default_factory=list)
+    asked: list[tuple[float, int]] = field(default_factory=list)
+    gone: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.site = Site(tail_lines=self.tail_lines, followed=True)
+        self.site.clock = self.site.poller._clock = self.time  # type: ignore[assignment]
+        self.site.scheduler.start()
+        self.site.series.open_component(KEY, self.component)
+        poller = self.site.poller
+        for source in (RUN, RESTARTED):
+            poller.watch(source, self.component, deployment("d1"), suspended=True)
+        self.site.scheduler.remove_all_jobs()
+        read_soon = poller.read_soon
+
+        def note_soon(source: Any) -> None:
+            self.soon.append((round(self.loop.now, 1), source.log_type))
+            read_soon(source)
+
+        poller.read_soon = note_soon  # type: ignore[method-assign]
+        locate = self.site.platform.log_locations
+
+        def note_asked(source: Any, deployment_id: str, **options: Any) -> Any:
+            if options.get("follow"):
+                self.asked.append((round(self.loop.now, 1), options["tail_lines"]))
+            return locate(source, deployment_id, **options)
+
+        self.site.platform.log_locations = note_asked
+        state = poller.state(RUN)
+        assert state is not None
+        self.around = Surroundings(
+            self.site.platform,
+            self.streams,
+            self.site.pipeline,
+            poller,
+            FollowSettings(self.tail_lines, "3m"),
+            self.block,
+            lambda: self.gone.append(round(self.loop.now, 1)),
+            self.time,
+            Random(1),
+        )
+        self.followed = FollowedSource(state, self.around)
+
+    def time(self) -> float:
+        return START + 1000 + self.loop.now
+
+    async def block(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+    @property
+    def stream(self) -> FakeStream:
+        return self.streams.opened[-1]
+
+    @property
+    def status(self) -> Any:
+        [status] = [s for s in self.site.poller.statuses() if s.log_type is LogType.RUN]
+        return status
+
+    def connected(self) -> float | None:
+        return self.site.value("stream_connected", app="shop", component="web")
+
+    def reconnects(self) -> float | None:
+        return self.site.value("stream_reconnects_total", app="shop", component="web")
+
+    def lines(self) -> float | None:
+        return self.site.lines()
+
+    def gaps(self) -> float | None:
+        return self.site.value("log_gaps_total")
+
+
+@pytest.fixture(name="begin")
+def _begin() -> Iterator[Callable[..., Scene]]:
+    scenes: list[tuple[Scene, asyncio.Task[None]]] = []
+
+    def begin(**options: Any) -> Scene:
+        streams = {name: options.pop(name) for name in ("shows", "refusal") if name in options}
+        scene = Scene(**options)
+        for name, value in streams.items():
+            setattr(scene.streams, name, value)
+        scenes.append((scene, scene.loop.create_task(scene.followed.run())))
+        return scene
+
+    yield begin
+    for scene, task in scenes:
+        task.cancel()
+        scene.loop.advance(1)
+        assert task.done()
+        scene.loop.close()
+
+
+def test_a_stream_that_lives_costs_one_request(begin):
+    """A day of lines: one request, one stream, source up, and RUN_RESTARTED read once."""
+    scene = begin(shows=[line(1)])
+    for minute in range(60 * 24):
+        scene.loop.advance(60)
+        scene.stream.say(line(2 + minute))
+        scene.followed.beat(minute=True)
+        assert not scene.followed.outlived(7200)
+    scene.loop.advance(1)
+    assert (scene.lines(), scene.gaps(), scene.connected()) == (1441, 0, 1)
+    assert scene.streams.tried == len(scene.asked) == 1
+    assert scene.soon == [(0.0, LogType.RUN_RESTARTED)]
+    assert (scene.status.state, scene.status.stream) == ("up", "connected")
+    assert scene.site.value("source_last_success_timestamp_seconds") > scene.time() - 62
+
+
+def test_an_end_is_followed_by_another_stream_and_by_looks_at_run_restarted(begin):
+    """Where nothing known is shown, RUN_RESTARTED is read 2, 5 and 10 seconds after the end."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.streams.shows = [line(50)]
+    scene.stream.end()
+    scene.loop.advance(30)
+    assert scene.streams.tried == 2
+    assert 100 < scene.asked[1][0] <= 100.5
+    assert [(round(at - 100), kind) for at, kind in scene.soon[1:]] == [
+        (2, LogType.RUN_RESTARTED),
+        (5, LogType.RUN_RESTARTED),
+        (10, LogType.RUN_RESTARTED),
+    ]
+    assert (scene.reconnects(), scene.lines()) == (1, 2)
+
+
+def test_run_restarted_is_looked_at_no_more_once_it_shows_the_end(begin):
+    """The first look finds the container's end: no other is needed."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.streams.shows = [line(50)]
+    scene.stream.end()
+    scene.loop.advance(2.5)
+    scene.site.platform.log("d1", LogType.RUN_RESTARTED).live = line(1) + line(2, "panic: no")
+    scene.site.poller.poll(RESTARTED)
+    scene.loop.advance(30)
+    assert len(scene.soon) == 2
+    assert scene.site.value("restarts_total", app="shop", component="web", reason="panic") == 1
+    assert (scene.lines(), scene.gaps()) == (3, 0)
+
+
+def test_the_same_container_behind_a_cut_needs_no_look_at_run_restarted(begin):
+    """A stream that was cut and shows what is known again: one request, nothing else."""
+    scene = begin(shows=[line(1)])
+    for number in range(20):
+        scene.loop.advance(60)
+        scene.streams.shows = [line(n) for n in range(1, number + 3)]
+        scene.stream.end(ConnectionFailed(Endpoint.LOG_CONTENT, "cut"))
+    scene.loop.advance(60)
+    assert len(scene.asked) == 21
+    assert len(scene.soon) == 1
+    assert (scene.lines(), scene.gaps(), scene.reconnects()) == (21, 0, 20)
+
+
+def test_of_several_instances_an_end_is_looked_for_at_once(begin):
+    """No stream can tell that none of them has ended."""
+    scene = begin(component=replace(WEB, instance_count=2), shows=[line(1)])
+    scene.loop.advance(100)
+    scene.stream.end()
+    scene.loop.advance(60)
+    assert [round(at - 100) for at, _ in scene.soon[1:]] == [0, 3, 8]
+
+
+def test_streams_that_do_not_last_are_opened_less_and_less_often(begin):
+    """Waits double up to a minute; a stream that lasted begins anew."""
+    scene = begin(shows=[line(1)])
+    waits = []
+    for _ in range(12):
+        scene.loop.advance(0.1)
+        ended, tried = scene.loop.now, scene.streams.tried
+        scene.stream.end()
+        while scene.streams.tried == tried:
+            scene.loop.advance(0.1)
+        waits.append(scene.loop.now - ended)
+    for number, wait in enumerate(waits):
+        longest = min(60.0, 0.5 * 2**number)
+        assert longest / 2 <= wait <= longest + 0.3
+    scene.loop.advance(100)
+    ended, tried = scene.loop.now, scene.streams.tried
+    scene.stream.end()
+    scene.loop.advance(0.6)
+    assert scene.streams.tried == tried + 1
+
+
+def test_a_refused_stream_is_polled_until_it_can_be_had(begin, caplog):
+    """The poller takes over at once, the status says why, and a stream takes it back."""
+    caplog.set_level(logging.INFO)
+    refusal = UnexpectedStatus(Endpoint.LOG_CONTENT, "status 403", 403)
+    scene = begin(refusal=refusal)
+    scene.loop.advance(1)
+    assert scene.site.scheduler.due(RUN) is not None
+    assert "403" in scene.status.stream
+    assert (scene.connected(), scene.site.value("source_interval_seconds")) == (0, 60)
+    scene.site.platform.log("d1").live = line(1)
+    scene.site.poller.poll(RUN)
+    assert (scene.lines(), scene.status.state) == (1, "up")
+    scene.loop.advance(3600)
+    assert 5 <= scene.streams.tried <= 12
+    scene.streams.refusal, scene.streams.shows = None, [line(1), line(2)]
+    scene.loop.advance(700)
+    assert (scene.lines(), scene.gaps(), scene.connected()) == (2, 0, 1)
+    assert scene.site.value("source_interval_seconds") == 10
+    scene.site.poller.poll(RUN)
+    assert scene.site.platform.asked.count(("d1", "web", LogType.RUN)) == scene.streams.tried + 1
+    texts = [record.message for record in caplog.records]
+    assert texts.count("log can not be followed, polling it until it can") == 1
+    assert texts.count("log is followed again") == 1
+
+
+def test_frames_that_mean_nothing_are_a_stream_that_cannot_be_had(begin):
+    """A platform that speaks otherwise is polled, not asked again every second."""
+    scene = begin()
+    scene.loop.advance(1)
+    scene.stream.end(InvalidResponse(Endpoint.LOG_CONTENT, "a frame that is not JSON"))
+    scene.loop.advance(10)
+    assert scene.streams.tried == 1
+    assert "not JSON" in scene.status.stream
+
+
+def test_requests_that_fail_are_noted_and_tried_again(begin):
+    """The source is down while the API fails, whose pauses are kept; then it is up again."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(0.1)
+    scene.site.platform.log("d1").error = ServerError(Endpoint.LOGS, "status 500")
+    scene.stream.end()
+    scene.loop.advance(20)
+    assert (scene.status.state, "500" in scene.status.problem) == ("down", True)
+    assert scene.site.value("source_up") == 0
+    scene.site.platform.log("d1").error = TooManyRequests(
+        Endpoint.LOGS, "status 429", retry_after=300.0
+    )
+    scene.loop.advance(60)
+    count = len(scene.asked)
+    scene.loop.advance(230)
+    assert len(scene.asked) == count
+    scene.site.platform.log("d1").error = None
+    scene.loop.advance(400)
+    assert (scene.status.state, scene.connected()) == ("up", 1)
+
+
+def test_a_deployment_that_is_past_is_said_a_few_times(begin):
+    """Archives or 404 in place of a stream ask for a discovery, but not for ever."""
+    for past in ("archives", "gone"):
+        scene = begin()
+        log = scene.site.platform.log("d1")
+        if past == "archives":
+            log.live, log.archives = None, (line(1),)
+        else:
+            log.error = not_found()
+        scene.loop.advance(600)
+        assert len(scene.gone) == 3
+        assert scene.connected() == 0
+
+
+def test_as_many_unknown_lines_as_were_asked_for_are_read_whole_once(begin):
+    """After a while away: one whole read, and no gap where that reaches back."""
+    log = [line(n) for n in range(400)]
+    scene = begin(tail_lines=1000, shows=log[:10])
+    scene.loop.advance(10)
+    for _ in range(12):
+        scene.followed.beat(minute=True)
+    scene.stream.end()
+    scene.site.platform.log("d1").live = b"".join(log[:300])
+    scene.streams.shows = log[200:300]
+    scene.loop.advance(10)
+    assert scene.asked[-1][1] == 100
+    assert (scene.lines(), scene.gaps()) == (300, 0)
+    assert scene.site.platform.asked.count(("d1", "web", LogType.RUN)) == 3
+    scene.stream.say(*log[300:])
+    scene.loop.advance(1)
+    assert (scene.lines(), scene.gaps()) == (400, 0)
+
+
+def test_what_no_read_can_reach_is_a_gap(begin):
+    """The log moved on further than tail_lines while nobody could read it."""
+    log = [line(n / 10) for n in range(3000)]
+    scene = begin(tail_lines=1000, shows=log[:10])
+    scene.loop.advance(10)
+    for _ in range(12):
+        scene.followed.beat(minute=True)
+    scene.stream.end()
+    scene.site.platform.log("d1").live = b"".join(log[2000:])
+    scene.streams.shows = log[2900:]
+    scene.loop.advance(10)
+    assert (scene.lines(), scene.gaps()) == (1010, 1)
+
+
+def test_a_busy_log_is_read_whole_before_it_is_followed_on(begin):
+    """Then lines that come as fast as they can behind the first ones are no gap."""
+    log = [line(n / 100) for n in range(9000)]
+    scene = begin(tail_lines=100, shows=log[:50])
+    scene.loop.advance(10)
+    scene.stream.say(*log[50:5000])
+    scene.loop.advance(1)
+    scene.followed.beat(minute=True)
+    scene.stream.end()
+    scene.site.platform.log("d1").live = b"".join(log[4960:5060])
+    scene.streams.shows = log[5000:7000]
+    scene.loop.advance(30)
+    assert (scene.lines(), scene.gaps()) == (7000, 0)
+
+
+def test_a_flood_as_the_first_text_of_a_silent_stream_is_no_gap(begin):
+    """What was written after the stream was open cannot have been missed."""
+    scene = begin(tail_lines=100)
+    scene.loop.advance(1)
+    scene.stream.say(*(line(1002 + n / 1000) for n in range(5000)))
+    scene.loop.advance(5)
+    assert (scene.lines(), scene.gaps()) == (5000, 0)
+
+
+def test_a_stream_that_says_nothing_proves_nothing(begin):
+    """What the platform takes minutes to reach is not taken for a container that is gone."""
+    scene = begin(shows=[line(1), line(2)])
+    scene.loop.advance(10)
+    scene.streams.shows = []
+    scene.stream.end()
+    scene.loop.advance(60)
+    scene.site.poller.poll(RESTARTED)
+    assert scene.gaps() == 0
+    scene.stream.say(line(1), line(2), line(3))
+    scene.loop.advance(10)
+    assert (scene.lines(), scene.gaps()) == (3, 0)
+
+
+def test_a_stream_is_opened_anew_when_it_outlived_its_use(begin):
+    """After hours of silence, and when a container ended that the stream did not end with."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(7000)
+    assert not scene.followed.outlived(7200)
+    scene.loop.advance(300)
+    assert scene.followed.outlived(7200)
+    scene.loop.run_until_complete(scene.followed.reopen())
+    scene.loop.advance(20)
+    assert (scene.streams.tried, len(scene.soon), scene.connected()) == (2, 1, 1)
+    scene.site.platform.log("d1", LogType.RUN_RESTARTED).live = line(1) + line(2, "bye")
+    scene.site.poller.poll(RESTARTED)
+    assert scene.followed.outlived(7200)
+
+
+def test_a_trace_without_prefix_counts_after_a_pause(begin):
+    """Its last lines wait a second for the line behind them, not for ever."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(10)
+    scene.stream.say(b"Traceback:\n", b"  oops\n")
+    scene.loop.advance(0.5)
+    assert scene.lines() == 1
+    scene.loop.advance(1)
+    assert scene.lines() == 3
