@@ -101,6 +101,8 @@ class LogStreams:
         timeout: seconds for the handshake.
         clock: monotonic seconds.
         ca_file: PEM file of certificate authorities trusted beside the system's.
+        ping_interval: seconds between two pings.
+        ping_deadline: seconds in which each has to be answered.
     """
 
     def __init__(
@@ -111,11 +113,15 @@ class LogStreams:
         clock: Callable[[], float],
         user_agent: str,
         ca_file: str | None = None,
+        ping_interval: float = PING_INTERVAL,
+        ping_deadline: float = PING_DEADLINE,
     ) -> None:
         self._observer = observer
         self._timeout = timeout
         self._clock = clock
         self._user_agent = user_agent
+        self._ping_interval = ping_interval
+        self._ping_deadline = ping_deadline
         self._tls = tls_context(ca_file)
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._log = logging.getLogger(f"{__name__}.websocket")
@@ -137,8 +143,8 @@ class LogStreams:
                 ssl=self._tls if url.scheme == "wss" else None,
                 user_agent_header=self._user_agent,
                 open_timeout=self._timeout,
-                ping_interval=PING_INTERVAL,
-                ping_timeout=PING_DEADLINE,
+                ping_interval=self._ping_interval,
+                ping_timeout=self._ping_deadline,
                 close_timeout=_CLOSE_TIMEOUT,
                 max_size=LARGEST_FRAME,
                 max_queue=_MOST_FRAMES,
