@@ -257,6 +257,19 @@ Aborted (core dumped)""",
         Reason.UNKNOWN,
         "registered handlers on SIGTERM and SIGINT\nuncaught exception handler registered",
     ),
+    "json traceback": (
+        Reason.EXCEPTION,
+        r'{"level":"error","exc_info":"Traceback (most recent call last):\nValueError: x"}',
+    ),
+    "json memory": (
+        Reason.OUT_OF_MEMORY,
+        r'{"exc_info":"Traceback (most recent call last):\n  File \"a.py\"\nMemoryError"}',
+    ),
+    "time before an error": (Reason.EXCEPTION, "2026-11-01 00:00:00 Error: no card"),
+    "logfmt fatal": (Reason.EXIT, 'time="2026-11-01T00:00:00Z" level=fatal msg="no route"'),
+    "json fatal": (Reason.EXIT, '{"level":"fatal","msg":"no route"}'),
+    "fatal": (Reason.EXIT, "2026-11-01 00:00:00 FATAL no route to the queue"),
+    "no fatal": (Reason.UNKNOWN, "fatal=false\nlog level: not FATAL\nFATALITIES=0"),
     "default": (Reason.UNKNOWN, "environment variable LOG_LEVEL not set, using default info"),
 }
 

@@ -32,7 +32,7 @@ MARKS = (
     Mark(
         CAUSE,
         RestartReason.OUT_OF_MEMORY,
-        r"^(?:[\w.]+\.)?MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|System\.OutOfMemoryException"
+        r"(?:^|\\n)(?:[\w.]+\.)?MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|System\.OutOfMemoryException"
         r"|heap out of memory|(?i:\bout of memory\b)|\bOOM-?[Kk]ill|\boom-kill\b|std::bad_alloc"
         r"|memory allocation of \d+ bytes failed|Allowed memory size of \d+ bytes exhausted"
         r"|NoMemoryError|Cannot allocate memory|Perhaps out of memory\?|(?:^|: |\d )Killed\s*$"
@@ -128,10 +128,11 @@ MARKS = (
     Mark(
         CRASH,
         RestartReason.EXCEPTION,
-        r"^(?:\s*\+ )?(?:Exception Group )?Traceback \(most recent call last\):|^Node\.js v\d+\."
+        r"\bTraceback \(most recent call last\):|^Node\.js v\d+\."
         r"|\bUnhandledPromiseRejection"
         r"|(?i:\bun(?:caught|handled) ?(?:exception|error|rejection|promise))|\bUncaught \w+"
-        r"|^(?:\w+ )?\w*Error(?: \[\w+\])?: |^Exception in thread \"|^Unhandled exception\b"
+        r"|^(?:\d[\d:TZ.,+/ -]{7,40})?(?:\w+ )?\w*Error(?: \[\w+\])?: "
+        r"|^Exception in thread \"|^Unhandled exception\b"
         r"|^(?:Caused by: )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error)(?::|$)"
         r"|^\S+:\d+:in [`'].*': .*\([A-Z][\w:]*\)$"
         r"|^\S+:\d+: syntax error|PHP (?:Fatal|Parse) error: |^(?:Fatal|Parse) error: "
@@ -158,7 +159,9 @@ MARKS = (
         r"|\bstopping (?:server|service|application|worker)\b|\bgoodbye\b|^bye\W*$"
         r"|\b(?:giving up|aborting|quitting|bailing out|can(?:no|')t continue)\b"
         r"|\b(?:failed|unable) to (?:start|boot|continue)\b|\bstart-?up failed\b"
-        r"|\bcommand failed\b)|^npm (?:ERR!|error) ",
+        r"|\bcommand failed\b)|^npm (?:ERR!|error) "
+        # What logs at this level ends.
+        r"|\blevel\"?[=:] ?\"?(?i:fatal)\b|^(?:[\d\[]\S* ){0,3}\W?FATAL\b|^FATA\[\d",
     ),
 )
 
