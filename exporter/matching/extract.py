@@ -18,7 +18,7 @@ LONGEST_LABEL = 128
 """Characters of a label value; the rest is cut off."""
 
 _LONGEST_TEXT = 1024
-_KNOWN_TEXTS = 1024
+_KNOWN_TEXTS = 256
 """How many texts are not cleaned again."""
 
 Clean = Callable[[str], str]
