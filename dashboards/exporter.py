@@ -35,6 +35,8 @@ def build() -> dashboards.Dashboard:
     _add_requests(board)
     board.with_row(dashboards.Row("Sources"))
     _add_sources(board)
+    board.with_row(dashboards.Row("Metrics of rules"))
+    _add_rules(board)
     board.with_row(dashboards.Row("Process"))
     _add_process(board)
     return board
@@ -256,6 +258,23 @@ def _add_streams(board: dashboards.Dashboard) -> None:
             "{{app}}/{{component}}",
         )
     )
+
+
+def _add_rules(board: dashboards.Dashboard) -> None:
+    for title, description, counter in (
+        (
+            "Folded matches",
+            "Matches that counted under the label value `other`, past `max_series`.",
+            "digitalocean_app_series_folded_total",
+        ),
+        (
+            "Unreadable values",
+            "Matches whose value was no number that the metric of their rule takes.",
+            "digitalocean_app_values_unreadable_total",
+        ),
+    ):
+        grown = f"sum by (metric) ({increase_per_step(counter)}) > 0"
+        board.with_panel(bars(title, description, grown, "{{metric}}"))
 
 
 def _add_process(board: dashboards.Dashboard) -> None:
