@@ -161,7 +161,7 @@ MARKS = (
         r"|\b(?:failed|unable) to (?:start|boot|continue)\b|\bstart-?up failed\b"
         r"|\bcommand failed\b)|^npm (?:ERR!|error) "
         # What logs at this level ends.
-        r"|\blevel\"?[=:] ?\"?(?i:fatal)\b|^(?:[\d\[]\S* ){0,3}\W?FATAL\b|^FATA\[\d",
+        r"|\blevel(?:=\"?|\": ?\")(?i:fatal)\b|^(?:[\d\[]\S* ){0,3}\W?FATAL\b|^FATA\[\d",
     ),
 )
 
