@@ -120,6 +120,19 @@ def _add_logs(board: dashboards.Dashboard) -> None:
             target(f"sum by (level) ({rate(matches)})", "{{level}}"),
         )
     )
+    board.with_panel(
+        graph(
+            "Error kinds",
+            "Kinds of error messages seen in the last hour, and those that were never seen before.",
+            "short",
+            target(f"max {BY} ({select('digitalocean_app_error_kinds')})", COMPONENT),
+            target(
+                f"max {BY} ({increase_per_step('digitalocean_app_new_error_kinds_total')})",
+                f"{COMPONENT} new",
+            ),
+            width=24,
+        )
+    )
 
 
 def _add_resources(board: dashboards.Dashboard) -> None:
