@@ -22,7 +22,7 @@ RULES = 20
 LOG_BYTES = 190_000_000
 BLOCK_LINES = 100_000
 SAMPLE_BYTES = 2_000_000
-ROUNDS = 5
+ROUNDS = 3
 
 GROWTH = (1, 5, 20)
 """Rules of the default pack that are tried; then all of it, then as many of services."""
