@@ -154,6 +154,17 @@ def test_an_unknown_rule_is_refused_with_the_nearest_name(config: str):
     assert done.stderr == "--explain: there is no rule 'decline'; did you mean declined?\n"
 
 
+@pytest.mark.parametrize("flag", ["--show", "--unmatched"])
+def test_flags_that_would_be_passed_over_are_refused(config: str, flag: str):
+    """An explanation takes the place of counts, so nothing else can be asked with it."""
+    done = run_command("match", config, "--explain=declined", flag, stdin=b"")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "--explain: it shows lines in a way of its own, as --show and --unmatched do; "
+        "give one of them\n"
+    )
+
+
 # --- --show and --unmatched
 
 

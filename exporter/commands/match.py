@@ -44,6 +44,9 @@ def match(options: Options) -> int:
 
     Rules that name components are tried on every line, since a file does not say whose it is.
     """
+    if options.explain is not None and (options.show or options.unmatched):
+        problem = "it shows lines in a way of its own, as --show and --unmatched do"
+        raise ConfigError((Fault("--explain", "", problem, "give one of them"),))
     rules = load_rules(options.configuration(credentials=False))
     explained = None if options.explain is None else _named(rules, options.explain)
     with ExitStack() as stack:
