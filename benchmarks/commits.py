@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from threading import Lock
+from time import thread_time
 
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
@@ -20,21 +21,36 @@ EARLIER_POLLS = 4
 ROUNDS = 7
 
 
+class TimedLock:
+    """A lock that notes for how much of its thread's time it was held, all times together."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._taken_at = 0.0
+        self.held = 0.0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._taken_at = thread_time()
+
+    def __exit__(self, *failure: object) -> None:
+        self.held += thread_time() - self._taken_at
+        self._lock.release()
+
+
 class ObservedState:
-    """An SQLite state that notes when it was last called, and with which cursors."""
+    """An SQLite state that notes with which cursors it was last called."""
 
     durable = True
 
     def __init__(self, path: Path) -> None:
         self._state = SqliteState(path, time.time)
-        self.called_at = 0.0
         self.cursors = b""
 
     def load(self) -> Saved:
         return self._state.load()
 
     def save(self, batch: Batch) -> None:
-        self.called_at = perf_counter()
         self._state.save(batch)
         self.cursors = b"".join(batch.cursors.values())
 
@@ -101,10 +117,13 @@ class _Commit:
         return self.flush
 
     def flush(self) -> None:
-        """Save; counting waits until the batch is made, which is when the state is called."""
-        start = perf_counter()
-        self._watched[0].pipeline.ledger.flush()
-        self._waits.append(self._state.called_at - start)
+        """Save; counting waits as long as the ledger's lock is held."""
+        ledger = self._watched[0].pipeline.ledger
+        usual, lock = ledger.lock, TimedLock()
+        ledger.lock = lock  # type: ignore[assignment]
+        ledger.flush()
+        ledger.lock = usual
+        self._waits.append(lock.held)
         self._size = len(self._state.cursors)
 
     def row(self, seconds: float) -> tuple[str, ...]:

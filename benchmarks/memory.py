@@ -52,7 +52,8 @@ def _poll(watched: Sequence[WatchedComponent], new: int, times: int) -> None:
 
 def _remembered(pipeline: Pipeline, component: WatchedComponent) -> int:
     cursor = CursorKey(component.key, "d1")
-    return len(pipeline.ledger.continuity(cursor, Continuity).snapshot().counted)
+    snapshot = pipeline.ledger.continuity(cursor, Continuity).snapshot()
+    return len({*snapshot.counted, *snapshot.older.lines})
 
 
 def _row(name: str, before: int, remembered: int) -> tuple[str, ...]:

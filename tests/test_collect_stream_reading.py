@@ -53,7 +53,8 @@ def gaps(site: Site) -> float | None:
 def remembered(site: Site) -> int:
     """How many lines are kept in mind of the deployment."""
     with site.ledger.lock:
-        return len(site.ledger.continuity(CURSOR, lambda _: None).snapshot().counted)  # type: ignore[arg-type, return-value]
+        snapshot = site.ledger.continuity(CURSOR, lambda _: None).snapshot()
+        return len({*snapshot.counted, *snapshot.older.lines})
 
 
 def test_lines_count_as_they_come_wherever_frames_are_cut():
@@ -320,7 +321,7 @@ class Life:
 def restart(site: Site) -> None:
     """What is remembered goes through its snapshot, as it does when the exporter is killed."""
     with site.ledger.lock:
-        continuity = site.ledger.continuity(CURSOR, lambda _: None)  # type: ignore[arg-type, return-value]
+        continuity = site.ledger.continuity(CURSOR, lambda _: None)
         continuity.restore(continuity.snapshot())
 
 

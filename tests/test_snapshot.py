@@ -1,5 +1,6 @@
 """Snapshots: a memory restored from bytes does what the one that it was taken of does."""
 
+from array import array
 from dataclasses import dataclass
 
 import pytest
@@ -123,7 +124,7 @@ def test_a_snapshot_taken_does_not_change_with_its_memory():
     assert Snapshot.from_bytes(data) == snapshot != memory.snapshot()
 
 
-GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: (5,)}).to_bytes()
+GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: array("Q", [5])}).to_bytes()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ and no scrape waits for a disk.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -218,10 +219,12 @@ class Ledger:
             with self.lock:
                 taken, self._unsaved = self._unsaved, Changes()
                 unshown, self._unshown = self._unshown, []
-                batch = self._batch(taken)
+                batch, cursors = self._batch(taken), self._snapshots(taken)
             try:
                 if taken:
-                    self._state.save(batch)
+                    # Bytes are made of values that stay what they are, so counting need not wait.
+                    written = {key: snapshot.to_bytes() for key, snapshot in cursors.items()}
+                    self._state.save(replace(batch, cursors=written))
                     self._note(None)
             except StateError as error:
                 with self.lock:
@@ -246,14 +249,17 @@ class Ledger:
         self._unsaved.change_value(key)
         self._unshown.append(show)
 
+    def _snapshots(self, changes: Changes) -> dict[CursorKey, Snapshot]:
+        """The cursors that changed, as of now."""
+        if not self._state.durable:
+            return {}
+        known = changes.cursors & self._cursors.keys()
+        return {key: self._cursors[key].snapshot() for key in known}
+
     def _batch(self, changes: Changes) -> Batch:
+        """What else changed, as of now."""
         return Batch(
             values={key: self._values[key] for key in changes.values},
-            cursors={
-                key: self._cursors[key].snapshot().to_bytes()
-                for key in changes.cursors
-                if self._state.durable and key in self._cursors
-            },
             released=dict(changes.released),
             documents={
                 key: _bytes(self._documents[key.kind, key.owner][key.name])

@@ -11,6 +11,9 @@ an unknown line counts only when it follows a known one in the same run of risin
 elsewhere it is taken for one that was counted and forgotten.
 """
 
+from __future__ import annotations  # arrays cannot be subscripted when the program runs
+
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -80,8 +83,9 @@ class Continuity:
         self._instances = instances
         self._restarts_watched = restarts_watched
         self._from_first_line = from_first_line
-        self._windows: dict[LogType, tuple[int, ...]] = {}
-        self._earlier: list[tuple[int, ...]] = []  # RUN windows before the latest
+        self._windows: dict[LogType, array[int]] = {}
+        self._shown: dict[LogType, int] = {}  # what identifies each of them
+        self._earlier: list[array[int]] = []  # RUN windows before the latest
         self._ends: dict[int, None] = {}
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
@@ -93,6 +97,7 @@ class Continuity:
         self._loss_told = False  # a gap told of lost containers, the platform's counts may again
         self._unseen_told = False  # the platform's counts told of them, RUN may again
         self._windows_open = 0
+        self._tidied = 0  # how many lines were left when what no window shows was set aside
         self._stream: Window | None = None  # one that goes on
 
     @property
@@ -134,7 +139,8 @@ class Continuity:
             loss_told=self._loss_told,
             unseen_told=self._unseen_told,
             places=frozenset(self._lines.places),
-            counted=dict(self._lines.counted),
+            counted=self._lines.lend(),
+            older=self._lines.older,
             copies=self._lines.copies,
             unsettled=frozenset(self._lines.unsettled),
             ends=tuple(self._ends),
@@ -159,6 +165,7 @@ class Continuity:
         self._unseen_told = snapshot.unseen_told
         self._ends = dict.fromkeys(snapshot.ends)
         self._windows = dict(snapshot.windows)
+        self._shown.clear()
         self._earlier = list(snapshot.earlier)
         self._stream = None
 
@@ -190,31 +197,37 @@ class Continuity:
 
     def finish(self, window: Window) -> WindowEnd:
         """Take note of a window that was read whole."""
-        if window.log_type is LogType.RUN_RESTARTED:
-            result = self._finish_restarted(window)
-        else:
-            result = self._finish_run(window)
+        identity = window.identity
+        as_before = self._shown.get(window.log_type) == identity
         restarted = window.log_type is LogType.RUN_RESTARTED
+        result = (
+            self._finish_restarted(window) if restarted else self._finish_run(window, as_before)
+        )
         if window.live or (restarted and not window.past):
-            self._keep_window(window.log_type, tuple(window.seen))
+            self._keep_window(window, None if as_before else identity)
         self._lines.settle(window.seen)
         self._close(window)
         return result
 
-    def _keep_window(self, log_type: LogType, lines: tuple[int, ...]) -> None:
+    def _keep_window(self, window: Window, identity: int | None) -> None:
         """Keep the latest window of each log, and those of RUN since RUN_RESTARTED was read.
 
         What a container showed in RUN leaves that log when the container ends, and is shown
-        again by RUN_RESTARTED.
+        again by RUN_RESTARTED. One without an ``identity`` of its own is the latest once more.
         """
-        before = self._windows.get(log_type)
-        self._windows[log_type] = lines
+        log_type = window.log_type
         if log_type is LogType.RUN_RESTARTED:
             del self._earlier[:-_EARLIER_WINDOWS_READ]
-        elif before is not None and before != lines:
+        if identity is None:
+            return
+        before, lines = self._windows.get(log_type), array("Q", window.seen)
+        self._windows[log_type], self._shown[log_type] = lines, identity
+        if before == lines:
+            return
+        if log_type is LogType.RUN and before is not None:
             self._earlier.append(before)
             del self._earlier[:-_EARLIER_WINDOWS]
-        self.changed = self.changed or before != lines
+        self.changed, self._tidied = True, 0
 
     def go_on(self, window: Window) -> None:
         """Take note of what a stream brought behind a window that was read whole.
@@ -241,7 +254,9 @@ class Continuity:
     def _note_stream(self, window: Window) -> None:
         window.trim()
         self._lines.settle(window.seen)
-        self._windows[LogType.RUN] = tuple(window.seen)
+        self._windows[LogType.RUN] = array("Q", window.seen)
+        self._shown.pop(LogType.RUN, None)
+        self._tidied = 0
         self._run_tail = window.keep
         self._run_read_to = max(self._run_read_to, window.newest)
 
@@ -260,23 +275,24 @@ class Continuity:
             self._forget(self._remember)
 
     def _forget(self, remember: int) -> None:
-        """Let go of what no window can show again, the oldest first, and raise the floor to it."""
-        windows = [*self._windows.values(), *self._earlier]
-        beside = len(self._lines.counted) - sum(map(len, windows))
-        if beside <= 2 * remember:
+        """Set aside what no window shows, and let go of the oldest of that: the floor rises."""
+        lines, windows = self._lines, [*self._windows.values(), *self._earlier]
+        largest = max(map(len, windows), default=0)
+        aside = len(lines.counted) - largest
+        if aside > max(largest, remember) // 2 and len(lines.counted) != self._tidied:
+            lines.set_aside(set().union(*windows))
+            self._tidied = len(lines.counted)
+        if len(lines.older) <= 2 * remember:
             return
         # A line tells that older ones were counted only where both logs were read since.
         read_to = self._run_read_to
         if self._restarts_watched:
             read_to = min(read_to, self._restarted_read_to)
-        if beside > _MOST_REMEMBERED * remember:
+        if len(lines.older) > _MOST_REMEMBERED * remember:
             read_to = self.newest
-        shown = {line for lines in windows for line in lines}
-        self._lines.forget(
-            remember, lambda line, timestamp: line not in shown and timestamp <= read_to
-        )
+        lines.forget(remember, read_to)
 
-    def _finish_run(self, window: Window) -> WindowEnd:
+    def _finish_run(self, window: Window, as_before: bool) -> WindowEnd:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
         since, self._run_read_to = self._run_read_to, max(self._run_read_to, window.newest)
         if not window.live:
@@ -286,7 +302,7 @@ class Continuity:
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()
-        vanished = self._note_vanished(window)
+        vanished = not as_before and self._note_vanished(window)
         self._unseen_told = self._unseen_told and vanished
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest)
@@ -295,7 +311,7 @@ class Continuity:
     def _note_vanished(self, window: Window) -> bool:
         """Whether lines left RUN with their container, as far as that can be told."""
         before = self._windows.get(LogType.RUN, ())
-        gone = set(before).difference(window.seen, self._lines.places)
+        gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
         ended = self._windows.get(LogType.RUN_RESTARTED, ())
         left = gone.difference(ended)
         # A log moves on by as many lines as it gets; more can only leave with their container.
@@ -390,4 +406,4 @@ class Continuity:
         return sum(self._time(line) > since for line in lines)
 
     def _time(self, line: int) -> int:
-        return self._lines.counted.get(line, 0)
+        return self._lines.time(line)

@@ -1,7 +1,8 @@
 """The lines that were counted and may be shown again, by identity, as a multiset."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from exporter.logs.older_lines import OlderLines
 from exporter.logs.overlap import overlap
 from exporter.logs.snapshot import Snapshot
 from exporter.model import LogType
@@ -10,7 +11,8 @@ from exporter.model import LogType
 class CountedLines:
     """What is remembered of counted lines, and the floor that the forgotten ones leave.
 
-    ``counted`` has each line's timestamp; ``unsettled`` are those counted by reads that no whole
+    ``counted`` has each line's timestamp, ``older`` those of lines that no window shows, which come
+    back to ``counted`` when one does; ``unsettled`` are those counted by reads that no whole
     window has followed; ``places`` those that have no prefix, and so no time of their own. Up to
     ``sealed`` every line of RUN was shown by streams: RUN_RESTARTED can bring no other.
 
@@ -23,10 +25,12 @@ class CountedLines:
         self.sealed = 0
         self.newest = 0
         self.counted: dict[int, int] = {}
+        self.older = OlderLines()
         self.unsettled: set[int] = set()
         self.places: set[int] = set()
         self._copies: dict[int, int] = {}  # line → how often beyond once
         self._untimed: dict[LogType, list[int]] = {}  # windows without a single timestamp
+        self._lent = False  # whether a snapshot has ``counted``, which may not change then
         self.changed = True  # since the cursor was last kept
 
     @classmethod
@@ -36,6 +40,7 @@ class CountedLines:
         lines.newest = snapshot.newest
         lines.sealed = snapshot.sealed
         lines.counted = dict(snapshot.counted)
+        lines.older = snapshot.older
         lines.unsettled = set(snapshot.unsettled)
         lines.places = set(snapshot.places)
         lines._copies = dict(snapshot.copies)
@@ -52,9 +57,26 @@ class CountedLines:
         """The latest window of each log that has no timestamps."""
         return {log_type: tuple(lines) for log_type, lines in self._untimed.items()}
 
+    def lend(self) -> Mapping[int, int]:
+        """``counted`` as it is now, for good: what comes next goes to a copy.
+
+        So a snapshot of many components takes no time, and each pays for the copy with its next
+        line.
+        """
+        self._lent = True
+        return self.counted
+
+    def _own(self) -> dict[int, int]:
+        """``counted``, which may be changed."""
+        if self._lent:
+            self.counted, self._lent = dict(self.counted), False
+        return self.counted
+
     def known_at(self, line: int, copy: int) -> int | None:
         """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
         timestamp = self.counted.get(line)
+        if timestamp is None and (timestamp := self.older.time(line)) is not None:
+            self._own()[line] = timestamp
         if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
             return None
         return timestamp
@@ -72,17 +94,19 @@ class CountedLines:
         if line in self.counted:
             self._copies[line] = self._copies.get(line, 0) + 1
         else:
-            self.counted[line] = timestamp
+            self._own()[line] = timestamp
             self.newest = max(self.newest, timestamp)
 
-    def knows_any(self, lines: Collection[int]) -> bool:
-        """Whether any of these lines is known to be counted."""
+    def knows_any(self, lines: Collection[int], *, since: int) -> bool:
+        """Whether any of these lines, the oldest of them of a time (ns), is known to be counted."""
+        if since <= self.older.newest and any(self.older.time(line) is not None for line in lines):
+            return True
         return not self.counted.keys().isdisjoint(lines)
 
     def add_all(self, lines: Sequence[int], timestamps: Sequence[int]) -> None:
         """Remember lines as counted and settled, none of which was known."""
         self.changed = True
-        self.counted.update(zip(lines, timestamps, strict=True))
+        self._own().update(zip(lines, timestamps, strict=True))
         self.newest = max(self.newest, *timestamps)
 
     def add_untimed(self, log_type: LogType, lines: list[int], *, first_is_new: bool) -> int:
@@ -102,17 +126,26 @@ class CountedLines:
         """A whole window has shown these."""
         self.unsettled.difference_update(lines)
 
-    def forget(self, keep: int, may_go: Callable[[int, int], bool]) -> None:
-        """Let go of all but the newest ``keep`` lines, and raise the floor to what has gone.
+    def time(self, line: int) -> int:
+        """When a counted line was written (ns); 0 if it is not known."""
+        return self.counted.get(line) or self.older.time(line) or 0
+
+    def set_aside(self, shown: Collection[int]) -> None:
+        """Keep in few bytes what no window shows: it is looked for where a line is not known."""
+        aside = {line: time for line, time in self.counted.items() if line not in shown}
+        if aside:
+            self.counted = {line: time for line, time in self.counted.items() if line in shown}
+            self.older, self._lent = self.older.joined(aside), False
+
+    def forget(self, keep: int, read_to: int) -> None:
+        """Let go of all that was set aside but the newest ``keep``; the floor rises to it.
 
         Args:
-            may_go: whether a line, by its identity and its timestamp, may be forgotten.
+            read_to: Unix nanoseconds; lines after that may not be forgotten yet.
         """
-        by_age = sorted(self.counted.items(), key=lambda item: item[1])
-        for line, timestamp in by_age[:-keep]:
-            if may_go(line, timestamp):
-                del self.counted[line]
-                self._copies.pop(line, None)
-                self.unsettled.discard(line)
-                self.places.discard(line)
-                self.floor = max(self.floor, timestamp)
+        self.older, gone = self.older.without_oldest(keep, lambda time: time <= read_to)
+        for line in gone:
+            self._copies.pop(line, None)
+        self.unsettled.difference_update(gone)
+        self.places.difference_update(gone)
+        self.floor = max(self.floor, *gone.values(), 0)

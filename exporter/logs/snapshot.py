@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.logs.older_lines import OlderLines
 from exporter.logs.restart_tally import RestartTally
 from exporter.model import LogType
 
@@ -35,13 +36,14 @@ class Snapshot:
     loss_told: bool = False
     unseen_told: bool = False
     counted: Mapping[int, int] = field(default_factory=dict)
+    older: OlderLines = field(default_factory=OlderLines)
     copies: Mapping[int, int] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
     vanished: frozenset[int] = frozenset()
     places: frozenset[int] = frozenset()
     ends: tuple[int, ...] = ()
-    windows: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
-    earlier: tuple[tuple[int, ...], ...] = ()
+    windows: Mapping[LogType, array[int]] = field(default_factory=dict)
+    earlier: tuple[array[int], ...] = ()
     untimed: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
@@ -90,6 +92,8 @@ class Snapshot:
         lists = {
             "counted": array("Q", self.counted.keys()),
             "counted_at": array("q", self.counted.values()),
+            "older": self.older.lines,
+            "older_at": self.older.times,
             "copies": array("Q", self.copies.keys()),
             "copies_more": array("q", self.copies.values()),
             "unsettled": array("Q", self.unsettled),
@@ -97,11 +101,10 @@ class Snapshot:
             "places": array("Q", self.places),
             "ends": array("Q", self.ends),
         }
-        for number, lines in enumerate(self.earlier):
-            lists[f"earlier/{number}"] = array("Q", lines)
-        for kind, windows in (("windows", self.windows), ("untimed", self.untimed)):
-            for log_type, lines in windows.items():
-                lists[f"{kind}/{log_type}"] = array("Q", lines)
+        lists |= {f"earlier/{number}": lines for number, lines in enumerate(self.earlier)}
+        lists |= {f"windows/{log_type}": lines for log_type, lines in self.windows.items()}
+        for log_type, untimed in self.untimed.items():
+            lists[f"untimed/{log_type}"] = array("Q", untimed)
         return lists
 
 
@@ -109,22 +112,27 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
     """The lists as the fields that they came from."""
     return {
         "counted": dict(zip(lists["counted"], lists["counted_at"], strict=True)),
+        "older": OlderLines.in_order(
+            lists.get("older", array("Q")), lists.get("older_at", array("q"))
+        ),
         "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
         "unsettled": frozenset(lists["unsettled"]),
         "vanished": frozenset(lists["vanished"]),
         "places": frozenset(lists["places"]),
         "ends": tuple(lists["ends"]),
-        "earlier": tuple(
-            tuple(lines) for name, lines in lists.items() if name.startswith("earlier/")
-        ),
-        **{
-            kind: {
-                LogType(name.partition("/")[2]): tuple(lines)
-                for name, lines in lists.items()
-                if name.startswith(f"{kind}/")
-            }
-            for kind in ("windows", "untimed")
+        "earlier": tuple(lines for name, lines in lists.items() if name.startswith("earlier/")),
+        "windows": _by_log_type(lists, "windows/"),
+        "untimed": {
+            log_type: tuple(lines) for log_type, lines in _by_log_type(lists, "untimed/").items()
         },
+    }
+
+
+def _by_log_type(lists: Mapping[str, array[int]], prefix: str) -> dict[LogType, array[int]]:
+    return {
+        LogType(name.removeprefix(prefix)): lines
+        for name, lines in lists.items()
+        if name.startswith(prefix)
     }
 
 
@@ -132,7 +140,7 @@ def _read_lists(lengths: Mapping[str, int], body: bytes) -> dict[str, array[int]
     lists = {}
     start = 0
     for name, length in lengths.items():
-        signed = name in ("counted_at", "copies_more")
+        signed = name in ("counted_at", "older_at", "copies_more")
         numbers: array[int] = array("q" if signed else "Q", body[start : start + 8 * length])
         lists[name] = _little_endian(numbers)
         start += 8 * length

@@ -101,12 +101,14 @@ class Window:
     def _take_news(self, raws: Sequence[bytes], lines: Sequence[int]) -> list[LogLine] | None:
         """The lines, where all are new and have a time, as on a stream they mostly are."""
         distinct = dict.fromkeys(lines, 1)
-        if len(distinct) < len(lines) or self._waiting or self._memory.knows_any(lines):
+        if len(distinct) < len(lines) or self._waiting:
             return None
         parsed = parse_lines(raws)
         if not parsed:
             return None
         timestamps = list(map(_timestamp_of, parsed))
+        if self._memory.knows_any(lines, since=min(timestamps)):
+            return None
         self._memory.add_all(lines, timestamps)
         self.seen.update(distinct)
         self._before, self._last, self._placed = lines[-1], timestamps[-1], 0
@@ -141,6 +143,11 @@ class Window:
     def waiting(self) -> bool:
         """Whether lines without prefix wait for the line behind them."""
         return bool(self._waiting)
+
+    @property
+    def identity(self) -> int:
+        """The same for windows that show the same lines in the same order; 64 bits."""
+        return hash(tuple(self.seen))
 
     def trim(self) -> None:
         """Let go of all lines shown but the latest that are kept."""

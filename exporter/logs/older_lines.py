@@ -1,0 +1,57 @@
+"""Lines that no window shows any more, in sixteen bytes each: known if they ever come back."""
+
+from __future__ import annotations  # arrays cannot be subscripted when the program runs
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class OlderLines:
+    """The identities of lines in order, and their times (ns) beside them; never changed.
+
+    ``newest``: the latest of the times, 0 of no line.
+    """
+
+    lines: array[int] = field(default_factory=lambda: array("Q"))
+    times: array[int] = field(default_factory=lambda: array("q"))
+    newest: int = 0
+
+    @classmethod
+    def of(cls, times: Mapping[int, int]) -> OlderLines:
+        """These lines with their times."""
+        lines = array("Q", sorted(times))
+        return cls.in_order(lines, array("q", map(times.__getitem__, lines)))
+
+    @classmethod
+    def in_order(cls, lines: array[int], times: array[int]) -> OlderLines:
+        """These lines, which are in the order of their identities, with their times."""
+        return cls(lines, times, max(times, default=0))
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def time(self, line: int) -> int | None:
+        """When a line was written; None if it is none of these."""
+        index = bisect_left(self.lines, line)
+        if index < len(self.lines) and self.lines[index] == line:
+            return self.times[index]
+        return None
+
+    def joined(self, others: Mapping[int, int]) -> OlderLines:
+        """These and others, by their times."""
+        return OlderLines.of(dict(zip(self.lines, self.times, strict=True)) | dict(others))
+
+    def without_oldest(
+        self, keep: int, may_go: Callable[[int], bool]
+    ) -> tuple[OlderLines, dict[int, int]]:
+        """The newest ``keep``, and of the others those that may not go by their time.
+
+        Returns:
+            what stays, and what goes with its times.
+        """
+        by_age = sorted(zip(self.lines, self.times, strict=True), key=lambda item: item[1])
+        gone = {line: time for line, time in by_age[:-keep] if may_go(time)}
+        return OlderLines.of({line: time for line, time in by_age if line not in gone}), gone
