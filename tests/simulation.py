@@ -12,8 +12,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 from virtual_platform import VirtualPlatform
@@ -23,6 +25,7 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.ledger import Ledger
 from exporter.config.schema import Config
 from exporter.logs.restart_tally import LATE_SECONDS
+from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, Source, SourceStatus
 from exporter.simulator.log_reading import LogReader
@@ -107,6 +110,7 @@ class World:
         self.may_be_silent = True  # containers that end without having written a line
         self.start()
 
+    @patch("exporter.assembly.Engine", cache(Engine))  # it takes longer to make than to live
     def start(self) -> None:
         """Start the exporter on its file."""
         config = Config.model_validate(

@@ -7,7 +7,7 @@ import pytest
 from simulation import LIVES, faults_of
 
 LIVES_PER_TEST = 50
-LIVES_OF_A_KIND = {"wild": 600, "rough": 600, "steady": 500, "calm": 400}
+LIVES_OF_A_KIND = {"wild": 500, "rough": 650, "steady": 500, "calm": 350}
 
 
 def test_every_kind_of_life_is_lived() -> None:
