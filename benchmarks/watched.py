@@ -54,7 +54,7 @@ def build_pipeline(
     ledger = Ledger(metrics, state, time.time)
     rules = default_rules()
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
-    engine = Engine((*rules, HEADS))
+    engine = Engine((*rules, *HEADS))
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
     findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, time.time), time.time)
     activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)

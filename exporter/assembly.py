@@ -248,7 +248,7 @@ def assemble_reading(
         streams: needed where logs are followed.
     """
     rules, logs = load_rules(config), config.logs
-    engine = Engine((*rules, HEADS))
+    engine = Engine((*rules, *HEADS))
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     rule_metrics.publish()
     follows = logs.mode is LogMode.FOLLOW and LogType.RUN in logs.types

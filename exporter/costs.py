@@ -12,6 +12,9 @@ HOUR = 3600.0
 _LOG_SERIES = 5
 """Lines, bytes, repeated lines, gaps and the newest line's time."""
 
+_ERROR_SERIES = 2
+"""Error kinds, and new ones."""
+
 _SOURCE_SERIES = 3
 """Up, last success and interval, for each log that is read."""
 
@@ -42,7 +45,7 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     """The most series that one component can have, one instance's restart count included."""
     line_types = {log_type in RUN_TIME_LOGS or log_type for log_type in config.logs.types}
     series = 1 + len(line_types) * (_LOG_SERIES + len(rules)) + len(RestartReason) + 1
-    series += _SOURCE_SERIES * len(config.logs.types)
+    series += _ERROR_SERIES + _SOURCE_SERIES * len(config.logs.types)
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
     return series + wanted.restart_count + _rule_series(rules)

@@ -217,7 +217,7 @@ class Site:
         self.api_metrics = ApiMetrics(self.metrics)
         state = self.state or MemoryState(self.clock)
         self.ledger = Ledger(self.metrics, state, self.clock)
-        engine = Engine((*self.rules, HEADS))
+        engine = Engine((*self.rules, *HEADS))
         rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
         rule_metrics.publish()
         self.series = Series(

@@ -21,7 +21,7 @@ from exporter.model import LIVE_PART, LogChunk, LogLine, MetricType, Rule, RuleM
 from exporter.state.sqlite import SqliteState
 
 TRACES = Path(__file__).parent / "testdata" / "traces"
-ENGINE = Engine([HEADS])
+ENGINE = Engine(HEADS)
 RULES = tuple(rule for rule in load_packs(["default"]) if rule.per_event)
 NS = 1_000_000_000
 MILLISECOND = 1_000_000

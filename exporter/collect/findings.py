@@ -17,6 +17,7 @@ from exporter.collect.rule_metrics import Found
 from exporter.errors import StateError
 from exporter.matching.engine import Match
 from exporter.matching.events import Event, OpenEvents, kept
+from exporter.matching.traces import HEADS
 from exporter.model import ComponentKey, Level, LogLine, Rule
 
 DOCUMENT = "events"
@@ -62,7 +63,7 @@ class Findings:
         self._identities = [f"{rule.name} {rule.meaning}" for rule in rules]
         self._indexes = {identity: index for index, identity in enumerate(self._identities)}
         self._open: dict[ComponentKey, OpenEvents] = {}
-        self.heads = len(self._rules)
+        self.heads = frozenset(range(len(self._rules), len(self._rules) + len(HEADS)))
 
     def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
         """What counts of all that the engine found in new lines of a component."""
@@ -130,11 +131,11 @@ class Findings:
         return found
 
     def _begins(self, rule: int) -> bool:
-        return rule == self.heads or self._rules[rule].per_event
+        return rule in self.heads or self._rules[rule].per_event
 
     def _counts(self, match: Match, line: LogLine, members: dict[int, Event]) -> bool:
         """Note a match in the event of its line, if there is one; False if that has it already."""
-        if match.rule == self.heads:
+        if match.rule in self.heads:
             return False
         rule, event = self._rules[match.rule], members.get(match.message)
         if event is None:

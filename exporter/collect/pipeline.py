@@ -186,7 +186,7 @@ class Pipeline:
             return
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, sum(line.size for line in lines))
-        enabled = enabled_rules(self.rules, source.key) | {self.findings.heads}
+        enabled = enabled_rules(self.rules, source.key) | self.findings.heads
         found = self.engine.scan([line.message for line in lines], enabled)
         found, over = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():

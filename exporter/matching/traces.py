@@ -92,7 +92,8 @@ _NEAR = {(Phase.NODE, shape): 1 for shape in _ANY}
 _NEAR |= {(Phase.NODE_CARET, shape): 2 for shape in _ANY}  # there is a blank line between
 _NEAR[Phase.RUBY_FRAMES, Shape.RUBY] = 1  # the cause of the error above
 
-_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Z][\w$]*)?(?:Error|Exception|Rejection|Throwable)"
+_ENDS = r"(?:Error|Exception|Rejection|Throwable)"
+_NAME = rf"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Z][\w$]*)?{_ENDS}"
 _RUBY_CLASS = r"[A-Z]\w*(?:::[A-Z]\w*)*"
 
 _HEADS: dict[Phase, str] = {
@@ -103,12 +104,13 @@ _HEADS: dict[Phase, str] = {
     Phase.PHP: r"\b(?:Fatal|Recoverable fatal) error: +Uncaught |\{\"exception\":\"\[object\] \(",
     Phase.RUBY: rf"^\S+:\d+:in [`'].*\({_RUBY_CLASS}\)$"
     r"|(?:^|\s)(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|NotUnique) \(.*\):$",
-    Phase.EXCEPTION: rf"(?:^|[\s\[\"(:]){_NAME}(?: \[\w+\])?(?::(?:\s|$)| \{{)|^{_NAME}$"
+    # As short as it may be, since it is tried on many lines: names are no better told by more.
+    Phase.EXCEPTION: rf"{_ENDS}(?: \[\w+\])?(?::(?:\s|$)| \{{)|^[\w$.:\\]*{_ENDS}$"
     r"|^(?:Exception in thread \"[^\"]*\" )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?::\s|$)",
 }
 
-HEADS = Rule("trace", "|".join(f"(?:{regex})" for regex in _HEADS.values()), Level.INFO)
-"""The first lines of traces, for the engine to find among others: matches of it do not count."""
+HEADS = tuple(Rule(phase, regex, Level.INFO) for phase, regex in _HEADS.items())
+"""The first lines of traces, for the engine to find with others: matches of these do not count."""
 
 _LANGUAGES = tuple(
     (phase, compile_pattern(regex))
