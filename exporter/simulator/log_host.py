@@ -186,7 +186,9 @@ class LogHost:
     async def _stream(self, grant: Grant, gone: asyncio.Event) -> AsyncIterator[bytes]:
         """The text that there is, and with ``follow`` what comes until the stream ends."""
         endings = self._endings
-        with self._signal.waiter() as changed:
+        component = grant.request.component
+        name = None if component is None else f"{grant.app}/{component}"
+        with self._signal.waiter(name) as changed:
             try:
                 live, text = self._reader.open(grant.request)
             except UnknownTargetError:

@@ -64,7 +64,7 @@ class Platform:
             past_deployments=past_deployments,
         )
         self._writer = LogWriter(clock, self._ledger)
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[str | None], None]] = []
 
     def create_app(
         self,
@@ -134,7 +134,7 @@ class Platform:
                 self._writer.append(
                     container, key, part, instance=instance, timestamp_ns=timestamp_ns
                 )
-        self._notify()
+        self._notify(ComponentKey(app, component))
 
     def write_raw(
         self,
@@ -150,7 +150,7 @@ class Platform:
             container = self._instance(app, component, instance, deployment_id).running
             key = ComponentKey(app, component)
             self._writer.append(container, key, text, instance=instance, prefixed=False)
-        self._notify()
+        self._notify(ComponentKey(app, component))
 
     def write_deployment_log(
         self, app: str, component: str, log_type: LogType, message: str, *, prefixed: bool = False
@@ -191,7 +191,7 @@ class Platform:
             ended.running = Container(self._rollout.retention)
             ended.restarted_at.append(self._clock())
             self._ledger.crashed(key)
-        self._notify()
+        self._notify(ComponentKey(app, component))
 
     def begin_deployment(
         self,
@@ -291,24 +291,26 @@ class Platform:
         with self._lock:
             return self._writer.sequence
 
-    def add_listener(self, listener: Callable[[], None]) -> None:
+    def add_listener(self, listener: Callable[[str | None], None]) -> None:
         """Call ``listener`` after each change, in the thread that made it.
+
+        It is told which component's logs changed (``app/component``), None where more did.
 
         A change of several steps may call it while the platform is locked, so it must not wait.
         """
         with self._lock:
             self._listeners.append(listener)
 
-    def remove_listener(self, listener: Callable[[], None]) -> None:
+    def remove_listener(self, listener: Callable[[str | None], None]) -> None:
         """Call ``listener`` no more."""
         with self._lock:
             self._listeners.remove(listener)
 
-    def _notify(self) -> None:
+    def _notify(self, key: ComponentKey | None = None) -> None:
         with self._lock:
             listeners = tuple(self._listeners)
         for listener in listeners:
-            listener()
+            listener(None if key is None else str(key))
 
     def _instance(
         self, app: str, component: str, index: int, deployment_id: str | None

@@ -5,33 +5,43 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+
 
 class Signal:
-    """Something changed; whoever waits looks again at what it waits for."""
+    """Something changed; whoever waits looks again at what it waits for.
+
+    What changed may have a name, such as that of a component: then those who wait for another
+    one sleep on.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._waiters: dict[str | None, set[Waiter]] = {}
 
-    def notify(self) -> None:
-        """Wake every waiter; may be called in any thread."""
+    def notify(self, name: str | None = None) -> None:
+        """Wake everybody, or those who wait for ``name`` or anything; call it in any thread."""
         with self._lock:
-            for loop, event in self._waiters:
-                # A waiter clears its event before it looks, so a set one will look anyway.
-                if not event.is_set():
-                    loop.call_soon_threadsafe(event.set)
+            names = list(self._waiters) if name is None else (name, None)
+            for each in names:
+                for loop, event in self._waiters.get(each, ()):
+                    # A waiter clears its event before it looks, so a set one will look anyway.
+                    if not event.is_set():
+                        loop.call_soon_threadsafe(event.set)
 
     @contextmanager
-    def waiter(self) -> Iterator[asyncio.Event]:
-        """An event of the running loop that each ``notify`` sets."""
+    def waiter(self, name: str | None = None) -> Iterator[asyncio.Event]:
+        """An event of the running loop that each ``notify`` sets, of all or of this name."""
         entry = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            self._waiters.add(entry)
+            self._waiters.setdefault(name, set()).add(entry)
         try:
             yield entry[1]
         finally:
             with self._lock:
-                self._waiters.discard(entry)
+                self._waiters[name].discard(entry)
+                if not self._waiters[name]:
+                    del self._waiters[name]
 
     async def wait_until(self, condition: Callable[[], bool], seconds: float | None) -> None:
         """Return when ``condition`` holds, or after ``seconds``."""
