@@ -49,8 +49,10 @@ class FakeStream:
         return item
 
     async def close(self) -> None:
-        self.closed = True
         self.end()
+
+    def abort(self) -> None:
+        self.closed = True
 
 
 @dataclass

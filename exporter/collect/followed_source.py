@@ -61,7 +61,11 @@ class Stream(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Say goodbye and let the connection go."""
+        ...
+
+    def abort(self) -> None:
+        """Let the connection go at once."""
         ...
 
 
@@ -230,6 +234,7 @@ class FollowedSource:
 
         ``same``: whether a whole read just now showed a known line; None if there was none.
         """
+        ended = False
         self._begin(stream, reading)
         try:
             await self._catch_up(stream, reading)
@@ -239,13 +244,13 @@ class FollowedSource:
                 self._take(reading, text) if text else reading.pause()
                 await asyncio.sleep(0)  # a turn for every other stream
         except StreamEndedError as end:
+            ended = True
             if end.error is None and reading.began and not reading.caught_up:
                 await self._judge(reading, same)
             return end.error
         finally:
-            self._end()
-            with suppress(Exception):  # it is over, however it says goodbye
-                await stream.close()
+            self._end(looks=ended)
+            stream.abort()
 
     async def _catch_up(self, stream: Stream, reading: StreamReading) -> None:
         """Read what there was when the stream began.
@@ -320,16 +325,16 @@ class FollowedSource:
         self._opened = True
         self._note()
 
-    def _end(self) -> None:
-        """The stream is over: perhaps a container has ended."""
+    def _end(self, *, looks: bool) -> None:
+        """The stream is over; ``looks``: perhaps since a container has ended."""
         self._stream = self._reading = None
         self.state.stream = "ended, to be opened again"
         pipeline = self._around.pipeline
         with pipeline.lock:
             if pipeline.series.is_open(self._source.key):
                 pipeline.metrics.stream_connected.labels(*self._source.key.parts).set(0)
-        if self._reopening:
-            self._reopening = False
+        reopening, self._reopening = self._reopening, False
+        if reopening or not looks:
             return
         self._alive = False
         if self._look is not None:

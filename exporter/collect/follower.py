@@ -178,10 +178,8 @@ class Follower:
                     goodbye.add_done_callback(self._goodbyes.discard)
 
     async def _end_all(self) -> None:
-        tasks = [*self._tasks.values(), *self._goodbyes]
-        if self._beats is not None:
-            tasks.append(self._beats)
-        await _cancel(tasks)
+        ours = asyncio.current_task()
+        await _cancel([task for task in asyncio.all_tasks() if task is not ours])
 
     async def _block(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function)
@@ -202,7 +200,7 @@ class Follower:
         loop.close()
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks) if tasks else None

@@ -84,6 +84,10 @@ class LogStream:
         """Say goodbye and let the connection go; returns within two seconds."""
         await self._connection.close()
 
+    def abort(self) -> None:
+        """Let the connection go at once, without a goodbye."""
+        self._connection.transport.abort()
+
     async def _next(self) -> bytes:
         try:
             return frame_text(await self._connection.recv(decode=False))
