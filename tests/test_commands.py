@@ -296,6 +296,18 @@ def test_match_counts_as_python_does(logs: tuple[Path, Path, Path]):
     }
 
 
+def test_match_loads_nothing_that_only_run_needs():
+    """What polls, serves and schedules stays out of a command that reads a file."""
+    script = (
+        "import sys, exporter.cli, exporter.commands.match; "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = run_command("-c", script, program=(sys.executable,)).stdout.split()
+    assert "hyperscan" in loaded
+    heavy = {"apscheduler", "jinja2", "prometheus_client", "requests", "starlette", "uvicorn"}
+    assert heavy & set(loaded) == set()
+
+
 def test_match_reads_standard_input_without_a_file(logs: tuple[Path, Path, Path]):
     """Without a file, lines come from standard input; the table leaves out rules without work."""
     config, prefixed, _ = logs
