@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from exporter.config.schema import Config
+from exporter.config.schema import Config, LogMode
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
 from exporter.model import RUN_TIME_LOGS, MetricType, RestartReason, Rule
@@ -17,6 +17,9 @@ _ERROR_SERIES = 2
 
 _SOURCE_SERIES = 3
 """Up, last success and interval, for each log that is read."""
+
+_STREAM_SERIES = 2
+"""Whether a stream is connected, and how often it was opened again; where logs are followed."""
 
 _HEALTH_SERIES = 5
 """Instances, ready ones, healthy, CPU and memory."""
@@ -46,6 +49,7 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     line_types = {log_type in RUN_TIME_LOGS or log_type for log_type in config.logs.types}
     series = 1 + len(line_types) * (_LOG_SERIES + len(rules)) + len(RestartReason) + 1
     series += _ERROR_SERIES + _SOURCE_SERIES * len(config.logs.types)
+    series += _STREAM_SERIES if config.logs.mode is LogMode.FOLLOW else 0
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
     return series + wanted.restart_count + _rule_series(rules)
