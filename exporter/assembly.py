@@ -260,7 +260,8 @@ def assemble_reading(
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     restart_counts = RestartCounts()
-    findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, clock), clock)
+    errors = ErrorCounts(metrics, ledger, clock)
+    findings = Findings(ledger, rules, errors, clock)
     activity, crashes = Activity(clock), Crashes(ledger, excerpts=config.web.excerpts)
     parts = (restart_counts, findings, activity, crashes)
     pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
@@ -314,7 +315,7 @@ def assemble_reading(
         scheduler, discovery, reader, platform_metrics, ledger, _intervals(config), clock
     )
     status = Status(
-        collector, discovery, platform_metrics, api_metrics, activity, crashes, ledger.lock
+        collector, discovery, platform_metrics, api_metrics, activity, crashes, errors, ledger.lock
     )
     return ReadingParts(collector, discovery, poller, platform_metrics, status, follower)
 

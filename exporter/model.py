@@ -325,8 +325,6 @@ class ErrorKind:
         first_seen, last_seen: Unix seconds, by the lines' own time.
     """
 
-    app: str
-    component: str
     level: Level
     template: str
     sample: str
@@ -403,6 +401,7 @@ class ComponentStatus:
         sources: how the reading of each of its logs stands.
         minutes: what it wrote in the last hour.
         crashes: its latest container ends, the newest first.
+        error_kinds: the kinds of its errors, those seen last first.
     """
 
     key: ComponentKey
@@ -413,6 +412,7 @@ class ComponentStatus:
     sources: tuple[SourceStatus, ...]
     minutes: Minutes
     crashes: tuple[Crash, ...] = ()
+    error_kinds: tuple[ErrorKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

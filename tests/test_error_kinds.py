@@ -200,7 +200,7 @@ def test_the_kind_of_an_event_is_that_of_its_exception():
         )
         site.clock.now += 60
     read(site)
-    (kind,) = site.pipeline.findings.errors.kinds()
+    (kind,) = site.pipeline.findings.errors.of(KEY)
     assert (kind.template, kind.count) == ("shop.ConnectionError: host <address> is gone", 2)
     assert (kind.first_seen, kind.last_seen) == (START + 1.003, START + 5.003)
     assert shown(site) == (1, 1)
@@ -249,7 +249,7 @@ def test_kinds_go_with_their_component():
     assert site.ledger.kept("error_kind", KEY.parts)
     site.series.close_component(KEY)
     site.pipeline.findings.close(KEY)
-    assert site.pipeline.findings.errors.kinds() == []
+    assert site.pipeline.findings.errors.of(KEY) == ()
     site.clock.now += GRACE_SECONDS + 1
     site.ledger.expire()
     assert site.ledger.kept("error_kind", KEY.parts) == {}
@@ -266,4 +266,4 @@ def test_a_flood_counts_every_line_and_loses_no_kind(caplog: pytest.LogCaptureFi
     read(site, *flood)
     assert site.lines() == 50_000
     assert shown(site) == (2, 2)
-    assert sum(kind.count for kind in site.pipeline.findings.errors.kinds()) == 50_000
+    assert sum(kind.count for kind in site.pipeline.findings.errors.of(KEY)) == 50_000

@@ -50,12 +50,10 @@ class ErrorCounts:
         recent = self._kinds(key).seen_since(self._clock() - FRESH_SECONDS)
         self._metrics.error_kinds.labels(*key.parts).set(recent)
 
-    def kinds(self) -> list[ErrorKind]:
-        """Every kind of every component that is watched, those seen last first."""
-        kinds = [
-            _shown(key, kind) for key, kinds in self._open.items() for kind in kinds.kinds.values()
-        ]
-        return sorted(kinds, key=lambda kind: -kind.last_seen)
+    def of(self, key: ComponentKey) -> tuple[ErrorKind, ...]:
+        """Every kind of a component, those seen last first."""
+        kinds = self._open[key].kinds.values() if key in self._open else ()
+        return tuple(map(_shown, sorted(kinds, key=lambda kind: -kind.last_seen)))
 
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
@@ -71,10 +69,8 @@ class ErrorCounts:
         return self._open[key]
 
 
-def _shown(key: ComponentKey, kind: Kind) -> ErrorKind:
+def _shown(kind: Kind) -> ErrorKind:
     return ErrorKind(
-        app=key.app,
-        component=key.component,
         level=kind.level,
         template=kind.template if kind.number != REST else "(more kinds than are told apart)",
         sample=kind.sample,

@@ -9,6 +9,7 @@ from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.discovery import Discovery
+from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.model import ApiFailure, ComponentKey, ComponentStatus, SourceStatus
 
@@ -17,7 +18,7 @@ class Status:
     """Gathers what the parts know; each call answers from memory.
 
     Args:
-        lock: the ledger's, under which activity and crashes change.
+        lock: the ledger's, under which activity, crashes and error kinds change.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Status:
         api_metrics: ApiMetrics,
         activity: Activity,
         crashes: Crashes,
+        errors: ErrorCounts,
         lock: Lock,
     ) -> None:
         self._collector = collector
@@ -36,6 +38,7 @@ class Status:
         self._api_metrics = api_metrics
         self._activity = activity
         self._crashes = crashes
+        self._errors = errors
         self._lock = lock
 
     def healthy(self) -> tuple[bool, str]:
@@ -55,6 +58,7 @@ class Status:
         for key, app, component in self._discovery.inventory.components():
             with self._lock:
                 minutes, crashes = self._activity.of(key), self._crashes.of(key)
+                error_kinds = self._errors.of(key)
             found.append(
                 ComponentStatus(
                     key=key,
@@ -65,6 +69,7 @@ class Status:
                     sources=tuple(sources[key]),
                     minutes=minutes,
                     crashes=crashes,
+                    error_kinds=error_kinds,
                 )
             )
         return found
