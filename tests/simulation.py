@@ -172,6 +172,7 @@ class World:
         self.may_be_silent = False
         self.discover()
         for _ in range(ROUNDS):
+            crashes = self.crashes.total()
             for move, chance in (
                 (self.write, 0.9),
                 (self.write, 0.5),
@@ -185,7 +186,8 @@ class World:
                 if self.rng.random() < chance:
                     move()
             self.read_all()
-            self.rest()
+            if self.crashes.total() > crashes:
+                self.rest()
             if self.rng.random() < 0.05:
                 self.deploy()
                 self.discover()
