@@ -3,9 +3,7 @@
 Below the dashboards: a name or a label that ``exporter.metrics`` does not declare fails the build.
 """
 
-from prometheus_client import CollectorRegistry
-
-from exporter.metrics import Metrics
+from exporter.metrics import all_declarations
 
 TARGET = ('job=~"$job"', 'instance=~"$instance"')
 """Which exporter: both stand in every selector, as Grafana's dashboard-linter asks."""
@@ -15,10 +13,7 @@ PROCESS_METRICS = frozenset(
 )
 """What prometheus_client's ProcessCollector adds."""
 
-_LABELS = {
-    declaration.name: declaration.labels
-    for declaration in Metrics(CollectorRegistry()).declarations
-}
+_LABELS = {declaration.name: declaration.labels for declaration in all_declarations()}
 
 
 def select(metric: str, *matchers: str) -> str:

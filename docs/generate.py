@@ -9,12 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from exporter.config import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
-from exporter.metrics import Declaration, Metrics
+from exporter.metrics import Declaration, all_declarations
 from exporter.model import (
     FINAL_PHASES,
     ComponentKind,
@@ -191,7 +189,7 @@ def metrics_page(declarations: Sequence[Declaration]) -> str:
 
 def write_metrics() -> str:
     """``docs/metrics.md`` for the metrics of this version."""
-    return metrics_page(Metrics(CollectorRegistry()).declarations)
+    return metrics_page(all_declarations())
 
 
 def write_patterns() -> str:

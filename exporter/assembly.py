@@ -1,10 +1,11 @@
-"""Everything that ``run`` consists of, built in one place from a configuration and handed in."""
+"""What reads one account, built in one place from a configuration and handed in.
+
+``account`` keeps what lasts when the configuration changes, ``application`` all accounts.
+"""
 
 import logging
-import platform as python_platform
 import random
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +14,6 @@ import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
 
 from exporter import __version__
 from exporter.collect import collector as collecting
@@ -47,7 +41,6 @@ from exporter.collect.series import Series
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
-from exporter.config.masking import masked
 from exporter.config.schema import Config, LogMode, Logs
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
@@ -65,11 +58,6 @@ from exporter.ruleset import load_rules
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
-from exporter.web.app import create_app
-from exporter.web.exposition import Exposition, LabelledRegistry
-from exporter.web.page import About
-from exporter.web.security import SecurityFile
-from exporter.web.server import WebServer
 
 USER_AGENT = f"do-app-exporter/{__version__}"
 SOON_WORKERS = 2
@@ -80,109 +68,44 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """The running parts: started together, stopped within seconds."""
+class Connections:
+    """The ways to the platform: the API with the token, and log hosts without it.
 
-    registry: CollectorRegistry
-    metrics: Metrics
-    collector: Collector
-    follower: Follower | None
-    server: WebServer
-    stop_event: threading.Event
-
-    def start(self) -> None:
-        """Serve, then read; raises ListenError where it cannot listen."""
-        self.server.start()
-        if self.follower is not None:
-            self.follower.start()
-        self.collector.start()
-
-    def stop(self, timeout: float) -> None:
-        """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
-        self.stop_event.set()
-        if self.follower is not None:
-            self.follower.stop()
-        self.collector.stop()
-        self.server.stop(timeout)
-
-
-def assemble(
-    config: Config,
-    token_source: TokenSource,
-    *,
-    revision: str = "",
-    clock: Callable[[], float] = time.time,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Application:
-    """Build the exporter that ``config`` describes; nothing is started.
-
-    Raises:
-        ConfigError: the web configuration file cannot be used, or the token file has become
-            unusable since it was checked.
-        ListenError: an address cannot be listened on.
+    ``stop``: set when they are given up; whoever waits or reads then does so too.
     """
-    stop = threading.Event()
-    registry, metrics = build_registry(revision, clock)
-    api_metrics = ApiMetrics(metrics)
-    platform, content, streams = _connect(config, token_source, api_metrics, stop, clock, monotonic)
-    ledger = Ledger(metrics, open_state(config, clock), clock)
-    scheduler = _scheduler(config.logs.workers)
-    reading = assemble_reading(
-        config, metrics, api_metrics, platform, content, ledger, scheduler, clock, streams
-    )
-    security = SecurityFile(config.web.config_file, monotonic)
-    app = create_app(
-        Exposition([LabelledRegistry(registry, {})]),
-        reading.status,
-        about=About(__version__, configuration=masked(config), excerpts=config.web.excerpts),
-        telemetry_path=config.web.telemetry_path,
-        security=security,
-        clock=clock,
-        monotonic=monotonic,
-    )
-    addresses = [(address.host, address.port) for address in config.web.listen_addresses]
-    return Application(
-        registry,
-        metrics,
-        reading.collector,
-        reading.follower,
-        WebServer(app, addresses, security),
-        stop,
-    )
+
+    platform: AppPlatform
+    content: LogContent
+    streams: LogStreams
+    stop: threading.Event
 
 
-def build_registry(revision: str, clock: Callable[[], float]) -> tuple[CollectorRegistry, Metrics]:
-    """A registry with every metric, and those of the process and of Python beside them."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    metrics = Metrics(registry)
-    version = python_platform.python_version()
-    metrics.build_info.labels(__version__, version, revision or "unknown").set(1)
-    metrics.config_last_reload_successful.set(1)
-    metrics.config_last_reload_success_timestamp.set(clock())
-    return registry, metrics
-
-
-def _connect(
-    config: Config,
-    token_source: TokenSource,
-    api_metrics: ApiMetrics,
-    stop: threading.Event,
-    clock: Callable[[], float],
-    monotonic: Callable[[], float],
-) -> tuple[AppPlatform, LogContent, LogStreams]:
-    """The ways to the platform: the API with the token, and log hosts without it."""
+def build_budget(config: Config, stop: threading.Event, monotonic: Callable[[], float]) -> Budget:
+    """The requests that an account may send by a configuration."""
     limits = config.api_budget
-    budget = Budget(
+    return Budget(
         limits.per_hour if limits else None,
         limits.per_minute if limits else None,
         limits.share if limits else 1.0,
         clock=monotonic,
         stop=stop,
     )
+
+
+def connect(
+    config: Config,
+    token_source: TokenSource,
+    budget: Budget,
+    api_metrics: ApiMetrics,
+    clock: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> Connections:
+    """Prepare the ways to the platform; nothing is sent.
+
+    Raises:
+        ConfigError: the token file has become unusable since it was checked.
+    """
+    stop = threading.Event()
     client = Client(
         config.digitalocean.api_url,
         _token(token_source),
@@ -213,7 +136,7 @@ def _connect(
         user_agent=USER_AGENT,
         ca_file=config.digitalocean.ca_file,
     )
-    return AppPlatform(client), content, streams
+    return Connections(AppPlatform(client), content, streams, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +152,19 @@ class ReadingParts:
     platform_metrics: PlatformMetrics
     status: Status
     follower: Follower | None
+    pipeline: Pipeline
+
+    def start(self) -> None:
+        """Begin to read."""
+        if self.follower is not None:
+            self.follower.start()
+        self.collector.start()
+
+    def stop(self) -> None:
+        """Begin no more reads; those under way end by themselves."""
+        if self.follower is not None:
+            self.follower.stop()
+        self.collector.stop()
 
 
 def assemble_reading(
@@ -250,7 +186,6 @@ def assemble_reading(
     rules, logs = load_rules(config), config.logs
     engine = Engine((*rules, *HEADS))
     rule_metrics = RuleMetrics(metrics, ledger, engine)
-    rule_metrics.publish()
     follows = logs.mode is LogMode.FOLLOW and LogType.RUN in logs.types
     series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=follows)
     limits = ReadingLimits(
@@ -317,7 +252,7 @@ def assemble_reading(
     status = Status(
         collector, discovery, platform_metrics, api_metrics, activity, crashes, errors, ledger.lock
     )
-    return ReadingParts(collector, discovery, poller, platform_metrics, status, follower)
+    return ReadingParts(collector, discovery, poller, platform_metrics, status, follower, pipeline)
 
 
 def _interval(logs: Logs, source: Source) -> float:
@@ -356,7 +291,7 @@ def _intervals(config: Config) -> CollectorSettings:
     )
 
 
-def _scheduler(workers: int) -> BackgroundScheduler:
+def build_scheduler(workers: int) -> BackgroundScheduler:
     """A pool for logs by turns, one for logs asked for, and a thread each for everything else.
 
     No daemon, since its workers inherit that: the interpreter waits for them at the end either

@@ -29,14 +29,58 @@ class Declaration:
     help: str
 
 
-class Metrics:
-    """All metrics on one registry; ``declarations`` lists them in the order of the reference."""
+class DeclaredMetrics:
+    """Metrics on a registry; ``declarations`` lists them in the order of the reference."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._names: dict[MetricWrapperBase, str] = {}
         self._labels: dict[str, tuple[str, ...]] = {}
         self.declarations: list[Declaration] = []
+
+    def register(self, collector: Collector) -> None:
+        """Show metrics that are declared elsewhere: those that rules feed."""
+        self._registry.register(collector)
+
+    def unregister(self, collector: Collector) -> None:
+        """Show them no longer."""
+        self._registry.unregister(collector)
+
+    def name(self, metric: MetricWrapperBase) -> str:
+        """The full name of one of these metrics."""
+        return self._names[metric]
+
+    def labels_of(self, name: str) -> tuple[str, ...]:
+        """The label names of a metric, in order; none for a name that is not declared."""
+        return self._labels.get(name, ())
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        counter = Counter(name, text, labels, registry=self._registry)
+        self._declare(counter, Declaration(name, "counter", tuple(labels), text))
+        return counter
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        gauge = Gauge(name, text, labels, registry=self._registry)
+        self._declare(gauge, Declaration(name, "gauge", tuple(labels), text))
+        return gauge
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
+        buckets = DURATION_BUCKETS
+        histogram = Histogram(name, text, labels, registry=self._registry, buckets=buckets)
+        self._declare(histogram, Declaration(name, "histogram", tuple(labels), text))
+        return histogram
+
+    def _declare(self, metric: MetricWrapperBase, declaration: Declaration) -> None:
+        self.declarations.append(declaration)
+        self._names[metric] = declaration.name
+        self._labels[declaration.name] = declaration.labels
+
+
+class Metrics(DeclaredMetrics):
+    """The metrics about the apps of one account, its API and the reading of its logs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
 
         # Lines and what they say.
         self.log_lines = self._counter(
@@ -243,6 +287,23 @@ class Metrics:
         )
 
         # The exporter itself.
+        self.state_up = self._gauge(
+            "digitalocean_app_exporter_state_up",
+            "1 if counts and cursors could be kept when they last changed, 0 if not; always 1 "
+            "for state in memory.",
+        )
+        self.state_errors = self._counter(
+            "digitalocean_app_exporter_state_errors_total",
+            "Times that counts and cursors could not be kept; they are tried again.",
+        )
+
+
+class ExporterMetrics(DeclaredMetrics):
+    """The metrics about the program as a whole, whatever it watches."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+
         self.build_info = self._gauge(
             "digitalocean_app_exporter_build_info",
             "Always 1; the version of the exporter and of the Python that runs it.",
@@ -256,49 +317,9 @@ class Metrics:
             "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
             "When a configuration was last loaded successfully.",
         )
-        self.state_up = self._gauge(
-            "digitalocean_app_exporter_state_up",
-            "1 if counts and cursors could be kept when they last changed, 0 if not; always 1 "
-            "for state in memory.",
-        )
-        self.state_errors = self._counter(
-            "digitalocean_app_exporter_state_errors_total",
-            "Times that counts and cursors could not be kept; they are tried again.",
-        )
 
-    def register(self, collector: Collector) -> None:
-        """Show metrics that are declared elsewhere: those that rules feed."""
-        self._registry.register(collector)
 
-    def unregister(self, collector: Collector) -> None:
-        """Show them no longer."""
-        self._registry.unregister(collector)
-
-    def name(self, metric: MetricWrapperBase) -> str:
-        """The full name of one of these metrics."""
-        return self._names[metric]
-
-    def labels_of(self, name: str) -> tuple[str, ...]:
-        """The label names of a metric, in order; none for a name that is not declared."""
-        return self._labels.get(name, ())
-
-    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        counter = Counter(name, text, labels, registry=self._registry)
-        self._declare(counter, Declaration(name, "counter", tuple(labels), text))
-        return counter
-
-    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-        gauge = Gauge(name, text, labels, registry=self._registry)
-        self._declare(gauge, Declaration(name, "gauge", tuple(labels), text))
-        return gauge
-
-    def _histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
-        buckets = DURATION_BUCKETS
-        histogram = Histogram(name, text, labels, registry=self._registry, buckets=buckets)
-        self._declare(histogram, Declaration(name, "histogram", tuple(labels), text))
-        return histogram
-
-    def _declare(self, metric: MetricWrapperBase, declaration: Declaration) -> None:
-        self.declarations.append(declaration)
-        self._names[metric] = declaration.name
-        self._labels[declaration.name] = declaration.labels
+def all_declarations() -> list[Declaration]:
+    """What is declared of every metric of the program."""
+    registry = CollectorRegistry()
+    return [*Metrics(registry).declarations, *ExporterMetrics(registry).declarations]

@@ -402,6 +402,7 @@ class ComponentStatus:
         minutes: what it wrote in the last hour.
         crashes: its latest container ends, the newest first.
         error_kinds: the kinds of its errors, those seen last first.
+        account: the account that it is of; empty where none has a name.
     """
 
     key: ComponentKey
@@ -413,15 +414,23 @@ class ComponentStatus:
     minutes: Minutes
     crashes: tuple[Crash, ...] = ()
     error_kinds: tuple[ErrorKind, ...] = ()
+    account: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.key}" if self.account else str(self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiFailure:
-    """An error that requests of one kind fail with at present, and how many targets it meets."""
+    """An error that requests of one kind fail with at present, and how many targets it meets.
+
+    ``account``: whose requests; empty where no account has a name.
+    """
 
     endpoint: Endpoint
     error: str
     targets: int
+    account: str = ""
 
 
 Params = Mapping[str, str | int]

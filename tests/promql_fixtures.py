@@ -6,13 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from exporter.metrics import Metrics
+from exporter.metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
 TARGET_LABELS = {"job", "instance"}
-DECLARED = {metric.name: metric for metric in Metrics(CollectorRegistry()).declarations}
+DECLARED = {metric.name: metric for metric in all_declarations()}
 
 _METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python)_\w+")
 _SELECTOR = re.compile(r"((?:digitalocean_app|process|python)_\w+)(?:\{([^}]*)\})?")

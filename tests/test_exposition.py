@@ -28,7 +28,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from exporter.assembly import build_registry
+from exporter.application import build_registry
+from exporter.metrics import Metrics
 from exporter.web import family_text
 from exporter.web.deflate import Piece, gzipped
 from exporter.web.exposition import Exposition, LabelledRegistry
@@ -161,7 +162,8 @@ def test_every_byte_is_the_librarys_after_every_change(data: st.DataObject):
 
 def test_the_exporters_own_registry_but_for_the_process():
     """Every metric that is declared, with series, is as the library writes it."""
-    registry, metrics = build_registry("", lambda: 1.5)
+    registry, _ = build_registry("", lambda: 1.5)
+    metrics = Metrics(registry)
     for collector in list(registry._collector_to_names):
         if isinstance(collector, ProcessCollector | GCCollector):
             registry.unregister(collector)  # They change while the two are compared.

@@ -12,10 +12,10 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
-from exporter.metrics import Declaration, Metrics
+from exporter.metrics import Declaration, ExporterMetrics, Metrics, all_declarations
 
 ROOT = Path(__file__).parent.parent
-DECLARATIONS = Metrics(CollectorRegistry()).declarations
+DECLARATIONS = all_declarations()
 PREFIX = "digitalocean_app_"
 RESERVED_LABELS = {
     *("type", "le", "quantile", "job", "instance", "region", "zone", "cluster", "service"),
@@ -167,14 +167,14 @@ def test_promtool_finds_nothing():
     if promtool is None:
         pytest.skip("promtool is not installed (Debian package: prometheus)")
     registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    collectors = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
-    assert len(collectors) == len(metrics.declarations)
+    values = (*vars(Metrics(registry)).values(), *vars(ExporterMetrics(registry)).values())
+    collectors = [value for value in values if isinstance(value, MetricWrapperBase)]
+    assert len(collectors) == len(DECLARATIONS)
     for collector in collectors:
         if collector._labelnames:
             collector.labels(*("x" for _ in collector._labelnames))
     text = generate_latest(registry)
-    for metric in metrics.declarations:
+    for metric in DECLARATIONS:
         family = metric.name + ("_count" if metric.type == "histogram" else "")
         assert re.search(rf"^{family}[ {{]".encode(), text, re.MULTILINE), metric.name
     result = subprocess.run(

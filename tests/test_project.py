@@ -26,6 +26,8 @@ LAYERS = (
     {"config", "digitalocean", "logs", "matching", "metrics", "state"},
     {"collect", "web"},
     {
+        "account",
+        "application",
         "assembly",
         "cli",
         "commands",

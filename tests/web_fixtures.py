@@ -70,7 +70,7 @@ def make_server(
     app = create_app(
         Exposition([LabelledRegistry(registry or CollectorRegistry(), {})]),
         status or Status(),
-        about=about,
+        about=lambda: about,
         telemetry_path=telemetry_path,
         security=security,
         clock=lambda: NOW,

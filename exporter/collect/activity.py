@@ -21,6 +21,10 @@ class Activity:
         self._clock = clock
         self._rings: dict[ComponentKey, _Ring] = {}
 
+    def take_over(self, before: "Activity") -> None:
+        """Go on with what another has counted."""
+        self._rings = before._rings
+
     def add(self, key: ComponentKey, lines: int, errors: int) -> None:
         """So many lines more were counted, and so many of them as errors."""
         self._rings.setdefault(key, _Ring()).add(self._minute(), lines, errors)

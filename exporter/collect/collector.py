@@ -83,13 +83,13 @@ class Collector:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begin no more reads, and keep what was counted.
-
-        Reads under way end by themselves; what they still bring is for the next run.
-        """
+        """Begin no more reads; those under way end by themselves."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        self._ledger.end()
+
+    def take_over(self, before: "Collector") -> None:
+        """Stand where another collector stood."""
+        self._ready, self._discovered_at = before._ready, before._discovered_at
 
     def discover_soon(self) -> None:
         """Look for another active deployment now, unless that was just done."""

@@ -89,7 +89,7 @@ class DeploymentLogs:
     def start(self, app: App, delay: float = 0.0) -> None:
         """Read what is due of an app, ``delay`` seconds from now."""
         with self._ledger.lock:
-            if not any(self._due(app).values()):
+            if not self._pipeline.series.is_app_open(app.name) or not any(self._due(app).values()):
                 return
         self._scheduler.add_job(
             self.read,
@@ -106,7 +106,7 @@ class DeploymentLogs:
     def read(self, app: App) -> None:
         """Read every log that is due; nothing escapes from here."""
         with self._ledger.lock:
-            due = self._due(app)
+            due = self._due(app) if self._pipeline.series.is_app_open(app.name) else {}
         for deployment_id, left in due.items():
             for component, log_type in left:
                 source = Source(app.id, ComponentKey(app.name, component), LogType(log_type))
@@ -125,6 +125,8 @@ class DeploymentLogs:
             self._failed(app, deployment_id, source, error)
             return
         with self._ledger.lock:
+            if not self._pipeline.series.is_app_open(app.name):
+                return  # gone, or read by others from now on
             self._pipeline.count_lines(source, lines, 0)
             newest = max((line.timestamp or 0 for line in lines), default=0)
             self._pipeline.note_newest(source, newest)

@@ -42,9 +42,17 @@ class Discovery:
         self._api_metrics = api_metrics
         self._settings = settings
         self.inventory = Inventory()
+        self._listed: tuple[App, ...] = ()  # whatever is selected
         self.done = False
         self.problem = "the first discovery is under way"
         self._failure = ""  # its kind
+
+    def take_over(self, before: "Discovery") -> None:
+        """Go on from what another discovery found last, with this one's selection."""
+        self.inventory, self.done, self.problem = before.inventory, before.done, before.problem
+        self._listed = before._listed
+        if self.done:
+            self._apply(Inventory(self._settings.selection.narrow(self._listed)))
 
     def run(self) -> bool:
         """List the apps once.
@@ -65,6 +73,7 @@ class Discovery:
         if self._failure:
             LOG.info("apps can be listed again")
         self._failure = ""
+        self._listed = apps
         self._apply(Inventory(self._settings.selection.narrow(apps)))
         self.problem = ""
         self.done = True

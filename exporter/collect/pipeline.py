@@ -97,6 +97,15 @@ class Pipeline:
         self.activity = activity
         self.crashes = crashes
 
+    def take_over(self, before: "Pipeline") -> None:
+        """Count on in the place of another pipeline, in which nothing counts any more.
+
+        Called under the lock.
+        """
+        self.series.take_over(before.series)
+        self.restart_counts.take_over(before.restart_counts)
+        self.activity.take_over(before.activity)
+
     def reading(
         self,
         source: Source,

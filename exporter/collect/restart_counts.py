@@ -21,6 +21,10 @@ class RestartCounts:
     def __init__(self) -> None:
         self._latest: dict[ComponentKey, tuple[str, CountedRestarts]] = {}
 
+    def take_over(self, before: "RestartCounts") -> None:
+        """Go on with what another knows."""
+        self._latest = before._latest
+
     def note(
         self, app: App, component: str, restarts: Iterable[InstanceRestarts], read_at: float
     ) -> None:

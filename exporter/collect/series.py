@@ -25,6 +25,9 @@ from exporter.model import (
 RUN_TIME = LogType.RUN
 """``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
 
+_Begun = tuple[Counter | Gauge, tuple[str, ...], str]
+"""A series: its metric, the values of its labels, and what is counted in it."""
+
 
 class Series:
     """Makes and removes the series of apps and components.
@@ -52,8 +55,32 @@ class Series:
         self._log_types = log_types
         self.rule_metrics = rule_metrics
         self._followed = followed
+        self._about_lines: tuple[Counter | Gauge, ...] = (
+            metrics.log_lines,
+            metrics.log_bytes,
+            metrics.log_repeated_lines,
+            metrics.log_gaps,
+            metrics.log_last_line_timestamp,
+        )
         self._open: dict[ComponentKey, Component] = {}
         self._open_apps: dict[str, tuple[str, ...]] = {}
+
+    def take_over(self, before: "Series") -> None:
+        """Go on with everything that other series have open; nothing counts for those any more.
+
+        What both make stays as it is; what only ``before`` made is removed.
+        """
+        before.rule_metrics.withdraw()
+        self.rule_metrics.publish()
+        self._open, before._open = before._open, {}
+        self._open_apps, before._open_apps = before._open_apps, {}
+        for key in self._open:
+            ours, theirs = self._chosen(key), before._chosen(key)
+            for metric, labels, _ in (series for series in theirs if series not in ours):
+                metric.remove(*labels)
+            for metric, labels, meaning in (series for series in ours if series not in theirs):
+                self._begin(metric, labels, meaning)
+            self.rule_metrics.open(key)
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
@@ -75,38 +102,39 @@ class Series:
         if was_open:
             return
         self._ledger.open(*identity)
-        for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
-            self._open_lines(key, log_type)
+        for metric, labels, meaning in self._chosen(key):
+            self._begin(metric, labels, meaning)
         self.rule_metrics.open(key)
         self._begin(metrics.new_error_kinds, identity)
         metrics.error_kinds.labels(*identity)
         for reason in RestartReason:
             self._begin(metrics.restarts, (*identity, reason))
         self._begin(metrics.last_restart_timestamp, identity)
-        for log_type in self._log_types:
-            metrics.source_up.labels(*identity, log_type)
-            metrics.source_last_success.labels(*identity, log_type)
-            if log_type in RUN_TIME_LOGS:
-                metrics.source_interval.labels(*identity, log_type)
-        if self._followed:
-            metrics.stream_connected.labels(*identity)
-            self._begin(metrics.stream_reconnects, identity)
 
-    def _open_lines(self, key: ComponentKey, log_type: LogType) -> None:
-        """Make the series about the lines of one kind of log."""
+    def _chosen(self, key: ComponentKey) -> "dict[_Begun, None]":
+        """The series of a component that depend on the configuration, in order."""
         metrics, identity = self._metrics, key.parts
-        for family in (
-            metrics.log_lines,
-            metrics.log_bytes,
-            metrics.log_repeated_lines,
-            metrics.log_gaps,
-            metrics.log_last_line_timestamp,
-        ):
-            self._begin(family, (*identity, log_type))
-        for rule in self._rules:
-            if selects(rule.components, key):
-                labels = (*identity, log_type, rule.name, rule.level)
-                self._begin(metrics.log_matches, labels, rule.meaning)
+        series: list[_Begun] = []
+        for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
+            series += [(family, (*identity, log_type), "") for family in self._about_lines]
+            series += [
+                (metrics.log_matches, (*identity, log_type, rule.name, rule.level), rule.meaning)
+                for rule in self._rules
+                if selects(rule.components, key)
+            ]
+        for log_type in self._log_types:
+            read = [metrics.source_up, metrics.source_last_success]
+            if log_type in RUN_TIME_LOGS:
+                read.append(metrics.source_interval)
+            series += [(gauge, (*identity, log_type), "") for gauge in read]
+        if self._followed:
+            series.append((metrics.stream_connected, identity, ""))
+            series.append((metrics.stream_reconnects, identity, ""))
+        return dict.fromkeys(series)
+
+    def is_app_open(self, name: str) -> bool:
+        """Whether an app is watched."""
+        return name in self._open_apps
 
     def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
         """Set a time that never goes back: past deployments are read after active ones too."""

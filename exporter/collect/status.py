@@ -1,7 +1,8 @@
 """How everything stands, as values for the page: what ``web`` is given to show."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from exporter.collect.activity import Activity
@@ -80,3 +81,45 @@ class Status:
             ApiFailure(endpoint, error, targets)
             for (endpoint, error), targets in self._api_metrics.failing().most_common()
         ]
+
+
+class AllStatus:
+    """How all accounts stand, as one.
+
+    Args:
+        accounts: the status of each account now, by its name.
+    """
+
+    def __init__(self, accounts: Callable[[], Mapping[str, Status]]) -> None:
+        self._accounts = accounts
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the schedule of each lives, and if not, what is wrong with the first."""
+        return self._first_fault(Status.healthy)
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every source of each was tried once, and if not, what is missing."""
+        return self._first_fault(Status.ready)
+
+    def components(self) -> Sequence[ComponentStatus]:
+        """Every component that is watched, with its account."""
+        return [
+            replace(component, account=account)
+            for account, status in self._accounts().items()
+            for component in status.components()
+        ]
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        """What requests fail with now, account by account."""
+        return [
+            replace(failure, account=account)
+            for account, status in self._accounts().items()
+            for failure in status.api_failures()
+        ]
+
+    def _first_fault(self, check: Callable[[Status], tuple[bool, str]]) -> tuple[bool, str]:
+        for account, status in self._accounts().items():
+            passed, reason = check(status)
+            if not passed:
+                return False, f"account {account}: {reason}" if account else reason
+        return True, ""

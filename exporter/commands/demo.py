@@ -3,9 +3,10 @@
 import random
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from exporter.assembly import Application, assemble
+from exporter.application import Application, Wanted
 from exporter.commands.children import Monitoring, monitoring
 from exporter.commands.run import shut_down
 from exporter.commands.signals import signals
@@ -32,7 +33,7 @@ def demo(options: Options) -> int:
     """
     platform = Platform(time.time)
     with (
-        signals() as stop,
+        signals() as said,
         tempfile.TemporaryDirectory(prefix="do-app-exporter-demo-") as folder,
         SimulatorServer(platform) as server,
         ScenarioRunner(Scenario(platform, random.Random())),
@@ -42,7 +43,7 @@ def demo(options: Options) -> int:
         try:
             with monitoring(f"{host}:{port}", Path(folder)) as beside:
                 _say_where_to_look(server, f"http://{host}:{port}", beside)
-                stop.wait()
+                said.stop.wait()
         finally:
             shut_down(application)
     return 0
@@ -60,10 +61,9 @@ def _start_exporter(server: SimulatorServer, options: Options) -> Application:
     addresses = [options.listen_address] if options.listen_address else [ADDRESS, ANY_ADDRESS]
     for address in addresses:
         override = Override("--web.listen-address", (address,))
-        application = assemble(
-            apply_overrides(config, listen_addresses=override),
-            TokenSource("the simulator", server.token),
-        )
+        token = TokenSource("the simulator", server.token)
+        wanted = Wanted(apply_overrides(config, listen_addresses=override), {"": token})
+        application = Application(wanted, partial(_same, wanted))
         try:
             application.start()
         except ListenError:
@@ -72,6 +72,11 @@ def _start_exporter(server: SimulatorServer, options: Options) -> Application:
         else:
             break
     return application
+
+
+def _same(wanted: Wanted) -> Wanted:
+    """What the demo runs after a reload: it has no file that could have changed."""
+    return wanted
 
 
 def _say_where_to_look(server: SimulatorServer, exporter: str, beside: Monitoring) -> None:

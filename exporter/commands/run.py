@@ -4,12 +4,13 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 
 from exporter import __version__
-from exporter.assembly import Application, assemble
-from exporter.commands.signals import signals
-from exporter.config.credentials import resolve_token
-from exporter.errors import ConfigError, Fault
+from exporter.application import Application, Wanted
+from exporter.commands.signals import Signals, signals
+from exporter.config.credentials import resolve_tokens
+from exporter.errors import ConfigError
 from exporter.options import Options
 
 LOG = logging.getLogger(__name__)
@@ -21,28 +22,46 @@ STOP_SECONDS = 8.0
 
 def run(options: Options) -> int:
     """Run the exporter; returns 0 once a signal has ended it."""
-    if options.enable_lifecycle:
-        flag = "--web.enable-lifecycle"
-        raise ConfigError((Fault(flag, "", "not supported yet", "leave it out"),))
-    config = options.configuration()
-    token = resolve_token(config, options.environ, options.config_file or "configuration")
-    application = assemble(config, token, revision=options.revision)
-    with signals() as stop:
+    wanted = load(options)
+    application = Application(
+        wanted,
+        lambda: load(options),
+        revision=options.revision,
+        lifecycle=options.enable_lifecycle,
+    )
+    with signals() as said:
         application.start()
         LOG.info(
             "listening",
             extra={
                 "fields": {
                     "addresses": ",".join(f"{h}:{p}" for h, p in application.server.addresses),
-                    "telemetry_path": config.web.telemetry_path,
+                    "telemetry_path": wanted.config.web.telemetry_path,
                     "version": __version__,
                 }
             },
         )
-        while not stop.wait(1.0):
-            pass
+        obey(said, application)
         shut_down(application)
     return 0
+
+
+def load(options: Options) -> Wanted:
+    """What flags, variables and files say now; raises ConfigError with every fault."""
+    config = options.configuration()
+    file = options.config_file or "configuration"
+    return Wanted(config, resolve_tokens(config, options.environ, file))
+
+
+def obey(said: Signals, application: Application) -> None:
+    """Reload when a signal says so, until one says to stop."""
+    while not said.stop.is_set():
+        said.any.wait(1.0)
+        said.any.clear()
+        if said.reload.is_set() and not said.stop.is_set():
+            said.reload.clear()
+            with suppress(ConfigError):  # the application has said and counted it
+                application.reload()
 
 
 def shut_down(application: Application) -> None:

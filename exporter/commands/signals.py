@@ -1,25 +1,34 @@
-"""Signals as an event: SIGTERM and SIGINT say to stop."""
+"""Signals as events: SIGTERM and SIGINT say to stop, SIGHUP to load the configuration anew."""
 
-import logging
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 
-LOG = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What signals have said; ``any`` is set with each of the others."""
+
+    any: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, while the block lasts."""
-    stop = threading.Event()
+def signals() -> Iterator[Signals]:
+    """What SIGTERM, SIGINT and SIGHUP say while the block lasts."""
+    said = Signals()
 
     def on_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        said.stop.set()
+        said.any.set()
 
     def on_reload(number: int, frame: FrameType | None) -> None:
-        LOG.warning("reloading is not supported yet: restart to load a changed configuration")
+        said.reload.set()
+        said.any.set()
 
     before = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, on_stop),
@@ -27,7 +36,7 @@ def signals() -> Iterator[threading.Event]:
         signal.SIGHUP: signal.signal(signal.SIGHUP, on_reload),
     }
     try:
-        yield stop
+        yield said
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,7 +6,7 @@ writes the documentation from the same models.
 
 from exporter.config.accounts import Account, DigitalOcean
 from exporter.config.addresses import ListenAddress
-from exporter.config.credentials import TokenSource, resolve_token
+from exporter.config.credentials import TokenSource, resolve_token, resolve_tokens
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import load_config
 from exporter.config.overrides import FLAGS, Override, apply_overrides, variable_of
@@ -50,6 +50,7 @@ __all__ = [
     "load_config",
     "parse_duration",
     "resolve_token",
+    "resolve_tokens",
     "variable_of",
     "web_configuration_reference",
 ]

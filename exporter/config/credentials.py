@@ -100,6 +100,31 @@ def resolve_token(
     raise ConfigError((Fault("", "", problem, ""),))
 
 
+def resolve_tokens(
+    config: Config, environ: Mapping[str, str], file: str = "configuration"
+) -> dict[str, TokenSource]:
+    """The token of each account by its name; of one without a name where none are configured.
+
+    Raises:
+        ConfigError: as ``resolve_token``, for all accounts that lack one.
+    """
+    if not config.accounts:
+        return {"": resolve_token(config, environ, file)}
+    tokens, faults = {}, []
+    for index, account in enumerate(config.accounts):
+        try:
+            found = configured_token(account.token_file, account.token_env, environ)
+        except ValueError as error:
+            key = "token_env" if account.token_file is None else "token_file"
+            faults.append(Fault(file, f"accounts[{index}].{key}", str(error), TOKEN_REMEDY))
+        else:
+            assert found is not None  # checked with the configuration
+            tokens[account.name] = found
+    if faults:
+        raise ConfigError(tuple(faults))
+    return tokens
+
+
 TOKEN_REMEDY = "it must hold an API token and nothing else"
 """What would be right about a token that cannot be used."""
 

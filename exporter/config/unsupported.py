@@ -22,10 +22,7 @@ class Unsupported:
     remedy: str
 
 
-UNSUPPORTED = (
-    Unsupported(("accounts",), None, "leave it out"),
-    Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),
-)
+UNSUPPORTED = (Unsupported(("logs", "scope"), frozenset({"app"}), "use component"),)
 
 
 def unsupported_findings(document: Document) -> Iterator[Finding]:

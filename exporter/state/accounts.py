@@ -22,11 +22,15 @@ class AccountState:
     """The part of a state that is one account's.
 
     Closing it closes nothing: others may go on with theirs.
+
+    Args:
+        state: everybody's.
+        account: the account's name; where it is empty all of the state is its own.
     """
 
     def __init__(self, state: State, account: str) -> None:
         self._state = state
-        self._prefix = f"{account}{_BETWEEN}"
+        self._prefix = f"{account}{_BETWEEN}" if account else ""
         self.durable = state.durable
 
     def load(self) -> Saved:
@@ -42,6 +46,9 @@ class AccountState:
 
     def save(self, batch: Batch) -> None:
         """Keep a batch, whole or not at all; raises StateError where it cannot."""
+        if not self._prefix:
+            self._state.save(batch)
+            return
 
         def prefixed(app: str) -> str:
             return self._prefix + app

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.errors import ExporterError
 from exporter.web.exposition import Exposition
 from exporter.web.guard import Guard
 from exporter.web.page import About, Pages
@@ -24,6 +25,7 @@ from exporter.web.status import StatusSource
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
+RELOAD_PATH = "/-/reload"
 STATIC_FILES = {
     "style.css": "text/css",
     "refresh.js": "text/javascript",
@@ -43,22 +45,25 @@ def create_app(
     exposition: Exposition,
     status: StatusSource,
     *,
-    about: About,
+    about: Callable[[], About],
     telemetry_path: str,
     security: SecurityFile,
     clock: Callable[[], float],
     monotonic: Callable[[], float],
+    reload: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The application that serves the metrics, the health checks and the page.
 
     Args:
         exposition: what a scrape shows.
         status: how the reading stands.
-        about: what the pages say of the exporter itself; links are added to it.
+        about: what the pages say of the exporter itself now; links are added to it.
         telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
         security: who is let in, and the headers of every answer.
         clock: Unix seconds, for the ages on the page.
         monotonic: seconds that only grow, for the rate limit.
+        reload: loads the configuration anew, raises ConfigError where it is refused; None where
+            nobody may ask for that.
     """
     links = {
         "Metrics": telemetry_path.lstrip("/"),
@@ -66,13 +71,14 @@ def create_app(
         "Ready": READY_PATH.lstrip("/"),
         "Documentation of App Platform logs": DOCUMENTATION_URL,
     }
-    pages = Pages(status, replace(about, links=links), clock)
+    pages = Pages(status, lambda: replace(about(), links=links), clock)
     renders = asyncio.Semaphore(CONCURRENT_RENDERS)
     # The first route that fits answers, so the telemetry path hides no health check.
     app = Starlette(
         routes=[
             Route(HEALTHY_PATH, _check(status.healthy, "Healthy")),
             Route(READY_PATH, _check(status.ready, "Ready")),
+            *([Route(RELOAD_PATH, _reload(reload), methods=["POST"])] if reload else []),
             Route(telemetry_path, _metrics(exposition, renders)),
             *(Route(f"/static/{name}", _static(name)) for name in STATIC_FILES),
             Route("/components/{app}/{component}", _component(pages, renders)),
@@ -122,6 +128,17 @@ def _check(check: Callable[[], tuple[bool, str]], good: str) -> Endpoint:
     return answer
 
 
+def _reload(reload: Callable[[], None]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        try:
+            await run_in_threadpool(reload)
+        except ExporterError as error:
+            return PlainTextResponse(f"refused, the old configuration goes on:\n{error}\n", 500)
+        return PlainTextResponse("Reloaded.\n")
+
+    return answer
+
+
 def _overview(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
     async def overview(request: Request) -> Response:
         async with renders:
@@ -135,7 +152,12 @@ def _component(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
     async def component(request: Request) -> Response:
         names = request.path_params
         async with renders:
-            html = await run_in_threadpool(pages.component, names["app"], names["component"])
+            html = await run_in_threadpool(
+                pages.component,
+                names["app"],
+                names["component"],
+                request.query_params.get("account", ""),
+            )
         if html is None:
             raise HTTPException(404, "No such component is watched")
         return HTMLResponse(html)

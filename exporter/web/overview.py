@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from exporter.model import ComponentStatus
 from exporter.web.condition import Condition, State, condition
@@ -30,7 +30,14 @@ class Row:
     @property
     def name(self) -> str:
         """App and component."""
-        return str(self.status.key)
+        return str(self.status)
+
+    @property
+    def path(self) -> str:
+        """Where its page is, relative to the overview."""
+        key, account = self.status.key, self.status.account
+        query = f"?{urlencode({'account': account})}" if account else ""
+        return f"components/{quote(key.app, safe='')}/{quote(key.component, safe='')}{query}"
 
     @property
     def last_line(self) -> float | None:

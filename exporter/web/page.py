@@ -39,7 +39,9 @@ class About:
 class Pages:
     """Draws the pages; ``clock`` gives the time in Unix seconds."""
 
-    def __init__(self, status: StatusSource, about: About, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, status: StatusSource, about: Callable[[], About], clock: Callable[[], float]
+    ) -> None:
         self._status = status
         self._about = about
         self._clock = clock
@@ -51,7 +53,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters.update(duration=duration, utc=utc, visible=visible)
-        environment.globals.update(advice=advice, bars=bars, about=about, orders=ORDERS)
+        environment.globals.update(advice=advice, bars=bars, orders=ORDERS)
         self._overview = environment.get_template("overview.html")
         self._component = environment.get_template("component.html")
 
@@ -71,14 +73,14 @@ class Pages:
             failures=self._status.api_failures(),
         )
 
-    def component(self, app: str, component: str) -> str | None:
+    def component(self, app: str, component: str, account: str) -> str | None:
         """The page of one component; None if there is no such component."""
         now = self._clock()
         for status in self._status.components():
-            if status.key.parts == (app, component):
+            if (*status.key.parts, status.account) == (app, component, account):
                 row = Row(status, condition(status, now))
                 return self._component.render(self._common(now), root="../..", row=row)
         return None
 
     def _common(self, now: float) -> dict[str, Any]:
-        return {"age": partial(age, now=now)}
+        return {"age": partial(age, now=now), "about": self._about()}

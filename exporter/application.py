@@ -1,0 +1,199 @@
+"""The running program: the accounts that it watches, the pages, and how both change at a reload."""
+
+import logging
+import platform as python_platform
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter import __version__
+from exporter.account import Account
+from exporter.assembly import open_state
+from exporter.collect.status import AllStatus
+from exporter.config.credentials import TokenSource
+from exporter.config.masking import masked
+from exporter.config.schema import Config
+from exporter.errors import ConfigError
+from exporter.metrics import ExporterMetrics
+from exporter.state.accounts import AccountState
+from exporter.web.app import create_app
+from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.page import About
+from exporter.web.security import SecurityFile
+from exporter.web.server import WebServer
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to run: a configuration, and the token of each account by its name.
+
+    The name of an account is empty where none is configured.
+    """
+
+    config: Config
+    tokens: Mapping[str, TokenSource]
+
+
+class Application:
+    """All that runs: started together, changed together, stopped within seconds.
+
+    Args:
+        wanted: what to run at first.
+        load: what to run after a reload; raises ConfigError where it is refused.
+        revision: the commit that the program was built from.
+        lifecycle: whether `POST /-/reload` is answered.
+
+    Raises:
+        ConfigError: the web configuration file cannot be used, or a token file has become
+            unusable since it was checked.
+        StateError: the state cannot be used.
+        ListenError: an address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        load: Callable[[], Wanted],
+        *,
+        revision: str = "",
+        lifecycle: bool = False,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wanted = wanted
+        self._load = load
+        self._clock = clock
+        self._monotonic = monotonic
+        self._changing = threading.Lock()
+        self._state = open_state(wanted.config, clock)
+        registry, self._metrics = build_registry(revision, clock)
+        self._accounts = {
+            name: self._new_account(wanted.config, name, token)
+            for name, token in wanted.tokens.items()
+        }
+        self._own = LabelledRegistry(registry, {})
+        self._registries: list[LabelledRegistry] = []
+        self._show_accounts()
+        config = wanted.config
+        security = SecurityFile(config.web.config_file, monotonic)
+        app = create_app(
+            Exposition(self._registries),
+            AllStatus(lambda: {name: each.status for name, each in self._accounts.items()}),
+            about=self._about,
+            telemetry_path=config.web.telemetry_path,
+            security=security,
+            clock=clock,
+            monotonic=monotonic,
+            reload=self.reload if lifecycle else None,
+        )
+        addresses = [(address.host, address.port) for address in config.web.listen_addresses]
+        self.server = WebServer(app, addresses, security)
+
+    def start(self) -> None:
+        """Serve, then read; raises ListenError where it cannot listen."""
+        self.server.start()
+        for account in self._accounts.values():
+            account.start()
+
+    def stop(self, timeout: float) -> None:
+        """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
+        with self._changing:
+            for account in self._accounts.values():
+                account.stop()
+            self._state.close()
+        self.server.stop(timeout)
+
+    def reload(self) -> None:
+        """Load the configuration anew and go on by it, counters and positions in logs kept.
+
+        Raises:
+            ConfigError: it is refused; the old one goes on.
+        """
+        with self._changing:
+            try:
+                wanted = self._load()
+                self._change(wanted)
+            except ConfigError as error:
+                self._metrics.config_last_reload_successful.set(0)
+                LOG.error(
+                    "configuration refused: the one before goes on",
+                    extra={"fields": {"problem": error}},
+                )
+                raise
+            self._metrics.config_last_reload_successful.set(1)
+            self._metrics.config_last_reload_success_timestamp.set(self._clock())
+            LOG.info("configuration loaded", extra={"fields": {"accounts": len(self._accounts)}})
+
+    def _change(self, wanted: Wanted) -> None:
+        self._warn_of_what_needs_a_start(wanted.config)
+        before = self._accounts
+        accounts = {}
+        for name, token in wanted.tokens.items():
+            account = before.get(name)
+            if account is None:
+                accounts[name] = self._new_account(wanted.config, name, token)
+                accounts[name].start()
+            else:
+                account.change(wanted.config, token)
+                accounts[name] = account
+        self._wanted, self._accounts = wanted, accounts
+        self._show_accounts()
+        for name in before.keys() - accounts.keys():
+            before[name].stop()
+
+    def _warn_of_what_needs_a_start(self, config: Config) -> None:
+        before = self._wanted.config
+        for key, was, now in (
+            ("state", before.state, config.state),
+            ("web", before.web, config.web),
+        ):
+            if was != now:
+                LOG.warning(
+                    "a change takes effect at the next start only", extra={"fields": {"key": key}}
+                )
+
+    def _new_account(self, config: Config, name: str, token: TokenSource) -> Account:
+        state = AccountState(self._state, name)
+        return Account(config, token, state, clock=self._clock, monotonic=self._monotonic)
+
+    def _show_accounts(self) -> None:
+        """Let scrapes see the accounts that there are now."""
+        self._registries[:] = [
+            self._own,
+            *(
+                LabelledRegistry(account.registry, {"account": name} if name else {})
+                for name, account in self._accounts.items()
+            ),
+        ]
+
+    def _about(self) -> About:
+        config = self._wanted.config
+        return About(__version__, configuration=masked(config), excerpts=config.web.excerpts)
+
+
+def build_registry(
+    revision: str, clock: Callable[[], float]
+) -> tuple[CollectorRegistry, ExporterMetrics]:
+    """A registry with the metrics of the program itself, of its process and of Python."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics = ExporterMetrics(registry)
+    version = python_platform.python_version()
+    metrics.build_info.labels(__version__, version, revision or "unknown").set(1)
+    metrics.config_last_reload_successful.set(1)
+    metrics.config_last_reload_success_timestamp.set(clock())
+    return registry, metrics
