@@ -5,9 +5,15 @@ from collections.abc import Callable, Sequence
 from exporter.config.schema import Config, LogMode
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.model import RUN_TIME_LOGS, MetricType, RestartReason, Rule
+from exporter.model import RUN_TIME_LOGS, LogType, MetricType, RestartReason, Rule
 
 HOUR = 3600.0
+
+SILENT_STREAMS = 0.5
+"""How often an hour a stream is opened anew in which nothing comes."""
+
+SWEEPS = 1.0
+"""How often an hour RUN_RESTARTED is read beside logs that are followed."""
 
 _LOG_SERIES = 5
 """Lines, bytes, repeated lines, gaps and the newest line's time."""
@@ -38,10 +44,19 @@ def requests_per_hour(config: Config, apps: int, components: int) -> float:
     reads = HOUR / config.logs.interval
     pages = -(-apps // 200) or 1
     run_time = [log_type for log_type in config.logs.types if log_type in RUN_TIME_LOGS]
-    hourly = discoveries * pages + components * len(run_time) * reads
+    each = sum(_quiet_reads(config, log_type) for log_type in run_time)
+    hourly = discoveries * pages + components * each
     hourly += apps * reads * wanted.health
     hourly += apps * discoveries * (wanted.deployments + (wanted.instances and not wanted.health))
     return hourly + components * discoveries * wanted.restart_count
+
+
+def _quiet_reads(config: Config, log_type: LogType) -> float:
+    """How often an hour one log is asked for while its streams live and no container ends."""
+    reads = HOUR / config.logs.interval
+    if config.logs.mode is LogMode.POLL:
+        return reads
+    return SILENT_STREAMS if log_type is LogType.RUN else min(reads, SWEEPS)
 
 
 def series_per_component(config: Config, rules: Sequence[Rule]) -> int:

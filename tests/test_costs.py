@@ -9,10 +9,12 @@ from collect_fixtures import JOBS, KEY, RUN, START, WEB, Site, app, line
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.assembly import SWEEP_SECONDS
 from exporter.collect.collector import Collector, CollectorSettings
+from exporter.collect.follower import SILENCE_SECONDS
 from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.config.schema import Collectors, Config
-from exporter.costs import requests_per_hour, series_per_component
+from exporter.config.schema import Collectors, Config, LogMode
+from exporter.costs import SILENT_STREAMS, SWEEPS, requests_per_hour, series_per_component
 from exporter.model import (
     ComponentHealth,
     Instance,
@@ -106,6 +108,15 @@ def test_requests_are_those_of_an_hour_of_the_schedule(settings: Config, apps: i
     """The estimate is what the schedule sends, up to the jitter of the reads."""
     sent = hour_of_requests(settings, apps)
     assert requests_per_hour(settings, apps, 2 * apps) == pytest.approx(sent, rel=0.03)
+
+
+def test_a_log_that_is_followed_costs_at_most_two_requests_an_hour():
+    """Of a thousand components, discovery and all, in an hour in which nothing happens."""
+    settings = config(collectors(False, False, False, False))
+    logs = settings.logs.model_copy(update={"mode": LogMode.FOLLOW})
+    followed = settings.model_copy(update={"logs": logs})
+    assert requests_per_hour(followed, 100, 1000) == 12 + 1000 * 1.5
+    assert SILENT_STREAMS * SILENCE_SECONDS == SWEEPS * SWEEP_SECONDS == 3600
 
 
 def test_instances_cost_nothing_where_health_is_asked():

@@ -21,7 +21,7 @@ from simulated_traffic import (
 )
 
 from exporter.model import Endpoint
-from exporter.simulator.faults import Channel, error
+from exporter.simulator.faults import BadFrame, Channel, error
 from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec
@@ -245,3 +245,30 @@ def test_a_flood_of_one_component_holds_up_no_other(tmp_path: Path):
             samples = settled(exporter, platform)
     assert samples.value(LINES, app="shop", component="web") == 50_000
     assert samples.total(GAPS) == 0
+
+
+def test_no_credential_of_a_stream_shows_anywhere(tmp_path: Path):
+    """Streams opened, cut, refused and broken, at log level debug: no token, no live URL."""
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web")])
+        arguments = ("--log.level=debug",)
+        config = following(server)
+        with ExporterProcess(tmp_path, config, token=server.token, arguments=arguments) as exporter:
+            exporter.wait_until_ready()
+            exporter.wait_until(lambda s: s.total(CONNECTED) == 1)
+            server.end_streams()
+            exporter.wait_until(lambda s: s.total(RECONNECTS) == 1)
+            server.faults.inject(Endpoint.LOGS, error(401), times=1)
+            server.end_streams()
+            exporter.wait_until(lambda s: s.total(RECONNECTS) == 2)
+            server.faults.inject(Endpoint.LOG_CONTENT, BadFrame(), times=1)
+            server.end_streams()
+            exporter.wait_until(lambda _: "log can not be followed" in exporter.output)
+            pages = [exporter.get(path).text for path in ("/", "/components/shop/web", "/metrics")]
+            assert exporter.terminate() == 0
+        text = "\n".join([exporter.output, *pages])
+        tokens = {request.query["token"] for request in server.log_host_requests.requests}
+    assert len(tokens) >= 4
+    assert [secret for secret in (server.token, *tokens) if secret in text] == []
+    assert "token=" not in text
+    assert "authorization" not in server.log_host_requests.header_names
