@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
+from dashboards.annotations import add_events
 from dashboards.panels import (
     bars,
     graph,
@@ -11,7 +12,14 @@ from dashboards.panels import (
     target,
     value_names,
 )
-from dashboards.queries import increase_at_end, increase_per_step, occurring, rate, select
+from dashboards.queries import (
+    grown,
+    increase_at_end,
+    increase_per_step,
+    occurring,
+    rate,
+    select,
+)
 
 COMPONENT = "{{app}}/{{component}}"
 BY = "by (app, component)"
@@ -30,7 +38,7 @@ def build() -> dashboards.Dashboard:
     _add_resources(board)
     board.with_row(dashboards.Row("Deployments"))
     _add_deployments(board)
-    return board
+    return add_events(board)
 
 
 def _add_state(board: dashboards.Dashboard) -> None:
@@ -194,7 +202,29 @@ def _add_deployments(board: dashboards.Dashboard) -> None:
             "Deployments that reached a final phase.",
             f"sum by (app, phase) ({increase_per_step('digitalocean_app_deployments_total')}) > 0",
             "{{app}} {{phase}}",
-            width=24,
+            width=8,
+        )
+    )
+    failed = increase_per_step("digitalocean_app_deployments_total", 'phase="ERROR"')
+    # A reason that is new has no series at 0; after a pause of the exporter all look new.
+    board.with_panel(
+        bars(
+            "Failed deployments",
+            "Deployments that ended in phase ERROR, by the step that failed and why.",
+            f"({grown('digitalocean_app_deployment_failures_total', 'by (app, step, reason)')} > 0)"
+            f" and on (app) ({failed} > 0)",
+            "{{app}} {{step}}: {{reason}}",
+            width=8,
+        )
+    )
+    duration = select("digitalocean_app_deployment_duration_seconds")
+    board.with_panel(
+        graph(
+            "Duration of deployments",
+            "How long the steps of the newest deployment took that came to rest.",
+            "s",
+            target(f"max by (app, step) ({duration})", "{{app}} {{step}}"),
+            width=8,
         )
     )
     board.with_panel(

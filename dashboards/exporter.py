@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
+from dashboards.annotations import add_reloads
 from dashboards.panels import (
     bars,
     graph,
@@ -37,9 +38,9 @@ def build() -> dashboards.Dashboard:
     _add_sources(board)
     board.with_row(dashboards.Row("Metrics of rules"))
     _add_rules(board)
-    board.with_row(dashboards.Row("Process"))
+    board.with_row(dashboards.Row("Process and scrapes"))
     _add_process(board)
-    return board
+    return add_reloads(board)
 
 
 def _add_state(board: dashboards.Dashboard) -> None:
@@ -284,3 +285,8 @@ def _add_process(board: dashboards.Dashboard) -> None:
         ("Open files", "Open file descriptors, sockets too.", "short", select("process_open_fds")),
     ):
         board.with_panel(graph(title, description, unit, target(expr, "{{instance}}"), width=8))
+    for title, description, unit, metric in (
+        ("Scrapes", "How long Prometheus took to scrape.", "s", "scrape_duration_seconds"),
+        ("Samples", "Samples in a scrape: series.", "short", "scrape_samples_scraped"),
+    ):
+        board.with_panel(graph(title, description, unit, target(select(metric), "{{instance}}")))

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as model
 
+from dashboards.annotations import add_events
 from dashboards.panels import bars, graph, listing, new_dashboard, number, target, value_names
 from dashboards.queries import (
     increase,
@@ -30,7 +31,7 @@ def build() -> dashboards.Dashboard:
     board.with_panel(_components())
     board.with_row(dashboards.Row("Since when"))
     _add_graphs(board)
-    return board
+    return add_events(board)
 
 
 def _add_numbers(board: dashboards.Dashboard) -> None:

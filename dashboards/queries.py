@@ -13,6 +13,9 @@ PROCESS_METRICS = frozenset(
 )
 """What prometheus_client's ProcessCollector adds."""
 
+SCRAPE_METRICS = frozenset({"scrape_duration_seconds", "scrape_samples_scraped"})
+"""What Prometheus itself says of each scrape."""
+
 _LABELS = {declaration.name: declaration.labels for declaration in all_declarations()}
 
 
@@ -27,7 +30,7 @@ def select(metric: str, *matchers: str) -> str:
         KeyError: the program has no such metric.
     """
     family = metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
-    labels = () if metric in PROCESS_METRICS else _LABELS[family]
+    labels = () if metric in PROCESS_METRICS | SCRAPE_METRICS else _LABELS[family]
     variables = [f'{label}=~"${label}"' for label in ("app", "component") if label in labels]
     return f"{metric}{{{', '.join([*TARGET, *variables, *matchers])}}}"
 
@@ -68,3 +71,16 @@ def largest(shown: str, ranked: str, lines: int = 5) -> str:
 def occurring(shown: str, total: str) -> str:
     """``shown`` for the series that grew at all in the time shown, with their zeros."""
     return f"({shown}) and ({total} > 0)"
+
+
+def grown(metric: str, by: str) -> str:
+    """What a counter grew by since the point before, with what a series that is new began with.
+
+    For counters whose label values nobody knows beforehand, so that no series is there at 0.
+
+    Args:
+        by: a ``by`` clause, such as ``by (app, reason)``.
+    """
+    now = f"sum {by} ({select(metric)})"
+    before = f"sum {by} ({select(metric)} offset $__rate_interval)"
+    return f"{now} - ({before} or 0 * {now})"

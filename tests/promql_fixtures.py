@@ -13,9 +13,12 @@ ROOT = Path(__file__).parent.parent
 TARGET_LABELS = {"job", "instance"}
 DECLARED = {metric.name: metric for metric in all_declarations()}
 
-_METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python)_\w+")
-_SELECTOR = re.compile(r"((?:digitalocean_app|process|python)_\w+)(?:\{([^}]*)\})?")
+_METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python|scrape)_\w+")
+_SELECTOR = re.compile(r"((?:digitalocean_app|process|python|scrape)_\w+)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
+_GROWN = re.compile(
+    r"(sum by \([\w, ]+\) \([\w:]+\{[^}]*\})\) - \(\1 offset [$\w]+\) or 0 \* \1\)\)"
+)
 _MODIFIER = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 
 
@@ -56,8 +59,12 @@ def undeclared(expr: str, others: frozenset[str] = frozenset()) -> set[str]:
 
 
 def bare_counters(expr: str) -> set[str]:
-    """The counters that stand outside of rate, irate and increase."""
+    """The counters that stand outside of rate, irate and increase.
+
+    A sum less the same sum a while ago, or less 0 where there was none, is an increase as well.
+    """
     inside = re.sub(r"\b(?:rate|irate|increase)\([\w:]+(?:\{[^}]*\})?\[", "", expr)
+    inside = _GROWN.sub("", inside)
     suffixes = ("_total", "_bucket", "_sum", "_count")
     return {name for name in metrics_of(inside) if name.endswith(suffixes)}
 

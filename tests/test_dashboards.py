@@ -22,9 +22,16 @@ UIDS = {
     "overview.json": "do-app-overview",
 }
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-PROCESS = frozenset(
-    {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+OTHERS = frozenset(
+    {
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+    }
 )
+"""Metrics of the client library, and of Prometheus itself."""
 UNITS = {"short", "s", "bytes", "Bps", "cps", "reqps", "percentunit", "dateTimeFromNow"}
 MIN_STEP_SECONDS = 60
 
@@ -34,14 +41,20 @@ PANELS = [
     for panel in board["panels"]
     if panel["type"] != "row"
 ]
+ANNOTATIONS = [
+    pytest.param(annotation, id=f"{name}-{annotation['name']}")
+    for name, board in BOARDS.items()
+    for annotation in board["annotations"]["list"]
+]
 TARGETS = [
     pytest.param(target["expr"], id=f"{case.id}-{target['refId']}")
     for case in PANELS
     for target in case.values[0]["targets"]
-]
+] + [pytest.param(case.values[0]["expr"], id=f"{case.id}-annotation") for case in ANNOTATIONS]
 
 every_board = pytest.mark.parametrize("name", FILES)
 every_panel = pytest.mark.parametrize("panel", PANELS)
+every_annotation = pytest.mark.parametrize("annotation", ANNOTATIONS)
 every_target = pytest.mark.parametrize("expr", TARGETS)
 
 
@@ -160,6 +173,27 @@ def test_lines_have_names(panel: dict):
             assert labels == {"instance"}
 
 
+@every_annotation
+def test_annotations_say_what_happened_to_whom(annotation: dict):
+    """On from the start, of the chosen data source, named by labels that its query keeps."""
+    assert annotation["enable"] is True
+    assert annotation["datasource"] == DATASOURCE
+    labels = set(re.findall(r"\{\{(\w+)\}\}", annotation["titleFormat"]))
+    [kept] = re.findall(r"\bby \(([^)]*)\)", annotation["expr"])
+    assert labels == set(kept.split(", "))
+    # Grafana wants milliseconds where the value is the time of the event.
+    assert annotation["useValueForTime"] == annotation["expr"].startswith("1000 * ")
+    assert annotation["useValueForTime"] == ("_timestamp_seconds{" in annotation["expr"])
+
+
+def test_restarts_are_annotated_with_their_reasons():
+    """Overview and component show restarts by reason, and deployments, over every graph."""
+    for name in ("overview.json", "component.json"):
+        titles = {a["name"]: a["titleFormat"] for a in BOARDS[name]["annotations"]["list"]}
+        assert list(titles) == ["Restarts", "Deployments", "Failed deployments"]
+        assert titles["Restarts"] == "{{app}}/{{component}} restarted: {{reason}}"
+
+
 @every_board
 def test_panels_neither_overlap_nor_leave_the_grid(name: str):
     """Every panel has a place of its own in the 24 columns, and an id of its own."""
@@ -196,8 +230,8 @@ def test_selectors_follow_the_variables(expr: str):
 
 @every_target
 def test_metrics_and_labels_are_declared(expr: str):
-    """Every metric and label is one that the program, or its client library, shows."""
-    assert promql.undeclared(expr, others=PROCESS) == set()
+    """Every metric and label is one that the program, its client library, or Prometheus shows."""
+    assert promql.undeclared(expr, others=OTHERS) == set()
 
 
 @every_target
@@ -287,8 +321,6 @@ def test_every_metric_is_shown_somewhere():
     for_joins_and_alerts = {
         "digitalocean_app_info",
         "digitalocean_app_component_info",
-        "digitalocean_app_deployment_timestamp_seconds",
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
-        "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
     }
     assert set(promql.DECLARED) - shown <= for_joins_and_alerts
