@@ -179,7 +179,7 @@ def test_only_lines_at_error_level_have_a_kind(caplog: pytest.LogCaptureFixture)
     read(site)
     assert shown(site) == (2, 2)
     said = [record.__dict__["fields"] for record in caplog.records if "new kind" in record.msg]
-    assert [(str(each["level"]), each["message"]) for each in said] == [
+    assert [(str(each["error_level"]), each["text"]) for each in said] == [
         ("critical", "FATAL token=[secret] refused"),
         ("critical", "FATAL ERROR no disk"),
     ]

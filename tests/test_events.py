@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -296,6 +297,25 @@ def test_a_kill_in_the_middle_of_a_trace_counts_it_once(tmp_path: Path, flushed:
     site.ledger.flush()
     assert counts(site)["python_exception"] == 1
     state.close()
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_kills_between_any_two_reads_change_no_count(data: st.DataObject):
+    """Whatever was saved before each kill, every trace counts once in the end."""
+    lines = served(ALL)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(lines)), min_size=1, max_size=4)))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        for cut in (*cuts, len(lines)):
+            state = SqliteState(path, lambda: START)
+            site = opened(state=state)
+            read(site, [b"".join(lines[:cut])])
+            if cut == len(lines) or data.draw(st.booleans()):
+                assert site.ledger.flush()
+            state.close()
+    assert {name: counts(site).get(name) for name in TOTALS} == TOTALS
+    assert site.lines() == len(lines)
 
 
 def test_the_rest_of_a_trace_that_comes_with_the_crashed_container_is_part_of_it():

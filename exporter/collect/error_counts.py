@@ -42,7 +42,7 @@ class ErrorCounts:
         self._ledger.keep(DOCUMENT, key.parts, str(kind.number), kind.to_bytes)
         if new:
             self._ledger.add(self._metrics.new_error_kinds, key.parts, 1)
-            fields = {"source": key, "level": kind.level, "message": kind.sample}
+            fields = {"source": key, "error_level": kind.level, "text": kind.sample}
             LOG.warning("new kind of error", extra={"fields": fields})
 
     def refresh(self, key: ComponentKey) -> None:
