@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import requests
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -25,6 +26,7 @@ from exporter.config.schema import Config
 from exporter.errors import ConfigError
 from exporter.metrics import ExporterMetrics
 from exporter.state.accounts import AccountState
+from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
 from exporter.web.exposition import Exposition, LabelledRegistry
 from exporter.web.page import About
@@ -96,6 +98,9 @@ class Application:
             clock=clock,
             monotonic=monotonic,
             reload=self.reload if lifecycle else None,
+            alerts=Alerts(config.web.prometheus_url, requests.Session())
+            if config.web.prometheus_url
+            else None,
         )
         addresses = [(address.host, address.port) for address in config.web.listen_addresses]
         self.server = WebServer(app, addresses, security)

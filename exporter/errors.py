@@ -4,6 +4,7 @@
     ├── ConfigError            the configuration cannot be used; carries every fault found
     ├── StateError             counts and cursors could not be loaded or kept
     ├── ListenError            an address cannot be listened on
+    ├── PrometheusError        the Prometheus that the page asks does not answer
     ├── Stopping               the program is shutting down: what waited gives up
     └── ApiError               a request or a log could not be read
         ├── Unauthorized       401: the token is wrong, revoked or lacks a scope
@@ -65,6 +66,10 @@ class ListenError(ExporterError):
         super().__init__(f"cannot listen on {address}: {reason}")
         self.address = address
         self.reason = reason
+
+
+class PrometheusError(ExporterError):
+    """The Prometheus that the page asks does not answer, or not as one does."""
 
 
 class Stopping(ExporterError):

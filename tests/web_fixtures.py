@@ -10,6 +10,7 @@ import requests
 from prometheus_client import CollectorRegistry
 
 from exporter.model import ApiFailure, ComponentStatus
+from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
 from exporter.web.connections import Limits
 from exporter.web.exposition import Exposition, LabelledRegistry
@@ -63,6 +64,7 @@ def make_server(
     limits: Limits | None = None,
     clock: SteppedClock | None = None,
     about: About = About("1.2.3"),  # noqa: B008  # a value
+    alerts: Alerts | None = None,
 ) -> WebServer:
     """A server of the application that is not started yet."""
     monotonic = clock or time.monotonic
@@ -75,6 +77,7 @@ def make_server(
         security=security,
         clock=lambda: NOW,
         monotonic=monotonic,
+        alerts=alerts,
     )
     return WebServer(app, addresses, security, limits or Limits())
 

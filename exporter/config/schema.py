@@ -13,6 +13,7 @@ from pydantic import Field
 from exporter.config.accounts import Account, DigitalOcean
 from exporter.config.addresses import ListenAddress
 from exporter.config.fields import (
+    ApiUrl,
     Duration,
     FilePath,
     Flag,
@@ -224,6 +225,11 @@ class Web(Section):
     excerpts: Flag = Field(
         default=True,
         description="Whether the page may show log lines that matched; metrics never do.",
+    )
+    prometheus_url: ApiUrl | None = Field(
+        default=None,
+        description="A Prometheus that has the project's alert rules, as this process reaches it: "
+        "the page then shows, when asked, how each alert stands there. `null` for none.",
     )
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import ExporterError
+from exporter.web.alerts import Alerts
 from exporter.web.exposition import Exposition
 from exporter.web.guard import Guard
 from exporter.web.page import About, Pages
@@ -26,6 +27,7 @@ from exporter.web.status import StatusSource
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
+ALERTS_PATH = "/alerts"
 STATIC_FILES = {
     "style.css": "text/css",
     "refresh.js": "text/javascript",
@@ -51,6 +53,7 @@ def create_app(
     clock: Callable[[], float],
     monotonic: Callable[[], float],
     reload: Callable[[], None] | None = None,
+    alerts: Alerts | None = None,
 ) -> ASGIApp:
     """The application that serves the metrics, the health checks and the page.
 
@@ -64,8 +67,10 @@ def create_app(
         monotonic: seconds that only grow, for the rate limit.
         reload: loads the configuration anew, raises ConfigError where it is refused; None where
             nobody may ask for that.
+        alerts: knows how alerts stand; None where no Prometheus was named.
     """
     links = {
+        **({"Alerts": ALERTS_PATH.lstrip("/")} if alerts else {}),
         "Metrics": telemetry_path.lstrip("/"),
         "Healthy": HEALTHY_PATH.lstrip("/"),
         "Ready": READY_PATH.lstrip("/"),
@@ -78,6 +83,7 @@ def create_app(
         routes=[
             Route(HEALTHY_PATH, _check(status.healthy, "Healthy")),
             Route(READY_PATH, _check(status.ready, "Ready")),
+            *([Route(ALERTS_PATH, _alerts(pages, alerts, renders))] if alerts else []),
             *([Route(RELOAD_PATH, _reload(reload), methods=["POST"])] if reload else []),
             Route(telemetry_path, _metrics(exposition, renders)),
             *(Route(f"/static/{name}", _static(name)) for name in STATIC_FILES),
@@ -146,6 +152,15 @@ def _overview(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
         return HTMLResponse(html)
 
     return overview
+
+
+def _alerts(pages: Pages, alerts: Alerts, renders: asyncio.Semaphore) -> Endpoint:
+    async def standing(request: Request) -> Response:
+        async with renders:
+            html = await run_in_threadpool(pages.alerts, alerts)
+        return HTMLResponse(html)
+
+    return standing
 
 
 def _component(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:

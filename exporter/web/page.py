@@ -4,14 +4,16 @@ They are drawn from a ``StatusSource`` when they are asked for. They work withou
 no other host; a small script asks for them again while somebody looks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from exporter.errors import PrometheusError
 from exporter.web.advice import advice
+from exporter.web.alerts import Alert, Alerts
 from exporter.web.charts import bars
 from exporter.web.condition import condition
 from exporter.web.overview import ORDERS, Row, overview
@@ -56,6 +58,7 @@ class Pages:
         environment.globals.update(advice=advice, bars=bars, orders=ORDERS)
         self._overview = environment.get_template("overview.html")
         self._component = environment.get_template("component.html")
+        self._alerts = environment.get_template("alerts.html")
 
     def overview(self, query: Mapping[str, str]) -> str:
         """The overview as it stands now, narrowed and sorted by the query of its URL."""
@@ -81,6 +84,17 @@ class Pages:
                 row = Row(status, condition(status, now))
                 return self._component.render(self._common(now), root="../..", row=row)
         return None
+
+    def alerts(self, alerts: Alerts) -> str:
+        """How the alerts stand, asked now; says so where they cannot be told."""
+        standing: Sequence[Alert] = ()
+        problem = ""
+        try:
+            standing = alerts.standing()
+        except PrometheusError as error:
+            problem = str(error)
+        common = self._common(self._clock())
+        return self._alerts.render(common, root=".", alerts=standing, problem=problem)
 
     def _common(self, now: float) -> dict[str, Any]:
         return {"age": partial(age, now=now), "about": self._about()}
