@@ -191,7 +191,7 @@ def test_a_stream_that_lives_costs_one_request(begin):
 
 
 def test_an_end_is_followed_by_another_stream_and_by_looks_at_run_restarted(begin):
-    """Where nothing known is shown, RUN_RESTARTED is read 2, 5 and 10 seconds after the end."""
+    """Where nothing known is shown, RUN_RESTARTED is read then, and 2, 5 and 10 s after the end."""
     scene = begin(shows=[line(1)])
     scene.loop.advance(100)
     scene.streams.shows = [line(50)]
@@ -200,6 +200,7 @@ def test_an_end_is_followed_by_another_stream_and_by_looks_at_run_restarted(begi
     assert scene.streams.tried == 2
     assert 100 < scene.asked[1][0] <= 100.5
     assert [(round(at - 100), kind) for at, kind in scene.soon[1:]] == [
+        (1, LogType.RUN_RESTARTED),
         (2, LogType.RUN_RESTARTED),
         (5, LogType.RUN_RESTARTED),
         (10, LogType.RUN_RESTARTED),
@@ -217,7 +218,7 @@ def test_run_restarted_is_looked_at_no_more_once_it_shows_the_end(begin):
     scene.site.platform.log("d1", LogType.RUN_RESTARTED).live = line(1) + line(2, "panic: no")
     scene.site.poller.poll(RESTARTED)
     scene.loop.advance(30)
-    assert len(scene.soon) == 2
+    assert len(scene.soon) == 3
     assert scene.site.value("restarts_total", app="shop", component="web", reason="panic") == 1
     assert (scene.lines(), scene.gaps()) == (3, 0)
 
@@ -233,6 +234,20 @@ def test_the_same_container_behind_a_cut_needs_no_look_at_run_restarted(begin):
     assert len(scene.asked) == 21
     assert len(scene.soon) == 1
     assert (scene.lines(), scene.gaps(), scene.reconnects()) == (21, 0, 20)
+
+
+def test_a_container_that_ended_while_no_stream_could_be_had_is_looked_for(begin):
+    """The looks after the end are over when a stream shows another container: one more."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.streams.refusal = ConnectionFailed(Endpoint.LOG_CONTENT, "refused")
+    scene.stream.end()
+    scene.loop.advance(11)
+    looks = len(scene.soon)
+    scene.streams.refusal, scene.streams.shows = None, [line(50)]
+    scene.loop.advance(60)
+    assert scene.connected() == 1
+    assert len(scene.soon) == looks + 1
 
 
 def test_of_several_instances_an_end_is_looked_for_at_once(begin):

@@ -286,6 +286,10 @@ class FollowedSource:
         before = reading.lines
         reading.catch_up(judge=not judged)
         self.state.lines += reading.lines - before
+        looked = self._look is not None and self._look.done()
+        if reading.in_doubt or (looked and not self._alive):
+            # Containers have ended of which RUN_RESTARTED did not show all, or since it was read.
+            self._around.poller.read_soon(self._restarted)
 
     def _began_live(self, reading: StreamReading) -> bool:
         """Whether all that came was written after the stream was open: nothing was there."""

@@ -1,0 +1,199 @@
+"""Random lives of a followed component under a virtual clock: writes, crashes, cuts, kills."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from collect_fixtures import START, Site, deployment
+from virtual_platform import VirtualPlatform
+from virtual_time import VirtualTimeLoop
+
+from exporter.collect.followed_source import FollowedSource, FollowSettings, Surroundings
+from exporter.digitalocean.log_streams import StreamEndedError
+from exporter.errors import ConnectionFailed
+from exporter.model import Component, ComponentKey, ComponentKind, Endpoint, LogType, Source
+from exporter.simulator.log_reading import LogReader, LogRequest
+from exporter.simulator.platform import Platform
+from exporter.simulator.state import ComponentSpec, Layout
+
+KEY = ComponentKey("shop", "web")
+LIVES = 60
+POLL_SECONDS = 0.05
+
+
+class VirtualStream:
+    """A stream of the simulated platform; it ends with a container, or when it is cut."""
+
+    def __init__(self, reader: LogReader, request: LogRequest, rng: Random) -> None:
+        self._reader = reader
+        self._rng = rng
+        self._live, self._pending = reader.open(request)
+        self.cut = False
+
+    async def read(self, wait: float | None = None) -> bytes:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + (float("inf") if wait is None else wait)
+        while not self.cut:
+            more = self._reader.more(self._live)
+            self._pending += more.data
+            if self._pending:
+                size = self._rng.randint(1, len(self._pending))  # frames cut lines anywhere
+                text, self._pending = self._pending[:size], self._pending[size:]
+                return text
+            if more.ended:
+                raise StreamEndedError(None)
+            if loop.time() >= ends:
+                return b""
+            await asyncio.sleep(POLL_SECONDS)
+        raise StreamEndedError(ConnectionFailed(Endpoint.LOG_CONTENT, "cut"))
+
+    async def close(self) -> None:
+        self.cut = True
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+class World:
+    """The platform, the follower of its one component, and what happens to both."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(seed)
+        self.loop = VirtualTimeLoop()
+        self.instances = self.rng.choice((1, 1, 2))
+        self.platform = Platform(self.time, seed=seed, record_lines=True)
+        self.reader = LogReader(self.platform)
+        self.virtual = VirtualPlatform(self.platform, self.reader, self.rng)
+        layout = self.rng.choice(tuple(Layout))
+        self.platform.create_app(
+            "shop", [ComponentSpec("web", instances=self.instances)], layout=layout
+        )
+        self.component = Component("web", ComponentKind.SERVICE, "small", self.instances)
+        self.app_id = self.platform.app_id("shop")
+        self.active = self.platform.active_deployment_id("shop") or ""
+        self.run, self.restarted = (
+            Source(self.app_id, KEY, log_type) for log_type in (LogType.RUN, LogType.RUN_RESTARTED)
+        )
+        self.site = Site(followed=True, tail_lines=1000)
+        self.site.clock = self.site.poller._clock = self.time  # type: ignore[assignment]
+        self.site.poller._platform = self.site.poller._content = self.virtual  # type: ignore[assignment]
+        self.site.series.open_component(KEY, self.component)
+        self.streams: list[VirtualStream] = []
+        self.lines = 0
+        self.read_soon, self.site.poller.read_soon = self.site.poller.read_soon, self.read_now  # type: ignore[method-assign]
+        self.site.scheduler.start()
+        for source in (self.run, self.restarted):
+            self.site.poller.watch(
+                source,
+                self.component,
+                deployment(self.active),
+                from_first_line=True,
+                suspended=True,
+            )
+        self.follow()
+
+    def time(self) -> float:
+        return START + 1 + self.loop.time()
+
+    def read_now(self, source: Source) -> None:
+        """What is to be read soon is read at once."""
+        self.loop.call_later(0.1, self.site.poller.poll, source)
+
+    def follow(self) -> None:
+        state = self.site.poller.state(self.run)
+        assert state is not None
+        around = Surroundings(
+            self.virtual,  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]
+            self.site.pipeline,
+            self.site.poller,
+            FollowSettings(1000, "3m"),
+            self.block,
+            lambda: None,
+            self.time,
+            self.rng,
+        )
+        self.task = self.loop.create_task(FollowedSource(state, around).run())
+
+    async def block(self, function: Callable[[], Any]) -> Any:
+        await asyncio.sleep(self.rng.uniform(0.01, 0.3))
+        return function()
+
+    async def open(self, live_url: str, *, target: object) -> VirtualStream:
+        request = LogRequest(self.app_id, self.active, "web", LogType.RUN, self.asked)
+        self.streams.append(VirtualStream(self.reader, request, self.rng))
+        return self.streams[-1]
+
+    @property
+    def asked(self) -> int:
+        state = self.site.poller.state(self.run)
+        assert state is not None
+        return state.tail.ask()
+
+    def live(self) -> None:
+        crashed_at = 0.0
+        for _ in range(60):
+            move = self.rng.choices(("write", "cut", "crash", "kill"), (10, 4, 2, 1))[0]
+            if move == "write":
+                for _ in range(self.rng.choice((1, 3, 20))):
+                    self.write(self.rng.randrange(self.instances), "hello")
+            elif move == "cut" and self.streams:
+                self.streams[-1].cut = True
+            elif move == "crash" and self.loop.now > crashed_at + 20:
+                self.crash()
+                crashed_at = self.loop.now
+            elif move == "kill":
+                self.kill()
+            self.loop.advance(self.rng.choice((0.01, 0.3, 3.0, 10.0)))
+        self.loop.advance(60)
+        self.task.cancel()
+        self.loop.advance(1)
+        self.loop.close()
+
+    def write(self, instance: int, words: str) -> None:
+        """No two lines are equal: those of two instances in one nanosecond can be taken for one."""
+        self.lines += 1
+        self.platform.write("shop", "web", instance, f"{words} {self.lines}")
+
+    def crash(self) -> None:
+        instance = self.rng.randrange(self.instances)
+        self.write(instance, "working")
+        self.lines += 1
+        self.platform.crash("shop", "web", instance, [f"panic: no {self.lines}"])
+        self.write(instance, "listening")
+
+    def kill(self) -> None:
+        """The exporter dies with its streams; what it knew goes through its snapshot."""
+        self.task.cancel()
+        self.loop.advance(0.01)
+        with self.site.ledger.lock:
+            for continuity in self.site.ledger._cursors.values():
+                continuity.restore(continuity.snapshot())
+        self.follow()
+
+    def value(self, name: str) -> float:
+        return sum(
+            sample.value
+            for family in self.site.registry.collect()
+            for sample in family.samples
+            if sample.name == f"digitalocean_app_{name}"
+        )
+
+
+@pytest.mark.parametrize("seed", range(LIVES))
+def test_every_line_and_every_end_counts_once(seed: int, caplog: pytest.LogCaptureFixture):
+    """Whatever is cut or crashes, twenty seconds apart: the counters are the truth, no gap."""
+    caplog.set_level(logging.CRITICAL)
+    world = World(seed)
+    world.live()
+    truth = world.platform.truth().of("shop", "web")
+    counted = (
+        world.value("log_lines_total"),
+        world.value("log_bytes_total"),
+        world.value("log_gaps_total"),
+        world.value("restarts_total"),
+    )
+    assert counted == (truth.lines, truth.bytes, 0, truth.container_ends)
