@@ -6,6 +6,7 @@ DEBUG some would print request lines, and with them the credentials of log URLs.
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
@@ -13,6 +14,8 @@ from typing import TextIO
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("logfmt", "json")
 
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m"}
+_PLAIN = "\x1b[0m"
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
@@ -43,9 +46,16 @@ class _EventFormatter(logging.Formatter):
 class LogfmtFormatter(_EventFormatter):
     """``ts=… level=info msg="…" source="shop/web RUN"``"""
 
+    def __init__(self, *, tracebacks: bool, colours: bool = False) -> None:
+        super().__init__(tracebacks=tracebacks)
+        self._colours = colours
+
     def format(self, record: logging.LogRecord) -> str:
         """One line of ``key=value``, quoted where need be."""
-        return " ".join(f"{key}={_quote(value)}" for key, value in self.pairs(record).items())
+        pairs = self.pairs(record)
+        line = " ".join(f"{key}={_quote(value)}" for key, value in pairs.items())
+        colour = _COLOURS.get(pairs["level"]) if self._colours else None
+        return f"{colour}{line}{_PLAIN}" if colour else line
 
 
 class JsonFormatter(_EventFormatter):
@@ -57,10 +67,18 @@ class JsonFormatter(_EventFormatter):
 
 
 def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> None:
-    """Send this program's log to ``stream``, and of libraries what is at least a warning."""
-    formatter = JsonFormatter if form == "json" else LogfmtFormatter
+    """Send this program's log to ``stream``, and of libraries what is at least a warning.
+
+    On a terminal warnings and errors have a colour, unless NO_COLOR is set (https://no-color.org).
+    """
+    tracebacks = level == "debug"
+    colours = stream.isatty() and not os.environ.get("NO_COLOR")
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter(tracebacks=level == "debug"))
+    handler.setFormatter(
+        JsonFormatter(tracebacks=tracebacks)
+        if form == "json"
+        else LogfmtFormatter(tracebacks=tracebacks, colours=colours)
+    )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

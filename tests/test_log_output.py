@@ -122,3 +122,37 @@ def test_levels_choose_what_is_written(loggers: None):
     logging.getLogger("urllib3.test").warning("library")
     found = [read_logfmt(line)["msg"] for line in stream.getvalue().splitlines()]
     assert found == ["yes", "detail", "library"]
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "form", "no_color", "coloured"),
+    [
+        (Terminal(), "logfmt", "", True),
+        (Terminal(), "logfmt", "1", False),
+        (Terminal(), "json", "", False),
+        (io.StringIO(), "logfmt", "", False),
+    ],
+)
+def test_colours_are_for_warnings_on_a_terminal_alone(
+    loggers: None,
+    monkeypatch: pytest.MonkeyPatch,
+    stream: io.StringIO,
+    form: str,
+    no_color: str,
+    coloured: bool,
+):
+    """A pipe, a file, JSON and NO_COLOR have none; what is no warning has none anywhere."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    configure_logging("info", form, stream)
+    logging.getLogger("exporter.x").info("all is well")
+    logging.getLogger("exporter.x").warning("not so well")
+    quiet, loud = stream.getvalue().splitlines()
+    assert "\x1b" not in quiet
+    assert loud.startswith("\x1b[33m") == loud.endswith("\x1b[0m") == coloured

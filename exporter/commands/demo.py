@@ -1,6 +1,7 @@
 """``demo``: a simulated App Platform, the exporter on it, and Prometheus where it is installed."""
 
 import random
+import sys
 import tempfile
 import time
 from functools import partial
@@ -38,6 +39,7 @@ def demo(options: Options) -> int:
         SimulatorServer(platform) as server,
         ScenarioRunner(Scenario(platform, random.Random())),
     ):
+        _say("starting the exporter, and Prometheus and Alertmanager where they are installed …")
         application = _start_exporter(server, options)
         host, port = application.server.addresses[0]
         try:
@@ -77,6 +79,12 @@ def _start_exporter(server: SimulatorServer, options: Options) -> Application:
 def _same(wanted: Wanted) -> Wanted:
     """What the demo runs after a reload: it has no file that could have changed."""
     return wanted
+
+
+def _say(progress: str) -> None:
+    """What is under way, for who waits at a terminal."""
+    if sys.stderr.isatty():
+        print(progress, file=sys.stderr, flush=True)
 
 
 def _say_where_to_look(server: SimulatorServer, exporter: str, beside: Monitoring) -> None:
