@@ -77,6 +77,20 @@ def test_example_of_alertmanager_names_alerts_that_exist():
     assert named <= set(NAMES)
 
 
+def test_a_refused_token_explains_every_alert_on_apps():
+    """An alert on an app that the 401 does not mute would page for data that nobody can read."""
+    text = (ROOT / "dashboards/alertmanager.example.yml").read_text(encoding="utf-8")
+    muted = {
+        name
+        for rule in yaml.safe_load(text)["inhibit_rules"]
+        if 'alertname="DoAppApiUnauthorized"' in rule["source_matchers"]
+        for name in re.findall(r"DoApp\w+", rule["target_matchers"][0])
+    }
+    on_apps = {rule["alert"] for rule in ALERTS if "$labels.app " in rule["annotations"]["summary"]}
+    assert len(on_apps) > 8
+    assert muted == on_apps
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alert_has_a_firing_and_a_quiet_case(name: str):
     """A rule without a test that fires, or one that does not, may be always or never true."""

@@ -10,9 +10,9 @@ import requests
 import trustme
 import yaml
 from exporter_process import ExporterProcess, simulated
+from monitoring_servers import START_SECONDS, Prometheus
 from programs import requires
 from simulated_traffic import simulator
-from test_prometheus import START_SECONDS, Prometheus
 
 from exporter.commands.children import free_port, running
 from exporter.simulator.state import ComponentSpec

@@ -1,0 +1,133 @@
+"""Debian's Prometheus and Alertmanager, run by a test, and their HTTP APIs."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+import yaml
+
+from exporter.commands.children import free_port, running
+
+START_SECONDS = 30.0
+PAUSE_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class _Server:
+    """The HTTP API of a running server; ``log`` is where it writes what it has to say."""
+
+    base = ""
+
+    def __init__(self, address: str, log: Path) -> None:
+        self.address = address
+        self._log = log
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, path: str, params: Any = None) -> requests.Response | None:
+        """The answer to a GET; None while the server is not up."""
+        url = f"http://{self.address}{self.base}/{path}"
+        try:
+            return self._session.get(url, params=params, timeout=10)
+        except requests.ConnectionError:
+            return None
+
+    def wait_for(self, look: Callable[[], T], timeout: float) -> T:
+        """Return what ``look`` finds, once that is something."""
+        deadline = time.monotonic() + timeout
+        while not (found := look()):
+            if time.monotonic() > deadline:
+                recent = self._log.read_text().splitlines()[-20:]
+                raise AssertionError("\n".join(["not in time; the server says:", *recent]))
+            time.sleep(PAUSE_SECONDS)
+        return found
+
+
+class Prometheus(_Server):
+    """The HTTP API of a running Prometheus."""
+
+    base = "/api/v1"
+
+    def ask(self, path: str, **params: str) -> Any:
+        """The ``data`` of an answer; None if there is no good one."""
+        answer = self.get(path, params)
+        return answer.json()["data"] if answer is not None and answer.status_code == 200 else None
+
+    def value(self, query: str) -> float | None:
+        """The value of a query's first series, None if there is none."""
+        data = self.ask("query", query=query)
+        return float(data["result"][0]["value"][1]) if data and data["result"] else None
+
+    def firing(self) -> list[dict[str, str]]:
+        """The labels of the alerts that fire."""
+        data = self.ask("alerts") or {"alerts": []}
+        return [alert["labels"] for alert in data["alerts"] if alert["state"] == "firing"]
+
+
+class Alertmanager(_Server):
+    """The HTTP API of a running Alertmanager."""
+
+    base = "/api/v2"
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert that it holds, silenced and inhibited ones too."""
+        answer = self.get("alerts")
+        return answer.json() if answer is not None else []
+
+    def inhibited(self) -> dict[str, set[str]]:
+        """The names of the alerts that are muted, each with the names of those that explain it."""
+        alerts = self.alerts()
+        names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
+        muted: dict[str, set[str]] = {}
+        for alert in alerts:
+            if sources := alert["status"]["inhibitedBy"]:
+                explained = muted.setdefault(alert["labels"]["alertname"], set())
+                explained.update(names[source] for source in sources if source in names)
+        return muted
+
+
+@contextmanager
+def prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prometheus]:
+    """Run Prometheus in ``folder`` on a configuration, until the block ends."""
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(dict(configuration)))
+    address = f"127.0.0.1:{free_port()}"
+    arguments = [
+        "prometheus",
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'prometheus-data'}",
+        f"--web.listen-address={address}",
+        "--rules.alert.resend-delay=1s",
+    ]
+    log = folder / "prometheus.log"
+    with running(arguments, log):
+        server = Prometheus(address, log)
+        server.wait_for(lambda: server.ask("status/runtimeinfo"), START_SECONDS)
+        yield server
+
+
+@contextmanager
+def alertmanager(folder: Path, configuration: str) -> Iterator[Alertmanager]:
+    """Run Alertmanager, alone, in ``folder`` on the text of a configuration."""
+    file = folder / "alertmanager.yml"
+    file.write_text(configuration)
+    address = f"127.0.0.1:{free_port()}"
+    program = shutil.which("prometheus-alertmanager")
+    assert program is not None
+    arguments = [
+        program,
+        f"--config.file={file}",
+        f"--storage.path={folder / 'alertmanager-data'}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    ]
+    log = folder / "alertmanager.log"
+    with running(arguments, log):
+        server = Alertmanager(address, log)
+        server.wait_for(lambda: server.get("status"), START_SECONDS)
+        yield server
