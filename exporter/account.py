@@ -108,6 +108,7 @@ class Account:
             config,
             self._metrics,
             self._api_metrics,
+            self._budget,
             connections.platform,
             connections.content,
             self._ledger,

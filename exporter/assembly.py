@@ -8,7 +8,6 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.collector import Collector, CollectorSettings
+from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
@@ -31,8 +30,15 @@ from exporter.collect.followed_source import FollowSettings, Streams
 from exporter.collect.follower import Follower
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
+from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.platform_reads import (
+    PlatformRead,
+    PlatformReads,
+    intervals,
+    wanted_reads,
+)
 from exporter.collect.poller import Poller, PollSettings
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
@@ -41,7 +47,7 @@ from exporter.collect.series import Series
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
-from exporter.config.schema import Config, LogMode, Logs
+from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
@@ -84,9 +90,9 @@ def build_budget(config: Config, stop: threading.Event, monotonic: Callable[[], 
     """The requests that an account may send by a configuration."""
     limits = config.api_budget
     return Budget(
-        limits.per_hour if limits else None,
-        limits.per_minute if limits else None,
-        limits.share if limits else 1.0,
+        limits.per_hour,
+        limits.per_minute,
+        limits.share,
         clock=monotonic,
         stop=stop,
     )
@@ -171,6 +177,7 @@ def assemble_reading(
     config: Config,
     metrics: Metrics,
     api_metrics: ApiMetrics,
+    budget: Budget,
     platform: AppPlatform,
     content: LogContent,
     ledger: Ledger,
@@ -212,9 +219,13 @@ def assemble_reading(
         clock=clock,
     )
     deployments = Deployments(platform, metrics, ledger, deployment_logs)
-    schedule = Schedule(
+    settings = collector_settings(config)
+    pacing = Pacing(budget, settings, lambda: _fleet(discovery, poller), clock)
+    schedule: Schedule[Source] = Schedule(
         scheduler,
-        partial(_interval, config.logs),
+        pacing.log_interval,
+        first_delay=pacing.first_delay,
+        defer=budget.delay,
         forget=api_metrics.forget,
         clock=clock,
         rng=random.Random(),
@@ -225,7 +236,7 @@ def assemble_reading(
         platform,
         content,
         pipeline,
-        PollSettings(logs.interval, logs.tail_lines, reach),
+        PollSettings(logs.tail_lines, reach),
         on_deployment_gone=lambda: collector.discover_soon(),
         clock=clock,
     )
@@ -243,23 +254,67 @@ def assemble_reading(
         )
     reader = follower or poller
     selection = Selection(config.discovery.include, config.discovery.exclude)
-    settings = DiscoverySettings(selection, run_time)
-    discovery = Discovery(platform, reader, pipeline, deployments, api_metrics, settings)
-    platform_metrics = PlatformMetrics(platform, metrics, deployments, restart_counts, clock)
+    discovery = Discovery(
+        platform,
+        reader,
+        pipeline,
+        deployments,
+        api_metrics,
+        DiscoverySettings(selection, run_time),
+    )
+    platform_metrics = PlatformMetrics(
+        platform,
+        metrics,
+        deployments,
+        restart_counts,
+        clock,
+        on_restart_hint=poller.restart_hinted,
+    )
+    platform_schedule: Schedule[PlatformRead] = Schedule(
+        scheduler,
+        intervals(pacing),
+        first_delay=pacing.first_delay,
+        defer=budget.delay,
+        forget=lambda read: None,
+        clock=clock,
+        rng=random.Random(),
+        executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
+    )
     collector = Collector(
-        scheduler, discovery, reader, platform_metrics, ledger, _intervals(config), clock
+        scheduler,
+        discovery,
+        reader,
+        PlatformReads(platform_schedule, platform_metrics, wanted_reads(settings)),
+        ledger,
+        pacing,
+        poller.repace,
+        settings,
+        clock,
     )
     status = Status(
-        collector, discovery, platform_metrics, api_metrics, activity, crashes, errors, ledger.lock
+        collector,
+        discovery,
+        platform_metrics,
+        api_metrics,
+        activity,
+        crashes,
+        errors,
+        budget,
+        pacing,
+        ledger.lock,
     )
     return ReadingParts(collector, discovery, poller, platform_metrics, status, follower, pipeline)
 
 
-def _interval(logs: Logs, source: Source) -> float:
-    """Seconds between two reads of a log; a stream's end is what tells of a container's."""
-    if logs.mode is LogMode.FOLLOW and source.log_type is LogType.RUN_RESTARTED:
-        return max(logs.interval, SWEEP_SECONDS)
-    return logs.interval
+def _fleet(discovery: Discovery, poller: Poller) -> Fleet:
+    """What there is to ask for now."""
+    polled = poller.polled()
+    return Fleet(
+        apps=len(discovery.inventory.apps),
+        components=len(discovery.inventory.keys()),
+        run=polled[LogType.RUN],
+        restarted=polled[LogType.RUN_RESTARTED],
+    )
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:
@@ -279,11 +334,17 @@ def _redis_state(url: str, clock: Callable[[], float]) -> State:
     return RedisState(url, clock)
 
 
-def _intervals(config: Config) -> CollectorSettings:
+def collector_settings(config: Config) -> CollectorSettings:
+    """What the configuration says of intervals and of the platform's own numbers."""
     wanted = config.collectors
     return CollectorSettings(
         discovery_interval=config.discovery.interval,
         poll_interval=config.logs.interval,
+        restarted_interval=(
+            max(config.logs.interval, SWEEP_SECONDS)
+            if config.logs.mode is LogMode.FOLLOW  # a stream's end tells of a container's
+            else config.logs.interval
+        ),
         health=wanted.health,
         instances=wanted.instances,
         restart_count=wanted.restart_count,

@@ -1,19 +1,18 @@
 """What a configuration costs: requests that the API grants, series, time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from exporter.assembly import collector_settings
+from exporter.collect.pacing import HOUR, Demand, Fleet, demand
 from exporter.config.schema import Config, LogMode
+from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
 from exporter.model import RUN_TIME_LOGS, LogType, MetricType, RestartReason, Rule
 
-HOUR = 3600.0
-
 SILENT_STREAMS = 0.5
 """How often an hour a stream is opened anew in which nothing comes."""
-
-SWEEPS = 1.0
-"""How often an hour RUN_RESTARTED is read beside logs that are followed."""
 
 _LOG_SERIES = 5
 """Lines, bytes, repeated lines, gaps and the newest line's time."""
@@ -35,28 +34,46 @@ _HISTOGRAM_SERIES = 3
 """The infinite bucket, sum and count, beside the buckets that have a bound."""
 
 
-def requests_per_hour(config: Config, apps: int, components: int) -> float:
-    """API requests an hour in a quiet state, for so many apps and components in all.
-
-    Logs themselves come from other hosts and are not counted against the token.
-    """
-    wanted, discoveries = config.collectors, HOUR / config.discovery.interval
-    reads = HOUR / config.logs.interval
-    pages = -(-apps // 200) or 1
-    run_time = [log_type for log_type in config.logs.types if log_type in RUN_TIME_LOGS]
-    each = sum(_quiet_reads(config, log_type) for log_type in run_time)
-    hourly = discoveries * pages + components * each
-    hourly += apps * reads * wanted.health
-    hourly += apps * discoveries * (wanted.deployments + (wanted.instances and not wanted.health))
-    return hourly + components * discoveries * wanted.restart_count
-
-
-def _quiet_reads(config: Config, log_type: LogType) -> float:
-    """How often an hour one log is asked for while its streams live and no container ends."""
-    reads = HOUR / config.logs.interval
+def demand_of(config: Config, apps: int, components: int) -> Demand:
+    """API requests an hour in a quiet state at the configured intervals, for so many in all."""
+    read = dict.fromkeys(config.logs.types, components)
+    run, restarted = read.get(LogType.RUN, 0), read.get(LogType.RUN_RESTARTED, 0)
     if config.logs.mode is LogMode.POLL:
-        return reads
-    return SILENT_STREAMS if log_type is LogType.RUN else min(reads, SWEEPS)
+        return demand(collector_settings(config), Fleet(apps, components, run, restarted))
+    polled = demand(collector_settings(config), Fleet(apps, components, 0, restarted))
+    return replace(polled, steady=polled.steady + run * SILENT_STREAMS)
+
+
+def requests_to_be_had(config: Config) -> float:
+    """Requests an hour that the budget has for all but urgent ones."""
+    limits = config.api_budget
+    return HOUR * steady_pace(limits.per_hour, limits.per_minute, limits.share)
+
+
+def restarted_interval(config: Config) -> float:
+    """Seconds between two reads of RUN_RESTARTED that nothing hints at, before any stretching."""
+    return collector_settings(config).restarted_interval or config.logs.interval
+
+
+def features(config: Config) -> Iterator[tuple[str, float]]:
+    """What each feature costs: its name with what it is paid for, and requests an hour."""
+    polls, discoveries = HOUR / config.logs.interval, HOUR / config.discovery.interval
+    wanted = config.collectors
+    restarted = HOUR / restarted_interval(config)
+    followed = config.logs.mode is LogMode.FOLLOW
+    reads = {LogType.RUN: SILENT_STREAMS if followed else polls, LogType.RUN_RESTARTED: restarted}
+    yield "list of apps, for 200 of them", discoveries
+    for log_type in config.logs.types:
+        if log_type in RUN_TIME_LOGS:
+            yield f"{log_type}, for each component", reads[log_type]
+    if wanted.health:
+        yield "health, for each app", polls
+    elif wanted.instances:
+        yield "instances, for each app", discoveries
+    if wanted.deployments:
+        yield "deployments, for each app", discoveries
+    if wanted.restart_count:
+        yield "restart counts, for each component", discoveries
 
 
 def series_per_component(config: Config, rules: Sequence[Rule]) -> int:

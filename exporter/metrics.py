@@ -268,6 +268,12 @@ class Metrics(DeclaredMetrics):
             "When this log was last read whole; 0 before the first time.",
             LOG,
         )
+        self.interval_stretch = self._gauge(
+            "digitalocean_app_exporter_interval_stretch_ratio",
+            "How many times longer than configured intervals are, so that requests fit into the "
+            "budget; 1 where they do.",
+        )
+        self.interval_stretch.set(1)
         self.source_interval = self._gauge(
             "digitalocean_app_source_interval_seconds",
             "The interval at which this log is read.",

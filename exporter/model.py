@@ -433,5 +433,29 @@ class ApiFailure:
     account: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """How the request budget of one token stands.
+
+    Args:
+        per_hour, per_minute: requests that are the exporter's to send: its share, of what others
+            with the same token leave.
+        used_last_hour, used_last_minute: requests that it sent.
+        remaining_by_api: requests left of the token's hour; None until the API has said so.
+        reset: seconds until the API grants one more; None until it has said so.
+        stretch: how many times longer than configured intervals are.
+        paused_until: seconds that the API still wants no request; None if it asked for no pause.
+    """
+
+    per_hour: int
+    used_last_hour: int
+    per_minute: int
+    used_last_minute: int
+    remaining_by_api: int | None
+    reset: float | None
+    stretch: float
+    paused_until: float | None
+
+
 Params = Mapping[str, str | int]
 """Query parameters of an API request."""

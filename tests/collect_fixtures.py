@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
+from threading import Event
 from typing import Any
 
 from apscheduler.schedulers.base import BaseScheduler
@@ -10,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.collector import PLATFORM_EXECUTOR, Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
@@ -18,12 +20,16 @@ from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
+from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.platform_reads import PlatformRead, PlatformReads, intervals, wanted_reads
 from exporter.collect.poller import Poller, PollSettings
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
+from exporter.digitalocean.budget import Budget
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.matching.engine import Engine
 from exporter.matching.traces import HEADS
@@ -253,6 +259,8 @@ class Site:
         self.schedule = Schedule(
             self.scheduler,
             lambda source: self.interval,
+            first_delay=lambda: 0.0,
+            defer=lambda: 0.0,
             forget=self.api_metrics.forget,
             clock=self.clock,
             rng=Random(7),
@@ -262,7 +270,7 @@ class Site:
             self.platform,
             self.platform,
             self.pipeline,
-            PollSettings(self.interval, self.tail_lines, "3m"),
+            PollSettings(self.tail_lines, "3m"),
             on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
             clock=self.clock,
         )
@@ -287,6 +295,42 @@ class Site:
             self.deployments,
             self.api_metrics,
             DiscoverySettings(self.selection, run_time),
+        )
+
+    def collector(self, settings: CollectorSettings, budget: Budget | None = None) -> Collector:
+        """A collector of this site, with a budget that hinders nothing where none is given."""
+        if budget is None:
+            budget = Budget(10**9, 10**9, 1.0, clock=self.clock, stop=Event())
+        pacing = Pacing(budget, settings, lambda: Fleet(0, 0, 0, 0), self.clock)
+        reader = PlatformMetrics(
+            self.platform,
+            self.metrics,
+            self.deployments,
+            self.restart_counts,
+            self.clock,
+            on_restart_hint=self.poller.restart_hinted,
+        )
+        schedule: Schedule[PlatformRead] = Schedule(
+            self.scheduler,
+            intervals(pacing),
+            first_delay=pacing.first_delay,
+            defer=budget.delay,
+            forget=lambda read: None,
+            clock=self.clock,
+            rng=Random(7),
+            executors=(PLATFORM_EXECUTOR, PLATFORM_EXECUTOR),
+        )
+        reads = PlatformReads(schedule, reader, wanted_reads(settings))
+        return Collector(
+            self.scheduler,
+            self.discovery,
+            self.poller,
+            reads,
+            self.ledger,
+            pacing,
+            self.poller.repace,
+            settings,
+            self.clock,
         )
 
     def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:

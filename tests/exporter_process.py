@@ -276,6 +276,7 @@ def simulated(api_url: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
         "digitalocean": {"api_url": api_url},
         "discovery": {"interval": "1s"},
         "logs": {"interval": "1s"},
+        "api_budget": {"per_hour": 1_000_000, "per_minute": 100_000},
     }
     for name, section in sections.items():
         config[name] = {**config.get(name, {}), **section}

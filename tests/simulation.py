@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,7 @@ from exporter.assembly import ReadingParts, assemble_reading
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.ledger import Ledger
 from exporter.config.schema import Config
+from exporter.digitalocean.budget import Budget
 from exporter.logs.restart_tally import LATE_SECONDS
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
@@ -125,7 +127,15 @@ class World:
         self.schedule = NoSchedule()
         schedule: Any = self.schedule
         self.parts: ReadingParts = assemble_reading(
-            config, metrics, ApiMetrics(metrics), virtual, virtual, self.ledger, schedule, clock
+            config,
+            metrics,
+            ApiMetrics(metrics),
+            Budget(10**9, 10**9, 1.0, clock=clock, stop=Event()),
+            virtual,
+            virtual,
+            self.ledger,
+            schedule,
+            clock,
         )
 
     def container(self, component: str, instance: int) -> str:

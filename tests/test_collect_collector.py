@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,9 +21,9 @@ from exporter.collect.collector import (
     CollectorSettings,
 )
 from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.schedule import EXECUTOR
 from exporter.errors import Stopping
+from exporter.model import Deployment
 
 WAIT = 20.0
 """Seconds that a test waits for an event before it fails."""
@@ -32,12 +33,7 @@ ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
 
 
 def collector(site: Site, settings: CollectorSettings = ALL_OFF) -> Collector:
-    reader = PlatformMetrics(
-        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
-    )
-    return Collector(
-        site.scheduler, site.discovery, site.poller, reader, site.ledger, settings, site.clock
-    )
+    return site.collector(settings)
 
 
 def asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -85,22 +81,68 @@ def test_failed_discovery_is_tried_again_soon(site: Site):
         site.platform.listing = failure
         site.scheduler.step("discovery")
         assert site.scheduler.due("discovery") == RETRY_SECONDS
-        assert site.scheduler.due("health") is None
+        assert site.scheduler.due("health app-1") is None
+
+
+def step_all(site: Site) -> None:
+    """Run what is due now of the platform's own numbers, each once."""
+    for job in sorted(site.scheduler.get_jobs(), key=lambda job: str(job.id)):
+        now = job.next_run_time.timestamp() <= site.clock()
+        if now and job.executor == PLATFORM_EXECUTOR and " " in job.id:
+            site.scheduler.step(job.id)
 
 
 def test_collectors_ask_what_they_are_for(site: Site, monkeypatch: pytest.MonkeyPatch):
-    """Deployments and restart counts come with a discovery, health by the interval of polls."""
+    """Deployments and restart counts by the interval of discovery, health by that of polls."""
     calls = asked(site, monkeypatch)
     crank = collector(site, ALL_ON)
     crank.start()
     site.scheduler.step("discovery")
-    assert calls == ["apps", "deployments", "restart_counts"]
-    assert site.scheduler.due("health") == 0
-    site.scheduler.step("health")
-    assert calls[3:] == ["health"]
-    assert site.scheduler.due("health") == 60
+    step_all(site)
+    assert calls == ["apps", "deployments", "health", "restart_counts"]
+    for _ in range(2):  # the first interval is any part of one
+        site.scheduler.step("health app-1")
+        site.scheduler.step("restart_count app-1")
+    assert 54 <= (site.scheduler.due("health app-1") or 0) <= 66
+    assert 270 <= (site.scheduler.due("restart_count app-1") or 0) <= 330
+    before = len(site.scheduler.get_jobs())
     site.scheduler.step("discovery")
-    assert site.scheduler.due("health") == 60, "health keeps its own interval"
+    assert len(site.scheduler.get_jobs()) == before
+
+
+def test_new_phase_of_a_deployment_is_looked_at_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    """The list of apps shows that one began, went on or became active; the rest can wait."""
+    calls = asked(site, monkeypatch)
+    crank = collector(site, CollectorSettings(300.0, 60.0, False, False, False, True))
+    crank.start()
+    site.scheduler.step("discovery")
+    step_all(site)
+    site.clock.now += 1
+    for phase, asks in (("BUILDING", 1), ("BUILDING", 0), ("ACTIVE", 1)):
+        new = Deployment("d2", phase)
+        site.platform.listing = (replace(app(), newest_deployment=new),)
+        calls.clear()
+        site.scheduler.step("discovery")
+        step_all(site)
+        assert calls == ["apps", *["deployments"] * asks]
+
+
+def test_app_that_is_gone_is_not_asked_about(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """Its jobs go with it, and begin anew when it is back."""
+    calls = asked(site, monkeypatch)
+    crank = collector(site, ALL_ON)
+    crank.start()
+    site.scheduler.step("discovery")
+    site.platform.listing = ()
+    site.scheduler.step("discovery")
+    step_all(site)
+    assert calls == ["apps", "apps"]
+    site.platform.listing = (app(),)
+    site.scheduler.step("discovery")
+    step_all(site)
+    assert sorted(calls[2:]) == ["apps", "deployments", "health", "restart_counts"]
 
 
 def test_instances_are_asked_where_health_is_not(site: Site, monkeypatch: pytest.MonkeyPatch):
@@ -109,8 +151,8 @@ def test_instances_are_asked_where_health_is_not(site: Site, monkeypatch: pytest
     crank = collector(site, CollectorSettings(300.0, 60.0, False, True, False, False))
     crank.start()
     site.scheduler.step("discovery")
+    step_all(site)
     assert calls == ["apps", "instances"]
-    assert site.scheduler.due("health") is None
 
 
 def test_what_is_off_is_not_asked(site: Site, monkeypatch: pytest.MonkeyPatch):
@@ -132,7 +174,9 @@ def test_bug_in_one_reading_leaves_the_others(site: Site):
     crank = collector(site, CollectorSettings(300.0, 60.0, False, False, False, True))
     crank.start()
     site.scheduler.step("discovery")
+    step_all(site)
     assert read == ["app-1", "app-2"]
+    assert site.scheduler.due("deployments app-1") is not None
 
 
 def test_shutdown_during_a_discovery_is_no_error(site: Site, caplog: pytest.LogCaptureFixture):
@@ -141,6 +185,8 @@ def test_shutdown_during_a_discovery_is_no_error(site: Site, caplog: pytest.LogC
     crank.start()
     site.platform.deployed["app-1"] = Stopping("waiting for the budget")
     site.scheduler.step("discovery")
+    step_all(site)
+    assert site.scheduler.due("deployments app-1") is None
     site.platform.listing = Stopping("waiting for the budget")
     site.scheduler.step("discovery")
     assert [r for r in caplog.records if r.name.startswith("exporter")] == []

@@ -25,9 +25,21 @@ def site() -> Site:
 
 @pytest.fixture
 def read(site: Site) -> PlatformMetrics:
-    return PlatformMetrics(
-        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+    return reader(site)[0]
+
+
+def reader(site: Site) -> tuple[PlatformMetrics, list[str]]:
+    """What reads, and the components of which it hints at a restart."""
+    hints: list[str] = []
+    metrics = PlatformMetrics(
+        site.platform,
+        site.metrics,
+        site.deployments,
+        site.restart_counts,
+        site.clock,
+        on_restart_hint=lambda app, component: hints.append(component),
     )
+    return metrics, hints
 
 
 def health(site: Site, component: str = "web") -> tuple[float | None, ...]:
@@ -170,3 +182,33 @@ def test_deployments_fail_and_recover_once(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     labels = {"app": "shop", "deployment_id": "d1", "phase": "ACTIVE"}
     assert site.value("deployment_info", **labels) == 1
+
+
+def test_health_that_falls_hints_at_a_restart_once(site: Site):
+    """It becomes unhealthy or lacks an instance: that is said once, until it is well again."""
+    metrics, hints = reader(site)
+    for healthy, ready, hinted in (
+        (True, 2, 0),
+        (True, 1, 1),
+        (False, 1, 1),
+        (True, 2, 1),
+        (None, None, 1),
+        (False, 2, 2),
+    ):
+        site.platform.healths = (ComponentHealth("web", healthy, 2, ready, None, None),)
+        metrics.read_health(app())
+        assert len(hints) == hinted
+    assert set(hints) == {"web"}
+
+
+def test_restart_count_that_rises_hints_at_a_restart(site: Site):
+    """The first look only learns it; one that falls, of another deployment, is no restart."""
+    metrics, hints = reader(site)
+    for count, hinted in ((3, 0), (3, 0), (4, 1), (0, 1), (1, 2)):
+        site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", count),)
+        metrics.read_restart_counts(app())
+        assert len(hints) == hinted
+    metrics.forget("shop")
+    site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 9),)
+    metrics.read_restart_counts(app())
+    assert len(hints) == 2

@@ -199,7 +199,7 @@ def test_defaults_are_those_of_the_contract():
         "restart_count": True,
         "deployments": True,
     }
-    assert config.api_budget is None
+    assert config.api_budget == ApiBudget()
     assert ApiBudget().model_dump() == {"per_hour": 5000, "per_minute": 250, "share": 0.8}
     assert config.state.url is None
     assert config.web.listen_addresses == (ListenAddress("", 10046),)

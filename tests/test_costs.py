@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from apscheduler.job import Job
 from collect_fixtures import JOBS, KEY, RUN, START, WEB, Site, app, line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.assembly import SWEEP_SECONDS
-from exporter.collect.collector import Collector, CollectorSettings
+from exporter.assembly import SWEEP_SECONDS, collector_settings
 from exporter.collect.follower import SILENCE_SECONDS
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.config.schema import Collectors, Config, LogMode
-from exporter.costs import SILENT_STREAMS, SWEEPS, requests_per_hour, series_per_component
+from exporter.costs import SILENT_STREAMS, demand_of, series_per_component
 from exporter.model import (
     ComponentHealth,
     Instance,
@@ -54,10 +54,10 @@ def collectors(health: bool, instances: bool, restart_count: bool, deployments: 
 
 
 def hour_of_requests(settings: Config, apps: int) -> int:
-    """Requests of one simulated hour, for so many apps with two components each."""
+    """Requests of the second simulated hour, for so many apps with two components each."""
     site = Site(interval=settings.logs.interval, log_types=tuple(settings.logs.types))
     site.platform.listing = tuple(app(f"app-{n}", WEB, JOBS, app_id=str(n)) for n in range(apps))
-    requests = 0
+    requests = before = 0
     for name in ("apps", "deployments", "health", "instances", "restart_counts", "log_locations"):
         real: Callable[..., object] = getattr(site.platform, name)
 
@@ -67,29 +67,21 @@ def hour_of_requests(settings: Config, apps: int) -> int:
             return real(*args, **options)
 
         setattr(site.platform, name, count)
-    wanted = settings.collectors
-    reader = PlatformMetrics(
-        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
-    )
-    intervals = (settings.discovery.interval, settings.logs.interval)
-    switches = (wanted.health, wanted.instances, wanted.restart_count, wanted.deployments)
-    crank = Collector(
-        site.scheduler,
-        site.discovery,
-        site.poller,
-        reader,
-        site.ledger,
-        CollectorSettings(*intervals, *switches),
-        site.clock,
-    )
+    crank = site.collector(collector_settings(settings))
     crank.start()
     while True:
-        jobs = [job for job in site.scheduler.get_jobs() if job.executor in ("sources", "platform")]
+        jobs = [job for job in site.scheduler.get_jobs() if _reads(job)]
         job = min(jobs, key=lambda job: job.next_run_time)
-        if job.next_run_time.timestamp() >= START + 3600:
-            return requests
+        if job.next_run_time.timestamp() >= START + 7200:
+            return requests - before
+        if job.next_run_time.timestamp() < START + 3600:
+            before = requests
         site.clock.now = max(site.clock.now, job.next_run_time.timestamp())
         site.scheduler.step(job.id)
+
+
+def _reads(job: Job) -> bool:
+    return job.executor in ("sources", "platform") and job.id != "pacing"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +99,7 @@ def hour_of_requests(settings: Config, apps: int) -> int:
 def test_requests_are_those_of_an_hour_of_the_schedule(settings: Config, apps: int):
     """The estimate is what the schedule sends, up to the jitter of the reads."""
     sent = hour_of_requests(settings, apps)
-    assert requests_per_hour(settings, apps, 2 * apps) == pytest.approx(sent, rel=0.03)
+    assert demand_of(settings, apps, 2 * apps).total == pytest.approx(sent, rel=0.03)
 
 
 def test_a_log_that_is_followed_costs_at_most_two_requests_an_hour():
@@ -115,33 +107,33 @@ def test_a_log_that_is_followed_costs_at_most_two_requests_an_hour():
     settings = config(collectors(False, False, False, False))
     logs = settings.logs.model_copy(update={"mode": LogMode.FOLLOW})
     followed = settings.model_copy(update={"logs": logs})
-    assert requests_per_hour(followed, 100, 1000) == 12 + 1000 * 1.5
-    assert SILENT_STREAMS * SILENCE_SECONDS == SWEEPS * SWEEP_SECONDS == 3600
+    assert demand_of(followed, 100, 1000).total == 12 + 1000 * 1.5
+    assert SILENT_STREAMS * SILENCE_SECONDS == SWEEP_SECONDS == 3600
 
 
 def test_instances_cost_nothing_where_health_is_asked():
     """Health has their number already, so the two together cost what health does."""
-    both = requests_per_hour(config(collectors(True, True, False, False)), 4, 9)
-    assert both == requests_per_hour(config(collectors(True, False, False, False)), 4, 9)
-    alone = requests_per_hour(config(collectors(False, True, False, False)), 4, 9)
-    none = requests_per_hour(config(collectors(False, False, False, False)), 4, 9)
+    both = demand_of(config(collectors(True, True, False, False)), 4, 9).total
+    assert both == demand_of(config(collectors(True, False, False, False)), 4, 9).total
+    alone = demand_of(config(collectors(False, True, False, False)), 4, 9).total
+    none = demand_of(config(collectors(False, False, False, False)), 4, 9).total
     assert alone - none == 4 * 12
 
 
 def test_listing_costs_a_request_for_each_page():
     """200 apps fit in one request; no app at all still costs it."""
     quiet = config(collectors(False, False, False, False))
-    assert [requests_per_hour(quiet, apps, 0) for apps in (0, 1, 200, 201)] == [12, 12, 12, 24]
+    assert [demand_of(quiet, apps, 0).total for apps in (0, 1, 200, 201)] == [12, 12, 12, 24]
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.sampled_from([1.0, 30.0, 60.0, 3600.0]))
 def test_more_to_watch_never_costs_less(apps: int, components: int, interval: float):
     """The estimate grows with apps, components and shorter intervals."""
     settings = config(interval=interval)
-    cost = requests_per_hour(settings, apps, components)
+    cost = demand_of(settings, apps, components).total
     assert math.isfinite(cost)
-    assert requests_per_hour(settings, apps + 1, components) > cost
-    assert requests_per_hour(settings, apps, components + 1) > cost
+    assert demand_of(settings, apps + 1, components).total > cost
+    assert demand_of(settings, apps, components + 1).total > cost
 
 
 @pytest.mark.parametrize("types", [BOTH, (LogType.RUN,)])
@@ -163,7 +155,12 @@ def test_series_are_those_that_a_component_has(
     site = Site(rules=chosen, log_types=types)
     site.series.open_component(KEY, WEB)
     reader = PlatformMetrics(
-        site.platform, site.metrics, site.deployments, site.restart_counts, site.clock
+        site.platform,
+        site.metrics,
+        site.deployments,
+        site.restart_counts,
+        site.clock,
+        on_restart_hint=site.poller.restart_hinted,
     )
     site.platform.healths = (ComponentHealth("web", True, 1, 1, 0.1, 0.1),)
     site.platform.running = (Instance("web", "web-x", "web-0"),)

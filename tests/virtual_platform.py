@@ -96,6 +96,7 @@ class VirtualPlatform:
         tail_lines: int,
         pod_connection_timeout: str,
         follow: bool = False,
+        urgent: bool = False,
     ) -> LogLocations:
         """Where the text of a log is to be had."""
         self._maybe_fail(Endpoint.LOGS)

@@ -1,7 +1,7 @@
 """The pages on a free port of loopback, with a status that a test changes as it goes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 from prometheus_client import CollectorRegistry
 
-from exporter.model import ApiFailure, ComponentStatus
+from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
 from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
 from exporter.web.connections import Limits
@@ -23,6 +23,9 @@ TIMEOUT = 10.0
 LOOPBACK = ("127.0.0.1", 0)
 
 
+IDLE = BudgetStatus(4000, 0, 200, 0, None, None, 1.0, None)
+
+
 @dataclass
 class Status:
     """What the pages are told; a test changes it as it goes."""
@@ -31,6 +34,7 @@ class Status:
     readiness: tuple[bool, str] = (True, "")
     rows: list[ComponentStatus] = field(default_factory=list)
     failures: list[ApiFailure] = field(default_factory=list)
+    requests: BudgetStatus = IDLE
 
     def healthy(self) -> tuple[bool, str]:
         return self.health
@@ -43,6 +47,9 @@ class Status:
 
     def api_failures(self) -> Sequence[ApiFailure]:
         return self.failures
+
+    def budgets(self) -> Mapping[str, BudgetStatus]:
+        return {"": self.requests}
 
 
 @dataclass

@@ -6,17 +6,17 @@ logs cannot hold them up and no two of them race; logs are read by a pool of wor
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter.collect.discovery import Discovery
 from exporter.collect.ledger import Ledger
-from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.pacing import CollectorSettings, Pacing
+from exporter.collect.platform_reads import PlatformReads
 from exporter.collect.reader import Reader
 from exporter.errors import Stopping
-from exporter.model import App, SourceStatus
+from exporter.model import SourceStatus
 
 LOG = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ HEARTBEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.25
 """How often what was counted is kept and shown, where state is durable."""
 
+PACING_SECONDS = 10.0
+"""How often intervals are held against the budget."""
+
 STALLED_SECONDS = 30.0
 RETRY_SECONDS = 10.0
 """How soon a discovery that failed is tried again, at the latest."""
@@ -34,36 +37,33 @@ RETRY_SECONDS = 10.0
 _MOST_INSTANCES = 2  # of one job: with one only, what came due while it runs would be dropped
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorSettings:
-    """Intervals in seconds, and which of the platform's own numbers are read."""
-
-    discovery_interval: float
-    poll_interval: float
-    health: bool
-    instances: bool
-    restart_count: bool
-    deployments: bool
-
-
 class Collector:
-    """Starts and stops the schedule, and says whether it lives and has seen everything once."""
+    """Starts and stops the schedule, and says whether it lives and has seen everything once.
+
+    Args:
+        on_pace: called with the factor by which intervals became longer, or shorter, and with
+            how many times as long as configured they are.
+    """
 
     def __init__(
         self,
         scheduler: BackgroundScheduler,
         discovery: Discovery,
         reader: Reader,
-        platform_metrics: PlatformMetrics,
+        platform_reads: PlatformReads,
         ledger: Ledger,
+        pacing: Pacing,
+        on_pace: Callable[[float, float], None],
         settings: CollectorSettings,
         clock: Callable[[], float],
     ) -> None:
         self._scheduler = scheduler
         self._discovery = discovery
         self._reader = reader
-        self._platform_metrics = platform_metrics
+        self._platform_reads = platform_reads
         self._ledger = ledger
+        self._pacing = pacing
+        self._on_pace = on_pace
         self._settings = settings
         self._clock = clock
         self._beat = clock()
@@ -78,6 +78,9 @@ class Collector:
         )
         self._scheduler.add_job(
             self._ledger.flush, "interval", seconds=FLUSH_SECONDS, executor=LEDGER_EXECUTOR
+        )
+        self._scheduler.add_job(
+            self._pace, "interval", seconds=PACING_SECONDS, executor=PLATFORM_EXECUTOR, id="pacing"
         )
         self._schedule("discovery", self._discover, 0.0)
         self._scheduler.start()
@@ -120,6 +123,13 @@ class Collector:
         """How the reading of each log stands."""
         return self._reader.statuses()
 
+    def _pace(self) -> None:
+        """Bring the intervals in line with what the budget has left."""
+        longer = self._pacing.update()
+        if longer != 1:
+            self._on_pace(longer, self._pacing.stretch)
+            self._platform_reads.repace(longer)
+
     def _heartbeat(self) -> None:
         self._beat = self._clock()
 
@@ -132,39 +142,14 @@ class Collector:
         except Exception:  # the outermost boundary of a job: the next one must still come
             LOG.exception("discovery failed unexpectedly")
         self._discovered_at = self._clock()
-        interval = self._settings.discovery_interval
+        interval = self._pacing.discovery_interval()
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
         self._schedule("discovery", self._discover, interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
             with self._ledger.lock:
                 self._ledger.expire()
-            self._follow_up(self._discovery.inventory.apps)
-
-    def _follow_up(self, apps: Sequence[App]) -> None:
-        """After a discovery: what needs no shorter interval; health has one of its own."""
-        if self._settings.health and self._scheduler.get_job("health") is None:
-            self._schedule("health", self._read_health, 0.0)
-        if self._settings.deployments:
-            self._each(apps, self._platform_metrics.read_deployments)
-        if self._settings.restart_count:
-            self._each(apps, self._platform_metrics.read_restart_counts)
-        if self._settings.instances and not self._settings.health:
-            self._each(apps, self._platform_metrics.read_instances)
-
-    def _read_health(self) -> None:
-        self._each(self._discovery.inventory.apps, self._platform_metrics.read_health)
-        self._schedule("health", self._read_health, self._settings.poll_interval)
-
-    def _each(self, apps: Sequence[App], read: Callable[[App], None]) -> None:
-        for app in apps:
-            if not self._scheduler.running:
-                return
-            try:
-                read(app)
-            except Stopping:
-                return
-            except Exception:  # the outermost boundary: other apps must still be read
-                LOG.exception("platform metrics failed unexpectedly")
+            self._platform_reads.watch(self._discovery.inventory.apps)
+            self._pace()
 
     def _schedule(self, name: str, job: Callable[[], None], delay: float) -> None:
         self._scheduler.add_job(

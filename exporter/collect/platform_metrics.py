@@ -21,6 +21,11 @@ class PlatformMetrics:
     """Reads what the platform says of one app at a time.
 
     A gauge whose reading failed is removed: what cannot be known is absent, never stale.
+
+    Args:
+        clock: Unix seconds.
+        on_restart_hint: called with an app and the name of a component of which a container may
+            have ended: its health fell, fewer instances are ready, or a restart count rose.
     """
 
     def __init__(
@@ -30,13 +35,17 @@ class PlatformMetrics:
         deployments: Deployments,
         restart_counts: RestartCounts,
         clock: Callable[[], float],
+        on_restart_hint: Callable[[App, str], None],
     ) -> None:
         self._platform = platform
         self._deployments = deployments
         self._restart_counts = restart_counts
         self._metrics = metrics
         self._clock = clock
+        self._on_restart_hint = on_restart_hint
         self._failing: set[tuple[str, str]] = set()
+        self._ailing: set[ComponentKey] = set()
+        self._restarts: dict[ComponentKey, float] = {}
         self._health: dict[ComponentKey, ComponentHealth] = {}
 
     def health_of(self, key: ComponentKey) -> ComponentHealth | None:
@@ -64,7 +73,9 @@ class PlatformMetrics:
         self._worked(app, "health")
         told = {component.component: component for component in health}
         for component in app.components:
-            self._set_health(app.name, told.get(component.name, _untold(component.name)))
+            now = told.get(component.name, _untold(component.name))
+            self._set_health(app.name, now)
+            self._hint_where_it_fell(app, now)
 
     def read_instances(self, app: App) -> None:
         """Instances of an app, counted by component, where health is not read: one request."""
@@ -95,10 +106,33 @@ class PlatformMetrics:
             self._worked(app, f"restart_count/{component.name}")
             self._restart_counts.note(app, component.name, counts, now)
             remove(labels, self._metrics.instance_restarts)
+            self._hint_where_they_rose(app, component.name, sum(count.count for count in counts))
             for count in counts:
                 self._metrics.instance_restarts.labels(
                     app.name, component.name, count.component_instance
                 ).set(count.count)
+
+    def _hint_where_it_fell(self, app: App, health: ComponentHealth) -> None:
+        key = ComponentKey(app.name, health.component)
+        ready, desired = health.replicas_ready, health.replicas_desired
+        missing = ready is not None and desired is not None and ready < desired
+        if health.healthy is not False and not missing:
+            self._ailing.discard(key)
+        elif key not in self._ailing:
+            self._ailing.add(key)
+            self._on_restart_hint(app, health.component)
+
+    def _hint_where_they_rose(self, app: App, component: str, restarts: float) -> None:
+        key = ComponentKey(app.name, component)
+        before = self._restarts.get(key, restarts)
+        self._restarts[key] = restarts
+        if restarts > before:
+            self._on_restart_hint(app, component)
+
+    def forget(self, app: str) -> None:
+        """The app is gone."""
+        self._ailing = {key for key in self._ailing if key.app != app}
+        self._restarts = {key: count for key, count in self._restarts.items() if key.app != app}
 
     def read_deployments(self, app: App) -> None:
         """The latest deployments of an app: one request."""

@@ -4,6 +4,7 @@ When a source is read is the schedule's to say.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,16 @@ from exporter.collect.tail import TailLines
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, NotFound, Stopping
-from exporter.model import Component, ComponentKey, Deployment, LogLocations, Source, SourceStatus
+from exporter.model import (
+    App,
+    Component,
+    ComponentKey,
+    Deployment,
+    LogLocations,
+    LogType,
+    Source,
+    SourceStatus,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -27,9 +37,8 @@ EARLY_DISCOVERIES = 3
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
-    """How often to read, in seconds, and what to pass on with each request."""
+    """What to pass on with each request for a log."""
 
-    interval: float
     tail_lines: int
     pod_connection_timeout: str
 
@@ -45,7 +54,7 @@ class Poller:
 
     def __init__(
         self,
-        schedule: Schedule,
+        schedule: Schedule[Source],
         platform: AppPlatform,
         content: LogContent,
         pipeline: Pipeline,
@@ -110,6 +119,23 @@ class Poller:
                 del self._draining[drained]
         self._schedule.remove(source)
 
+    def repace(self, factor: float, stretch: float) -> None:
+        """Intervals became longer by ``factor``, or shorter; they are ``stretch`` times as long."""
+        self._pipeline.metrics.interval_stretch.set(stretch)
+        with self._lock:
+            states = list(self._states.values())
+        for state in states:
+            self._show_interval(state)
+        if factor < 1:
+            self._schedule.hasten(factor)
+
+    def polled(self) -> Counter[LogType]:
+        """How many logs of each type are read by the interval."""
+        with self._lock:
+            return Counter(
+                source.log_type for source, state in self._states.items() if not state.suspended
+            )
+
     def sources(self) -> list[Source]:
         """Every source that is watched."""
         with self._lock:
@@ -123,7 +149,10 @@ class Poller:
     def statuses(self) -> list[SourceStatus]:
         """How each source stands."""
         with self._lock:
-            return [state.status(self._settings.interval) for state in self._states.values()]
+            return [
+                state.status(self._schedule.interval(source))
+                for source, state in self._states.items()
+            ]
 
     def read_soon(self, source: Source) -> None:
         """Read a source at once, ahead of its interval; nothing if it is not watched."""
@@ -147,9 +176,14 @@ class Poller:
         Raises:
             ApiError, Stopping: it could not be read.
         """
-        reading, _ = self._read_window(state, deployment, self._settings.tail_lines)
+        reading, _ = self._read_window(state, deployment, self._settings.tail_lines, urgent=False)
         reading.end()
         return reading.knows_a_line
+
+    def restart_hinted(self, app: App, component: str) -> None:
+        """A container of a component may have ended: read its last words before the next does."""
+        key = ComponentKey(app.name, component)
+        self.read_soon(Source(app.id, key, LogType.RUN_RESTARTED))
 
     def suspend(self, source: Source) -> None:
         """Leave the active deployment of a source to another reader, and drain only past ones."""
@@ -176,19 +210,19 @@ class Poller:
         """
         self._schedule.run(source)
 
-    def _read_once(self, source: Source) -> bool:
+    def _read_once(self, source: Source, urgent: bool) -> bool:
         started = self._clock()
         with self._lock:
             state = self._states.get(source)
         if state is None or (state.suspended and not state.past):
             return False
-        return self._read_and_note(state, started)
+        return self._read_and_note(state, started, urgent)
 
-    def _read_and_note(self, state: SourceState, started: float) -> bool:
+    def _read_and_note(self, state: SourceState, started: float, urgent: bool) -> bool:
         """Read a source and keep how that went; False if the program is shutting down."""
         source = state.source
         try:
-            self._read_all(state)
+            self._read_all(state, urgent)
         except Stopping:
             return False
         except ApiError as error:
@@ -200,7 +234,7 @@ class Poller:
             self._note(state, started)
         return True
 
-    def _read_all(self, state: SourceState) -> None:
+    def _read_all(self, state: SourceState, urgent: bool) -> None:
         failed: ApiError | None = None
         for deployment in list(state.past):
             try:
@@ -208,12 +242,12 @@ class Poller:
             except ApiError as error:
                 failed = error
         if not state.suspended:
-            self._read_active(state, state.active)
+            self._read_active(state, state.active, urgent)
         if failed is not None:
             raise failed
 
-    def _read_active(self, state: SourceState, active: DeploymentToRead) -> None:
-        locations = self._read(state, active)
+    def _read_active(self, state: SourceState, active: DeploymentToRead, urgent: bool) -> None:
+        locations = self._read(state, active, urgent=urgent)
         if locations.live_url is None and locations.archive_urls:
             active.found_past += 1
             if active.found_past <= EARLY_DISCOVERIES:
@@ -239,18 +273,20 @@ class Poller:
         if over or last_attempt:
             self._let_go(state, deployment)
 
-    def _read(self, state: SourceState, deployment: DeploymentToRead) -> LogLocations:
+    def _read(
+        self, state: SourceState, deployment: DeploymentToRead, *, urgent: bool = False
+    ) -> LogLocations:
         """Read one log of one deployment; where it was is what tells an active from a past one.
 
         A window that may not reach back to what was counted is followed by the widest one.
         """
         widest = self._settings.tail_lines
         asked = state.tail.ask() if deployment is state.active else widest
-        reading, locations = self._read_window(state, deployment, asked)
+        reading, locations = self._read_window(state, deployment, asked, urgent)
         new = reading.lines
         if reading.may_miss_lines and reading.tail_lines < widest:
             reading.drop()
-            reading, locations = self._read_window(state, deployment, widest)
+            reading, locations = self._read_window(state, deployment, widest, urgent)
             new += reading.lines
         reading.end()
         state.newest = max(state.newest, reading.newest)
@@ -259,7 +295,7 @@ class Poller:
         return locations
 
     def _read_window(
-        self, state: SourceState, deployment: DeploymentToRead, asked: int
+        self, state: SourceState, deployment: DeploymentToRead, asked: int, urgent: bool
     ) -> tuple[Reading, LogLocations]:
         """Read what the platform shows of a log now; the reading is not ended yet."""
         source = state.source
@@ -276,6 +312,7 @@ class Poller:
                 deployment.id,
                 tail_lines=reading.tail_lines,
                 pod_connection_timeout=self._settings.pod_connection_timeout,
+                urgent=urgent,
             )
             for chunk in self._content.read(locations, target=source):
                 reading.feed(chunk)
@@ -313,13 +350,16 @@ class Poller:
             del self._draining[drained]
         self._pipeline.release(*drained)
 
+    def _interval(self, state: SourceState) -> float:
+        return state.interval(self._schedule.interval(state.source))
+
     def _show_interval(self, state: SourceState) -> None:
-        source, interval = state.source, self._settings.interval
+        source = state.source
         with self._pipeline.lock:
             if self._pipeline.series.is_open(source.key):
                 labels = (source.key.app, source.key.component, source.log_type)
                 gauge = self._pipeline.metrics.source_interval
-                gauge.labels(*labels).set(state.interval(interval))
+                gauge.labels(*labels).set(self._interval(state))
 
     def _note(self, state: SourceState, started: float, problem: str = "", kind: str = "") -> None:
         """Keep how a read went; say so when that is news, whatever number the text holds."""

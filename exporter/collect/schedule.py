@@ -5,26 +5,29 @@ no read can overtake another, and a slow log delays nobody but itself and, while
 worker. Reads that were asked for have workers of their own: they never queue behind others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from threading import Lock
+from typing import Generic, TypeVar
 
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
-
-from exporter.model import Source
 
 EXECUTOR = "sources"
 SOON_EXECUTOR = "soon"
 
 _JITTER = 0.1
 _MOST_INSTANCES = 10  # of one job; at its limit the scheduler would drop the job for good
+_DEFER = 1.0
+"""Seconds: a longer wait for the budget is no worker's to sit out."""
 
-Read = Callable[[], bool]
-"""Reads a source once; False if it needs no other read by its interval."""
+Read = Callable[[bool], bool]
+"""Reads a source once, in a hurry or not; False if it needs no other read by its interval."""
+
+S = TypeVar("S", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -35,45 +38,61 @@ class _Turn:
     reads: int = 0
     asked: bool = False  # for a read, while one goes on
     job: int = 0  # the number of its latest job: one that was replaced reads nothing
+    due: float = 0.0
+    soon: bool = False
 
 
-class Schedule:
+class Schedule(Generic[S]):
     """Reads every source that was added again and again.
 
     Args:
-        scheduler: runs the reads, on its executors ``sources`` and ``soon``.
+        scheduler: runs the reads.
         interval: seconds between two reads of a source.
+        first_delay: seconds until the first read of the next source that is added.
+        defer: seconds that reads by the interval should still wait for the budget.
         forget: called with each source that was removed, once no read of it goes on.
         clock: Unix seconds.
         rng: spreads the reads.
+        executors: of the scheduler, for reads by the interval and for those asked for.
     """
 
     def __init__(
         self,
         scheduler: BaseScheduler,
-        interval: Callable[[Source], float],
+        interval: Callable[[S], float],
         *,
-        forget: Callable[[Source], None],
+        first_delay: Callable[[], float],
+        defer: Callable[[], float],
+        forget: Callable[[S], None],
         clock: Callable[[], float],
         rng: Random,
+        executors: tuple[str, str] = (EXECUTOR, SOON_EXECUTOR),
     ) -> None:
         self._scheduler = scheduler
-        self._interval = interval
+        self.interval = interval
+        self._first_delay = first_delay
+        self._defer = defer
         self._forget = forget
         self._clock = clock
         self._rng = rng
-        self._turns: dict[Source, _Turn] = {}
-        self._reading: set[Source] = set()
+        self._executors = executors
+        self._turns: dict[S, _Turn] = {}
+        self._reading: set[S] = set()
         self._jobs = 0
         self._lock = Lock()
 
-    def add(self, source: Source, read: Read) -> None:
-        """Read a source now, and by its interval from then on."""
+    def sources(self) -> list[S]:
+        """Every source that was added and not removed."""
+        with self._lock:
+            return list(self._turns)
+
+    def add(self, source: S, read: Read) -> None:
+        """Read a source as soon as there is room for it, and by its interval from then on."""
         with self._lock:
             self._turns[source] = _Turn(read)
-            self._put(source, self._clock())
+            self._put(source, self._clock() + self._first_delay())
 
-    def remove(self, source: Source) -> None:
+    def remove(self, source: S) -> None:
         """Read a source no more; a read that goes on ends by itself."""
         with self._lock:
             if self._turns.pop(source, None) is None:
@@ -84,7 +103,7 @@ class Schedule:
             with suppress(JobLookupError):
                 self._scheduler.remove_job(str(source))
 
-    def soon(self, source: Source) -> None:
+    def soon(self, source: S) -> None:
         """Read a source at once, or when the read that goes on is over: that may have been late.
 
         Nothing happens if the source was not added.
@@ -96,9 +115,17 @@ class Schedule:
             if source in self._reading:
                 turn.asked = True
             else:
-                self._put(source, self._clock(), SOON_EXECUTOR)
+                self._put(source, self._clock(), soon=True)
 
-    def run(self, source: Source) -> None:
+    def hasten(self, factor: float) -> None:
+        """Intervals became shorter by ``factor``, below 1: so do the waits for what is due."""
+        with self._lock:
+            now = self._clock()
+            for source, turn in self._turns.items():
+                if turn.due > now and not turn.soon and source not in self._reading:
+                    self._put(source, now + (turn.due - now) * factor)
+
+    def run(self, source: S, *, soon: bool = False) -> None:
         """Read a source once, now, unless a read of it goes on."""
         started = self._clock()
         with self._lock:
@@ -109,7 +136,7 @@ class Schedule:
             turn.asked = False
         goes_on = False
         try:
-            goes_on = turn.read()
+            goes_on = turn.read(soon)
         finally:
             with self._lock:
                 self._reading.discard(source)
@@ -120,36 +147,41 @@ class Schedule:
                 else:
                     self._put_next(source, now, started, goes_on)
 
-    def _put_next(self, source: Source, turn: _Turn, started: float, goes_on: bool) -> None:
+    def _put_next(self, source: S, turn: _Turn, started: float, goes_on: bool) -> None:
         """The second read is anywhere in the interval, so that reads spread."""
         if turn.asked:
-            self._put(source, started, SOON_EXECUTOR)
+            self._put(source, started, soon=True)
         elif not turn.reads:
             self._put(source, started)  # added anew while a read went on
         elif goes_on:
             low, high = (0.0, 1.0) if turn.reads == 1 else (1 - _JITTER, 1 + _JITTER)
-            self._put(source, started + self._interval(source) * self._rng.uniform(low, high))
+            self._put(source, started + self.interval(source) * self._rng.uniform(low, high))
 
-    def _put(self, source: Source, at: float, executor: str = EXECUTOR) -> None:
+    def _put(self, source: S, at: float, *, soon: bool = False) -> None:
         """Make the one job of a source; the lock is held."""
         turn = self._turns[source]
         self._jobs += 1
-        turn.job = self._jobs
+        turn.job, turn.due, turn.soon = self._jobs, max(at, self._clock()), soon
         self._scheduler.add_job(
             self._run_job,
             "date",
-            run_date=datetime.fromtimestamp(max(at, self._clock()), UTC),
-            args=[source, turn.job],
+            run_date=datetime.fromtimestamp(turn.due, UTC),
+            args=[source, turn.job, soon],
             id=str(source),
-            executor=executor,
+            executor=self._executors[soon],
             replace_existing=True,
             misfire_grace_time=None,
             max_instances=_MOST_INSTANCES,
         )
 
-    def _run_job(self, source: Source, job: int) -> None:
+    def _run_job(self, source: S, job: int, soon: bool) -> None:
         with self._lock:
             turn = self._turns.get(source)
-            replaced = turn is None or turn.job != job
-        if not replaced:
-            self.run(source)
+            if turn is None or turn.job != job:
+                return
+            # A first read is tried, whatever comes of it, so that all were tried some time.
+            wait = self._defer() if turn.reads and not soon else 0.0
+            if wait > _DEFER:
+                self._put(source, self._clock() + wait + self._rng.uniform(0, _DEFER))
+                return
+        self.run(source, soon=soon)

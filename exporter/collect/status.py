@@ -11,8 +11,10 @@ from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.discovery import Discovery
 from exporter.collect.error_counts import ErrorCounts
+from exporter.collect.pacing import Pacing
 from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.model import ApiFailure, ComponentKey, ComponentStatus, SourceStatus
+from exporter.digitalocean.budget import Budget
+from exporter.model import ApiFailure, BudgetStatus, ComponentKey, ComponentStatus, SourceStatus
 
 
 class Status:
@@ -31,6 +33,8 @@ class Status:
         activity: Activity,
         crashes: Crashes,
         errors: ErrorCounts,
+        budget: Budget,
+        pacing: Pacing,
         lock: Lock,
     ) -> None:
         self._collector = collector
@@ -40,6 +44,8 @@ class Status:
         self._activity = activity
         self._crashes = crashes
         self._errors = errors
+        self._budget = budget
+        self._pacing = pacing
         self._lock = lock
 
     def healthy(self) -> tuple[bool, str]:
@@ -75,6 +81,10 @@ class Status:
             )
         return found
 
+    def budget(self) -> BudgetStatus:
+        """How the request budget stands."""
+        return self._budget.status(self._pacing.stretch)
+
     def api_failures(self) -> Sequence[ApiFailure]:
         """What requests fail with now, most targets first."""
         return [
@@ -100,6 +110,10 @@ class AllStatus:
     def ready(self) -> tuple[bool, str]:
         """Whether every source of each was tried once, and if not, what is missing."""
         return self._first_fault(Status.ready)
+
+    def budgets(self) -> Mapping[str, BudgetStatus]:
+        """How the request budget of each account stands, by its name."""
+        return {account: status.budget() for account, status in self._accounts().items()}
 
     def components(self) -> Sequence[ComponentStatus]:
         """Every component that is watched, with its account."""

@@ -2,18 +2,23 @@
 
 import time
 
+from exporter.collect.pacing import Plan, plan
 from exporter.config.schema import Config
 from exporter.config.web_load import load_web_security
-from exporter.costs import requests_per_hour, seconds_per_line, series_per_component
+from exporter.costs import (
+    demand_of,
+    features,
+    requests_to_be_had,
+    restarted_interval,
+    seconds_per_line,
+    series_per_component,
+)
 from exporter.matching.engine import Engine
 from exporter.options import Options
 from exporter.ruleset import load_rules
 
 FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 """Apps and components for which the requests an hour are shown."""
-
-GRANTED = 5000
-"""Requests an hour that the platform grants a token (its documentation of rate limits)."""
 
 
 def check(options: Options) -> int:
@@ -32,10 +37,24 @@ def check(options: Options) -> int:
 
 
 def _print_requests(config: Config) -> None:
-    budget = config.api_budget
-    ours = budget.per_hour * budget.share if budget else float(GRANTED)
+    ours = requests_to_be_had(config)
     print(f"requests an hour, of {ours:.0f} to be had:")
     for apps, components in FLEETS:
-        hourly = requests_per_hour(config, apps, components)
-        note = "" if hourly <= ours else "  too many: lengthen logs.interval or exclude components"
-        print(f"  {components:4} components in {apps:2} apps: {hourly:7.0f}{note}")
+        wanted = demand_of(config, apps, components)
+        note = _note(config, plan(wanted, ours))
+        print(f"  {components:4} components in {apps:2} apps: {wanted.total:7.0f}{note}")
+    print("each costs, an hour:")
+    for what, hourly in features(config):
+        print(f"  {what:42} {hourly:7.0f}")
+
+
+def _note(config: Config, planned: Plan) -> str:
+    """What becomes of the intervals where the budget does not reach for them."""
+    if planned == Plan():
+        return ""
+    run = config.logs.interval * planned.stretch
+    swept = restarted_interval(config) * planned.stretch * planned.sweep
+    restarted = f"RUN_RESTARTED every {swept:.0f} s, or when a container has ended"
+    if planned.stretch == 1:
+        return f"  too many: {restarted}"
+    return f"  too many: stretched {planned.stretch:.2f} times, RUN every {run:.0f} s, {restarted}"

@@ -21,6 +21,10 @@ from exporter.simulator.scenario import Scenario
 from exporter.simulator.scenario_runner import ScenarioRunner
 from exporter.simulator.server import SimulatorServer
 
+GRANTED = 1_000_000
+"""Requests an hour, and a minute, that the simulated platform grants: the demo is no lesson in
+patience."""
+
 ADDRESS = "127.0.0.1:10046"
 ANY_ADDRESS = "127.0.0.1:0"
 """Taken where the usual port is not free."""
@@ -57,8 +61,9 @@ def _start_exporter(server: SimulatorServer, options: Options) -> Application:
         "digitalocean": {"api_url": server.api_url},
         "discovery": {"interval": "10s"},
         "logs": {"interval": "2s"},
+        "api_budget": {"per_hour": GRANTED, "per_minute": GRANTED},
     }
-    server.rate_limit.enforced = False
+    server.rate_limit.per_hour = server.rate_limit.per_minute = GRANTED
     config = Config.model_validate(file)
     addresses = [options.listen_address] if options.listen_address else [ADDRESS, ANY_ADDRESS]
     for address in addresses:

@@ -164,8 +164,8 @@ class Collectors(Section):
 class ApiBudget(Section):
     """How much of the API's rate limit may be used.
 
-    Left out, nothing is held back until the API itself asks for a pause (429). The defaults, of
-    keys that are left out of it, are what the platform grants a token.
+    The defaults are what the platform grants a token. Where the intervals do not fit, all are
+    stretched evenly; the interval in force is `digitalocean_app_source_interval_seconds`.
     """
 
     per_hour: Whole = Field(
@@ -242,6 +242,6 @@ class Config(Section):
     logs: Annotated[Logs, SectionOrNone] = Logs()
     patterns: Annotated[Patterns, SectionOrNone] = Patterns()
     collectors: Annotated[Collectors, SectionOrNone] = Collectors()
-    api_budget: ApiBudget | None = None
+    api_budget: Annotated[ApiBudget, SectionOrNone] = ApiBudget()
     state: Annotated[State, SectionOrNone] = State()
     web: Annotated[Web, SectionOrNone] = Web()

@@ -137,6 +137,7 @@ class AppPlatform:
         tail_lines: int,
         pod_connection_timeout: str,
         follow: bool = False,
+        urgent: bool = False,
     ) -> LogLocations:
         """Where a log of one deployment is to be had; nowhere, when there is no log.
 
@@ -144,6 +145,7 @@ class AppPlatform:
             tail_lines: how many of its latest lines to serve, -1 for all.
             pod_connection_timeout: a duration as the API takes it, such as ``3m``.
             follow: whether the live log goes on as new lines come.
+            urgent: whether to go before others that wait for the budget.
         """
 
         def parse(answer: JsonObject) -> LogLocations:
@@ -159,7 +161,9 @@ class AppPlatform:
             "tail_lines": tail_lines,
             "pod_connection_timeout": pod_connection_timeout,
         }
-        return self._client.get(Endpoint.LOGS, path, params, target=source, parse=parse)
+        return self._client.get(
+            Endpoint.LOGS, path, params, target=source, parse=parse, urgent=urgent
+        )
 
 
 def _quote(name: str) -> str:

@@ -99,13 +99,15 @@ class Client:
         *,
         target: Hashable,
         parse: Callable[[JsonObject], T],
+        urgent: bool = False,
     ) -> T:
         """Ask for ``path`` and return what ``parse`` makes of the answer's JSON object.
 
         A request that failed for want of a server or a connection is sent again, at most twice,
         after a random wait; one that hit the rate limit once, if the pause is short; one with
         status 401 once, if the token's source has another token by now. A fault that ``parse``
-        finds is the request's own failure, so the observer hears of it.
+        finds is the request's own failure, so the observer hears of it. An ``urgent`` request
+        goes before others that wait for the budget.
 
         Raises:
             ApiError: the error of the last attempt; InvalidResponse from ``parse``.
@@ -116,7 +118,7 @@ class Client:
         while True:
             token = self._token.value()
             try:
-                return self._attempt(endpoint, path, params, target, parse, token)
+                return self._attempt(endpoint, path, params, target, parse, token, urgent)
             except Unauthorized:
                 self._token.refresh()
                 # Compared by value, since another thread may have read the new one first.
@@ -148,6 +150,7 @@ class Client:
 
         Of ``links.pages.next`` only the query is used: whatever host it names, a proxy's or
         another, the token goes to the API. An absent ``key`` is an empty list, as the API has it.
+        Every page is urgent: lists decide what else there is to ask for.
 
         Raises:
             ApiError, Stopping: as ``get``; InvalidResponse when the pages lead in a circle.
@@ -163,7 +166,9 @@ class Client:
 
         wanted: Params = params
         while True:
-            found, following = self.get(endpoint, path, wanted, target=target, parse=read)
+            found, following = self.get(
+                endpoint, path, wanted, target=target, parse=read, urgent=True
+            )
             yield from found
             if following is None:
                 return
@@ -178,20 +183,23 @@ class Client:
         target: Hashable,
         parse: Callable[[JsonObject], T],
         token: str,
+        urgent: bool,
     ) -> T:
         """Send one request and tell the observer how it went."""
-        waited = self._budget.acquire(endpoint)
+        waited = self._budget.acquire(endpoint, urgent=urgent)
         if waited > 0:
             self._observer.throttled(waited)
-        self._observer.sent(endpoint)
         started = self._clock()
         try:
+            self._observer.sent(endpoint)
             result = parse(self._exchange(endpoint, path, params, token))
         except ApiError as error:
             if isinstance(error, TooManyRequests) and error.retry_after is not None:
                 self._budget.pause_until(self._clock() + error.retry_after)
             self._observer.failed(endpoint, target, error, self._clock() - started)
             raise
+        finally:
+            self._budget.answered()
         self._observer.succeeded(endpoint, target, self._clock() - started)
         return result
 
@@ -229,6 +237,8 @@ class Client:
             for name in ("limit", "remaining", "reset")
         )
         if not limit is remaining is reset is None:
+            reset_in = None if reset is None else reset - self._wall_clock()
+            self._budget.told(limit, remaining, reset_in)
             self._observer.rate_limited(limit, remaining, reset)
 
 

@@ -74,6 +74,7 @@ class Pages:
             missing=missing,
             overview=overview(self._status.components(), query, now),
             failures=self._status.api_failures(),
+            budgets=self._status.budgets(),
         )
 
     def component(self, app: str, component: str, account: str) -> str | None:

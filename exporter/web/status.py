@@ -4,10 +4,10 @@ The reading itself stands in another package of the same layer, which this one n
 the values that pass between the two are the model's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from exporter.model import ApiFailure, ComponentStatus
+from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
 
 
 class StatusSource(Protocol):
@@ -27,6 +27,10 @@ class StatusSource(Protocol):
 
     def components(self) -> Sequence[ComponentStatus]:
         """Every component that is watched, in any order."""
+        ...
+
+    def budgets(self) -> Mapping[str, BudgetStatus]:
+        """How the request budget of each account stands, by its name; empty where it has none."""
         ...
 
     def api_failures(self) -> Sequence[ApiFailure]:

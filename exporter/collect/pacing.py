@@ -1,0 +1,203 @@
+"""How often everything is asked for: at the configured intervals, or as often as the budget lets.
+
+Where they do not fit, what hints tell of as well is swept more rarely, up to ten times; where that
+is not enough, every interval is stretched by one factor. Only the list of apps, one request for
+200 of them, keeps its own.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.model import LogType, Source
+
+LOG = logging.getLogger(__name__)
+
+HOUR = 3600.0
+APPS_PER_REQUEST = 200
+MOST_SWEEP = 10.0
+"""How many times rarer than configured a sweep may be before all intervals are stretched."""
+
+DISCOVERY_SHARE = 0.1
+"""The part of the budget below which discovery keeps its interval, whatever else is stretched."""
+
+FIRST_READS_SHARE = 0.8
+"""The part of a minute's requests that first reads take; the rest is for what they lead to."""
+
+_BURST = 30.0  # seconds: what first reads may take at once of the requests of that time
+_NOTEWORTHY = 0.02
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """Intervals in seconds, and which of the platform's own numbers are read."""
+
+    discovery_interval: float
+    poll_interval: float
+    health: bool
+    instances: bool
+    restart_count: bool
+    deployments: bool
+    restarted_interval: float | None = None  # of RUN_RESTARTED, None for that of polls
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What there is to ask for: apps, their components, and how many polls read each log."""
+
+    apps: int
+    components: int
+    run: int
+    restarted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Requests an hour at the configured intervals.
+
+    Args:
+        discovery: the list of apps.
+        steady: what nothing but its interval brings up.
+        swept: what is read at once when something hints at it, so that sweeps may be rare.
+    """
+
+    discovery: float
+    steady: float
+    swept: float
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.discovery + self.steady + self.swept
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """By how much intervals are longer than configured: of discovery, of sweeps, of all else."""
+
+    discovery: float = 1.0
+    stretch: float = 1.0
+    sweep: float = 1.0
+
+    def requests_per_hour(self, demand: Demand) -> float:
+        """What this plan sends."""
+        others = (demand.steady + demand.swept / self.sweep) / self.stretch
+        return demand.discovery / self.discovery + others
+
+
+def demand(settings: CollectorSettings, fleet: Fleet) -> Demand:
+    """What a fleet asks for; logs themselves come from other hosts and cost the token nothing."""
+    polls, discoveries = HOUR / settings.poll_interval, HOUR / settings.discovery_interval
+    instances = settings.instances and not settings.health
+    pages = -(-fleet.apps // APPS_PER_REQUEST) or 1
+    return Demand(
+        discovery=discoveries * pages,
+        steady=polls * (fleet.run + fleet.apps * settings.health)
+        + discoveries * fleet.apps * instances,
+        swept=HOUR / (settings.restarted_interval or settings.poll_interval) * fleet.restarted
+        + discoveries
+        * (fleet.apps * settings.deployments + fleet.components * settings.restart_count),
+    )
+
+
+def plan(wanted: Demand, per_hour: float) -> Plan:
+    """How to fit what is wanted into so many requests an hour."""
+    discovery = max(1.0, wanted.discovery / (per_hour * DISCOVERY_SHARE))
+    room = per_hour - wanted.discovery / discovery
+    for_sweeps = max(room - wanted.steady, _LEAST)
+    sweep = min(max(1.0, wanted.swept / for_sweeps), MOST_SWEEP)
+    stretch = max(1.0, (wanted.steady + wanted.swept / sweep) / room)
+    return Plan(discovery, stretch, sweep)
+
+
+class Rates(Protocol):
+    """What the budget of requests says of itself."""
+
+    def pace(self) -> float:
+        """Requests a second that can go on."""
+
+    def minute_pace(self) -> float:
+        """Requests a second that can go on for some minutes."""
+
+
+class Pacing:
+    """The plan in force.
+
+    Args:
+        fleet: what there is to ask for now.
+        clock: monotonic or Unix seconds.
+    """
+
+    def __init__(
+        self,
+        budget: Rates,
+        settings: CollectorSettings,
+        fleet: Callable[[], Fleet],
+        clock: Callable[[], float],
+    ) -> None:
+        self._budget = budget
+        self._settings = settings
+        self._fleet = fleet
+        self._clock = clock
+        self._first_read_at = float("-inf")
+        self.plan = Plan()
+
+    @property
+    def stretch(self) -> float:
+        """By how much the intervals in force are longer than configured."""
+        return self.plan.stretch
+
+    def update(self) -> float:
+        """Plan anew; returns by how much intervals became longer, 1 if they stay as they are."""
+        now = plan(demand(self._settings, self._fleet()), self._budget.pace() * HOUR)
+        before = self.plan
+        changes = (now.stretch / before.stretch, now.sweep / before.sweep)
+        settled = all(abs(change - 1) < _NOTEWORTHY for change in changes)
+        if settled and (now.stretch > 1) == (before.stretch > 1):
+            return 1.0
+        self.plan = now
+        if (now.stretch > 1) != (before.stretch > 1):
+            self._say(now)
+        return changes[0]
+
+    def log_interval(self, source: Source) -> float:
+        """Seconds between two reads of a log."""
+        if source.log_type is not LogType.RUN_RESTARTED:
+            return self._settings.poll_interval * self.plan.stretch
+        configured = self._settings.restarted_interval or self._settings.poll_interval
+        return configured * self.plan.stretch * self.plan.sweep
+
+    def health_interval(self) -> float:
+        """Seconds between two looks at the health of an app."""
+        return self._settings.poll_interval * self.plan.stretch
+
+    def instances_interval(self) -> float:
+        """Seconds between two looks at the instances of an app."""
+        return self._settings.discovery_interval * self.plan.stretch
+
+    def sweep_interval(self) -> float:
+        """Seconds between two looks at an app's deployments, or at its restart counts."""
+        return self._settings.discovery_interval * self.plan.stretch * self.plan.sweep
+
+    def discovery_interval(self) -> float:
+        """Seconds between two lists of apps."""
+        return self._settings.discovery_interval * self.plan.discovery
+
+    def first_delay(self) -> float:
+        """Seconds until a first read: some at once, many one after another, as a minute grants."""
+        now = self._clock()
+        at = max(now - _BURST, self._first_read_at)
+        self._first_read_at = at + 1 / (self._budget.minute_pace() * FIRST_READS_SHARE)
+        return max(0.0, at - now)
+
+    def _say(self, now: Plan) -> None:
+        if now.stretch > 1:
+            LOG.warning(
+                "intervals are stretched: the request budget does not reach for those configured; "
+                "a longer logs.interval, fewer components or more of api_budget would",
+                extra={"fields": {"stretch": f"{now.stretch:.2f}"}},
+            )
+        else:
+            LOG.info("intervals are as configured again")

@@ -1,0 +1,119 @@
+"""What the platform says of each app, read by turns: no app waits for the others."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from exporter.collect.pacing import CollectorSettings, Pacing
+from exporter.collect.platform_metrics import PlatformMetrics
+from exporter.collect.schedule import Schedule
+from exporter.errors import Stopping
+from exporter.model import App
+
+LOG = logging.getLogger(__name__)
+
+HEALTH, INSTANCES = "health", "instances"
+DEPLOYMENTS, RESTART_COUNT = "deployments", "restart_count"
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRead:
+    """One thing that is asked of one app."""
+
+    what: str
+    app_id: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.app_id}"
+
+
+def wanted_reads(settings: CollectorSettings) -> tuple[str, ...]:
+    """What is asked of every app; health has the number of instances already."""
+    wanted = {
+        HEALTH: settings.health,
+        INSTANCES: settings.instances and not settings.health,
+        DEPLOYMENTS: settings.deployments,
+        RESTART_COUNT: settings.restart_count,
+    }
+    return tuple(what for what, on in wanted.items() if on)
+
+
+def intervals(pacing: Pacing) -> Callable[[PlatformRead], float]:
+    """Seconds between two reads of the same."""
+    by_name = {
+        HEALTH: pacing.health_interval,
+        INSTANCES: pacing.instances_interval,
+        DEPLOYMENTS: pacing.sweep_interval,
+        RESTART_COUNT: pacing.sweep_interval,
+    }
+    return lambda read: by_name[read.what]()
+
+
+class PlatformReads:
+    """Keeps the schedule in line with the apps that there are.
+
+    Args:
+        schedule: runs the reads on one thread, discovery's, so that none races with it.
+        wanted: what is asked of every app.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule[PlatformRead],
+        metrics: PlatformMetrics,
+        wanted: Iterable[str],
+    ) -> None:
+        self._schedule = schedule
+        self._metrics = metrics
+        self._wanted = tuple(wanted)
+        self._apps: Mapping[str, App] = {}
+        self._by_name: dict[str, Callable[[App], None]] = {
+            HEALTH: metrics.read_health,
+            INSTANCES: metrics.read_instances,
+            DEPLOYMENTS: metrics.read_deployments,
+            RESTART_COUNT: metrics.read_restart_counts,
+        }
+
+    def watch(self, apps: Iterable[App]) -> None:
+        """Read what is wanted of these apps, and of no others.
+
+        Where another deployment runs or has begun, or one went on, the list of an app's
+        deployments is read at once: its own interval is for what went by between two looks.
+        """
+        before, self._apps = self._apps, {app.id: app for app in apps}
+        for gone in before.keys() - self._apps.keys():
+            self._metrics.forget(before[gone].name)
+            for what in self._wanted:
+                self._schedule.remove(PlatformRead(what, gone))
+        for app in self._apps.values():
+            former = before.get(app.id)
+            if former is None:
+                for what in self._wanted:
+                    read = PlatformRead(what, app.id)
+                    self._schedule.add(read, partial(self._read, read))
+            elif _phases(former) != _phases(app):
+                self._schedule.soon(PlatformRead(DEPLOYMENTS, app.id))
+
+    def repace(self, factor: float) -> None:
+        """Intervals became longer by ``factor``, or shorter where that is below 1."""
+        if factor < 1:
+            self._schedule.hasten(factor)
+
+    def _read(self, read: PlatformRead, urgent: bool) -> bool:
+        app = self._apps.get(read.app_id)
+        if app is None:
+            return False
+        try:
+            self._by_name[read.what](app)
+        except Stopping:
+            return False
+        except Exception:  # the outermost boundary of a job: the next read must still come
+            LOG.exception("platform metrics failed unexpectedly")
+        return True
+
+
+def _phases(app: App) -> list[tuple[str, str]]:
+    """The deployments that the list of apps shows of one, each with its phase."""
+    shown = (app.active_deployment, app.newest_deployment)
+    return [(deployment.id, deployment.phase) for deployment in shown if deployment is not None]
