@@ -132,3 +132,25 @@ def test_asked_for_read_does_not_queue_behind_others():
     finally:
         may_end.set()
         scheduler.shutdown(wait=True)
+
+
+def test_lines_that_leave_run_have_run_restarted_read_at_once():
+    """A poll that shows a new container, or lacks one's lines, hints; one that goes on does not."""
+    site = Site()
+    site.watch()
+    for source in (RESTARTED, RUN, RESTARTED):
+        site.scheduler.step(source)
+    log = site.platform.log("d1")
+    for live, hinted in (
+        (line(1) + line(2), False),
+        (line(1) + line(2) + line(3), False),
+        (line(4), True),
+        (line(4) + line(5), None),  # in doubt until RUN_RESTARTED was read
+        (line(5), True),
+    ):
+        log.live = live
+        site.scheduler.step(RUN)
+        soon = site.scheduler.get_job(str(RESTARTED)).executor == SOON_EXECUTOR
+        assert hinted is None or soon == hinted
+        if soon:
+            site.scheduler.step(RESTARTED)

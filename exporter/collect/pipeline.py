@@ -303,6 +303,7 @@ class Reading:
         self._began = pipeline.findings.clock()
         self._repeated = 0
         self.lines = 0
+        self.restart_hinted = False  # a whole RUN window looks as if a container had ended
 
     @property
     def tail_lines(self) -> int:
@@ -351,7 +352,9 @@ class Reading:
                 self._continuity.give_up(self._window)
                 return
             self._count(self._window.rest())
+            self.restart_hinted = self._continuity.hints_at_restart(self._window)
             end = self._continuity.finish(self._window)
+            self.restart_hinted = self.restart_hinted or self._continuity.in_doubt
             self._pipeline.count_window(self._source, self._continuity.newest, end)
             self._pipeline.settle_events(self._source.key, self._began)
             self._move_cursor()

@@ -6,7 +6,7 @@ When a source is read is the schedule's to say.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 
@@ -292,6 +292,8 @@ class Poller:
         state.newest = max(state.newest, reading.newest)
         if deployment is state.active:
             state.tail.learn(new)
+            if reading.restart_hinted and state.source.log_type is LogType.RUN:
+                self.read_soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
         return locations
 
     def _read_window(

@@ -292,6 +292,19 @@ class Continuity:
             read_to = self.newest
         lines.forget(remember, read_to)
 
+    def hints_at_restart(self, window: Window) -> bool:
+        """Whether a whole RUN window, not finished yet, looks as if a container had ended.
+
+        Lines left a log that was shown whole, so did not move on; or not one line is known.
+        """
+        before = self._windows.get(LogType.RUN)
+        if window.log_type is not LogType.RUN or not window.live or not before:
+            return False
+        if not window.reaches_back:
+            return True
+        whole = window.live_lines < window.tail_lines
+        return whole and any(line not in window.seen for line in before)
+
     def _finish_run(self, window: Window, as_before: bool) -> WindowEnd:
         """Gaps before a RUN window; one that a container end may explain waits for that log."""
         since, self._run_read_to = self._run_read_to, max(self._run_read_to, window.newest)
