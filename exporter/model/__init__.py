@@ -1,0 +1,86 @@
+"""The values that travel through the program; no behaviour beyond what a value says of itself.
+
+Times are Unix seconds (``float``) where the API gives them, and Unix nanoseconds (``int``)
+where a log line does, since two lines may differ in nothing else.
+"""
+
+from exporter.model.apps import (
+    FINAL_PHASES,
+    App,
+    Component,
+    ComponentHealth,
+    ComponentKey,
+    ComponentKind,
+    Deployment,
+    DeploymentStage,
+    DeploymentStep,
+    Instance,
+    InstanceRestarts,
+)
+from exporter.model.logs import (
+    LIVE_PART,
+    RUN_TIME_LOGS,
+    LogChunk,
+    LogLine,
+    LogLocations,
+    LogType,
+    RestartReason,
+    Source,
+)
+from exporter.model.requests import Endpoint, Params
+from exporter.model.rules import (
+    ERRORS,
+    FieldCondition,
+    Level,
+    MetricType,
+    Rule,
+    RuleMetric,
+    RuleTests,
+)
+from exporter.model.status import (
+    ApiFailure,
+    BudgetStatus,
+    ComponentStatus,
+    Crash,
+    ErrorKind,
+    Minutes,
+    SourceStatus,
+)
+
+__all__ = [
+    "ERRORS",
+    "FINAL_PHASES",
+    "LIVE_PART",
+    "RUN_TIME_LOGS",
+    "ApiFailure",
+    "App",
+    "BudgetStatus",
+    "Component",
+    "ComponentHealth",
+    "ComponentKey",
+    "ComponentKind",
+    "ComponentStatus",
+    "Crash",
+    "Deployment",
+    "DeploymentStage",
+    "DeploymentStep",
+    "Endpoint",
+    "ErrorKind",
+    "FieldCondition",
+    "Instance",
+    "InstanceRestarts",
+    "Level",
+    "LogChunk",
+    "LogLine",
+    "LogLocations",
+    "LogType",
+    "MetricType",
+    "Minutes",
+    "Params",
+    "RestartReason",
+    "Rule",
+    "RuleMetric",
+    "RuleTests",
+    "Source",
+    "SourceStatus",
+]

@@ -1,0 +1,117 @@
+"""What there is on the platform: apps with their components, deployments, instances."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ComponentKind(StrEnum):
+    """The kinds of component that have run-time logs."""
+
+    SERVICE = "service"
+    WORKER = "worker"
+    JOB = "job"
+
+
+class DeploymentStage(StrEnum):
+    """The two parts of a deployment: the value of the label ``step``."""
+
+    BUILD = "build"
+    DEPLOY = "deploy"
+
+
+FINAL_PHASES = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
+"""The phases in which a deployment has come to rest (API: ``deployment.phase``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStep:
+    """One part of a deployment as the platform tells it; times are Unix seconds.
+
+    ``failed`` with the platform's own word for why in ``reason``, which may be empty.
+    """
+
+    stage: DeploymentStage
+    started_at: float | None = None
+    ended_at: float | None = None
+    failed: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment of an app; ``phase_changed_at`` is when it entered its phase."""
+
+    id: str
+    phase: str
+    created_at: float | None = None
+    phase_changed_at: float | None = None
+    steps: tuple[DeploymentStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One service, worker or job of an app; ``instance_count`` is None where the spec is silent."""
+
+    name: str
+    kind: ComponentKind
+    instance_size: str = ""
+    instance_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app with the components that have run-time logs, and its deployments by role."""
+
+    id: str
+    name: str
+    region: str = ""
+    tier: str = ""
+    components: tuple[Component, ...] = ()
+    active_deployment: Deployment | None = None
+    newest_deployment: Deployment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentKey:
+    """The identity of a component in every metric: its app's name and its own."""
+
+    app: str
+    component: str
+
+    def __str__(self) -> str:
+        return f"{self.app}/{self.component}"
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """App and component, in the order of the labels."""
+        return self.app, self.component
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """The platform's view of one component; ratios are 0 to 1, None where it says nothing."""
+
+    component: str
+    healthy: bool | None
+    replicas_desired: int | None
+    replicas_ready: int | None
+    cpu_usage_ratio: float | None
+    memory_usage_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running instance: ``alias`` is stable (``web-0``), ``name`` is not."""
+
+    component: str
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRestarts:
+    """The platform's own restart count of one instance, by its stable alias."""
+
+    component: str
+    component_instance: str
+    count: float

@@ -1,0 +1,100 @@
+"""What to look for in messages, and what to count of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+
+class Level(StrEnum):
+    """How bad a line is that a rule matches."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class MetricType(StrEnum):
+    """The types of metric that a rule can feed."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+ERRORS = frozenset({Level.ERROR, Level.CRITICAL})
+"""The levels at which something is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTests:
+    """Lines that a rule must match and lines that it must not."""
+
+    match: tuple[str, ...] = ()
+    no_match: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCondition:
+    """What a field of a JSON or logfmt message must be for a rule to match.
+
+    Args:
+        path: the field; dots lead into objects.
+        values: the field equals one of these; or
+        regex: this, in RE2 syntax, is found in the field's text. None where only values count.
+    """
+
+    path: str
+    values: tuple[str | float | bool, ...]
+    regex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMetric:
+    """A metric of its own that a rule feeds.
+
+    Args:
+        labels: label names, each with the named group or field that gives its value.
+        value: the group or field to add, set or observe; None counts matches.
+        buckets: upper bounds of a histogram's buckets, without the infinite one.
+        max_series: how many combinations of label values there may be.
+    """
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    value: str | None = None
+    buckets: tuple[float, ...] = ()
+    max_series: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to look for in messages: ``regex``, or ``fields`` in its place.
+
+    A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold.
+    ``components`` are globs on ``app`` or ``app/component``; none means every component.
+    ``per_event``: it counts a stack trace once, however many of its lines it matches.
+    """
+
+    name: str
+    regex: str | None = None
+    level: Level = Level.ERROR
+    exclude_regex: str | None = None
+    components: tuple[str, ...] = ()
+    tests: RuleTests = RuleTests()
+    description: str = ""
+    fields: tuple[FieldCondition, ...] = ()
+    metric: RuleMetric | None = None
+    per_event: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What counts of this rule stand for: the same for rules that match the same lines."""
+        parts: tuple[object, ...] = (self.regex, self.exclude_regex)
+        if self.fields:
+            parts = (*parts, sorted(map(repr, self.fields)))
+        if self.per_event:
+            parts = (*parts, "event")
+        return blake2b(repr(parts).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,151 @@
+"""How everything stands, for people."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.model.apps import ComponentHealth, ComponentKey, ComponentKind
+from exporter.model.logs import LogType, RestartReason
+from exporter.model.requests import Endpoint
+from exporter.model.rules import Level
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """Error messages of a component that differ in nothing but numbers, ids and names.
+
+    Args:
+        template: the words that they share, with `<num>` and the like where others stand.
+        sample: one of them; neither text has secrets in it.
+        first_seen, last_seen: Unix seconds, by the lines' own time.
+    """
+
+    level: Level
+    template: str
+    sample: str
+    count: int
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How the reading of one log stands.
+
+    Args:
+        state: whether the latest read worked, failed, or none was made yet.
+        last_read: when it was last read whole, in Unix seconds; None before the first time.
+        last_line: the newest line's own time, in Unix seconds; None before the first.
+        lines: lines of this log that were counted.
+        interval: seconds between two reads.
+        problem: why the latest read failed, in words for people; empty when it did not. It
+            carries no credential.
+        stream: how its live stream stands, in words for people; empty where none is wanted.
+    """
+
+    app: str
+    component: str
+    log_type: LogType
+    state: Literal["up", "down", "waiting"]
+    last_read: float | None
+    last_line: float | None
+    lines: int
+    interval: float
+    problem: str = ""
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A container that ended.
+
+    Args:
+        at: when, in Unix seconds.
+        reason: why, as far as its last words tell.
+        lines: its last messages in order, redacted; empty where no text may be kept.
+    """
+
+    at: float
+    reason: RestartReason
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Lines counted in each of the last 60 minutes, the present one last.
+
+    Args:
+        lines: all of them.
+        errors: those that a rule of level error or critical matched.
+    """
+
+    lines: tuple[int, ...]
+    errors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentStatus:
+    """How one component stands.
+
+    Args:
+        key: whose status it is.
+        kind: service, worker or job.
+        instance_size: the slug of its instance size.
+        deployment: id of the app's active deployment; empty if there is none.
+        health: what the platform last said of it; None if it was not asked or did not answer.
+        sources: how the reading of each of its logs stands.
+        minutes: what it wrote in the last hour.
+        crashes: its latest container ends, the newest first.
+        error_kinds: the kinds of its errors, those seen last first.
+        account: the account that it is of; empty where none has a name.
+    """
+
+    key: ComponentKey
+    kind: ComponentKind
+    instance_size: str
+    deployment: str
+    health: ComponentHealth | None
+    sources: tuple[SourceStatus, ...]
+    minutes: Minutes
+    crashes: tuple[Crash, ...] = ()
+    error_kinds: tuple[ErrorKind, ...] = ()
+    account: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.key}" if self.account else str(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFailure:
+    """An error that requests of one kind fail with at present, and how many targets it meets.
+
+    ``account``: whose requests; empty where no account has a name.
+    """
+
+    endpoint: Endpoint
+    error: str
+    targets: int
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """How the request budget of one token stands.
+
+    Args:
+        per_hour, per_minute: requests that are the exporter's to send: its share, of what others
+            with the same token leave.
+        used_last_hour, used_last_minute: requests that it sent.
+        remaining_by_api: requests left of the token's hour; None until the API has said so.
+        reset: seconds until the API grants one more; None until it has said so.
+        stretch: how many times longer than configured intervals are.
+        paused_until: seconds that the API still wants no request; None if it asked for no pause.
+    """
+
+    per_hour: int
+    used_last_hour: int
+    per_minute: int
+    used_last_minute: int
+    remaining_by_api: int | None
+    reset: float | None
+    stretch: float
+    paused_until: float | None
