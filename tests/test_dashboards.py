@@ -1,21 +1,15 @@
 """The dashboards: the JSON is what the code writes, and keeps the rules of dashboard-linter."""
 
-import json
 import re
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import promql_fixtures as promql
 import pytest
 import yaml
+from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, variables
 
-ROOT = Path(__file__).parent.parent
-FILES = ("component.json", "exporter.json", "overview.json")
-BOARDS = {
-    name: json.loads((ROOT / "dashboards" / name).read_text(encoding="utf-8")) for name in FILES
-}
 UIDS = {
     "component.json": "do-app-component",
     "exporter.json": "do-app-exporter",
@@ -35,17 +29,6 @@ OTHERS = frozenset(
 UNITS = {"short", "s", "bytes", "Bps", "cps", "reqps", "percentunit", "dateTimeFromNow"}
 MIN_STEP_SECONDS = 60
 
-PANELS = [
-    pytest.param(panel, id=f"{name}-{panel['title']}")
-    for name, board in BOARDS.items()
-    for panel in board["panels"]
-    if panel["type"] != "row"
-]
-ANNOTATIONS = [
-    pytest.param(annotation, id=f"{name}-{annotation['name']}")
-    for name, board in BOARDS.items()
-    for annotation in board["annotations"]["list"]
-]
 TARGETS = [
     pytest.param(target["expr"], id=f"{case.id}-{target['refId']}")
     for case in PANELS
@@ -56,10 +39,6 @@ every_board = pytest.mark.parametrize("name", FILES)
 every_panel = pytest.mark.parametrize("panel", PANELS)
 every_annotation = pytest.mark.parametrize("annotation", ANNOTATIONS)
 every_target = pytest.mark.parametrize("expr", TARGETS)
-
-
-def _variables(name: str) -> dict[str, dict]:
-    return {variable["name"]: variable for variable in BOARDS[name]["templating"]["list"]}
 
 
 def _seconds(duration: str) -> int:
@@ -95,14 +74,14 @@ def test_dashboard_is_fixed(name: str):
 @every_board
 def test_datasource_variable(name: str):
     """template-datasource-rule: exactly one, named and labelled as the linter asks."""
-    found = [v for v in _variables(name).values() if v["type"] == "datasource"]
+    found = [v for v in variables(name).values() if v["type"] == "datasource"]
     assert [(v["name"], v["label"], v["query"]) for v in found] == [
         ("datasource", "Data source", "prometheus")
     ]
 
 
 @every_board
-def test_query_variables(name: str):
+def test_queryvariables(name: str):
     """template-job-rule, -instance-rule, -on-time-change-reload-rule: four, multi, all `.+`."""
     variables = [v for v in BOARDS[name]["templating"]["list"] if v["type"] == "query"]
     assert [v["name"] for v in variables] == ["job", "instance", "app", "component"]
@@ -118,7 +97,7 @@ def test_query_variables(name: str):
 @every_board
 def test_query_variables_narrow_one_another(name: str):
     """template-label-promql-rule: label_values over a declared metric that has the label."""
-    for variable in _variables(name).values():
+    for variable in variables(name).values():
         if variable["type"] != "query":
             continue
         match = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
@@ -126,7 +105,7 @@ def test_query_variables_narrow_one_another(name: str):
         assert match[2] == variable["name"]
         assert promql.metrics_of(match[1])
         assert promql.undeclared(match[1]) == set()
-        names = list(_variables(name))
+        names = list(variables(name))
         earlier = names[1 : names.index(variable["name"])]
         assert re.findall(r'(\w+)=~"\$(\w+)"', match[1]) == [(label, label) for label in earlier]
 
@@ -215,7 +194,7 @@ def test_panels_neither_overlap_nor_leave_the_grid(name: str):
 
 
 @every_target
-def test_selectors_follow_the_variables(expr: str):
+def test_selectors_follow_thevariables(expr: str):
     """target-job-rule, target-instance-rule: in every selector; app and component where it can."""
     selectors = promql.selectors_of(expr)
     assert selectors
@@ -300,7 +279,7 @@ def test_alerts_lead_to_dashboards_that_exist():
         assert path in {f"/d/{uid}" for uid in UIDS.values()}
         for variable, label in re.findall(r"var-(\w+)=\{\{ \$labels\.(\w+) \}\}", query):
             assert variable == label
-            assert variable in _variables("component.json")
+            assert variable in variables("component.json")
 
 
 def test_runbooks_name_panels_that_exist():
