@@ -138,7 +138,19 @@ def _add_logs(board: dashboards.Dashboard) -> None:
                 f"max {BY} ({increase_per_step('digitalocean_app_new_error_kinds_total')})",
                 f"{COMPONENT} new",
             ),
-            width=24,
+        )
+    )
+    board.with_panel(
+        graph(
+            "Live stream",
+            "1 while the log is followed, 0 while it should be and is not, with how often its "
+            "stream was opened again; nothing where logs are polled.",
+            "short",
+            target(f"max {BY} ({select('digitalocean_app_stream_connected')})", COMPONENT),
+            target(
+                f"max {BY} ({increase_per_step('digitalocean_app_stream_reconnects_total')})",
+                f"{COMPONENT} opened again",
+            ),
         )
     )
 

@@ -154,7 +154,7 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "How long 95 % of the requests took at most.",
             "s",
             target(f"histogram_quantile(0.95, sum by (endpoint, le) ({buckets}))", "{{endpoint}}"),
-            width=8,
+            width=6,
         )
     )
     board.with_panel(
@@ -164,7 +164,7 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "short",
             target(select("digitalocean_app_api_ratelimit_remaining"), "{{instance}} left"),
             target(select("digitalocean_app_api_ratelimit_limit"), "{{instance}} limit"),
-            width=8,
+            width=6,
         )
     )
     board.with_panel(
@@ -173,7 +173,16 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "Requests that wait for the budget at a time, on average.",
             "short",
             target(rate("digitalocean_app_api_throttled_seconds_total"), "{{instance}}"),
-            width=8,
+            width=6,
+        )
+    )
+    board.with_panel(
+        graph(
+            "Intervals stretched",
+            "How many times longer than configured intervals are, for the budget's sake.",
+            "short",
+            target(select("digitalocean_app_exporter_interval_stretch_ratio"), "{{instance}}"),
+            width=6,
         )
     )
 

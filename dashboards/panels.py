@@ -10,12 +10,13 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards import runbooks
+
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Mapping = model.ValueMap | model.RangeMap | model.RegexMap | model.SpecialValueMap
 MIN_STEP = "1m"
 """The default interval of reading a log: below it a counter has nothing new to show."""
 
-RUNBOOKS = "https://github.com/do-app-exporter/do-app-exporter/blob/main/docs/runbooks/README.md"
 UIDS = {
     "Overview": "do-app-overview",
     "Component": "do-app-component",
@@ -39,7 +40,7 @@ def new_dashboard(name: str, description: str) -> dashboards.Dashboard:
     for other, uid in UIDS.items():
         if other != name:
             board.link(_link(other, f"/d/{uid}").keep_time(True).include_vars(True))
-    board.link(_link("Runbooks", RUNBOOKS).target_blank(True))
+    board.link(_link("Runbooks", runbooks.INDEX).target_blank(True))
     board.with_variable(
         dashboards.DatasourceVariable("datasource").label("Data source").type("prometheus")
     )
@@ -67,6 +68,7 @@ def graph(
         timeseries.Panel()
         .title(title)
         .description(description)
+        .links(runbooks.links(title))
         .unit(unit)
         .datasource(DATASOURCE)
         .interval(MIN_STEP)
@@ -122,6 +124,7 @@ def number(
         stat.Panel()
         .title(title)
         .description(description)
+        .links(runbooks.links(title))
         .unit(unit)
         .datasource(DATASOURCE)
         .interval(MIN_STEP)
@@ -191,6 +194,7 @@ def _table(title: str, description: str, height: int) -> table.Panel:
         table.Panel()
         .title(title)
         .description(description)
+        .links(runbooks.links(title))
         .unit("short")
         .datasource(DATASOURCE)
         .interval(MIN_STEP)

@@ -269,6 +269,25 @@ def test_links_lead_to_the_others_and_to_the_runbooks(name: str):
     assert (ROOT / "docs/runbooks/README.md").exists()
 
 
+def test_every_alert_is_explained_by_a_panel_that_leads_to_its_runbook():
+    """From the alert to the dashboard that it names, and there on to the runbook."""
+    dashboard_of = {name: f"/d/{uid}" for name, uid in UIDS.items()}
+    linked: dict[str, set[str]] = {}
+    for case in PANELS:
+        name = case.id.partition("-")[0]
+        for link in case.values[0].get("links", ()):
+            folder, _, page = link["url"].rpartition("/")
+            assert folder.endswith("/blob/main/docs/runbooks")
+            assert (ROOT / "docs/runbooks" / page).exists()
+            assert link["targetBlank"] is True
+            linked.setdefault(page.removesuffix(".md"), set()).add(dashboard_of[name])
+    groups = yaml.safe_load((ROOT / "dashboards/alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in groups[0]["rules"]:
+        if "alert" in rule:
+            named = rule["annotations"]["dashboard"].partition("?")[0]
+            assert named in linked[rule["alert"]], rule["alert"]
+
+
 def test_alerts_lead_to_dashboards_that_exist():
     """An alert's `dashboard` is the path of one of these, with variables that it has."""
     groups = yaml.safe_load((ROOT / "dashboards/alerts.yml").read_text(encoding="utf-8"))["groups"]
