@@ -10,7 +10,7 @@ import pytest
 from exporter.metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
-TARGET_LABELS = {"job", "instance"}
+TARGET_LABELS = {"job", "instance", "account"}
 DECLARED = {metric.name: metric for metric in all_declarations()}
 
 _METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python|scrape)_\w+")

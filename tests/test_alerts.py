@@ -160,7 +160,9 @@ def test_values_are_made_for_people(rule: dict):
     """alerts/template: no value among the labels, and in texts only through humanize."""
     assert "$value" not in str(rule["labels"])
     for text in rule["annotations"].values():
-        for template in re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL):
+        # What a query lists are labels: that part has a test of its own.
+        without_lists = re.sub(r"\{\{- with .*\{\{- end \}\}", "", text, flags=re.DOTALL)
+        for template in re.findall(r"\{\{(.*?)\}\}", without_lists, re.DOTALL):
             assert re.fullmatch(
                 r" (\$labels\.\w+|\$value \| humanize(Percentage|Duration)?) ", template
             )
@@ -184,6 +186,22 @@ def test_metrics_and_labels_are_declared(rule: dict):
     """promql/series: every metric and label in an expression is one that the program has."""
     assert promql.metrics_of(rule["expr"]) or "app_component:" in rule["expr"]
     assert promql.undeclared(rule["expr"]) == set()
+
+
+def test_queries_in_texts_use_declared_metrics_and_keep_the_labels_read():
+    """alerts/template: a text's query is of metrics that there are, and of the alert's own app."""
+    texts = [rule["annotations"]["description"] for rule in ALERTS]
+    queries = [query for text in texts for query in re.findall(r"printf `([^`]*)`", text)]
+    assert len(queries) == 2
+    for query in queries:
+        assert promql.metrics_of(query)
+        assert promql.undeclared(query.replace("%[1]q", "%q")) == set()
+        for _, matchers in promql.selectors_of(query):
+            assert re.findall(r"(\w+)=%", matchers)[:3] == ["job", "account", "app"]
+    for text in texts:
+        read = set(re.findall(r"\.Labels\.(\w+)", text))
+        kept = re.findall(r"by \(([^)]*)\)", text)
+        assert all(read == set(labels.split(", ")) for labels in kept)
 
 
 @every_rule
