@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from exporter.config import configuration_reference, web_configuration_reference
+from exporter.config.reference import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
 from exporter.metrics import Declaration, all_declarations

@@ -9,25 +9,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config import (
-    FLAGS,
-    ApiBudget,
-    Config,
-    ListenAddress,
-    LogMode,
-    LogScope,
-    Override,
-    apply_overrides,
-    configuration_reference,
-    format_duration,
-    load_config,
-    parse_duration,
-    resolve_token,
-    variable_of,
-)
-from exporter.config.addresses import parse_listen_address
+from exporter.config.addresses import ListenAddress, parse_listen_address
+from exporter.config.credentials import resolve_token
 from exporter.config.document import parse_document
-from exporter.config.load import check_document
+from exporter.config.durations import format_duration, parse_duration
+from exporter.config.load import check_document, load_config
+from exporter.config.overrides import FLAGS, Override, apply_overrides, variable_of
+from exporter.config.reference import configuration_reference
 from exporter.config.rules import (
     DEFAULT_BUCKETS,
     DENIED_LABELS,
@@ -35,6 +23,7 @@ from exporter.config.rules import (
     PatternRule,
     RuleMetric,
 )
+from exporter.config.schema import ApiBudget, Config, LogMode, LogScope
 from exporter.config.translation import keys_of, section_in
 from exporter.config.unsupported import UNSUPPORTED
 from exporter.errors import ConfigError

@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from programs import DEBIAN_PACKAGES, requires
 
+import exporter
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
 
@@ -177,7 +179,7 @@ def test_changelog_begins_with_this_version():
     """The newest release of CHANGELOG is the version of the package."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## \[?(\d[^\]\s]*)", text, re.MULTILINE)
-    assert released[0] == project()["project"]["version"]
+    assert released[0] == exporter.__version__
 
 
 def test_constraints_are_names_and_versions():

@@ -134,7 +134,7 @@ def _rule_findings(location: Location, rule: dict[Any, Any], decide: Decide) -> 
     if not given:
         problem = "the rule has neither regex nor json"
         yield Finding(location, problem, "say with one of them what to look for")
-    if len(given) == 1:
+    if len(given) == 1 and rule.get("tests"):
         yield from _example_findings(location, rule, decide)
 
 

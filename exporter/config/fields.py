@@ -31,7 +31,13 @@ class Kind:
 class Section(BaseModel):
     """A mapping of the configuration: frozen, and no key but its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # What a section validates with is built once it is asked to: within the whole file's.
+        defer_build=True,
+    )
 
 
 def _empty_mapping(value: object) -> object:

@@ -36,7 +36,7 @@ def load_config(
         ConfigError: the file cannot be used; carries every fault, in file order.
     """
     if path is None:
-        return Config()
+        return Config.model_construct()
     return check_document(read_document(path), packs, decide, environ)
 
 

@@ -81,7 +81,7 @@ def apply_overrides(
 class _Override(Section):
     """The part of the file that overrides replace."""
 
-    web: Web = Web()
+    web: Web = Web.model_construct()
 
 
 def _checked(key: str, override: Override) -> Web:

@@ -231,7 +231,8 @@ class PatternRule(Section):
         default=None, description="A metric of its own that the rule feeds."
     )
     tests: Annotated[Examples, SectionOrNone] = Field(
-        default=Examples(), description="Lines that the rule must match, and must not."
+        default=Examples.model_construct(),
+        description="Lines that the rule must match, and must not.",
     )
 
     def as_rule(self) -> Rule:

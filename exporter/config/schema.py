@@ -236,12 +236,12 @@ class Web(Section):
 class Config(Section):
     """The whole configuration file; every key may be left out."""
 
-    digitalocean: Annotated[DigitalOcean, SectionOrNone] = DigitalOcean()
+    digitalocean: Annotated[DigitalOcean, SectionOrNone] = DigitalOcean.model_construct()
     accounts: ItemsOrNone[Account] = ()
-    discovery: Annotated[Discovery, SectionOrNone] = Discovery()
-    logs: Annotated[Logs, SectionOrNone] = Logs()
-    patterns: Annotated[Patterns, SectionOrNone] = Patterns()
-    collectors: Annotated[Collectors, SectionOrNone] = Collectors()
-    api_budget: Annotated[ApiBudget, SectionOrNone] = ApiBudget()
-    state: Annotated[State, SectionOrNone] = State()
-    web: Annotated[Web, SectionOrNone] = Web()
+    discovery: Annotated[Discovery, SectionOrNone] = Discovery.model_construct()
+    logs: Annotated[Logs, SectionOrNone] = Logs.model_construct()
+    patterns: Annotated[Patterns, SectionOrNone] = Patterns.model_construct()
+    collectors: Annotated[Collectors, SectionOrNone] = Collectors.model_construct()
+    api_budget: Annotated[ApiBudget, SectionOrNone] = ApiBudget.model_construct()
+    state: Annotated[State, SectionOrNone] = State.model_construct()
+    web: Annotated[Web, SectionOrNone] = Web.model_construct()

@@ -5,8 +5,7 @@ Rules of a pack are read as strictly as a user's; a mistake in one is a mistake 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Literal
 
 import yaml
@@ -19,7 +18,7 @@ DEFAULT = "default"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _PackTests(_Strict):
@@ -49,8 +48,6 @@ class _PackRule(_Strict):
             per_event=self.per == "event",
         )
 
-
-_PACK = TypeAdapter(tuple[_PackRule, ...])
 
 # The loader in C takes a tenth of the time; not every build of PyYAML has it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -107,19 +104,20 @@ def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
 
 
 @cache
-def _files() -> dict[str, Traversable]:
-    folder = resources.files("exporter.matching").joinpath("packs")
-    return {
-        entry.name.removesuffix(".yml"): entry
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yml")
-    }
+def _pack() -> TypeAdapter[tuple[_PackRule, ...]]:
+    """Return what reads a pack: built when the first is read, which may be never."""
+    return TypeAdapter(tuple[_PackRule, ...])
+
+
+@cache
+def _files() -> dict[str, Path]:
+    return {file.stem: file for file in Path(__file__).with_name("packs").glob("*.yml")}
 
 
 @cache
 def _load(name: str) -> tuple[Rule, ...]:
     file = _files()[name]
-    rules = _PACK.validate_python(yaml.load(file.read_text(encoding="utf-8"), _Loader))
+    rules = _pack().validate_python(yaml.load(file.read_text(encoding="utf-8"), _Loader))
     for rule in rules:
         if not rule.name.startswith(f"{name}_"):
             raise ValueError(f"pack {name}: rule {rule.name} does not start with {name}_")
