@@ -89,8 +89,8 @@ def server_error(detail: str = "status 500") -> ApiError:
     return ServerError(Endpoint.LOGS, detail)
 
 
-def not_found() -> ApiError:
-    return NotFound(Endpoint.LOGS, "status 404")
+def not_found(endpoint: Endpoint = Endpoint.LOGS) -> ApiError:
+    return NotFound(endpoint, "status 404")
 
 
 @dataclass
@@ -130,10 +130,13 @@ class SteppedScheduler(BaseScheduler):
 
 @dataclass
 class Log:
-    """A log as the platform has it; ``error`` refuses it, ``breaks`` ends its live text."""
+    """A log as the platform has it; ``error`` refuses it, ``breaks`` ends its live text.
+
+    An archive that is an exception cannot be read.
+    """
 
     live: bytes | None = b""
-    archives: tuple[bytes, ...] = ()
+    archives: tuple[bytes | Exception, ...] = ()
     error: Exception | None = None
     breaks: Exception | None = None
 
@@ -180,11 +183,20 @@ class FakePlatform:
     def log(self, deployment_id: str, log_type: LogType = LogType.RUN) -> Log:
         return self.logs.setdefault((deployment_id, log_type), Log())
 
-    def read(self, locations: LogLocations, *, target: Source) -> Iterator[LogChunk]:
+    def read(
+        self, locations: LogLocations, *, target: Source, past_failures: bool = False
+    ) -> Iterator[LogChunk]:
         self.during(target)
+        failed: Exception | None = None
         for part, place in enumerate(locations.archive_urls):
             deployment_id, log_type, _ = place.split()
-            yield LogChunk(self.log(deployment_id, LogType(log_type)).archives[part], part)
+            archive = self.log(deployment_id, LogType(log_type)).archives[part]
+            if isinstance(archive, Exception):
+                failed = archive
+                if not past_failures:
+                    break
+                continue
+            yield LogChunk(archive, part)
             yield LogChunk(b"", part, last=True)
         if locations.live_url is not None:
             deployment_id, log_type = locations.live_url.split()
@@ -193,6 +205,8 @@ class FakePlatform:
             if log.breaks is not None:
                 raise log.breaks
             yield LogChunk(b"", LIVE_PART, last=True)
+        if failed is not None:
+            raise failed
 
 
 def answer(value: Any) -> Any:

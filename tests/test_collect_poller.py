@@ -30,7 +30,7 @@ from collect_fixtures import (
 
 from exporter.collect.poller import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import Stopping
-from exporter.model import LogType
+from exporter.model import Endpoint, LogType
 from exporter.state.store import CursorKey
 
 WAIT = 20.0
@@ -272,6 +272,50 @@ def test_past_deployment_that_is_gone_counts_a_gap(site: Site):
     site.scheduler.step(RUN)
     assert site.value("log_gaps_total") == 1
     assert (site.lines(), site.value("source_up")) == (1, 1)
+
+
+def test_archive_that_is_there_again_loses_nothing(site: Site):
+    """404 of one archive: what is before it counts, the rest at the next read, in its order."""
+    site.watch("d1", RUN)
+    site.scheduler.step(RUN)
+    site.platform.log("d2").live = line(9)
+    gone = not_found(Endpoint.LOG_CONTENT)
+    site.platform.logs["d1", LogType.RUN] = Log(None, (line(1), gone, line(3)))
+    site.watch("d2", RUN)
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("source_up")) == (2, 0)
+    site.platform.logs["d1", LogType.RUN] = Log(None, (line(1), line(2), line(3)))
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("source_up")) == (4, 1)
+    assert site.value("log_gaps_total") == 0
+
+
+def test_archive_that_stays_away_takes_no_other_with_it(site: Site):
+    """After the last attempt the archives behind it are read all the same, beside the one gap."""
+    site.watch("d1", RUN)
+    site.scheduler.step(RUN)
+    gone = not_found(Endpoint.LOG_CONTENT)
+    site.platform.logs["d1", LogType.RUN] = Log(None, (line(1), gone, line(3), line(4)))
+    site.watch("d2", RUN)
+    for _ in range(DRAIN_ATTEMPTS):
+        assert (site.lines(), site.value("log_gaps_total")) in ((0, 0), (1, 0))
+        site.scheduler.step(RUN)
+    assert (site.lines(), site.value("log_gaps_total")) == (3, 1)
+    site.platform.asked.clear()
+    site.scheduler.step(RUN)
+    assert site.platform.asked == [("d2", "web", "RUN")]
+
+
+def test_archive_beside_live_text_keeps_none_of_it_back(site: Site):
+    """Live text counts on while an archive cannot be read, which the source shows."""
+    site.platform.logs["d1", LogType.RUN] = Log(line(5), (not_found(Endpoint.LOG_CONTENT),))
+    site.watch("d1", RUN)
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("source_up")) == (1, 0)
+    site.platform.logs["d1", LogType.RUN] = Log(line(5) + line(6), (line(4) + line(5),))
+    site.scheduler.step(RUN)
+    assert (site.lines(), site.value("source_up")) == (3, 1)
+    assert site.value("log_gaps_total") == 0
 
 
 def test_drain_gives_up_after_its_attempts(site: Site):

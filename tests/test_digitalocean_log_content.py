@@ -133,6 +133,29 @@ def test_archives_come_in_order_then_the_live_text(reader: Reader):
     assert reader.observer.events == [("sent", LOG), ("ok", LOG, "t")] * 3
 
 
+@pytest.mark.parametrize("past_failures", [False, True])
+def test_what_is_read_though_an_archive_is_not(reader: Reader, past_failures: bool):
+    """Live text always, the archives behind it only where wanted; its error comes at the end."""
+    missing = answer(status="404 Not Found")
+    locations = {"one": answer(b"1\n"), "two": missing, "three": answer(b"3\n")}
+    chunks = []
+    with http_host(**locations) as archives, websocket_host(says("live\n")) as live:
+        urls = tuple(f"{archives.url}/{name}" for name in locations)
+        read = reader.content.read(
+            LogLocations(live.url + QUERY, urls), target="t", past_failures=past_failures
+        )
+        with pytest.raises(NotFound):
+            chunks.extend(read)
+    third = [LogChunk(b"3\n", 2), LogChunk(b"", 2, last=True)] if past_failures else []
+    assert chunks == [
+        LogChunk(b"1\n", 0),
+        LogChunk(b"", 0, last=True),
+        *third,
+        LogChunk(b"live\n", LIVE_PART),
+        LogChunk(b"", LIVE_PART, last=True),
+    ]
+
+
 def test_nothing_to_read(reader: Reader):
     """No location is no text and no request."""
     assert reader.read() == []

@@ -112,15 +112,25 @@ class VirtualPlatform:
         archives = tuple(f"{grant}/{number}" for number in range(places.archives))
         return LogLocations(grant if places.live else None, archives)
 
-    def read(self, locations: LogLocations, *, target: Hashable) -> Iterator[LogChunk]:
+    def read(
+        self, locations: LogLocations, *, target: Hashable, past_failures: bool = False
+    ) -> Iterator[LogChunk]:
         """The text, in chunks cut anywhere; a fault cuts it off."""
         assert isinstance(target, Source)
+        failed: ConnectionFailed | None = None
         for number, url in enumerate(locations.archive_urls):
             archives = self._reader.archives(self._grants[url.partition("/")[0]])
-            yield from self._chunks(archives[number], number, target)
+            try:
+                yield from self._chunks(archives[number], number, target)
+            except ConnectionFailed as error:
+                failed = error
+                if not past_failures:
+                    break
         if locations.live_url is not None:
             text = self._reader.text(self._grants[locations.live_url])
             yield from self._chunks(text, LIVE_PART, target)
+        if failed is not None:
+            raise failed
         if target.log_type is LogType.RUN_RESTARTED and (
             locations.live_url or locations.archive_urls
         ):

@@ -17,7 +17,7 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, NotFound, Stopping
 from exporter.logs.lines import LineSplitter, parse_line
-from exporter.model import App, ComponentKey, Deployment, LogLine, LogType, Source
+from exporter.model import App, ComponentKey, Deployment, Endpoint, LogLine, LogType, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -162,7 +162,8 @@ class DeploymentLogs:
         place = (deployment_id, source)
         attempts = self._attempts[place] = self._attempts.get(place, 0) + 1
         fields = {"source": source, "deployment": deployment_id, "problem": error}
-        given_up = isinstance(error, NotFound) or attempts == ATTEMPTS
+        gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
+        given_up = gone or attempts == ATTEMPTS
         if given_up:
             LOG.warning("log given up: it can not be read", extra={"fields": fields})
             self._pipeline.count_gap(source)

@@ -327,11 +327,19 @@ class Reading:
 
     def feed(self, chunk: LogChunk) -> None:
         """Count the lines that this chunk completes, as soon as enough of them have come."""
+        if chunk.part != self._part:
+            self._begin_part(chunk.part)
         self._pending.append(chunk.data)
         self._pending_bytes += len(chunk.data)
-        self._part = chunk.part
         if chunk.last or self._pending_bytes >= _BATCH_BYTES:
             self._take_pending(ended=chunk.last)
+
+    def _begin_part(self, part: int) -> None:
+        """Count what is whole of the part before; a line that broke off there is none."""
+        if self._pending:
+            self._take_pending(ended=False)
+        self._splitter = LineSplitter(self._pipeline.limits.max_line_bytes)
+        self._part = part
 
     def _take_pending(self, *, ended: bool) -> None:
         lines = self._splitter.feed(b"".join(self._pending))

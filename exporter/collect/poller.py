@@ -22,6 +22,7 @@ from exporter.model import (
     Component,
     ComponentKey,
     Deployment,
+    Endpoint,
     LogLocations,
     LogType,
     Source,
@@ -258,11 +259,13 @@ class Poller:
         deployment.attempts += 1
         last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
         try:
-            over = self._read(state, deployment).live_url is None
+            over = self._read(state, deployment, past_failures=last_attempt).live_url is None
         except Stopping:
             raise
         except Exception as error:  # whatever it is, the active deployment must not wait for it
-            if not last_attempt and not isinstance(error, NotFound):
+            # One of its archives may be there again; a deployment that is gone will not.
+            gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
+            if not last_attempt and not gone:
                 raise
             fields = {"source": state.source, "deployment": deployment.id, "problem": error}
             LOG.warning(
@@ -274,15 +277,21 @@ class Poller:
             self._let_go(state, deployment)
 
     def _read(
-        self, state: SourceState, deployment: DeploymentToRead, *, urgent: bool = False
+        self,
+        state: SourceState,
+        deployment: DeploymentToRead,
+        *,
+        urgent: bool = False,
+        past_failures: bool = False,
     ) -> LogLocations:
         """Read one log of one deployment; where it was is what tells an active from a past one.
 
         A window that may not reach back to what was counted is followed by the widest one.
+        ``past_failures``: also what is behind an archive that cannot be read.
         """
         widest = self._settings.tail_lines
         asked = state.tail.ask() if deployment is state.active else widest
-        reading, locations = self._read_window(state, deployment, asked, urgent)
+        reading, locations = self._read_window(state, deployment, asked, urgent, past_failures)
         new = reading.lines
         if reading.may_miss_lines and reading.tail_lines < widest:
             reading.drop()
@@ -297,7 +306,12 @@ class Poller:
         return locations
 
     def _read_window(
-        self, state: SourceState, deployment: DeploymentToRead, asked: int, urgent: bool
+        self,
+        state: SourceState,
+        deployment: DeploymentToRead,
+        asked: int,
+        urgent: bool = False,
+        past_failures: bool = False,
     ) -> tuple[Reading, LogLocations]:
         """Read what the platform shows of a log now; the reading is not ended yet."""
         source = state.source
@@ -316,7 +330,8 @@ class Poller:
                 pod_connection_timeout=self._settings.pod_connection_timeout,
                 urgent=urgent,
             )
-            for chunk in self._content.read(locations, target=source):
+            content = self._content.read(locations, target=source, past_failures=past_failures)
+            for chunk in content:
                 reading.feed(chunk)
         except BaseException:
             reading.drop()

@@ -75,22 +75,36 @@ class LogContent:
         self._get_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def read(self, locations: LogLocations, *, target: Hashable) -> Iterator[LogChunk]:
+    def read(
+        self, locations: LogLocations, *, target: Hashable, past_failures: bool = False
+    ) -> Iterator[LogChunk]:
         """Yield the text of every archive in order, then the live text, as it arrives.
 
         Each part that ends in good order ends with an empty chunk that has ``last`` set. Chunks
         before an error are good: they are what the location had to say until then. Each location
         is one request to the observer, a refused WebSocket before a plain GET one more.
 
+        Args:
+            past_failures: read on behind an archive that cannot be read. Else the archives end
+                with it, since theirs is the order in which lines count; live text is read anyway.
+
         Raises:
-            ApiError: of the first location that could not be read whole; the rest is not read.
+            ApiError: a location could not be read whole; raised at the end.
             Stopping: at shutdown.
         """
+        failed: ApiError | None = None
         for part, url in enumerate(locations.archive_urls):
-            archive = self._get(parse_url(url), self._deadline())
-            yield from self._part(archive, part, target)
+            try:
+                archive = self._get(parse_url(url), self._deadline())
+                yield from self._part(archive, part, target)
+            except ApiError as error:
+                failed = failed or error
+                if not past_failures:
+                    break
         if locations.live_url is not None:
             yield from self._live(parse_url(locations.live_url), target)
+        if failed is not None:
+            raise failed
 
     def _deadline(self) -> Deadline:
         return Deadline(self._clock() + self._timeout, self._clock)

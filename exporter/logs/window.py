@@ -80,6 +80,8 @@ class Window:
     def feed(self, raws: Sequence[bytes], part: int = LIVE_PART) -> list[LogLine]:
         """The lines among ``raws`` that have not been counted, in order."""
         live = part == LIVE_PART
+        if live and self.past and not self.live:
+            self.seen = dict.fromkeys(self.seen, 0)  # live text repeats what archives hold
         self.live = self.live or live
         self.past = self.past or not live
         self.live_lines += live * len(raws)
