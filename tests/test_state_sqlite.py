@@ -4,7 +4,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,6 +29,21 @@ NAMED = DocumentKey("note", WEB.parts, "named")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
+
+
+@contextmanager
+def not_root(folder: Path) -> Iterator[None]:
+    """The folder is the user's who runs the tests; where that is root, another one's instead."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    os.chown(folder, nobody, nobody)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class Clock:
@@ -183,6 +201,76 @@ def test_a_file_damaged_in_the_middle_is_refused(path, clock):
     path.write_bytes(data)
     with pytest.raises(StateError, match="damaged"):
         SqliteState(path, clock)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE series SET labels = 'null'",
+        "UPDATE series SET labels = '[]'",
+        "UPDATE series SET labels = '[1]'",
+        "UPDATE series SET labels = '[\"a'",
+        "UPDATE series SET value = 'many'",
+        "UPDATE documents SET owner = '{}'",
+        "DROP TABLE cursors",
+    ],
+)
+def test_a_database_that_holds_what_no_state_does_is_refused(path, clock, damage: str):
+    """It is an error that names the file, whatever stands there."""
+    state = SqliteState(path, clock)
+    documents = {DocumentKey("crashes", ("shop", "web"), "latest"): b"{}"}
+    state.save(Batch(values={LINES: 1.0}, documents=documents))
+    state.close()
+    with sqlite3.connect(path) as file:
+        file.execute(damage)
+    file.close()
+    state = SqliteState(path, clock)
+    with pytest.raises(StateError, match=f"state file {path} cannot be read"):
+        state.load()
+    state.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "folder_mode"), [(0o444, 0o755), (0o000, 0o755), (0o444, 0o555), (0o644, 0o555)]
+)
+def test_a_file_that_may_not_be_written_is_refused(clock, mode: int, folder_mode: int):
+    """Read-only, the file or its folder: the message says whose it has to be; nothing changes."""
+    with TemporaryDirectory() as folder, not_root(Path(folder)):
+        path = Path(folder) / "state.db"
+        SqliteState(path, clock).close()
+        before = path.read_bytes()
+        path.chmod(mode)
+        path.parent.chmod(folder_mode)
+        with pytest.raises(StateError, match=r"this user's to write|it is read-only"):
+            SqliteState(path, clock)
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+        assert path.read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path, clock):
+    """It says that it is a folder."""
+    with pytest.raises(StateError, match="Is a directory"):
+        SqliteState(tmp_path, clock)
+
+
+def test_a_file_that_is_removed_or_replaced_is_missed(path, clock):
+    """Saving fails until it lies where it was, and nothing of what came meanwhile is in doubt."""
+    state = SqliteState(path, clock)
+    state.save(Batch(values={LINES: 1.0}))
+    aside = path.rename(path.with_suffix(".aside"))
+    with pytest.raises(StateError, match="it was removed or replaced"):
+        state.save(Batch(values={LINES: 2.0}))
+    path.touch()
+    with pytest.raises(StateError, match="it was removed or replaced"):
+        state.save(Batch(values={LINES: 3.0}))
+    aside.rename(path)
+    assert state.load().values == {LINES: 1.0}
+    state.save(Batch(values={LINES: 4.0}))
+    state.close()
+    state = SqliteState(path, clock)
+    assert state.load().values == {LINES: 4.0}
+    state.close()
 
 
 def test_a_file_of_a_newer_version_is_refused(path, clock):

@@ -308,7 +308,10 @@ def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:
         try:
             snapshots[key] = Snapshot.from_bytes(data)
         except ValueError as error:
-            raise StateError(f"state of {key.component}: {error}") from None
+            raise StateError(
+                f"state of {key.component}: {error}; restore a copy, or move the state away to "
+                "start anew"
+            ) from None
     return snapshots
 
 

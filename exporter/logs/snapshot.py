@@ -76,8 +76,8 @@ class Snapshot:
         Raises:
             ValueError: it is of another format or damaged.
         """
-        head, _, body = data.partition(b"\n")
         try:
+            head, _, body = data.partition(b"\n")
             header = json.loads(head)
             lengths: dict[str, int] = header.pop("lists")
             if header.pop("format") not in READABLE or len(body) != 8 * sum(lengths.values()):

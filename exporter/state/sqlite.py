@@ -5,10 +5,11 @@ a power failure it may be an earlier one, whole as well. One process at a time h
 """
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,9 +41,8 @@ class SqliteState:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        with suppress(OSError):  # SQLite will say what is wrong
-            path.touch(mode=0o600)
         with self._translated("opened"):
+            self._file = _make(path)
             self._connection = sqlite3.connect(
                 path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -65,13 +65,13 @@ class SqliteState:
                 first_start=float(meta["first_start"]),
                 saved_at=meta.get("saved_at"),
                 values={
-                    ValueKey(metric, tuple(json.loads(labels)), meaning): value
+                    ValueKey(metric, _names(labels), meaning): float(value)
                     for metric, labels, meaning, value in rows("SELECT * FROM series")
                 },
                 cursors=_by_deployment(rows("SELECT * FROM cursors ORDER BY rowid")),
                 released=_by_deployment(rows("SELECT * FROM released")),
                 documents={
-                    DocumentKey(kind, tuple(json.loads(owner)), name): data
+                    DocumentKey(kind, _names(owner), name): data
                     for kind, owner, name, data in rows("SELECT * FROM documents")
                 },
             )
@@ -83,6 +83,7 @@ class SqliteState:
             StateError: it cannot be written; the file is as it was before.
         """
         with self._lock, self._translated("written"):
+            self._check_place()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._write(batch)
@@ -108,6 +109,15 @@ class SqliteState:
         if damage != "ok":
             raise ValueError(f"it is damaged: {damage}")
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (self._clock(),))
+
+    def _check_place(self) -> None:
+        """What is written to a file that was removed is kept nowhere, and SQLite does not tell."""
+        try:
+            there = os.path.samestat(self._path.stat(), self._file)
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise ValueError("it was removed or replaced; put it back, or restart to begin anew")
 
     def _write(self, batch: Batch) -> None:
         self._drop(batch)
@@ -143,19 +153,40 @@ class SqliteState:
             raise StateError(f"state file {self._path} cannot be {verb}: {_why(error)}") from None
 
 
+def _make(path: Path) -> os.stat_result:
+    """The file, made if it is not there; raises OSError if this user may not use it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return os.fstat(file)
+    finally:
+        os.close(file)
+
+
 def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "its folder does not exist"
+    if isinstance(error, OSError):
+        return f"{error.strerror}; it and its folder have to be this user's to write"
     code = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "another process holds it; two exporters cannot share one file"
     if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return "it is damaged or no database; move it away to start anew, or restore a copy"
     if code.startswith("SQLITE_CANTOPEN"):
-        return "its folder does not exist, or cannot be written to"
+        return "its folder cannot be written to"
     if code.startswith("SQLITE_READONLY"):
-        return "it is read-only"
+        return "it is read-only, or its folder is"
     if code.startswith("SQLITE_FULL"):
         return "the disk is full"
     return str(error)
+
+
+def _names(column: str) -> tuple[str, ...]:
+    """The label values of a series, or an owner; the first is the name of an app."""
+    names = json.loads(column)
+    if not isinstance(names, list) or not names or set(map(type, names)) != {str}:
+        raise ValueError(f"it holds {column!r} where names should be")
+    return tuple(names)
 
 
 def _columns(key: ValueKey) -> tuple[str, str, str]:
