@@ -2,8 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from exporter.commands.children import free_port, running
 START_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 
+Labels = Mapping[str, str]
 T = TypeVar("T")
 
 
@@ -79,6 +81,20 @@ class Alertmanager(_Server):
         answer = self.get("alerts")
         return answer.json() if answer is not None else []
 
+    def fire(self, *alerts: Labels) -> None:
+        """Let alerts with these labels fire, as Prometheus would say it."""
+        self._post(alerts, timedelta(hours=1))
+
+    def resolve(self, *alerts: Labels) -> None:
+        """Let alerts with these labels be over."""
+        self._post(alerts, timedelta(0))
+
+    def states(self, *alerts: Labels) -> list[str]:
+        """How alerts stand, ``active`` or ``suppressed``; empty while one is not there."""
+        found = {frozenset(a["labels"].items()): a["status"]["state"] for a in self.alerts()}
+        keys = [frozenset(labels.items()) for labels in alerts]
+        return [found[key] for key in keys] if all(key in found for key in keys) else []
+
     def inhibited(self) -> dict[str, set[str]]:
         """The names of the alerts that are muted, each with the names of those that explain it."""
         alerts = self.alerts()
@@ -89,6 +105,12 @@ class Alertmanager(_Server):
                 explained = muted.setdefault(alert["labels"]["alertname"], set())
                 explained.update(names[source] for source in sources if source in names)
         return muted
+
+    def _post(self, alerts: Sequence[Labels], left: timedelta) -> None:
+        ends = (datetime.now(UTC) + left).isoformat()
+        url = f"http://{self.address}{self.base}/alerts"
+        body = [{"labels": dict(labels), "endsAt": ends} for labels in alerts]
+        self._session.post(url, json=body, timeout=10).raise_for_status()
 
 
 @contextmanager

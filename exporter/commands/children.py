@@ -13,6 +13,12 @@ import yaml
 RULES = Path(__file__).parents[2] / "dashboards" / "alerts.yml"
 """The project's alert rules, beside the package in a checkout."""
 
+ROUTES = RULES.with_name("alertmanager.example.yml")
+"""The project's routes: which alert mutes which."""
+
+NO_ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+"""Alerts are shown and go nowhere, where the routes are not at hand."""
+
 STOP_SECONDS = 5.0
 
 
@@ -61,7 +67,7 @@ def _alertmanager(stack: ExitStack, folder: Path) -> str | None:
     if program is None:
         return None
     configuration = folder / "alertmanager.yml"
-    configuration.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    configuration.write_text(ROUTES.read_text() if ROUTES.is_file() else NO_ROUTES)
     address = f"127.0.0.1:{free_port()}"
     arguments = [
         f"--config.file={configuration}",

@@ -1,0 +1,99 @@
+"""The example of Alertmanager's configuration, in a real Alertmanager: what mutes what."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from monitoring_servers import Alertmanager, alertmanager
+from programs import requires
+
+EXAMPLE = Path(__file__).parent.parent / "dashboards/alertmanager.example.yml"
+TAKEN_SECONDS = 30.0
+SHOP = {"job": "do", "app": "shop", "component": "web"}
+
+CASES = {
+    "a refused token explains what is said of apps": (
+        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs"},
+        {"alertname": "DoAppErrorsRising", **SHOP},
+        True,
+    ),
+    "a missing scope for restart counts explains nothing": (
+        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "restart_count"},
+        {"alertname": "DoAppErrorsRising", **SHOP},
+        False,
+    ),
+    "another job's token explains nothing": (
+        {"alertname": "DoAppApiUnauthorized", "job": "other", "endpoint": "logs"},
+        {"alertname": "DoAppErrorsRising", **SHOP},
+        False,
+    ),
+    "another account's token explains nothing": (
+        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs", "account": "a"},
+        {"alertname": "DoAppErrorsRising", **SHOP, "account": "b"},
+        False,
+    ),
+    "a refused token leaves the budget alone": (
+        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs"},
+        {"alertname": "DoAppApiBudgetLow", "job": "do", "severity": "critical"},
+        False,
+    ),
+    "a stale RUN log explains what its lines said": (
+        {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
+        {"alertname": "DoAppNewErrorKind", **SHOP},
+        True,
+    ),
+    "a stale RUN log says nothing of restarts": (
+        {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
+        {"alertname": "DoAppRestarted", **SHOP},
+        False,
+    ),
+    "a stale RUN_RESTARTED log explains restarts": (
+        {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN_RESTARTED"},
+        {"alertname": "DoAppRestarted", **SHOP},
+        True,
+    ),
+    "a stale log of one component says nothing of another": (
+        {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
+        {"alertname": "DoAppErrorsRising", **SHOP, "component": "worker"},
+        False,
+    ),
+    "a loop says more than a restart": (
+        {"alertname": "DoAppRestartLoop", **SHOP, "severity": "critical"},
+        {"alertname": "DoAppRestarted", **SHOP, "severity": "info"},
+        True,
+    ),
+    "critical says more than the warning of the same name": (
+        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "critical"},
+        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "warning"},
+        True,
+    ),
+    "critical says nothing of a warning of another name": (
+        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "critical"},
+        {"alertname": "DoAppApiBudgetLow", "job": "do", "severity": "warning"},
+        False,
+    ),
+}
+"""Of each: the alert that explains, the other one, and whether that is muted."""
+
+pytestmark = requires("prometheus-alertmanager")
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """One for all cases."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    with alertmanager(tmp_path_factory.mktemp("alertmanager"), text) as server:
+        yield server
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_alert_mutes_what_it_explains_and_nothing_else(manager: Alertmanager, case: str):
+    """Both alerts fire; the second one is muted, or both are heard."""
+    source, target, muted = CASES[case]
+    manager.fire(source, target)
+    try:
+        found = manager.wait_for(lambda: manager.states(source, target), TAKEN_SECONDS)
+        assert found == ["active", "suppressed" if muted else "active"]
+    finally:
+        manager.resolve(source, target)
+        manager.wait_for(lambda: not manager.alerts(), TAKEN_SECONDS)
