@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 
-from benchmarks import commits, exposition, fields, matching, memory, polls, streams
+from benchmarks import commits, exposition, fields, matching, memory, polls, scale, streams
 
 SUBJECTS = {
     "polls": polls.run,
@@ -15,6 +15,7 @@ SUBJECTS = {
     "memory": memory.run,
     "exposition": exposition.run,
     "streams": streams.run,
+    "scale": scale.run,
 }
 
 
