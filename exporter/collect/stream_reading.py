@@ -10,6 +10,12 @@ from exporter.collect.pipeline import Pipeline, Reading
 from exporter.logs.continuity import WindowEnd
 from exporter.model import Component, Source
 
+_BUSY_TEXTS, _BUSY_WINDOWS = 8, 4
+"""Old lines are let go once as many new ones have come as are kept in mind; of a log that brings
+many at a time, where that would take longer than to count them, once so many texts have come, or
+so many times those lines.
+"""
+
 
 class StreamReading(Reading):
     """Fed texts as they arrive; the caller says when the text that it began with is over.
@@ -143,7 +149,13 @@ class StreamReading(Reading):
                 return
             self._count(self._window.feed(lines))
             self._pipeline.note_newest(self._source, self._continuity.newest)
-            if self.caught_up and self._window.live_lines - self._noted_at >= self._window.keep:
+            if self.caught_up and self._is_long(len(lines)):
                 self._noted_at = self._window.live_lines
                 self._continuity.go_on(self._window)
             self._move_cursor()
+
+    def _is_long(self, lines: int) -> bool:
+        """Whether it is time to let go of old lines, where so many come at a time."""
+        keep = self._window.keep
+        least = max(keep, min(_BUSY_WINDOWS * keep, _BUSY_TEXTS * lines))
+        return self._window.live_lines - self._noted_at >= least

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import SplitResult, urlunsplit
 
+import orjson
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -79,13 +80,21 @@ def frame_text(frame: bytes) -> bytes:
     JSON can name half of a surrogate pair (``"\ud83d"``), which no UTF-8 can hold.
     """
     try:
-        message = json.loads(frame.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame that is not JSON") from None
+        message = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        message = _lenient(frame)
     text = message.get("data") if isinstance(message, dict) else None
     if not isinstance(text, str):
         raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame without a string 'data'")
     return text.encode("utf-8", errors="replace")
+
+
+def _lenient(frame: bytes) -> object:
+    """What a frame holds that is no JSON in the strict sense, as with half a surrogate pair."""
+    try:
+        return json.loads(frame.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame that is not JSON") from None
 
 
 def handshake_failure(error: Exception) -> ApiError:

@@ -16,6 +16,7 @@ from __future__ import annotations  # arrays cannot be subscripted when the prog
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from exporter.logs.counted_lines import CountedLines
 from exporter.logs.restart_tally import RestartTally
@@ -278,19 +279,21 @@ class Continuity:
         """Set aside what no window shows, and let go of the oldest of that: the floor rises."""
         lines, windows = self._lines, [*self._windows.values(), *self._earlier]
         largest = max(map(len, windows), default=0)
-        aside = len(lines.counted) - largest
-        if aside > max(largest, remember) // 2 and len(lines.counted) != self._tidied:
-            lines.set_aside(set().union(*windows))
+        aside, unshown = dict[int, int](), len(lines.counted) - largest
+        if unshown > max(largest, remember) // 2 and len(lines.counted) != self._tidied:
+            aside = lines.take_away(dict.fromkeys(chain(*windows)))
             self._tidied = len(lines.counted)
-        if len(lines.older) <= 2 * remember:
+        held = len(lines.older) + len(aside)
+        if held <= 2 * remember:
+            lines.set_aside(aside)
             return
         # A line tells that older ones were counted only where both logs were read since.
         read_to = self._run_read_to
         if self._restarts_watched:
             read_to = min(read_to, self._restarted_read_to)
-        if len(lines.older) > _MOST_REMEMBERED * remember:
+        if held > _MOST_REMEMBERED * remember:
             read_to = self.newest
-        lines.forget(remember, read_to)
+        lines.set_aside_newest(aside, remember, read_to)
 
     def hints_at_restart(self, window: Window) -> bool:
         """Whether a whole RUN window, not finished yet, looks as if a container had ended.

@@ -130,22 +130,30 @@ class CountedLines:
         """When a counted line was written (ns); 0 if it is not known."""
         return self.counted.get(line) or self.older.time(line) or 0
 
-    def set_aside(self, shown: Collection[int]) -> None:
-        """Keep in few bytes what no window shows: it is looked for where a line is not known."""
-        aside = {line: time for line, time in self.counted.items() if line not in shown}
-        if aside:
-            self.counted = {line: time for line, time in self.counted.items() if line in shown}
-            self.older, self._lent = self.older.joined(aside), False
+    def take_away(self, shown: Collection[int]) -> dict[int, int]:
+        """What no window shows, with its times; it is no longer in ``counted`` then."""
+        away = self._own()
+        self.counted = {line: away.pop(line) for line in shown if line in away}
+        return away
 
-    def forget(self, keep: int, read_to: int) -> None:
-        """Let go of all that was set aside but the newest ``keep``; the floor rises to it.
+    def set_aside(self, lines: Mapping[int, int]) -> None:
+        """Keep in few bytes what was taken away: it is looked for where a line is not known."""
+        if lines:
+            self.older = self.older.joined(lines)
+
+    def set_aside_newest(self, lines: Mapping[int, int], keep: int, read_to: int) -> None:
+        """Let go of all that was or is now set aside but the newest ``keep``; the floor rises.
 
         Args:
+            lines: what was taken away.
             read_to: Unix nanoseconds; lines after that may not be forgotten yet.
         """
-        self.older, gone = self.older.without_oldest(keep, lambda time: time <= read_to)
-        for line in gone:
-            self._copies.pop(line, None)
+        self.older, gone = self.older.newest_of(lines, keep, read_to)
+        if not gone:
+            return
+        if self._copies:
+            for line in gone:
+                self._copies.pop(line, None)
         self.unsettled.difference_update(gone)
         self.places.difference_update(gone)
-        self.floor = max(self.floor, *gone.values(), 0)
+        self.floor = max(self.floor, next(reversed(gone.values())))

@@ -3,9 +3,10 @@
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,18 @@ class OlderLines:
         """These and others, by their times."""
         return OlderLines.of(dict(zip(self.lines, self.times, strict=True)) | dict(others))
 
-    def without_oldest(
-        self, keep: int, may_go: Callable[[int], bool]
+    def newest_of(
+        self, others: Mapping[int, int], keep: int, until: int
     ) -> tuple[OlderLines, dict[int, int]]:
-        """The newest ``keep``, and of the others those that may not go by their time.
+        """Of these and others the newest ``keep``, and all from after ``until`` (ns).
 
         Returns:
-            what stays, and what goes with its times.
+            what stays, and what goes with its times, the oldest first.
         """
-        by_age = sorted(zip(self.lines, self.times, strict=True), key=lambda item: item[1])
-        gone = {line: time for line, time in by_age[:-keep] if may_go(time)}
-        return OlderLines.of({line: time for line, time in by_age if line not in gone}), gone
+        times = dict(zip(self.lines, self.times, strict=True)) | dict(others)
+        # What was set aside just now stands in the order of its times, and is sorted at once.
+        by_age = sorted(zip(times.values(), times, strict=True))
+        going = min(max(0, len(by_age) - keep), bisect_right(by_age, until, key=itemgetter(0)))
+        stays = sorted([(line, time) for time, line in by_age[going:]])
+        lines, ages = array("Q", [line for line, _ in stays]), array("q", [age for _, age in stays])
+        return OlderLines.in_order(lines, ages), {line: time for time, line in by_age[:going]}
