@@ -7,9 +7,10 @@ reading.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
@@ -37,6 +38,9 @@ from exporter.model import (
 from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
+
+_size: Callable[[LogLine], int] = itemgetter(1)
+_message: Callable[[LogLine], bytes] = itemgetter(3)
 
 _BATCH_BYTES = 1 << 16
 """Frames may be as small as a line; so much of them is counted at a time."""
@@ -194,9 +198,9 @@ class Pipeline:
         if not lines:
             return
         self.ledger.add(metrics.log_lines, labels, len(lines))
-        self.ledger.add(metrics.log_bytes, labels, sum(line.size for line in lines))
+        self.ledger.add(metrics.log_bytes, labels, sum(map(_size, lines)))
         enabled = enabled_rules(self.rules, source.key) | self.findings.heads
-        found = self.engine.scan([line.message for line in lines], enabled)
+        found = self.engine.scan(list(map(_message, lines)), enabled)
         found, over = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]

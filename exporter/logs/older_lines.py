@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,9 @@ class OlderLines:
         """
         times = dict(zip(self.lines, self.times, strict=True)) | dict(others)
         # What was set aside just now stands in the order of its times, and is sorted at once.
-        by_age = sorted(zip(times.values(), times, strict=True))
-        going = min(max(0, len(by_age) - keep), bisect_right(by_age, until, key=itemgetter(0)))
-        stays = sorted([(line, time) for time, line in by_age[going:]])
-        lines, ages = array("Q", [line for line, _ in stays]), array("q", [age for _, age in stays])
-        return OlderLines.in_order(lines, ages), {line: time for time, line in by_age[:going]}
+        by_age = sorted(times, key=times.__getitem__)
+        may_go = bisect_right(by_age, until, key=times.__getitem__)
+        going = min(max(0, len(by_age) - keep), may_go)
+        gone = {line: times[line] for line in by_age[:going]}
+        lines = array("Q", sorted(by_age[going:]))
+        return OlderLines.in_order(lines, array("q", map(times.__getitem__, lines))), gone
