@@ -4,8 +4,18 @@ from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as model
 
+from dashboards import runbooks
 from dashboards.annotations import add_events
-from dashboards.panels import bars, graph, listing, new_dashboard, number, target, value_names
+from dashboards.panels import (
+    bars,
+    graph,
+    labels_listing,
+    listing,
+    new_dashboard,
+    number,
+    target,
+    value_names,
+)
 from dashboards.queries import (
     increase,
     increase_at_end,
@@ -28,6 +38,7 @@ def build() -> dashboards.Dashboard:
     board.with_row(dashboards.Row("Now"))
     _add_numbers(board)
     board.with_row(dashboards.Row("Where"))
+    board.with_panel(_alerts())
     board.with_panel(_components())
     board.with_row(dashboards.Row("Since when"))
     _add_graphs(board)
@@ -70,6 +81,34 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
         board.with_panel(number(title, description, "short", expr, bad_from=0.5).decimals(0))
 
 
+def _alerts() -> table.Panel:
+    """The alerts of alerts.yml that fire; most are on apps, so that they have no ``instance``."""
+    labels = "severity, alertname, app, component, pattern, reason, log_type, endpoint, error"
+    panel = labels_listing(
+        "Firing alerts",
+        "The alerts of this project that fire, where Prometheus has its rules. A name leads to the "
+        "runbook.",
+        f'max by ({labels}) (ALERTS{{job=~"$job", alertstate="firing", alertname=~"DoApp.*"}})',
+    )
+    link = {
+        "title": "What to do",
+        "url": f"{runbooks.FOLDER}/${{__value.raw}}.md",
+        "targetBlank": True,
+    }
+    panel.override_by_name("alertname", [model.DynamicConfigValue(id_val="links", value=[link])])
+    panel.override_by_name("component", [_component_link()])
+    return panel
+
+
+def _component_link() -> model.DynamicConfigValue:
+    link = {
+        "title": "Show this component",
+        "url": "/d/do-app-component?${__url_time_range}&var-datasource=${datasource}"
+        "&var-app=${__data.fields.app}&var-component=${__data.fields.component}",
+    }
+    return model.DynamicConfigValue(id_val="links", value=[link])
+
+
 def _components() -> table.Panel:
     panel = listing(
         "Components",
@@ -106,12 +145,7 @@ def _components() -> table.Panel:
             )
         ],
     )
-    link = {
-        "title": "Show this component",
-        "url": "/d/do-app-component?${__url_time_range}&var-datasource=${datasource}"
-        "&var-app=${__data.fields.app}&var-component=${__data.fields.component}",
-    }
-    panel.override_by_name("component", [model.DynamicConfigValue(id_val="links", value=[link])])
+    panel.override_by_name("component", [_component_link()])
     return panel
 
 

@@ -11,6 +11,7 @@ from exporter.metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
 TARGET_LABELS = {"job", "instance", "account"}
+ALERT_LABELS = {"alertname", "alertstate", "severity"}
 DECLARED = {metric.name: metric for metric in all_declarations()}
 
 _METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python|scrape)_\w+")
@@ -52,7 +53,8 @@ def undeclared(expr: str, others: frozenset[str] = frozenset()) -> set[str]:
             wrong |= {
                 f"{name}{{{label}}}" for label in _MATCHER.findall(matchers) if label not in known
             }
-    labels = TARGET_LABELS | {"le"} | {label for m in DECLARED.values() for label in m.labels}
+    labels = TARGET_LABELS | {"le"} | (ALERT_LABELS if "ALERTS{" in expr else set())
+    labels |= {label for m in DECLARED.values() for label in m.labels}
     for group in _MODIFIER.findall(expr):
         wrong |= {label for label in re.split(r"[\s,]+", group.strip()) if label} - labels
     return wrong

@@ -20,7 +20,7 @@ from monitoring_servers import START_SECONDS, Prometheus, prometheus
 from programs import requires
 from simulated_traffic import simulator
 
-from exporter.commands.children import prometheus_configuration
+from exporter.commands.children import RULES, prometheus_configuration
 
 RATE_INTERVAL = "10s"
 """What Grafana makes of ``$__rate_interval``; here counters move every second."""
@@ -105,7 +105,9 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
             exporter.wait_until_ready()
             target = urlsplit(exporter.url).netloc
             scraping = prometheus_configuration(target, None)
-            scraping |= {"global": {"scrape_interval": "1s"}, "rule_files": []}
+            rules = folder / "alerts.yml"
+            rules.write_text(RULES.read_text().replace('interval: "1m"', 'interval: "1s"'))
+            scraping |= {"global": {"scrape_interval": "1s"}, "rule_files": [str(rules)]}
             start = time.time()
             with prometheus(folder, scraping) as server_of_past:
                 server_of_past.wait_for(
@@ -116,6 +118,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
                 lived = time.time()
                 server_of_past.wait_for(
                     lambda: (server_of_past.value("timestamp(up)") or 0) > lived + 2, START_SECONDS
+                )
+                server_of_past.wait_for(
+                    lambda: server_of_past.value('ALERTS{alertname="DoAppRestarted"}'),
+                    START_SECONDS,
                 )
                 yield Past(server_of_past, start, time.time(), target)
 
@@ -180,3 +186,16 @@ def test_the_restart_is_marked_with_its_reason_and_the_failure_with_its_step(pas
     [series] = past.range(filled(panel["targets"][0]["expr"], past.values("component.json")))
     assert series["metric"] == {"app": "shop", "step": "build", "reason": "build_job_failed"}
     assert {value for _, value in series["values"]} == {"1"}
+
+
+def test_a_firing_alert_is_listed_with_whom_it_is_about_and_why(past: Past):
+    """The crash is among the alerts on the overview: its component and its reason."""
+    [panel] = [p.values[0] for p in PANELS if p.id == "overview.json-Firing alerts"]
+    listed = past.instant(filled(panel["targets"][0]["expr"], past.values("overview.json")))
+    assert {
+        "alertname": "DoAppRestarted",
+        "severity": "info",
+        "app": "shop",
+        "component": eventful_life.FOLLOWED,
+        "reason": "panic",
+    } in [series["metric"] for series in listed]
