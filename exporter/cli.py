@@ -5,6 +5,7 @@ purpose becomes a line on standard error and exit code 1.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,10 @@ _HELP = {flag: text.replace("`", "") for flag, text in FLAGS}
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the program with the arguments of the process, or with ``argv``, and exit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    sys.exit(command_line(arguments, os.environ))
+    code = command_line(arguments, os.environ)
+    # At its end the interpreter would look once more through all that was ever loaded.
+    gc.freeze()
+    sys.exit(code)
 
 
 def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

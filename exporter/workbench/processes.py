@@ -1,5 +1,6 @@
 """Work for all cores: Python runs on one at a time, so it is done in processes."""
 
+import gc
 import os
 import pickle
 import signal
@@ -26,6 +27,8 @@ def run_together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
         Exception: what the first failing task raised; the others are ended.
         ChildProcessError: a process ended without a result.
     """
+    # A process that collects garbage writes to what it looks at, and so no longer shares it.
+    gc.freeze()
     children = [_Child(task) for task in tasks[1:]]
     try:
         results = [task() for task in tasks[:1]]
