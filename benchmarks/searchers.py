@@ -26,6 +26,7 @@ from exporter.matching.patterns import Pattern, compile_pattern
 from exporter.model import Rule
 
 ANY = "any rule"
+MTAIL = "`mtail --one_shot`: the same counts"
 
 Counts = Mapping[str, int]
 
@@ -96,13 +97,15 @@ def engine(log: Path, rules: Sequence[Rule]) -> Way:
 def re2_lines(log: Path, rules: Sequence[Rule]) -> Way:
     """RE2, each rule on each message."""
     patterns = {rule.name: compile_pattern(rule.regex or "") for rule in rules}
-    return Way("RE2, each rule on each line", log, lambda: _each_line(patterns, log))
+    return Way("RE2, each rule on each line", log, lambda: _each_line(patterns, log), once=True)
 
 
 def python_lines(log: Path, rules: Sequence[Rule]) -> Way:
     """Python's own module, each rule on each message."""
     patterns = {rule.name: re.compile((rule.regex or "").encode()) for rule in rules}
-    return Way("Python `re`, each rule on each line", log, lambda: _each_line(patterns, log))
+    return Way(
+        "Python `re`, each rule on each line", log, lambda: _each_line(patterns, log), once=True
+    )
 
 
 def _each_line(patterns: Mapping[str, Pattern | re.Pattern[bytes]], log: Path) -> Counts:
@@ -155,7 +158,7 @@ def mtail(log: Path, rules: Sequence[Rule]) -> Iterator[Way]:
         found = re.findall(r'^matches\{.*?rule="(\w+)".*?\} (\d+)', printed, re.MULTILINE)
         return {name: int(count) for name, count in found}
 
-    yield Way("`mtail --one_shot`: the same counts", log, search)
+    yield Way(MTAIL, log, search, once=True)
 
 
 def _output(*command: str | Path) -> str:
