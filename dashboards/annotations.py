@@ -47,21 +47,21 @@ def add_events(board: dashboards.Dashboard) -> dashboards.Dashboard:
     for event in (
         PrometheusAnnotation(
             "Restarts",
-            f"sum by (app, component, reason) ({restarts}) > 0",
-            "{{app}}/{{component}} restarted: {{reason}}",
+            f"sum by (account, app, component, reason) ({restarts}) > 0",
+            "{{account}} {{app}}/{{component}} restarted: {{reason}}",
             "red",
         ),
         PrometheusAnnotation(
             "Deployments",
-            f"1000 * max by (app) ({active})",
-            "{{app}} deployed",
+            f"1000 * max by (account, app) ({active})",
+            "{{account}} {{app}} deployed",
             "blue",
             value_is_time=True,
         ),
         PrometheusAnnotation(
             "Failed deployments",
-            f"sum by (app) ({failed}) > 0",
-            "A deployment of {{app}} failed",
+            f"sum by (account, app) ({failed}) > 0",
+            "A deployment of {{account}} {{app}} failed",
             "orange",
         ),
     ):

@@ -21,8 +21,8 @@ from dashboards.queries import (
     select,
 )
 
-COMPONENT = "{{app}}/{{component}}"
-BY = "by (app, component)"
+COMPONENT = "{{account}} {{app}}/{{component}}"
+BY = "by (account, app, component)"
 
 
 def build() -> dashboards.Dashboard:
@@ -170,7 +170,7 @@ def _add_resources(board: dashboards.Dashboard) -> None:
             "App Platform's own restart count of each instance.",
             "short",
             target(
-                "max by (app, component, component_instance) "
+                "max by (account, app, component, component_instance) "
                 f"({select('digitalocean_app_instance_restarts')})",
                 f"{COMPONENT} {{{{component_instance}}}}",
             ),
@@ -208,24 +208,26 @@ def _add_resources(board: dashboards.Dashboard) -> None:
 
 
 def _add_deployments(board: dashboards.Dashboard) -> None:
+    ended = increase_per_step("digitalocean_app_deployments_total")
+    shown = select("digitalocean_app_deployment_info")
     board.with_panel(
         bars(
             "Deployments",
             "Deployments that reached a final phase.",
-            f"sum by (app, phase) ({increase_per_step('digitalocean_app_deployments_total')}) > 0",
-            "{{app}} {{phase}}",
+            f"sum by (account, app, phase) ({ended}) > 0",
+            "{{account}} {{app}} {{phase}}",
             width=8,
         )
     )
     failed = increase_per_step("digitalocean_app_deployments_total", 'phase="ERROR"')
+    why = grown("digitalocean_app_deployment_failures_total", "by (account, app, step, reason)")
     # A reason that is new has no series at 0; after a pause of the exporter all look new.
     board.with_panel(
         bars(
             "Failed deployments",
             "Deployments that ended in phase ERROR, by the step that failed and why.",
-            f"({grown('digitalocean_app_deployment_failures_total', 'by (app, step, reason)')} > 0)"
-            f" and on (app) ({failed} > 0)",
-            "{{app}} {{step}}: {{reason}}",
+            f"({why} > 0) and on (account, app) ({failed} > 0)",
+            "{{account}} {{app}} {{step}}: {{reason}}",
             width=8,
         )
     )
@@ -235,7 +237,7 @@ def _add_deployments(board: dashboards.Dashboard) -> None:
             "Duration of deployments",
             "How long the steps of the newest deployment took that came to rest.",
             "s",
-            target(f"max by (app, step) ({duration})", "{{app}} {{step}}"),
+            target(f"max by (account, app, step) ({duration})", "{{account}} {{app}} {{step}}"),
             width=8,
         )
     )
@@ -243,6 +245,6 @@ def _add_deployments(board: dashboards.Dashboard) -> None:
         labels_listing(
             "Active and newest deployment",
             "The deployments that each chosen app has now, with their phase.",
-            f"max by (app, deployment_id, phase) ({select('digitalocean_app_deployment_info')})",
+            f"max by (account, app, deployment_id, phase) ({shown})",
         )
     )

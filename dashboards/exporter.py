@@ -22,9 +22,9 @@ from dashboards.queries import (
     select,
 )
 
-SOURCE = "{{app}}/{{component}} {{log_type}}"
+SOURCE = "{{account}} {{app}}/{{component}} {{log_type}}"
 UNAUTHORIZED = 'error="unauthorized"'
-BY_SOURCE = "by (app, component, log_type)"
+BY_SOURCE = "by (account, app, component, log_type)"
 
 
 def build() -> dashboards.Dashboard:
@@ -162,8 +162,12 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "Requests left",
             "Requests that the token has left in the running hour, and its limit.",
             "short",
-            target(select("digitalocean_app_api_ratelimit_remaining"), "{{instance}} left"),
-            target(select("digitalocean_app_api_ratelimit_limit"), "{{instance}} limit"),
+            target(
+                select("digitalocean_app_api_ratelimit_remaining"), "{{instance}} {{account}} left"
+            ),
+            target(
+                select("digitalocean_app_api_ratelimit_limit"), "{{instance}} {{account}} limit"
+            ),
             width=6,
         )
     )
@@ -172,7 +176,9 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "Throttled",
             "Requests that wait for the budget at a time, on average.",
             "short",
-            target(rate("digitalocean_app_api_throttled_seconds_total"), "{{instance}}"),
+            target(
+                rate("digitalocean_app_api_throttled_seconds_total"), "{{instance}} {{account}}"
+            ),
             width=6,
         )
     )
@@ -181,7 +187,10 @@ def _add_requests(board: dashboards.Dashboard) -> None:
             "Intervals stretched",
             "How many times longer than configured intervals are, for the budget's sake.",
             "short",
-            target(select("digitalocean_app_exporter_interval_stretch_ratio"), "{{instance}}"),
+            target(
+                select("digitalocean_app_exporter_interval_stretch_ratio"),
+                "{{instance}} {{account}}",
+            ),
             width=6,
         )
     )
@@ -264,8 +273,8 @@ def _add_streams(board: dashboards.Dashboard) -> None:
         bars(
             "Streams opened again",
             "Streams of a component that followed one that had ended.",
-            f"sum by (app, component) ({reconnects}) > 0",
-            "{{app}}/{{component}}",
+            f"sum by (account, app, component) ({reconnects}) > 0",
+            "{{account}} {{app}}/{{component}}",
         )
     )
 

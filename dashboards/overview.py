@@ -25,11 +25,11 @@ from dashboards.queries import (
     select,
 )
 
-BY = "by (app, component)"
+BY = "by (account, app, component)"
 ERRORS = 'level=~"error|critical"'
 CRITICAL = 'level="critical"'
 FAILED = 'phase="ERROR"'
-COMPONENT = "{{app}}/{{component}}"
+COMPONENT = "{{account}} {{app}}/{{component}}"
 
 
 def build() -> dashboards.Dashboard:
@@ -83,7 +83,9 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
 
 def _alerts() -> table.Panel:
     """The alerts of alerts.yml that fire; most are on apps, so that they have no ``instance``."""
-    labels = "severity, alertname, app, component, pattern, reason, log_type, endpoint, error"
+    labels = (
+        "severity, alertname, account, app, component, pattern, reason, log_type, endpoint, error"
+    )
     panel = labels_listing(
         "Firing alerts",
         "The alerts of this project that fire, where Prometheus has its rules. A name leads to the "
@@ -155,8 +157,8 @@ def _add_graphs(board: dashboards.Dashboard) -> None:
         "digitalocean_app_log_lines_total",
         "digitalocean_app_component_memory_usage_ratio",
     )
-    rules = "by (app, component, pattern)"
-    reasons = "by (app, component, reason)"
+    rules = "by (account, app, component, pattern)"
+    reasons = "by (account, app, component, reason)"
     board.with_panel(
         graph(
             "Error matches",

@@ -56,7 +56,10 @@ def new_dashboard(name: str, description: str) -> dashboards.Dashboard:
 
 
 def target(expr: str, legend: str) -> prometheus.Dataquery:
-    """A query over the time shown, one line per series named by ``legend``."""
+    """A query over the time shown, one line per series named by ``legend``.
+
+    ``{{account}}`` is empty, and its blank not seen, where a single account is configured.
+    """
     return prometheus.Dataquery().expr(expr).legend_format(legend).interval(MIN_STEP).range()
 
 

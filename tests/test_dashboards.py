@@ -149,7 +149,7 @@ def test_lines_have_names(panel: dict):
         for group in kept:
             assert labels <= set(group.split(", "))
         if not kept:
-            assert labels == {"instance"}
+            assert labels - {"account"} == {"instance"}
 
 
 @every_annotation
@@ -170,7 +170,7 @@ def test_restarts_are_annotated_with_their_reasons():
     for name in ("overview.json", "component.json"):
         titles = {a["name"]: a["titleFormat"] for a in BOARDS[name]["annotations"]["list"]}
         assert list(titles) == ["Restarts", "Deployments", "Failed deployments"]
-        assert titles["Restarts"] == "{{app}}/{{component}} restarted: {{reason}}"
+        assert titles["Restarts"] == "{{account}} {{app}}/{{component}} restarted: {{reason}}"
 
 
 @every_board
@@ -244,6 +244,14 @@ def test_every_expression_parses(tmp_path):
     path = tmp_path / "targets.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "targets", "rules": rules}]}))
     promql.promtool("check", "rules", "--lint=all", "--lint-fatal", str(path))
+
+
+@every_target
+def test_accounts_are_kept_apart(expr: str):
+    """Two accounts may have an app of the same name: who keeps the app keeps the account."""
+    for kept in re.findall(r"\b(?:by|on) \(([^)]*)\)", expr):
+        labels = kept.split(", ")
+        assert ("app" in labels) == ("account" in labels)
 
 
 def test_overview_is_read_at_a_glance():
