@@ -19,6 +19,7 @@ from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.app_reads import AppReads
 from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
@@ -47,7 +48,7 @@ from exporter.collect.series import Series
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
-from exporter.config.schema import Config, LogMode
+from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
@@ -239,6 +240,7 @@ def assemble_reading(
         PollSettings(logs.tail_lines, reach),
         on_deployment_gone=lambda: collector.discover_soon(),
         clock=clock,
+        app_reads=AppReads(platform, content, reach) if logs.scope is LogScope.APP else None,
     )
     follower = None
     if follows and streams is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.assembly import collector_settings
 from exporter.collect.pacing import HOUR, Demand, Fleet, demand
-from exporter.config.schema import Config, LogMode
+from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
@@ -36,12 +36,14 @@ _HISTOGRAM_SERIES = 3
 
 def demand_of(config: Config, apps: int, components: int) -> Demand:
     """API requests an hour in a quiet state at the configured intervals, for so many in all."""
-    read = dict.fromkeys(config.logs.types, components)
+    each = apps if config.logs.scope is LogScope.APP else components
+    read = dict.fromkeys(config.logs.types, each)
     run, restarted = read.get(LogType.RUN, 0), read.get(LogType.RUN_RESTARTED, 0)
     if config.logs.mode is LogMode.POLL:
         return demand(collector_settings(config), Fleet(apps, components, run, restarted))
     polled = demand(collector_settings(config), Fleet(apps, components, 0, restarted))
-    return replace(polled, steady=polled.steady + run * SILENT_STREAMS)
+    streams = components if LogType.RUN in config.logs.types else 0
+    return replace(polled, steady=polled.steady + streams * SILENT_STREAMS)
 
 
 def requests_to_be_had(config: Config) -> float:
@@ -65,7 +67,9 @@ def features(config: Config) -> Iterator[tuple[str, float]]:
     yield "list of apps, for 200 of them", discoveries
     for log_type in config.logs.types:
         if log_type in RUN_TIME_LOGS:
-            yield f"{log_type}, for each component", reads[log_type]
+            streamed = followed and log_type is LogType.RUN
+            by_app = config.logs.scope is LogScope.APP and not streamed
+            yield f"{log_type}, for each {'app' if by_app else 'component'}", reads[log_type]
     if wanted.health:
         yield "health, for each app", polls
     elif wanted.instances:

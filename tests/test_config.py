@@ -25,7 +25,6 @@ from exporter.config.rules import (
 )
 from exporter.config.schema import ApiBudget, Config, LogMode, LogScope
 from exporter.config.translation import keys_of, section_in
-from exporter.config.unsupported import UNSUPPORTED
 from exporter.errors import ConfigError
 from exporter.matching.decision import matcher_of
 from exporter.model import FieldCondition, Level, LogType, MetricType, Rule, RuleTests
@@ -532,7 +531,7 @@ def test_the_committed_reference_is_the_generated_one():
 
 
 def test_the_reference_names_everything():
-    """Every key with a meaning, every flag's variable, reserved label and unsupported value."""
+    """Every key with a meaning, every flag's variable and reserved label."""
     page = configuration_reference()
     for section in sections():
         for key, field in zip(keys_of(section), section.model_fields.values(), strict=True):
@@ -540,7 +539,6 @@ def test_the_reference_names_everything():
             assert section is Config or field.description
     assert all(f"`{variable_of(flag)}`" in page for flag, _ in FLAGS)
     assert all(f"`{label}`" in page for label in (*OWN_LABELS, *DENIED_LABELS))
-    assert page.count("\n- `", page.index("## Not supported yet")) == len(UNSUPPORTED)
 
 
 def test_the_example_is_the_defaults_and_two_rules():

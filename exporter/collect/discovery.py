@@ -119,6 +119,8 @@ class Discovery:
             if former.id not in ids:
                 self._deployments.forget(former)
                 self._api_metrics.forget(former.id)
+                for log_type in self._settings.log_types:
+                    self._api_metrics.forget((former.id, log_type))
         with self._pipeline.lock:
             for name in gone(before.app_names(), now.app_names()):
                 self._pipeline.series.close_app(name)

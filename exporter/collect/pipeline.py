@@ -329,6 +329,18 @@ class Reading:
         """The newest timestamp (ns) of the component's deployment; 0 if none was read."""
         return self._continuity.newest
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it has to show the lines of containers that left RUN, so far as there are any."""
+        return self._continuity.in_doubt
+
+    def reaches(self, tail_lines: int | None) -> None:
+        """So many lines were asked for in truth; None where the text was cut somewhere else.
+
+        Then no more of this log was asked for than it shows.
+        """
+        self._window.tail_lines = self._window.live_lines if tail_lines is None else tail_lines
+
     def feed(self, chunk: LogChunk) -> None:
         """Count the lines that this chunk completes, as soon as enough of them have come."""
         if chunk.part != self._part:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 
+from exporter.collect.app_reads import AppLog, AppReads
 from exporter.collect.pipeline import Pipeline, Reading
 from exporter.collect.schedule import Schedule
 from exporter.collect.source_state import DeploymentToRead, SourceState
@@ -63,6 +64,7 @@ class Poller:
         *,
         on_deployment_gone: Callable[[], None],
         clock: Callable[[], float],
+        app_reads: AppReads | None = None,
     ) -> None:
         self._schedule = schedule
         self._platform = platform
@@ -71,6 +73,7 @@ class Poller:
         self._settings = settings
         self._on_deployment_gone = on_deployment_gone
         self._clock = clock
+        self._app_reads = app_reads
         self._states: dict[Source, SourceState] = {}
         self._draining: dict[tuple[ComponentKey, str], set[Source]] = {}
         self._lock = Lock()
@@ -131,11 +134,12 @@ class Poller:
             self._schedule.hasten(factor)
 
     def polled(self) -> Counter[LogType]:
-        """How many logs of each type are read by the interval."""
+        """How many requests read the logs of each type, each interval."""
         with self._lock:
-            return Counter(
-                source.log_type for source, state in self._states.items() if not state.suspended
-            )
+            polled = [source for source, state in self._states.items() if not state.suspended]
+        if self._app_reads is None:
+            return Counter(source.log_type for source in polled)
+        return Counter(log_type for _, log_type in {(s.app_id, s.log_type) for s in polled})
 
     def sources(self) -> list[Source]:
         """Every source that is watched."""
@@ -217,7 +221,62 @@ class Poller:
             state = self._states.get(source)
         if state is None or (state.suspended and not state.past):
             return False
-        return self._read_and_note(state, started, urgent)
+        if self._app_reads is None or urgent or state.past:
+            return self._read_and_note(state, started, urgent)
+        with self._schedule.reserved(self._others(state)) as others:
+            with self._lock:
+                found = [self._states.get(other) for other in others]
+            states = [state, *(other for other in found if other is not None)]
+            return self._read_together(self._app_reads, states, started)
+
+    def _others(self, first: SourceState) -> list[Source]:
+        """What one request for the whole app shows beside a source."""
+        source = first.source
+        with self._lock:
+            return [
+                other
+                for other, state in self._states.items()
+                if (other.app_id, other.log_type) == (source.app_id, source.log_type)
+                and state is not first
+                and state.active.id == first.active.id
+                and not (state.suspended or state.past)
+            ]
+
+    def _read_together(
+        self, app_reads: AppReads, states: Sequence[SourceState], started: float
+    ) -> bool:
+        """Read sources of one app by one request; False if the program is shutting down."""
+        first = states[0].source
+        log = AppLog(first.app_id, first.key.app, states[0].active.id, first.log_type)
+        readings = {
+            state.source.key.component: self._begin(state, state.active, state.tail.ask())
+            for state in states
+        }
+        alone = {name for name, reading in readings.items() if reading.in_doubt}
+        together = {name: reading for name, reading in readings.items() if name not in alone}
+        problem, kind = "", ""
+        try:
+            if together:
+                alone |= app_reads.read(log, together)
+        except Stopping:
+            for reading in readings.values():
+                reading.drop()
+            return False
+        except ApiError as error:
+            problem, kind = str(error), error.kind
+        for state in states:
+            reading = readings[state.source.key.component]
+            state.lines += reading.lines
+            if problem:
+                reading.drop()
+                self._note(state, started, problem, kind)
+            elif state.source.key.component in alone:
+                reading.drop()
+                self._read_and_note(state, started, urgent=False)
+            else:
+                self._finish(state, state.active, reading, reading.lines)
+                self._note(state, started)
+        return True
 
     def _read_and_note(self, state: SourceState, started: float, urgent: bool) -> bool:
         """Read a source and keep how that went; False if the program is shutting down."""
@@ -297,13 +356,28 @@ class Poller:
             reading.drop()
             reading, locations = self._read_window(state, deployment, widest, urgent)
             new += reading.lines
+        self._finish(state, deployment, reading, new)
+        return locations
+
+    def _finish(
+        self, state: SourceState, deployment: DeploymentToRead, reading: Reading, new: int
+    ) -> None:
+        """A log was read whole and had so many new lines."""
         reading.end()
         state.newest = max(state.newest, reading.newest)
         if deployment is state.active:
             state.tail.learn(new)
             if reading.restart_hinted and state.source.log_type is LogType.RUN:
                 self.read_soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
-        return locations
+
+    def _begin(self, state: SourceState, deployment: DeploymentToRead, asked: int) -> Reading:
+        return self._pipeline.reading(
+            state.source,
+            state.component,
+            deployment.id,
+            tail_lines=asked,
+            from_first_line=deployment.from_first_line,
+        )
 
     def _read_window(
         self,
@@ -315,13 +389,7 @@ class Poller:
     ) -> tuple[Reading, LogLocations]:
         """Read what the platform shows of a log now; the reading is not ended yet."""
         source = state.source
-        reading = self._pipeline.reading(
-            source,
-            state.component,
-            deployment.id,
-            tail_lines=asked,
-            from_first_line=deployment.from_first_line,
-        )
+        reading = self._begin(state, deployment, asked)
         try:
             locations = self._platform.log_locations(
                 source,

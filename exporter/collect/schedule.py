@@ -5,8 +5,8 @@ no read can overtake another, and a slow log delays nobody but itself and, while
 worker. Reads that were asked for have workers of their own: they never queue behind others.
 """
 
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -116,6 +116,30 @@ class Schedule(Generic[S]):
                 turn.asked = True
             else:
                 self._put(source, self._clock(), soon=True)
+
+    @contextmanager
+    def reserved(self, sources: Iterable[S]) -> Iterator[list[S]]:
+        """Those of some sources that nobody reads; within the block only the caller does.
+
+        That counts as a read of each: the next one comes after its interval.
+        """
+        started = self._clock()
+        with self._lock:
+            free = [s for s in sources if s in self._turns and s not in self._reading]
+            self._reading.update(free)
+            for source in free:
+                self._turns[source].asked = False
+        try:
+            yield free
+        finally:
+            with self._lock:
+                self._reading.difference_update(free)
+                for source in free:
+                    if (turn := self._turns.get(source)) is None:
+                        self._forget(source)
+                    else:
+                        turn.reads = max(turn.reads, 2)  # they keep together from now on
+                        self._put_next(source, turn, started, True)
 
     def hasten(self, factor: float) -> None:
         """Intervals became shorter by ``factor``, below 1: so do the waits for what is due."""

@@ -13,7 +13,6 @@ from exporter.config.document import Document, read_document
 from exporter.config.findings import Finding
 from exporter.config.schema import Config
 from exporter.config.translation import findings_of
-from exporter.config.unsupported import unsupported_findings
 from exporter.errors import ConfigError
 
 
@@ -58,7 +57,6 @@ def check_document(
     except ValidationError as error:
         findings += findings_of(error, Config, document)
     findings += agreement_findings(document, packs, decide)
-    findings += unsupported_findings(document)
     if environ is not None:
         findings += _credential_findings(document, environ)
     if findings or config is None:

@@ -12,7 +12,6 @@ from exporter.config.document import Document
 from exporter.config.fields import Section
 from exporter.config.schema import Config, Web
 from exporter.config.translation import findings_of
-from exporter.config.unsupported import unsupported_findings
 from exporter.errors import ConfigError, Fault
 
 ENVIRONMENT_PREFIX = "DO_APP_EXPORTER_"
@@ -91,11 +90,9 @@ def _checked(key: str, override: Override) -> Web:
         value = [part.strip() for part in parts]
     data = {"web": {key: value}}
     document = Document(override.origin, data)
-    findings = list(unsupported_findings(document))
     try:
-        web = _Override.model_validate(data).web
+        return _Override.model_validate(data).web
     except ValidationError as error:
-        findings += findings_of(error, _Override, document)
-    if findings:
-        raise ConfigError(tuple(Fault(override.origin, "", f.problem, f.remedy) for f in findings))
-    return web
+        findings = findings_of(error, _Override, document)
+        faults = tuple(Fault(override.origin, "", f.problem, f.remedy) for f in findings)
+    raise ConfigError(faults)

@@ -27,7 +27,6 @@ from exporter.config.rules import (
 )
 from exporter.config.schema import Config
 from exporter.config.translation import section_in
-from exporter.config.unsupported import ANY, UNSUPPORTED
 from exporter.config.web_file import WebFile
 
 _INTRODUCTION = """\
@@ -97,7 +96,7 @@ def configuration_reference() -> str:
         if section is not None:
             is_list = typing.get_origin(field.annotation) is tuple
             parts += _section(section, f"{key}[]" if is_list else key)
-    parts += [_reserved_labels(), _unsupported(), _environment()]
+    parts += [_reserved_labels(), _environment()]
     return "\n".join(parts)
 
 
@@ -213,19 +212,6 @@ def _reserved_labels() -> str:
         "- any that begins with `__`.\n\n"
         f"Its name cannot begin with {prefixes}, nor be {names}.\n"
     )
-
-
-def _unsupported() -> str:
-    lines = [
-        "## Not supported yet\n",
-        "These are checked like every other key, and then refused:\n",
-    ]
-    for row in UNSUPPORTED:
-        place = ".".join("[]" if step == ANY else str(step) for step in row.place)
-        shown = ", ".join(f"`{value}`" for value in sorted(row.values or ()))
-        shown = f": {shown}" if shown else ""
-        lines.append(f"- `{place.replace('.[]', '[]')}`{shown}")
-    return "\n".join(lines) + "\n"
 
 
 def _environment() -> str:

@@ -84,7 +84,8 @@ class Logs(Section):
     scope: LogScope = Field(
         default=LogScope.COMPONENT,
         description="`component` asks for the log of each component; `app` asks once for all "
-        "components of an app.",
+        "components of an app, and by component only where that leaves something open. Of logs "
+        "that are polled.",
     )
     interval: Duration = Field(
         default=60.0,

@@ -5,6 +5,7 @@ its Go client; where these disagree, both forms are accepted.
 """
 
 import math
+from collections.abc import Hashable
 from urllib.parse import quote
 
 from exporter.digitalocean.client import Client, JsonObject
@@ -22,6 +23,8 @@ from exporter.model import (
     Instance,
     InstanceRestarts,
     LogLocations,
+    LogType,
+    Params,
     Source,
 )
 
@@ -147,10 +150,6 @@ class AppPlatform:
             follow: whether the live log goes on as new lines come.
             urgent: whether to go before others that wait for the budget.
         """
-
-        def parse(answer: JsonObject) -> LogLocations:
-            return _log_locations(Fields(Endpoint.LOGS, answer))
-
         path = (
             f"/v2/apps/{_quote(source.app_id)}/deployments/{_quote(deployment_id)}"
             f"/components/{_quote(source.key.component)}/logs"
@@ -161,8 +160,34 @@ class AppPlatform:
             "tail_lines": tail_lines,
             "pod_connection_timeout": pod_connection_timeout,
         }
+        return self._locations(path, params, source, urgent)
+
+    def app_log_locations(
+        self,
+        app_id: str,
+        deployment_id: str,
+        log_type: LogType,
+        *,
+        tail_lines: int,
+        pod_connection_timeout: str,
+        urgent: bool = False,
+    ) -> LogLocations:
+        """Where a log of all components of one deployment is to be had, as one text."""
+        path = f"/v2/apps/{_quote(app_id)}/deployments/{_quote(deployment_id)}/logs"
+        params: dict[str, str | int] = {
+            "type": log_type.value,
+            "follow": "false",
+            "tail_lines": tail_lines,
+            "pod_connection_timeout": pod_connection_timeout,
+        }
+        return self._locations(path, params, (app_id, log_type), urgent)
+
+    def _locations(self, path: str, params: Params, target: Hashable, urgent: bool) -> LogLocations:
+        def parse(answer: JsonObject) -> LogLocations:
+            return _log_locations(Fields(Endpoint.LOGS, answer))
+
         return self._client.get(
-            Endpoint.LOGS, path, params, target=source, parse=parse, urgent=urgent
+            Endpoint.LOGS, path, params, target=target, parse=parse, urgent=urgent
         )
 
 

@@ -139,6 +139,14 @@ def message_of(raw: bytes) -> bytes:
     return raw[start:-1] if raw.endswith(b"\r") else raw[start:]
 
 
+def component_of(raw: bytes) -> bytes | None:
+    """The component that a line's prefix names; None on one without prefix."""
+    prefix = _PREFIX.match(raw)
+    if prefix is None or not _is_time(prefix):
+        return None
+    return raw[: raw.index(b" ")]
+
+
 def _is_time(prefix: re.Match[bytes]) -> bool:
     return _minute(prefix[1], prefix[4]) is not None and int(prefix[2]) <= 60
 

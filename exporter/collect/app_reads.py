@@ -1,0 +1,104 @@
+"""One answer for a whole app: the log of all of its components, read by one request.
+
+What it cannot settle for a component, since the text was cut before what is known of it, that
+component's own log is asked for.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from exporter.collect.pipeline import Reading
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.log_content import LogContent
+from exporter.logs.routing import Router
+from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType
+
+LOG = logging.getLogger(__name__)
+
+MOST_LINES = 100_000
+"""How many lines are asked for at the most, whatever the number of components."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppLog:
+    """One run-time log of one deployment of an app."""
+
+    app_id: str
+    app: str
+    deployment_id: str
+    log_type: LogType
+
+    def __str__(self) -> str:
+        return f"{self.app} {self.log_type}"
+
+
+class AppReads:
+    """Reads the logs of whole apps.
+
+    Args:
+        pod_connection_timeout: as the API takes it.
+    """
+
+    def __init__(
+        self, platform: AppPlatform, content: LogContent, pod_connection_timeout: str
+    ) -> None:
+        self._platform = platform
+        self._content = content
+        self._pod_connection_timeout = pod_connection_timeout
+        self._strangers: set[tuple[str, str]] = set()
+
+    def read(self, log: AppLog, readings: Mapping[str, Reading]) -> set[str]:
+        """Feed the readings, by their components' names, what the platform shows now.
+
+        As many lines are asked for as all of them want together.
+
+        Returns:
+            the components whose own log has to be asked for: all where the app's is a past one,
+            and those of which this text may not show all that is new.
+
+        Raises:
+            ApiError, Stopping: the log could not be read whole.
+        """
+        asked = min(sum(reading.tail_lines for reading in readings.values()), MOST_LINES)
+        locations = self._platform.app_log_locations(
+            log.app_id,
+            log.deployment_id,
+            log.log_type,
+            tail_lines=asked,
+            pod_connection_timeout=self._pod_connection_timeout,
+        )
+        if locations.live_url is None:
+            return set(readings) if locations.archive_urls else set()
+        router = Router(readings)
+        live = replace(locations, archive_urls=())
+        self._pass_on(live, log, router, readings)
+        self._say_strangers(log, router.strangers)
+        whole = router.lines < asked
+        for reading in readings.values():
+            reading.reaches(asked if whole else None)
+        return {
+            name
+            for name, reading in readings.items()
+            if not whole and (reading.may_miss_lines or not reading.knows_a_line)
+        }
+
+    def _pass_on(
+        self, live: LogLocations, log: AppLog, router: Router, readings: Mapping[str, Reading]
+    ) -> None:
+        for chunk in self._content.read(live, target=(log.app_id, log.log_type)):
+            for name, data in router.feed(chunk.data).items():
+                readings[name].feed(LogChunk(data, LIVE_PART))
+        for name, data in router.end().items():
+            readings[name].feed(LogChunk(data, LIVE_PART))
+        for reading in readings.values():
+            reading.feed(LogChunk(b"", LIVE_PART, last=True))
+
+    def _say_strangers(self, log: AppLog, strangers: set[str]) -> None:
+        for name in sorted(strangers):
+            if (log.app, name) not in self._strangers:
+                self._strangers.add((log.app, name))
+                LOG.info(
+                    "lines of a component that is not watched are let go",
+                    extra={"fields": {"app": log.app, "component": name}},
+                )
