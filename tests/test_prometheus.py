@@ -4,6 +4,7 @@ Time passes sixty times as fast: what is read and scraped once a minute in earne
 and scraped once a second, and the durations of the rules and routes are divided to match.
 """
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ class Watch:
 
     platform: Platform
     server: SimulatorServer
-    token_file: Path
+    exporter: ExporterProcess
+    folder: Path
     prometheus: Prometheus
     alertmanager: Alertmanager
     webhook: Webhook
@@ -107,13 +109,13 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
             scraping["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
             scraping["rule_files"] = [str(rules)]
             with prometheus(tmp_path, scraping) as server_of_rules:
-                yield Watch(platform, server, token_file, server_of_rules, manager, webhook)
+                yield Watch(platform, server, exporter, tmp_path, server_of_rules, manager, webhook)
 
 
 @requires("prometheus")
 @requires("prometheus-alertmanager")
 def test_alerts_arrive_and_resolve(watch: Watch):
-    """A crash, rising errors and a refused token each arrive once they happen, and resolve."""
+    """A crash, errors, a refused token, a refused configuration: each arrives, and resolves."""
     restarts = 'sum(digitalocean_app_restarts_total{component="worker"})'
     watch.prometheus.wait_for(lambda: watch.prometheus.value(restarts) == 0, START_SECONDS)
     groups = watch.prometheus.ask("rules")["groups"]
@@ -172,7 +174,8 @@ def a_refused_token_arrives_alone(watch: Watch) -> None:
     watch.alertmanager.wait_for(restart_and_staleness_are_muted, ARRIVAL_SECONDS)
     assert {"DoAppApiUnauthorized"} == muted["DoAppDataStale"]
     assert muted["DoAppRestarted"] <= {"DoAppApiUnauthorized", "DoAppDataStale"}
-    watch.token_file.write_text(token)
+    a_refused_configuration_arrives_all_the_same(watch)
+    (watch.folder / "token").write_text(token)
     watch.arrived("resolved", "DoAppApiUnauthorized", since, endpoint="logs")
     arrived = {
         alert["labels"]["alertname"]
@@ -180,6 +183,19 @@ def a_refused_token_arrives_alone(watch: Watch) -> None:
         if alert["status"] == "firing"
     }
     assert not arrived & (OF_APPS - {"DoAppRestarted"})
+
+
+def a_refused_configuration_arrives_all_the_same(watch: Watch) -> None:
+    """What is said of the exporter itself is not muted, and resolves with a good file."""
+    file = watch.folder / "config.yml"
+    good = file.read_text()
+    file.write_text("log: {}\n")
+    watch.exporter.send_signal(signal.SIGHUP)
+    alert = watch.arrived("firing", "DoAppConfigReloadFailed")
+    assert_links(alert, "/d/do-app-exporter")
+    file.write_text(good)
+    watch.exporter.send_signal(signal.SIGHUP)
+    watch.arrived("resolved", "DoAppConfigReloadFailed")
 
 
 def assert_links(alert: Notified, dashboard: str) -> None:

@@ -1,0 +1,111 @@
+"""How the exporter reads: age, interval, overlap and gaps of each log, streams, rules' metrics."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from dashboards.panels import bars, graph, target
+from dashboards.queries import increase_at_end, increase_per_step, largest, rate, select
+
+SOURCE = "{{account}} {{app}}/{{component}} {{log_type}}"
+BY_SOURCE = "by (account, app, component, log_type)"
+
+
+def add_sources(board: dashboards.Dashboard) -> None:
+    """How old what is known of each log is, and what reading it costs."""
+    interval = select("digitalocean_app_source_interval_seconds")
+    repeated = "digitalocean_app_log_repeated_lines_total"
+    success = select("digitalocean_app_source_last_success_timestamp_seconds")
+    board.with_panel(
+        graph(
+            "Age of data",
+            "How long ago each log was last read whole: the ten that wait longest.",
+            "s",
+            target(
+                largest(
+                    f"time() - max {BY_SOURCE} ({success} > 0)",
+                    f"time() - max {BY_SOURCE} ({success} @ end() > 0)",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Interval",
+            "The interval at which logs are read: the ten longest.",
+            "s",
+            target(
+                largest(
+                    f"max {BY_SOURCE} ({interval})",
+                    f"max {BY_SOURCE} ({interval} @ end())",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        graph(
+            "Repeated lines",
+            "Lines a second that were read again and not counted: what the overlap costs.",
+            "cps",
+            target(
+                largest(
+                    f"sum {BY_SOURCE} ({rate(repeated)})",
+                    f"sum {BY_SOURCE} ({increase_at_end(repeated)})",
+                    lines=10,
+                ),
+                SOURCE,
+            ),
+        )
+    )
+    board.with_panel(
+        bars(
+            "Gaps",
+            "Times that a log had moved on further than could be read back.",
+            f"sum {BY_SOURCE} ({increase_per_step('digitalocean_app_log_gaps_total')}) > 0",
+            SOURCE,
+        )
+    )
+    _add_streams(board)
+
+
+def _add_streams(board: dashboards.Dashboard) -> None:
+    connected = select("digitalocean_app_stream_connected")
+    reconnects = increase_per_step("digitalocean_app_stream_reconnects_total")
+    board.with_panel(
+        graph(
+            "Live streams",
+            "Logs that are followed, and those that should be and are not; none where logs are "
+            "polled.",
+            "short",
+            target(f"sum by (instance) ({connected})", "{{instance}} connected"),
+            target(f"count by (instance) ({connected} == 0)", "{{instance}} away"),
+        )
+    )
+    board.with_panel(
+        bars(
+            "Streams opened again",
+            "Streams of a component that followed one that had ended.",
+            f"sum by (account, app, component) ({reconnects}) > 0",
+            "{{account}} {{app}}/{{component}}",
+        )
+    )
+
+
+def add_rules(board: dashboards.Dashboard) -> None:
+    """What the metrics of rules could not take as it was."""
+    for title, description, counter in (
+        (
+            "Folded matches",
+            "Matches that counted under the label value `other`, past `max_series`.",
+            "digitalocean_app_series_folded_total",
+        ),
+        (
+            "Unreadable values",
+            "Matches whose value was no number that the metric of their rule takes.",
+            "digitalocean_app_values_unreadable_total",
+        ),
+    ):
+        grown = f"sum by (metric) ({increase_per_step(counter)}) > 0"
+        board.with_panel(bars(title, description, grown, "{{metric}}"))
