@@ -63,11 +63,11 @@ def _spelled(tree: Node) -> tuple[Literal, ...] | None:
 
 
 def _members(mask: int) -> tuple[Literal, ...] | None:
-    if mask.bit_count() > _MOST_MEMBERS:
+    count, last = mask.bit_count(), mask.bit_length() - 1
+    if count > _MOST_MEMBERS:
         return None
-    last = mask.bit_length() - 1
-    if folded(1 << last) == mask:
-        return (Literal(chr(last).encode(), mask.bit_count() > 1),)
+    if count == 1 or folded(1 << last) == mask:
+        return (Literal(bytes((last,)), count > 1),)
     codes = [code for code in range(128) if mask >> code & 1]
     return tuple(Literal(chr(code).encode(), False) for code in codes)
 
@@ -86,6 +86,8 @@ def _joined(parts: Iterable[tuple[Literal, ...] | None]) -> tuple[Literal, ...] 
     for part in parts:
         if part is None or len(words) * len(part) > _MOST:
             return None
+        if part is _NOTHING:
+            continue
         words = tuple(
             Literal(left.data + right.data, left.caseless or right.caseless)
             for left, right in product(words, part)
