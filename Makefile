@@ -35,7 +35,7 @@ lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm) from S
 BENCH_ARGS ?=
 
 .PHONY: bench
-bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, commits, matching, memory, exposition
+bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, matching, streams, scale and others
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: system-packages

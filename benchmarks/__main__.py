@@ -4,10 +4,14 @@ import argparse
 import logging
 import os
 import platform
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
 
 from benchmarks import commits, exposition, fields, matching, memory, polls, scale, streams
 
-SUBJECTS = {
+SUBJECTS: dict[str, Callable[[], None]] = {
     "polls": polls.run,
     "commits": commits.run,
     "matching": matching.run,
@@ -24,15 +28,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", choices=[[], *SUBJECTS], metavar="SUBJECT",
                         help=f"one of {', '.join(SUBJECTS)}; all if none is named")  # fmt: skip
-    subjects = parser.parse_args().subjects or SUBJECTS
+    parser.add_argument("--components", type=int, default=scale.COMPONENTS, metavar="N",
+                        help="how many scale follows; %(default)s if not given")  # fmt: skip
+    parser.add_argument("--lines", type=int, default=scale.LINES_A_SECOND, metavar="N",
+                        help="how many lines a second they write in all; %(default)s")  # fmt: skip
+    arguments = parser.parse_args()
+    subjects: dict[str, Callable[[], None]] = {
+        **SUBJECTS,
+        "scale": partial(scale.run, arguments.components, arguments.lines),
+    }
     # A window that is new from end to end may be a gap, of which the exporter would warn.
     logging.getLogger("exporter").addHandler(logging.NullHandler())
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; medians after a warm-up.\n"
     )
-    for subject in subjects:
-        SUBJECTS[subject]()
+    # So that what a subject started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    for subject in arguments.subjects or subjects:
+        subjects[subject]()
 
 
 if __name__ == "__main__":

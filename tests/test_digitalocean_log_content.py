@@ -1,6 +1,7 @@
 """Logs read over real sockets: archives, WebSocket, the fallback, and everything that breaks."""
 
 import gzip
+import json
 import logging
 import socket
 import ssl
@@ -521,6 +522,23 @@ def test_any_frame_is_text_or_an_invalid_response(data: bytes):
     """No frame, whatever its bytes, raises anything else."""
     with suppress(InvalidResponse):
         assert isinstance(frame_text(data), bytes)
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)  # half pairs too
+VALUES = st.one_of(ANY_TEXT, st.none(), st.integers(), st.floats(), st.lists(ANY_TEXT, max_size=2))
+
+
+@given(st.dictionaries(st.sampled_from(["data", "more"]), VALUES), st.booleans())
+def test_a_frame_is_read_as_the_lenient_reader_of_json_has_it(message: dict, names: bool):
+    """Whatever is strict JSON and what is not: half pairs, NaN, other fields and types."""
+    text = json.dumps(message, ensure_ascii=names)
+    data = text.encode("utf-8", "surrogatepass")
+    wanted = message.get("data")
+    if isinstance(wanted, str) and not any("\ud800" <= each <= "\udfff" for each in text):
+        assert frame_text(data) == wanted.encode("utf-8", "replace")
+    else:
+        with pytest.raises(InvalidResponse):
+            frame_text(data)
 
 
 def test_lone_surrogates_do_not_crash():

@@ -24,16 +24,19 @@ def test_each_line_is_found_with_its_time_and_no_other(some, others):
 @settings(deadline=None)
 @given(LINES, LINES, st.integers(1, 10), st.integers(0, 50))
 def test_the_oldest_go_that_may(lines, others, keep, read_to):
-    """The newest ``keep`` stay, and what may not go; what goes is named, the oldest first."""
-    left, gone = OlderLines.of(lines).newest_of(others, keep, read_to)
+    """The newest ``keep`` stay, and what may not go; what goes is named, with its newest time."""
+    known = lines | others
+    left, gone, newest = OlderLines.of(lines).newest_of(others, keep, read_to)
     stays = dict(zip(left.lines, left.times, strict=True))
+    went = {line: known[line] for line in gone}
     assert list(left.lines) == sorted(stays)
     assert left.newest == max(stays.values(), default=0)
-    assert stays | gone == lines | others
-    assert not stays.keys() & gone.keys()
-    assert list(gone.values()) == sorted(gone.values())
-    assert all(time <= read_to for time in gone.values())
-    assert len(stays) >= min(keep, len(lines | others))
+    assert newest == max(went.values(), default=0)
+    assert stays | went == known
+    assert len(stays) + len(gone) == len(known)
+    assert newest <= read_to
+    assert len(stays) >= min(keep, len(known))
     if len(stays) > keep:
         may_still_go = sorted(stays.values())[: len(stays) - keep]
         assert all(time > read_to for time in may_still_go)
+    assert newest <= min(stays.values(), default=50)

@@ -148,12 +148,11 @@ class CountedLines:
             lines: what was taken away.
             read_to: Unix nanoseconds; lines after that may not be forgotten yet.
         """
-        self.older, gone = self.older.newest_of(lines, keep, read_to)
-        if not gone:
-            return
+        self.older, gone, newest = self.older.newest_of(lines, keep, read_to)
+        self.floor = max(self.floor, newest)
         if self._copies:
             for line in gone:
                 self._copies.pop(line, None)
-        self.unsettled.difference_update(gone)
-        self.places.difference_update(gone)
-        self.floor = max(self.floor, next(reversed(gone.values())))
+        for some in (self.unsettled, self.places):
+            if some:
+                some.difference_update(gone)

@@ -46,17 +46,17 @@ class OlderLines:
 
     def newest_of(
         self, others: Mapping[int, int], keep: int, until: int
-    ) -> tuple[OlderLines, dict[int, int]]:
+    ) -> tuple[OlderLines, list[int], int]:
         """Of these and others the newest ``keep``, and all from after ``until`` (ns).
 
         Returns:
-            what stays, and what goes with its times, the oldest first.
+            what stays, what goes, and the newest time of that; 0 of nothing.
         """
         times = dict(zip(self.lines, self.times, strict=True)) | dict(others)
         # What was set aside just now stands in the order of its times, and is sorted at once.
         by_age = sorted(times, key=times.__getitem__)
         may_go = bisect_right(by_age, until, key=times.__getitem__)
         going = min(max(0, len(by_age) - keep), may_go)
-        gone = {line: times[line] for line in by_age[:going]}
-        lines = array("Q", sorted(by_age[going:]))
-        return OlderLines.in_order(lines, array("q", map(times.__getitem__, lines))), gone
+        gone, lines = by_age[:going], array("Q", sorted(by_age[going:]))
+        stays = OlderLines.in_order(lines, array("q", map(times.__getitem__, lines)))
+        return stays, gone, times[gone[-1]] if gone else 0
