@@ -244,7 +244,7 @@ class World:
     def write(self) -> None:
         """Some lines of one instance, or of all."""
         each = self.rng.choice(self.components)
-        for _ in range(self.rng.choice((1, 1, 3, 10, 30, 200 if self.wide else 30))):
+        for _ in range(self.rng.choice((1, 1, 1, 3, 3, 10, 10, 30, 30, 200 if self.wide else 30))):
             self.now += 0.001
             self.lines += 1
             instance = self.rng.randrange(each.instances)

@@ -29,15 +29,20 @@ class ShownLine:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnd:
-    """A container that ended: the identity and time (ns) of its last line, its last messages.
+    """A container that ended: the identity and time (ns) of its last line, its last lines.
 
     ``known``: some of its lines had been counted before this window.
     """
 
     line: int
     timestamp: int
-    last_words: tuple[bytes, ...]
+    last_lines: tuple[bytes, ...]
     known: bool
+
+    @property
+    def last_words(self) -> tuple[bytes, ...]:
+        """The messages of its last lines."""
+        return tuple(parse_line(raw).message for raw in self.last_lines)
 
 
 def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[ContainerEnd]:
@@ -62,5 +67,5 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
 
 def _end(container: Sequence[ShownLine]) -> ContainerEnd:
     last = container[-1]
-    words = tuple(parse_line(shown.raw).message for shown in container[-LAST_WORDS:])
-    return ContainerEnd(last.line, last.timestamp, words, any(shown.known for shown in container))
+    lines = tuple(shown.raw for shown in container[-LAST_WORDS:])
+    return ContainerEnd(last.line, last.timestamp, lines, any(shown.known for shown in container))
