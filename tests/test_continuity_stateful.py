@@ -149,6 +149,20 @@ def test_a_clock_that_steps_back_far_loses_lines_with_a_gap(back, lost):
     assert reader.gaps == lost
 
 
+@pytest.mark.parametrize("first", [3, 4])
+def test_what_joins_a_log_shown_from_its_first_line_counts_whatever_its_time(first: int):
+    """A clock an hour behind, one that steps back: only where the window before may be cut not."""
+    reader = Reader()
+    known = [at(n) for n in range(first)]
+    reader.read(known, [])
+    behind = [at(n - 3600, "behind") for n in range(3)]
+    stepped = [at(10), at(-60, "stepped back"), at(-59)]
+    assert reader.new([*known, *stepped, *behind], []) == (
+        stepped + behind if first < 4 else stepped[:1]
+    )
+    assert reader.gaps == (first == 4)
+
+
 def test_a_new_container_of_a_clock_that_is_behind_counts_from_its_second_window():
     """Its first lines are older than all that is remembered, and follow no known one."""
     reader = Reader()

@@ -7,8 +7,9 @@ text with its timestamp, as a multiset: two equal lines in one window are two li
 A ``Continuity`` remembers one deployment of one component, RUN and RUN_RESTARTED together.
 What it remembers is bounded: the lines of the latest window of either log and of a few before,
 and of the others the newest ``remember``. Below the newest timestamp forgotten, its ``floor``,
-an unknown line counts only when it follows a known one in the same run of rising timestamps;
-elsewhere it is taken for one that was counted and forgotten.
+an unknown line counts only when it follows a known one in the same run of rising timestamps, or
+when the window before showed the log from its first line; elsewhere it is taken for one that was
+counted and forgotten.
 """
 
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
@@ -92,6 +93,7 @@ class Continuity:
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
+        self._run_complete = False  # whether that window showed the log from its first line
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._restarted_tail = 0  # how many lines RUN_RESTARTED's latest whole window asked for
         self._tally = RestartTally(held=from_first_line)
@@ -133,6 +135,7 @@ class Continuity:
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
             run_tail=self._run_tail,
+            run_complete=self._run_complete,
             moved_off=self._moved_off,
             sealed=self._lines.sealed,
             restarted_tail=self._restarted_tail,
@@ -159,6 +162,7 @@ class Continuity:
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
         self._run_tail = snapshot.run_tail
+        self._run_complete = snapshot.run_complete
         self._moved_off = snapshot.moved_off
         self._restarted_tail = snapshot.restarted_tail
         self._tally = snapshot.tally
@@ -194,6 +198,7 @@ class Continuity:
             tally=self._tally,
             run_read_to=self._run_read_to,
             untimed_is_new=self._from_first_line or log_type in self._windows,
+            all_is_new=self._run_complete and log_type is LogType.RUN,
         )
 
     def finish(self, window: Window) -> WindowEnd:
@@ -258,7 +263,7 @@ class Continuity:
         self._windows[LogType.RUN] = array("Q", window.seen)
         self._shown.pop(LogType.RUN, None)
         self._tidied = 0
-        self._run_tail = window.keep
+        self._run_tail, self._run_complete = window.keep, False
         self._run_read_to = max(self._run_read_to, window.newest)
 
     def give_up(self, window: Window) -> None:
@@ -314,6 +319,8 @@ class Continuity:
         if not window.live:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
+        if self._run_complete != window.complete:
+            self._run_complete, self.changed = window.complete, True
         if window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:

@@ -29,6 +29,7 @@ class Snapshot:
     run_read_to: int = 0
     restarted_read_to: int = 0
     run_tail: int = 0
+    run_complete: bool = False
     moved_off: int = 0
     sealed: int = 0
     restarted_tail: int = 0
@@ -58,6 +59,7 @@ class Snapshot:
             "run_read_to": self.run_read_to,
             "restarted_read_to": self.restarted_read_to,
             "run_tail": self.run_tail,
+            "run_complete": self.run_complete,
             "moved_off": self.moved_off,
             "sealed": self.sealed,
             "restarted_tail": self.restarted_tail,

@@ -32,6 +32,8 @@ class Window:
         tally: the platform's restart counts when it began.
         run_read_to: the newest timestamp of RUN's latest whole window when it began.
         untimed_is_new: whether a first text without timestamps is not from before.
+        all_is_new: whether the window before showed the log from its first line, so that what is
+            not known came after it, whatever its time.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Window:
         tally: RestartTally,
         run_read_to: int,
         untimed_is_new: bool,
+        all_is_new: bool,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
@@ -62,6 +65,7 @@ class Window:
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = untimed_is_new
+        self._all_is_new = all_is_new
         self.tail_lines = tail_lines
         self.keep = tail_lines  # how many of its lines are kept in mind while it goes on
         self.new = 0  # lines that no whole window has shown
@@ -140,6 +144,11 @@ class Window:
             or (self._open_ended and self.live_lines > self.tail_lines)
         )
         return whole_text or self._longest_stretch >= self.tail_lines
+
+    @property
+    def complete(self) -> bool:
+        """Whether it showed, once fed to its end, each container from its first line."""
+        return self.live and not self.past and self.live_lines < self.tail_lines
 
     @property
     def waiting(self) -> bool:
@@ -239,7 +248,7 @@ class Window:
         follows_known = live and self._run_knows and timestamp >= self._last
         if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
             follows_known = False
-        new = timestamp > self._memory.floor or follows_known or self.goes_on
+        new = timestamp > self._memory.floor or follows_known or self._is_new(live)
         self._step(line, timestamp, new, fresh)
         if new:
             self._count_new(parsed, live, fresh)
@@ -253,6 +262,10 @@ class Window:
         self._memory.add(line, timestamp, settled=settled)
         self._show(parsed.raw, line, known=not new)
 
+    def _is_new(self, live: bool) -> bool:
+        """Whether an unknown line is new though its time does not say so."""
+        return self.goes_on or (live and self._all_is_new)
+
     def _show(self, raw: bytes, line: int, *, known: bool) -> None:
         if self.log_type is LogType.RUN_RESTARTED:
             self.shown.append((raw, line, known))
@@ -263,7 +276,7 @@ class Window:
         if before is None:
             new_here = after_new
         else:
-            new_here = self._last > self._memory.floor or self._run_knows or self.goes_on
+            new_here = self._last > self._memory.floor or self._run_knows or self._is_new(self.live)
         for index, raw in enumerate(raws):
             places = []
             if before is not None:
