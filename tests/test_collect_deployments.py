@@ -167,9 +167,12 @@ NEWEST_FIRST = (
         ("d5", "d5", []),
         ("d5", "d2", []),
         ("gone", "d5", []),
-        ("d1", "unknown", []),
+        ("d1", "unknown", ["d2", "d4"]),
+        ("d1", "d2", ["d4"]),
+        ("d1", "d1", ["d2", "d4"]),
+        ("d2", "d1", ["d4"]),
     ],
 )
 def test_came_between_is_what_was_active_in_the_meantime(before: str, now: str, between: list[str]):
-    """Oldest first, without those that failed; a rollback or an unknown end has none."""
+    """Oldest first, without those that failed; after a rollback too, to whichever it is."""
     assert [found.id for found in came_between(NEWEST_FIRST, before, now)] == between

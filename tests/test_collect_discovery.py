@@ -231,6 +231,22 @@ def test_deployments_between_two_discoveries_are_read(site: Site):
     assert site.lines() == 1
 
 
+def test_deployment_that_was_rolled_back_between_two_discoveries_is_read(site: Site):
+    """The active one is the same, since another time; without that nothing more is asked."""
+    discover(site, app(active="d1"))
+    site.scheduler.step(RUN)
+    site.platform.deployed["app-1"] = (deployment("d2", "SUPERSEDED"), deployment("d1", changed=9))
+    site.platform.logs["d2", LogType.RUN] = Log(None, (line(5),))
+    discover(site, replace(app(), active_deployment=deployment("d1", changed=9)))
+    site.platform.deployed["app-1"] = AssertionError("listed though nothing has changed")
+    discover(site, replace(app(), active_deployment=deployment("d1", changed=9)))
+    site.platform.asked.clear()
+    for _ in range(2):
+        site.scheduler.step(RUN)
+    assert [asked[0] for asked in site.platform.asked] == ["d2", "d1", "d1"]
+    assert site.lines() == 1
+
+
 def test_deployments_that_cannot_be_listed_lose_only_what_was_between(
     site: Site, caplog: pytest.LogCaptureFixture
 ):

@@ -140,6 +140,19 @@ def test_a_replaced_container_without_an_end_in_run_restarted_is_a_gap():
     assert poll.gaps == 1
 
 
+def test_more_of_a_container_in_a_wider_window_is_no_other_one():
+    """So the platform's count of one that ended unseen is not taken for it."""
+    poll = reader(instances=1)
+    poll.memory.count_restarts({"web-0": 0}, 0.0)
+    ended = [line(n) for n in range(20)]
+    for tail_lines in (10, 1000):
+        poll.tail_lines = tail_lines
+        poll.read(ended[-tail_lines:], LogType.RUN_RESTARTED)
+    poll.memory.count_restarts({"web-0": 2}, 60.0)
+    end = poll.read(ended, LogType.RUN_RESTARTED)
+    assert (end.unseen, end.gaps, poll.restarts) == (1, 1, 1)
+
+
 def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     """The single instance died twice within one interval: one end shows, one gap says so."""
     poll = reader(instances=1)

@@ -125,15 +125,15 @@ def _newer(ids: Sequence[str], known: Mapping[str, object]) -> Sequence[str]:
 def came_between(
     deployments: Sequence[Deployment], before: str, now: str
 ) -> tuple[Deployment, ...]:
-    """The deployments that were active between two others and are not any more, oldest first.
+    """The deployments that came and went since one was read, oldest first.
 
     Args:
         deployments: the latest ones, newest first, as the API lists them.
         before: the id of the one that was active.
-        now: the id of the one that is.
+        now: the id of the one that is; after a rollback it may be older, or the same.
     """
     ids = [deployment.id for deployment in deployments]
-    if before not in ids or now not in ids or ids.index(before) < ids.index(now):
+    if before not in ids:
         return ()
-    between = deployments[ids.index(now) + 1 : ids.index(before)]
-    return tuple(d for d in reversed(between) if d.phase == "SUPERSEDED")
+    newer = deployments[: ids.index(before)]
+    return tuple(d for d in reversed(newer) if d.phase == "SUPERSEDED" and d.id != now)

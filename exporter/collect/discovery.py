@@ -139,8 +139,10 @@ class Discovery:
         active = app.active_deployment
         if active is None:
             return
-        earlier = _active(before.app(app.name)) or self._read_last(app)
-        between = self._came_between(app, earlier, active.id) if earlier else ()
+        last = before.app(app.name)
+        earlier = _active(last) or self._read_last(app)
+        changed = last is None or last.active_deployment != active
+        between = self._came_between(app, earlier, active.id) if earlier and changed else ()
         for component in app.components:
             for log_type in self._settings.log_types:
                 self._reader.watch(
@@ -161,8 +163,6 @@ class Discovery:
 
     def _came_between(self, app: App, before: str, now: str) -> tuple[Deployment, ...]:
         """The deployments that came and went between two discoveries, whose logs are due too."""
-        if before == now:
-            return ()
         try:
             return came_between(self._platform.deployments(app.id), before, now)
         except ApiError as error:

@@ -44,11 +44,10 @@ class SourceState:
     newest: int = 0
 
     def redeploy(self, active: Deployment, between: Sequence[Deployment]) -> None:
-        """Another deployment became active; ``between`` came and went since, oldest first."""
-        if active.id == self.active.id:
-            return
-        self.past.append(self.active)
-        self.active = DeploymentToRead(active.id, from_first_line=True)
+        """Another deployment is active, or the same again; ``between`` came and went since."""
+        if active.id != self.active.id:
+            self.past.append(self.active)
+            self.active = DeploymentToRead(active.id, from_first_line=True)
         self.add_past(between)
         self.past = [deployment for deployment in self.past if deployment.id != active.id]
 

@@ -401,7 +401,9 @@ class Continuity:
         """Whether other containers may stand in it than in the window before."""
         before = self._windows.get(LogType.RUN_RESTARTED, ())
         if window.tail_lines >= self._restarted_tail:
-            return window.seen.keys() != set(before)
+            # A wider window may only show more of the one container that there is.
+            same = self._instances == 1 and before and set(before) <= window.seen.keys()
+            return not same and window.seen.keys() != set(before)
         gone = set(before).difference(window.seen)
         return len(window.seen) + len(gone) > len(before) or not gone.isdisjoint(self._ends)
 
