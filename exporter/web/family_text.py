@@ -123,6 +123,8 @@ class FamilyText:
             self._templates = tuple(map(self._template, child._child_samples()))
         values = child._labelvalues
         labels = tuple([_escaped(values[at]) for at in self._order])
+        if len(cells) == len(self._templates) == 1:
+            return f"{self._templates[0] % labels} {_number(cells[0])}\n"
         pairs = zip(self._templates, self.ends(child, cells), strict=True)
         return "".join([f"{template % labels} {end}\n" for template, end in pairs])
 
