@@ -95,6 +95,7 @@ class Pipeline:
         self.series = series
         self.engine = engine
         self.rules = rules
+        self._meanings = [rule.meaning for rule in rules]
         self.limits = limits
         self.restart_counts = restart_counts
         self.findings = findings
@@ -205,7 +206,7 @@ class Pipeline:
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
-            self.ledger.add(metrics.log_matches, series, count, rule.meaning)
+            self.ledger.add(metrics.log_matches, series, count, self._meanings[position])
         self.activity.add(source.key, len(lines), self._count_errors(found))
         with_lines = (
             Found(match.rule, lines[match.message])
