@@ -6,7 +6,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import RESTARTED, RUN, START, WEB, Site, deployment, line
 
-from exporter.collect.schedule import EXECUTOR, SOON_EXECUTOR
+from exporter.collect.schedule import EXECUTOR, SOON_EXECUTOR, shut_down
 from exporter.errors import Stopping
 from exporter.model import Source
 
@@ -131,7 +131,7 @@ def test_asked_for_read_does_not_queue_behind_others():
         assert hinted.wait(WAIT)
     finally:
         may_end.set()
-        scheduler.shutdown(wait=True)
+        shut_down(scheduler, wait=True)
 
 
 def test_lines_that_leave_run_have_run_restarted_read_at_once():

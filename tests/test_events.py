@@ -299,6 +299,19 @@ def test_a_kill_in_the_middle_of_a_trace_counts_it_once(tmp_path: Path, flushed:
     state.close()
 
 
+@pytest.mark.parametrize("cut", [204, 213, 218, 370])
+def test_a_kill_in_the_middle_of_a_trace_changes_no_count(tmp_path: Path, cut: int):
+    """A trace that no rule had counted yet goes on too, and no older one is taken up again."""
+    lines = served(ALL)
+    for read_to in (cut, len(lines)):
+        state = SqliteState(tmp_path / "state.db", lambda: START)
+        site = opened(state=state)
+        read(site, [b"".join(lines[:read_to])])
+        assert site.ledger.flush()
+        state.close()
+    assert {name: counts(site).get(name) for name in TOTALS} == TOTALS
+
+
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_kills_between_any_two_reads_change_no_count(data: st.DataObject):

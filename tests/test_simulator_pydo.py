@@ -82,6 +82,7 @@ def test_pydo_sees_the_documented_error(server, ca_file):
 def test_live_logs_and_faults_over_tls(server, platform, ca_file, caplog):
     """A WebSocket over TLS serves, and breaks when asked to; no URL's token is logged."""
     caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="uvicorn.error")  # others may have made it silent
     platform.write("shop", "web", 0, "hello")
     app_id = platform.app_id("shop")
     headers = {"Authorization": f"Bearer {server.token}"}

@@ -15,6 +15,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.platform_reads import PlatformReads
 from exporter.collect.reader import Reader
+from exporter.collect.schedule import shut_down
 from exporter.errors import Stopping
 from exporter.model import SourceStatus
 
@@ -88,7 +89,7 @@ class Collector:
     def stop(self) -> None:
         """Begin no more reads; those under way end by themselves."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+            shut_down(self._scheduler)
 
     def take_over(self, before: "Collector") -> None:
         """Stand where another collector stood."""

@@ -155,11 +155,11 @@ class Findings:
     def _events(self, key: ComponentKey) -> OpenEvents:
         if key not in self._open:
             document = self._ledger.kept(DOCUMENT, key.parts).get("")
-            self._open[key] = OpenEvents(() if document is None else _read(key, document))
+            self._open[key] = OpenEvents() if document is None else _read(key, document)
         return self._open[key]
 
     def _keep(self, key: ComponentKey, events: OpenEvents) -> None:
-        if any(event.matters for event in events.events):
+        if events.to_be_known:
             self._ledger.keep(DOCUMENT, key.parts, "", partial(_written, events))
         else:
             self._ledger.discard(DOCUMENT, key.parts, "")
@@ -171,11 +171,11 @@ def _line(text: str, timestamp: int | None) -> LogLine:
 
 
 def _written(events: OpenEvents) -> bytes:
-    return json.dumps([event.to_json() for event in events.events if event.matters]).encode()
+    return json.dumps(events.to_json()).encode()
 
 
-def _read(key: ComponentKey, document: bytes) -> list[Event]:
+def _read(key: ComponentKey, document: bytes) -> OpenEvents:
     try:
-        return [Event.from_json(each) for each in json.loads(document)]
+        return OpenEvents.from_json(json.loads(document))
     except (ValueError, TypeError) as error:
         raise StateError(f"state of {key}: its events cannot be read: {error}") from None

@@ -30,6 +30,17 @@ Read = Callable[[bool], bool]
 S = TypeVar("S", bound=Hashable)
 
 
+def shut_down(scheduler: BaseScheduler, *, wait: bool = False) -> None:
+    """Stop a scheduler; reads that go on end by themselves, and are waited for if ``wait``.
+
+    Stopped while it hands out jobs, its thread would end in an exception: so first it has to
+    be still.
+    """
+    scheduler.pause()
+    scheduler.remove_all_jobs()  # waits for what is being handed out
+    scheduler.shutdown(wait=wait)
+
+
 @dataclass(slots=True)
 class _Turn:
     """What is known of the reads of one source."""

@@ -71,6 +71,10 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+MOST_CONNECTIONS = 256
+"""To one host that are kept open; as many as there may be workers."""
+
+
 def prepare_session(session: requests.Session, ca_file: str | None) -> None:
     """Let ``session`` trust ``ca_file`` too, keep no cookie, and log no URL.
 
@@ -78,7 +82,10 @@ def prepare_session(session: requests.Session, ca_file: str | None) -> None:
     at WARNING.
     """
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if ca_file is not None:
+    session.mount("http://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+    if ca_file is None:
+        session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+    else:
         session.mount("https://", _TlsAdapter(tls_context(ca_file)))
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -89,7 +96,7 @@ class _TlsAdapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__()
+        super().__init__(pool_maxsize=MOST_CONNECTIONS)
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **options: object

@@ -153,6 +153,39 @@ class OpenEvents:
                 head = next(waiting, None)
             index += 1
 
+    @property
+    def to_be_known(self) -> bool:
+        """Whether there are events of which more may come, or of which something was made."""
+        return bool(self._live) or any(event.matters for event in self.events)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The events that have to be known later, as a document holds them.
+
+        ``behind`` is how many lines were looked at behind an event's latest; None if it is past.
+        """
+        behind = {id(event): self._place - place for event, place in self._live}
+        return [
+            event.to_json() | {"behind": behind.get(id(event))}
+            for event in self.events
+            if event.matters or id(event) in behind
+        ]
+
+    @classmethod
+    def from_json(cls, documents: Sequence[dict[str, Any]]) -> "OpenEvents":
+        """The events as they were when ``to_json`` described them.
+
+        Raises:
+            ValueError: something describes none.
+        """
+        found = cls([Event.from_json(document) for document in documents])
+        for event, document in zip(found.events, documents, strict=True):
+            found._newest = max(event.newest, found._newest or 0)
+            behind = document.get("behind")
+            if behind is not None:
+                found._let_live(event, -int(behind))
+        found._live.sort(key=lambda live: live[1])
+        return found
+
     def pushed_out(self) -> list[Event]:
         """The events for which there was no more room, each handed out once."""
         over, self._pushed_out = self._pushed_out, []
@@ -171,6 +204,8 @@ class OpenEvents:
     def forget(self, until: float) -> None:
         """Let go of settled events that no line was added to since a time (Unix seconds)."""
         self.events = [event for event in self.events if not event.settled or event.touched > until]
+        left = set(map(id, self.events))
+        self._live = [(event, place) for event, place in self._live if id(event) in left]
 
     def _member(self, line: LogLine, *, begins: bool, now: float) -> Event | None:
         self._place += 1
@@ -218,10 +253,11 @@ class OpenEvents:
             event.settled = True
             self._pushed_out.append(event)
 
-    def _let_live(self, event: Event) -> None:
-        self._live.append((event, self._place))
+    def _let_live(self, event: Event, place: int | None = None) -> None:
+        at = self._place if place is None else place
+        self._live.append((event, at))
         del self._live[:-MAX_LIVE]
-        self._until = max(self._until, self._place + _reach(event))
+        self._until = max(self._until, at + _reach(event))
         starts = [STARTS.get(event.phase) for event, _ in self._live]
         self._starts = None if None in starts else b"".join(filter(None, starts))
 
