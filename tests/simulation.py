@@ -181,6 +181,7 @@ class World:
         """Rounds in which this and that happens, too much of it at times, then all is read."""
         self.may_be_silent = False
         self.discover()
+        self.flush()  # what ended before the first counts were kept is not told
         for _ in range(ROUNDS):
             crashes = self.crashes.total()
             for move, chance in (
