@@ -20,7 +20,7 @@ PATIENCE = 150.0
 PICTURES = (
     ("overview.png", "/", "light", (1100, 900)),
     ("overview-phone.png", "/", "dark", (390, 844)),
-    ("component.png", "/components/shop/emails", "light", (1100, 1000)),
+    ("component.png", "/components/shop/emails", "light", (1100, 1150)),
 )
 """File, path, colours and size of each."""
 
