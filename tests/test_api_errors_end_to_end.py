@@ -172,9 +172,12 @@ def test_the_rate_limit_shows_and_clears(setting: Setting):
 
 def test_errors_of_the_log_itself_show_and_clear(setting: Setting):
     """A log host that fails is told apart from the API, and no line is lost or repeated."""
+    before = by_app(setting.exporter.metrics(), "log_lines_total")
     setting.write(*CONTENT_FAULTS)
     setting.exporter.wait_until(
-        lambda samples: all(by_app(samples, "log_lines_total")[app] for app in CONTENT_FAULTS)
+        lambda samples: all(
+            by_app(samples, "log_lines_total")[app] == before[app] + 3 for app in CONTENT_FAULTS
+        )
     )
     provoke(setting, Endpoint.LOG_CONTENT, CONTENT_FAULTS)
 

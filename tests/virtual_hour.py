@@ -141,7 +141,9 @@ class VirtualHour:
                 self.refused["other"] += 1
             self._other += 3600 / self.others
 
-    def read(self, locations: LogLocations, *, target: Source) -> Iterator[LogChunk]:
+    def read(
+        self, locations: LogLocations, *, target: Source, past_failures: bool = False
+    ) -> Iterator[LogChunk]:
         """The text of a log: nothing new."""
         self.reads[target] += 1
         yield LogChunk(b"", LIVE_PART, last=True)
