@@ -22,7 +22,7 @@ from collect_fixtures import (
 )
 
 from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.pipeline import Reading
+from exporter.collect.reading import Reading
 from exporter.model import (
     LIVE_PART,
     Component,

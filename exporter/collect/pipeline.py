@@ -1,14 +1,11 @@
 """The path of a log line: chunk → lines → new lines → matches → counts, under one lock.
 
-One reading of one log at a time goes through here. What was read whole is counted at once, so a
-log that breaks off in the middle loses nothing and repeats nothing: the rest is new to the next
-reading.
+What each ``reading`` of a log finds to be new is counted here.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 
@@ -16,61 +13,22 @@ from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
+from exporter.collect.reading import Place, Reading, ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
-from exporter.logs.lines import NANOSECONDS, LineSplitter
+from exporter.logs.lines import NANOSECONDS
 from exporter.logs.restart_reasons import restart_reason
-from exporter.logs.window import Window
 from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
-from exporter.model import (
-    ERRORS,
-    LIVE_PART,
-    Component,
-    ComponentKey,
-    LogChunk,
-    LogLine,
-    Rule,
-    Source,
-)
+from exporter.model import ERRORS, Component, ComponentKey, LogLine, Rule, Source
 from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
 
 _size: Callable[[LogLine], int] = itemgetter(1)
 _message: Callable[[LogLine], bytes] = itemgetter(3)
-
-_BATCH_BYTES = 1 << 16
-"""Frames may be as small as a line; so much of them is counted at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingLimits:
-    """How logs are read.
-
-    Args:
-        tail_lines: how many lines a read of a live log asks for at the most.
-        max_line_bytes: how much of a line is kept.
-        start: Unix nanoseconds; lines up to here are from before the exporter's time.
-        restarts_watched: whether RUN_RESTARTED is read too.
-    """
-
-    tail_lines: int
-    max_line_bytes: int
-    start: int
-    restarts_watched: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a read stands in what is remembered; ``counts``: whether its component is watched."""
-
-    cursor: CursorKey
-    continuity: Continuity
-    window: Window
-    counts: bool
 
 
 class Pipeline:
@@ -119,7 +77,7 @@ class Pipeline:
         *,
         tail_lines: int,
         from_first_line: bool,
-    ) -> "Reading":
+    ) -> Reading:
         """One read of ``source`` that begins now.
 
         Args:
@@ -285,127 +243,3 @@ class Pipeline:
 
 def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-class Reading:
-    """One read of one log on its way through the pipeline: fed chunks, then ended or dropped.
-
-    Once its component is not watched, nothing more of this read is counted, and nothing
-    remembered as counted: if the component comes back, another read does.
-    """
-
-    def __init__(self, pipeline: Pipeline, source: Source, place: Place) -> None:
-        self._counts = place.counts
-        self._pipeline = pipeline
-        self._source = source
-        self._cursor = place.cursor
-        self._continuity = place.continuity
-        self._window = place.window
-        self._splitter = LineSplitter(pipeline.limits.max_line_bytes)
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._part = LIVE_PART
-        self._began = pipeline.findings.clock()
-        self._repeated = 0
-        self.lines = 0
-        self.restart_hinted = False  # a whole RUN window looks as if a container had ended
-
-    @property
-    def tail_lines(self) -> int:
-        """How many lines to ask for."""
-        return self._window.tail_lines
-
-    @property
-    def may_miss_lines(self) -> bool:
-        """Whether a wider window could show lines that this one, fed to its end, does not."""
-        return self._window.moved_on()
-
-    @property
-    def knows_a_line(self) -> bool:
-        """Whether it has shown a line that is known or from before the exporter's time."""
-        return self._window.reaches_back
-
-    @property
-    def newest(self) -> int:
-        """The newest timestamp (ns) of the component's deployment; 0 if none was read."""
-        return self._continuity.newest
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether it has to show the lines of containers that left RUN, so far as there are any."""
-        return self._continuity.in_doubt
-
-    def reaches(self, tail_lines: int | None) -> None:
-        """So many lines were asked for in truth; None where the text was cut somewhere else.
-
-        Then no more of this log was asked for than it shows.
-        """
-        self._window.tail_lines = self._window.live_lines if tail_lines is None else tail_lines
-
-    def feed(self, chunk: LogChunk) -> None:
-        """Count the lines that this chunk completes, as soon as enough of them have come."""
-        if chunk.part != self._part:
-            self._begin_part(chunk.part)
-        self._pending.append(chunk.data)
-        self._pending_bytes += len(chunk.data)
-        if chunk.last or self._pending_bytes >= _BATCH_BYTES:
-            self._take_pending(ended=chunk.last)
-
-    def _begin_part(self, part: int) -> None:
-        """Count what is whole of the part before; a line that broke off there is none."""
-        if self._pending:
-            self._take_pending(ended=False)
-        self._splitter = LineSplitter(self._pipeline.limits.max_line_bytes)
-        self._part = part
-
-    def _take_pending(self, *, ended: bool) -> None:
-        lines = self._splitter.feed(b"".join(self._pending))
-        self._pending, self._pending_bytes = [], 0
-        if ended:
-            lines += self._splitter.end()
-        with self._pipeline.lock:
-            if self._still_counts():
-                self._count(self._window.feed(lines, self._part))
-                self._move_cursor()
-
-    def end(self) -> None:
-        """The log was read whole: count what waited for its end, gaps and container ends."""
-        if self._pending:
-            self._take_pending(ended=True)
-        with self._pipeline.lock:
-            if not self._still_counts():
-                self._continuity.give_up(self._window)
-                return
-            self._count(self._window.rest())
-            self.restart_hinted = self._continuity.hints_at_restart(self._window)
-            end = self._continuity.finish(self._window)
-            self.restart_hinted = self.restart_hinted or self._continuity.in_doubt
-            self._pipeline.count_window(self._source, self._continuity.newest, end)
-            self._pipeline.settle_events(self._source.key, self._began)
-            self._move_cursor()
-
-    def drop(self) -> None:
-        """The log broke off: what is whole counts, the rest is for the next reading."""
-        if self._pending:
-            self._take_pending(ended=False)
-        with self._pipeline.lock:
-            self._continuity.give_up(self._window)
-            if self._still_counts():
-                self._pipeline.count_window(self._source, self._continuity.newest, WindowEnd())
-                self._move_cursor()
-
-    def _still_counts(self) -> bool:
-        self._counts = self._counts and self._pipeline.series.is_open(self._source.key)
-        return self._counts
-
-    def _count(self, fresh: Sequence[LogLine]) -> None:
-        repeated = self._window.repeated - self._repeated
-        self._repeated = self._window.repeated
-        self.lines += len(fresh)
-        self._pipeline.count_lines(self._source, fresh, repeated)
-
-    def _move_cursor(self) -> None:
-        """Let the cursor go with the counts that changed under the same lock."""
-        if self._continuity.changed:
-            self._pipeline.ledger.touch(self._cursor)
-            self._continuity.changed = False

@@ -11,7 +11,8 @@ from functools import partial
 from threading import Lock
 
 from exporter.collect.app_reads import AppLog, AppReads
-from exporter.collect.pipeline import Pipeline, Reading
+from exporter.collect.pipeline import Pipeline
+from exporter.collect.reading import Reading
 from exporter.collect.schedule import Schedule
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines

@@ -6,7 +6,8 @@ not reach back to what was counted. What comes behind that is new, in its order.
 
 from collections.abc import Sequence
 
-from exporter.collect.pipeline import Pipeline, Reading
+from exporter.collect.pipeline import Pipeline
+from exporter.collect.reading import Reading
 from exporter.logs.continuity import WindowEnd
 from exporter.model import Component, Source
 
