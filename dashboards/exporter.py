@@ -114,6 +114,18 @@ def _add_state(board: dashboards.Dashboard) -> None:
             height=4,
         )
     )
+    board.with_panel(
+        graph(
+            "Internal errors",
+            "Errors in the range shown that the exporter does not foresee, by the part that went "
+            "on after them: bugs.",
+            "short",
+            target(
+                f"sum by (part) ({increase('digitalocean_app_exporter_internal_errors_total')})",
+                "{{part}}",
+            ),
+        )
+    )
 
 
 def _add_requests(board: dashboards.Dashboard) -> None:

@@ -19,6 +19,7 @@ BY_PANEL = {
     "Folded matches": "DoAppSeriesFolded",
     "Gaps": "DoAppLogGap",
     "Healthy": "DoAppComponentUnhealthy",
+    "Internal errors": "DoAppInternalErrors",
     "Intervals stretched": "DoAppIntervalsStretched",
     "Last restart": "DoAppRestarted",
     "Live stream": "DoAppStreamDown",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from exporter.collect.internal_errors import Part
 from exporter.config.reference import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
@@ -166,6 +167,8 @@ def label_meanings() -> dict[str, str]:
         "text of a log, from the host that the answer to `logs` names.",
         "error": f"How a request failed: {_values(error.kind for error in API_ERRORS)}. "
         "`unexpected` is a status that the API does not document.",
+        "part": f"What went on after an error that nobody foresaw: {_values(Part)}; `schedule` "
+        "is any job that the others do not cover.",
         "version": "The exporter's version.",
         "python_version": "The version of the Python that runs it.",
         "revision": "The commit that it was built from, if known.",

@@ -29,6 +29,7 @@ from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.followed_source import FollowSettings, Streams
 from exporter.collect.follower import Follower
+from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
@@ -203,6 +204,7 @@ def assemble_reading(
         start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
+    internal_errors = InternalErrors(metrics)
     restart_counts = RestartCounts()
     errors = ErrorCounts(metrics, ledger, clock)
     findings = Findings(ledger, rules, errors, clock)
@@ -219,6 +221,7 @@ def assemble_reading(
         log_types=tuple(log_type for log_type in logs.types if log_type not in run_time),
         pod_connection_timeout=format_duration(logs.pod_connection_timeout),
         clock=clock,
+        internal_errors=internal_errors,
     )
     deployments = Deployments(platform, metrics, ledger, deployment_logs)
     settings = collector_settings(config)
@@ -241,6 +244,7 @@ def assemble_reading(
         PollSettings(logs.tail_lines, reach),
         on_deployment_gone=lambda: collector.discover_soon(),
         clock=clock,
+        internal_errors=internal_errors,
         app_reads=AppReads(platform, content, reach) if logs.scope is LogScope.APP else None,
     )
     follower = None
@@ -254,6 +258,7 @@ def assemble_reading(
             on_deployment_gone=lambda: collector.discover_soon(),
             clock=clock,
             rng=random.Random(),
+            internal_errors=internal_errors,
         )
     reader = follower or poller
     selection = Selection(config.discovery.include, config.discovery.exclude)
@@ -287,12 +292,13 @@ def assemble_reading(
         scheduler,
         discovery,
         reader,
-        PlatformReads(platform_schedule, platform_metrics, wanted_reads(settings)),
+        PlatformReads(platform_schedule, platform_metrics, wanted_reads(settings), internal_errors),
         ledger,
         pacing,
         poller.repace,
         settings,
         clock,
+        internal_errors,
     )
     status = Status(
         collector,

@@ -6,6 +6,7 @@
     ├── ListenError            an address cannot be listened on
     ├── PrometheusError        the Prometheus that the page asks does not answer
     ├── Stopping               the program is shutting down: what waited gives up
+    ├── InternalError          what nobody foresaw, counted and outlived
     └── ApiError               a request or a log could not be read
         ├── Unauthorized       401: the token is wrong, revoked or lacks a scope
         ├── NotFound           404
@@ -74,6 +75,15 @@ class PrometheusError(ExporterError):
 
 class Stopping(ExporterError):
     """The program is shutting down: whatever waited or read gives up; nothing failed."""
+
+
+class InternalError(ExporterError):
+    """What nobody foresaw, at the boundary of a job or task; its cause is in the log."""
+
+    kind: ClassVar[str] = "internal"
+
+    def __init__(self) -> None:
+        super().__init__("internal error, see the log")
 
 
 class ApiError(ExporterError):

@@ -302,6 +302,12 @@ class Metrics(DeclaredMetrics):
             "digitalocean_app_exporter_state_errors_total",
             "Times that counts and cursors could not be kept; they are tried again.",
         )
+        self.internal_errors = self._counter(
+            "digitalocean_app_exporter_internal_errors_total",
+            "Errors that the exporter does not foresee, by the part of it that went on after one: "
+            "bugs, each said in its log.",
+            ("part",),
+        )
 
 
 class ExporterMetrics(DeclaredMetrics):

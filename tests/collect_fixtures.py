@@ -18,6 +18,7 @@ from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
+from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
@@ -250,6 +251,7 @@ class Site:
             followed=self.followed,
         )
         limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
+        self.internal_errors = InternalErrors(self.metrics)
         self.restart_counts = RestartCounts()
         self.activity = Activity(self.clock)
         self.crashes = Crashes(self.ledger, excerpts=self.excerpts)
@@ -288,6 +290,7 @@ class Site:
             PollSettings(self.tail_lines, "3m"),
             on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
             clock=self.clock,
+            internal_errors=self.internal_errors,
         )
         run_time = tuple(log_type for log_type in self.log_types if log_type in RUN_TIME_LOGS)
         self.deployment_logs = DeploymentLogs(
@@ -299,6 +302,7 @@ class Site:
             log_types=tuple(log_type for log_type in self.log_types if log_type not in run_time),
             pod_connection_timeout="3m",
             clock=self.clock,
+            internal_errors=self.internal_errors,
         )
         self.deployments = Deployments(
             self.platform, self.metrics, self.ledger, self.deployment_logs
@@ -335,7 +339,7 @@ class Site:
             rng=Random(7),
             executors=(PLATFORM_EXECUTOR, PLATFORM_EXECUTOR),
         )
-        reads = PlatformReads(schedule, reader, wanted_reads(settings))
+        reads = PlatformReads(schedule, reader, wanted_reads(settings), self.internal_errors)
         return Collector(
             self.scheduler,
             self.discovery,
@@ -346,6 +350,7 @@ class Site:
             self.poller.repace,
             settings,
             self.clock,
+            self.internal_errors,
         )
 
     def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:

@@ -57,6 +57,9 @@ class NoSchedule:
     def get_job(self, job: str) -> None:
         """Know of no job."""
 
+    def add_listener(self, *arguments: Any) -> None:
+        """Ignore who listens to jobs."""
+
 
 @dataclass
 class Outcome:

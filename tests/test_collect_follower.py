@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -11,7 +12,14 @@ import pytest
 from collect_fixtures import KEY, RESTARTED, RUN, START, WEB, Site, deployment, line, not_found
 from virtual_time import VirtualTimeLoop
 
-from exporter.collect.followed_source import FollowedSource, FollowSettings, Surroundings
+from exporter.collect import follower as following
+from exporter.collect.followed_source import (
+    LONGEST_WAIT,
+    FollowedSource,
+    FollowSettings,
+    Surroundings,
+)
+from exporter.collect.follower import Follower
 from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import (
@@ -123,6 +131,7 @@ class Scene:
             lambda: self.gone.append(round(self.loop.now, 1)),
             self.time,
             Random(1),
+            self.site.internal_errors,
         )
         self.followed = FollowedSource(state, self.around)
 
@@ -445,3 +454,53 @@ def test_a_trace_without_prefix_counts_after_a_pause(begin):
     assert scene.lines() == 1
     scene.loop.advance(1)
     assert scene.lines() == 3
+
+
+def test_an_error_that_nobody_foresaw_is_counted_and_the_log_is_followed_on(begin):
+    """The source is down with the reason; after the longest wait there is another stream."""
+    scene = begin(shows=[line(1)])
+    log = scene.site.platform.log("d1")
+    log.error = RuntimeError("a bug")
+    scene.loop.advance(1)
+    assert scene.site.value("exporter_internal_errors_total", part="follower") == 1
+    assert (scene.status.state, scene.status.problem) == ("down", "internal error, see the log")
+    log.error = None
+    scene.loop.advance(LONGEST_WAIT)
+    scene.loop.advance(5)
+    assert (scene.status.state, scene.lines()) == ("up", 1)
+    assert scene.site.value("exporter_internal_errors_total", part="follower") == 1
+
+
+def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.MonkeyPatch):
+    """The beats of all followed logs are one task, and what one log does must not end it."""
+    site = Site(followed=True)
+    site.scheduler.start()
+    site.series.open_component(KEY, WEB)
+    streams = FakeStreams(shows=[line(1)])
+    follower = Follower(
+        site.poller,
+        site.platform,
+        streams,
+        site.pipeline,
+        FollowSettings(100, "3m"),
+        on_deployment_gone=lambda: None,
+        clock=site.clock,
+        rng=Random(1),
+        internal_errors=site.internal_errors,
+    )
+    beats = threading.Semaphore(0)
+
+    def beat(followed: FollowedSource, minute: bool) -> None:
+        beats.release()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(FollowedSource, "beat", beat)
+    monkeypatch.setattr(following, "BEAT_SECONDS", 0.01)
+    follower.start()
+    try:
+        follower.watch(RUN, WEB, deployment("d1"))
+        for _ in range(3):
+            assert beats.acquire(timeout=20)
+    finally:
+        follower.stop()
+    assert site.value("exporter_internal_errors_total", part="follower") >= 2

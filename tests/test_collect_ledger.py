@@ -230,6 +230,25 @@ def test_a_failure_alone_is_tried_again(run: Run, state: RecordingState):
     assert [batch.values for batch in state.batches] == [{ValueKey(TOTAL, LINES): 1}]
 
 
+def test_an_error_that_nobody_foresaw_loses_nothing(run: Run, state: RecordingState):
+    """It is raised, for the schedule to count; what changed is shown, and kept with the next."""
+    run.count(2)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    state.during = fail
+    with pytest.raises(ZeroDivisionError):
+        run.ledger.flush()
+    assert (run.value(), run.state_metrics()) == (2, (0, 1))
+    state.during = lambda: None
+    run.count(3)
+    assert run.ledger.flush()
+    [batch] = state.batches
+    assert batch.values[ValueKey(TOTAL, LINES)] == 5
+    assert (run.value(), run.state_metrics()) == (5, (1, 1))
+
+
 def test_the_end_keeps_once_and_closes(run: Run, state: RecordingState):
     """What comes after the end is not kept, not shown and no error; it is for the next run."""
     run.count()

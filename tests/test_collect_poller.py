@@ -144,18 +144,6 @@ def test_status_and_gauges_show_the_latest_read(site: Site):
     assert site.poller.waiting() == 0
 
 
-def test_unexpected_error_is_logged_and_the_source_goes_on(
-    site: Site, caplog: pytest.LogCaptureFixture
-):
-    """A bug in one read ends neither the job nor the others."""
-    site.watch("d1", RUN)
-    site.platform.log("d1").error = RuntimeError("a bug")
-    site.scheduler.step(RUN)
-    assert "reading failed unexpectedly" in messages(caplog)
-    assert site.value("source_up") == 0
-    assert site.scheduler.due(RUN) is not None
-
-
 def test_read_that_breaks_off_is_a_failure_whose_lines_count(site: Site):
     """What came before the break counts with its time; the next read brings the rest once."""
     site.watch("d1", RUN)

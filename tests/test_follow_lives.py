@@ -115,6 +115,7 @@ class World:
             lambda: None,
             self.time,
             self.rng,
+            self.site.internal_errors,
         )
         self.task = self.loop.create_task(FollowedSource(state, around).run())
 

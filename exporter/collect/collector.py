@@ -4,22 +4,20 @@ Discovery and what the platform says of components run on one thread of their ow
 logs cannot hold them up and no two of them race; logs are read by a pool of workers.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter.collect.discovery import Discovery
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.platform_reads import PlatformReads
 from exporter.collect.reader import Reader
 from exporter.collect.schedule import shut_down
-from exporter.errors import Stopping
+from exporter.errors import InternalError, Stopping
 from exporter.model import SourceStatus
-
-LOG = logging.getLogger(__name__)
 
 PLATFORM_EXECUTOR = "platform"
 HEARTBEAT_EXECUTOR = "heartbeat"
@@ -57,6 +55,7 @@ class Collector:
         on_pace: Callable[[float, float], None],
         settings: CollectorSettings,
         clock: Callable[[], float],
+        internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
         self._discovery = discovery
@@ -67,6 +66,8 @@ class Collector:
         self._on_pace = on_pace
         self._settings = settings
         self._clock = clock
+        self._internal_errors = internal_errors
+        internal_errors.watch_jobs(scheduler)
         self._beat = clock()
         self._discovered_at = 0.0
         self._ready = False
@@ -137,11 +138,12 @@ class Collector:
     def _discover(self) -> None:
         worked = False
         try:
-            worked = self._discovery.run()
+            with self._internal_errors.translated(Part.DISCOVERY):
+                worked = self._discovery.run()
         except Stopping:
             return
-        except Exception:  # the outermost boundary of a job: the next one must still come
-            LOG.exception("discovery failed unexpectedly")
+        except InternalError as error:
+            self._discovery.problem = str(error)
         self._discovered_at = self._clock()
         interval = self._pacing.discovery_interval()
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)

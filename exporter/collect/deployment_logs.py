@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.base import BaseScheduler
 
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
-from exporter.errors import ApiError, NotFound, Stopping
+from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.logs.lines import LineSplitter, parse_line
 from exporter.model import App, ComponentKey, Deployment, Endpoint, LogLine, LogType, Source
 
@@ -54,6 +55,7 @@ class DeploymentLogs:
         log_types: Sequence[LogType],
         pod_connection_timeout: str,
         clock: Callable[[], float],
+        internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
         self._platform = platform
@@ -64,6 +66,7 @@ class DeploymentLogs:
         self._log_types = tuple(log_types)
         self._pod_connection_timeout = pod_connection_timeout
         self._clock = clock
+        self._internal_errors = internal_errors
         self._attempts: dict[tuple[str, Source], int] = {}
 
     def came_to_rest(self, app: App, rested: Sequence[Deployment]) -> None:
@@ -111,19 +114,18 @@ class DeploymentLogs:
             for component, log_type in left:
                 source = Source(app.id, ComponentKey(app.name, component), LogType(log_type))
                 try:
-                    self._read_or_note(app, deployment_id, source)
+                    with self._internal_errors.translated(
+                        Part.DEPLOYMENT_LOGS, ApiError, source=source, deployment=deployment_id
+                    ):
+                        self._read(app, deployment_id, source)
                 except Stopping:
                     return
-                except Exception:  # the outermost boundary of a job: other logs must still be read
-                    LOG.exception("reading failed unexpectedly", extra={"fields": {"log": source}})
+                except (ApiError, InternalError) as error:
+                    self._failed(app, deployment_id, source, error)
         self.start(app, RETRY_SECONDS)
 
-    def _read_or_note(self, app: App, deployment_id: str, source: Source) -> None:
-        try:
-            lines, whole = self._lines(source, deployment_id)
-        except ApiError as error:
-            self._failed(app, deployment_id, source, error)
-            return
+    def _read(self, app: App, deployment_id: str, source: Source) -> None:
+        lines, whole = self._lines(source, deployment_id)
         with self._ledger.lock:
             if not self._pipeline.series.is_app_open(app.name):
                 return  # gone, or read by others from now on
@@ -157,7 +159,9 @@ class DeploymentLogs:
                 break
         return [parse_line(raw) for raw in raws], size <= MOST_BYTES
 
-    def _failed(self, app: App, deployment_id: str, source: Source, error: ApiError) -> None:
+    def _failed(
+        self, app: App, deployment_id: str, source: Source, error: ApiError | InternalError
+    ) -> None:
         """Say so once; give up what is not there, or fails again and again."""
         place = (deployment_id, source)
         attempts = self._attempts[place] = self._attempts.get(place, 0) + 1

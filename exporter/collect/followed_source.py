@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Protocol
 
 from exporter.collect.backoff import Backoff
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.poller import EARLY_DISCOVERIES, Poller
 from exporter.collect.source_state import SourceState
@@ -20,7 +21,14 @@ from exporter.collect.stream_reading import StreamReading
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
-from exporter.errors import ApiError, InvalidResponse, NotFound, Stopping, TooManyRequests
+from exporter.errors import (
+    ApiError,
+    InternalError,
+    InvalidResponse,
+    NotFound,
+    Stopping,
+    TooManyRequests,
+)
 from exporter.logs.lines import NANOSECONDS
 from exporter.model import LogLocations, LogType, Source
 
@@ -104,6 +112,7 @@ class Surroundings:
     on_deployment_gone: Callable[[], None]
     clock: Callable[[], float]
     rng: Random
+    internal_errors: InternalErrors
 
 
 class FollowedSource:
@@ -137,16 +146,16 @@ class FollowedSource:
 
     async def run(self) -> None:
         """Follow the log, whatever happens, until cancelled or the program shuts down."""
+        errors = self._around.internal_errors
         try:
             while True:
                 try:
-                    delay = await self._once()
+                    with errors.translated(Part.FOLLOWER, ApiError, source=self._source):
+                        delay = await self._once()
                 except Stopping:
                     return
-                except Exception:  # the outermost boundary of a task: the log must be followed on
-                    fields = {"source": self._source}
-                    LOG.exception("following failed unexpectedly", extra={"fields": fields})
-                    self._note("internal error, see the log", "internal")
+                except InternalError as error:
+                    self._note(str(error), error.kind)
                     delay = LONGEST_WAIT
                 self._try_done()
                 await asyncio.sleep(delay)
@@ -344,6 +353,7 @@ class FollowedSource:
         if self._look is not None:
             self._look.cancel()
         self._look = asyncio.create_task(self._look_for_an_end(self.newest_end()))
+        self._around.internal_errors.watch(Part.FOLLOWER, self._look, source=self._source)
 
     def beat(self, minute: bool) -> None:
         """Its stream lives, as far as pings tell; ``minute``: another one is over."""

@@ -9,14 +9,17 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
 from exporter.collect.followed_source import FollowedSource, FollowSettings, Streams, Surroundings
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.poller import Poller
 from exporter.collect.source_state import FOLLOWED_INTERVAL
 from exporter.digitalocean.apps import AppPlatform
+from exporter.errors import InternalError
 from exporter.model import Component, Deployment, LogType, Source, SourceStatus
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Follower:
         on_deployment_gone: Callable[[], None],
         clock: Callable[[], float],
         rng: Random,
+        internal_errors: InternalErrors,
     ) -> None:
         self._poller = poller
         self._around = Surroundings(
@@ -66,8 +70,10 @@ class Follower:
             on_deployment_gone,
             clock,
             rng,
+            internal_errors,
         )
         self._rng = rng
+        self._internal_errors = internal_errors
         self._workers = ThreadPoolExecutor(_WORKERS, "follower-requests")
         self._followed: dict[Source, FollowedSource] = {}
         self._tasks: dict[Source, asyncio.Task[None]] = {}
@@ -149,7 +155,8 @@ class Follower:
         with self._lock:
             self._followed[source] = followed
         former = self._tasks.get(source)
-        self._tasks[source] = asyncio.create_task(self._run_after(former, followed))
+        self._tasks[source] = task = asyncio.create_task(self._run_after(former, followed))
+        self._internal_errors.watch(Part.FOLLOWER, task, source=source)
 
     async def _run_after(self, former: asyncio.Task[None] | None, followed: FollowedSource) -> None:
         if former is not None:
@@ -171,11 +178,19 @@ class Follower:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             beats += 1
-            for followed in list(self._followed.values()):
-                followed.beat(minute=beats % _BEATS_A_MINUTE == 0)
-                if followed.outlived(SILENCE_SECONDS * self._rng.uniform(1.0, 1.2)):
-                    self._goodbyes.add(goodbye := asyncio.create_task(followed.reopen()))
-                    goodbye.add_done_callback(self._goodbyes.discard)
+            for source, followed in list(self._followed.items()):
+                with (
+                    suppress(InternalError),
+                    self._internal_errors.translated(Part.FOLLOWER, source=source),
+                ):
+                    self._beat_one(followed, minute=beats % _BEATS_A_MINUTE == 0)
+
+    def _beat_one(self, followed: FollowedSource, *, minute: bool) -> None:
+        followed.beat(minute=minute)
+        if followed.outlived(SILENCE_SECONDS * self._rng.uniform(1.0, 1.2)):
+            self._goodbyes.add(goodbye := asyncio.create_task(followed.reopen()))
+            goodbye.add_done_callback(self._goodbyes.discard)
+            self._internal_errors.watch(Part.FOLLOWER, goodbye)
 
     async def _end_all(self) -> None:
         ours = asyncio.current_task()
@@ -190,7 +205,8 @@ class Follower:
             if self._loop is None:
                 coroutine.close()
             else:
-                asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                task = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                self._internal_errors.watch(Part.FOLLOWER, task)
 
     def _run_loop(self) -> None:
         loop = self._loop

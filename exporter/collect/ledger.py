@@ -211,7 +211,8 @@ class Ledger:
         """Keep what has changed, then show it; shown it is even if it cannot be kept.
 
         Returns:
-            False if it could not be kept; it is tried again with the next flush.
+            False if it could not be kept; it is tried again with the next flush, as it is after
+            an error that nobody foresaw, which is raised.
         """
         with self._flushing:
             if self._ended:
@@ -226,12 +227,15 @@ class Ledger:
                     written = {key: snapshot.to_bytes() for key, snapshot in cursors.items()}
                     self._state.save(replace(batch, cursors=written))
                     self._note(None)
-            except StateError as error:
+            except Exception as error:
                 with self.lock:
                     self._unsaved.join(taken)
                 self._note(error)
-            for show in unshown:
-                show()
+                if not isinstance(error, StateError):
+                    raise
+            finally:
+                for show in unshown:
+                    show()
             return not self._failing
 
     def end(self) -> None:
@@ -283,7 +287,7 @@ class Ledger:
         names = self._metrics.labels_of(key.metric) or IDENTITY
         return key.labels[: len(IDENTITY) if names[: len(IDENTITY)] == IDENTITY else 1]
 
-    def _note(self, error: StateError | None) -> None:
+    def _note(self, error: Exception | None) -> None:
         """Show whether saving works; say so when that is news."""
         if error is not None:
             self._metrics.state_errors.inc()

@@ -54,21 +54,11 @@ class PlatformMetrics:
 
     def read_health(self, app: App) -> None:
         """Health of every component of an app: one request."""
-        metrics = self._metrics
         try:
             health = self._platform.health(app.id)
         except ApiError as error:
             self._failed(app, "health", error)
-            for component in app.components:
-                self._health.pop(ComponentKey(app.name, component.name), None)
-            remove(
-                {"app": app.name},
-                metrics.component_instances,
-                metrics.component_instances_ready,
-                metrics.component_healthy,
-                metrics.component_cpu_usage,
-                metrics.component_memory_usage,
-            )
+            self.lose_health(app)
             return
         self._worked(app, "health")
         told = {component.component: component for component in health}
@@ -83,7 +73,7 @@ class PlatformMetrics:
             instances = self._platform.instances(app.id)
         except ApiError as error:
             self._failed(app, "instances", error)
-            remove({"app": app.name}, self._metrics.component_instances)
+            self.lose_instances(app)
             return
         self._worked(app, "instances")
         for component in app.components:
@@ -111,6 +101,27 @@ class PlatformMetrics:
                 self._metrics.instance_restarts.labels(
                     app.name, component.name, count.component_instance
                 ).set(count.count)
+
+    def lose_health(self, app: App) -> None:
+        """The health of an app's components is not known any more."""
+        for component in app.components:
+            self._health.pop(ComponentKey(app.name, component.name), None)
+        remove(
+            {"app": app.name},
+            self._metrics.component_instances,
+            self._metrics.component_instances_ready,
+            self._metrics.component_healthy,
+            self._metrics.component_cpu_usage,
+            self._metrics.component_memory_usage,
+        )
+
+    def lose_instances(self, app: App) -> None:
+        """The instances of an app, read without health, are not known any more."""
+        remove({"app": app.name}, self._metrics.component_instances)
+
+    def lose_restart_counts(self, app: App) -> None:
+        """The restart counts of an app's instances are not known any more."""
+        remove({"app": app.name}, self._metrics.instance_restarts)
 
     def _hint_where_it_fell(self, app: App, health: ComponentHealth) -> None:
         key = ComponentKey(app.name, health.component)

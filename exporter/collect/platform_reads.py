@@ -1,17 +1,15 @@
 """What the platform says of each app, read by turns: no app waits for the others."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.schedule import Schedule
-from exporter.errors import Stopping
+from exporter.errors import InternalError, Stopping
 from exporter.model import App
-
-LOG = logging.getLogger(__name__)
 
 HEALTH, INSTANCES = "health", "instances"
 DEPLOYMENTS, RESTART_COUNT = "deployments", "restart_count"
@@ -63,16 +61,24 @@ class PlatformReads:
         schedule: Schedule[PlatformRead],
         metrics: PlatformMetrics,
         wanted: Iterable[str],
+        internal_errors: InternalErrors,
     ) -> None:
         self._schedule = schedule
         self._metrics = metrics
         self._wanted = tuple(wanted)
+        self._internal_errors = internal_errors
         self._apps: Mapping[str, App] = {}
         self._by_name: dict[str, Callable[[App], None]] = {
             HEALTH: metrics.read_health,
             INSTANCES: metrics.read_instances,
             DEPLOYMENTS: metrics.read_deployments,
             RESTART_COUNT: metrics.read_restart_counts,
+        }
+        self._lose: dict[str, Callable[[App], None]] = {
+            HEALTH: metrics.lose_health,
+            INSTANCES: metrics.lose_instances,
+            DEPLOYMENTS: lambda app: None,  # what was seen of them stays true
+            RESTART_COUNT: metrics.lose_restart_counts,
         }
 
     def watch(self, apps: Iterable[App]) -> None:
@@ -105,11 +111,14 @@ class PlatformReads:
         if app is None:
             return False
         try:
-            self._by_name[read.what](app)
+            with self._internal_errors.translated(
+                Part.PLATFORM_READS, app=app.name, what=read.what
+            ):
+                self._by_name[read.what](app)
         except Stopping:
             return False
-        except Exception:  # the outermost boundary of a job: the next read must still come
-            LOG.exception("platform metrics failed unexpectedly")
+        except InternalError:
+            self._lose[read.what](app)
         return True
 
 

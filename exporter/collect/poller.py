@@ -11,6 +11,7 @@ from functools import partial
 from threading import Lock
 
 from exporter.collect.app_reads import AppLog, AppReads
+from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.reading import Reading
 from exporter.collect.schedule import Schedule
@@ -18,7 +19,7 @@ from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
-from exporter.errors import ApiError, NotFound, Stopping
+from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.model import (
     App,
     Component,
@@ -65,6 +66,7 @@ class Poller:
         *,
         on_deployment_gone: Callable[[], None],
         clock: Callable[[], float],
+        internal_errors: InternalErrors,
         app_reads: AppReads | None = None,
     ) -> None:
         self._schedule = schedule
@@ -74,6 +76,7 @@ class Poller:
         self._settings = settings
         self._on_deployment_gone = on_deployment_gone
         self._clock = clock
+        self._internal_errors = internal_errors
         self._app_reads = app_reads
         self._states: dict[Source, SourceState] = {}
         self._draining: dict[tuple[ComponentKey, str], set[Source]] = {}
@@ -258,12 +261,13 @@ class Poller:
         problem, kind = "", ""
         try:
             if together:
-                alone |= app_reads.read(log, together)
+                with self._internal_errors.translated(Part.POLLER, ApiError, log=log):
+                    alone |= app_reads.read(log, together)
         except Stopping:
             for reading in readings.values():
                 reading.drop()
             return False
-        except ApiError as error:
+        except (ApiError, InternalError) as error:
             problem, kind = str(error), error.kind
         for state in states:
             reading = readings[state.source.key.component]
@@ -281,26 +285,23 @@ class Poller:
 
     def _read_and_note(self, state: SourceState, started: float, urgent: bool) -> bool:
         """Read a source and keep how that went; False if the program is shutting down."""
-        source = state.source
         try:
-            self._read_all(state, urgent)
+            with self._internal_errors.translated(Part.POLLER, ApiError, source=state.source):
+                self._read_all(state, urgent)
         except Stopping:
             return False
-        except ApiError as error:
+        except (ApiError, InternalError) as error:
             self._note(state, started, str(error), error.kind)
-        except Exception:  # the outermost boundary of a job: the next poll must still come
-            LOG.exception("reading failed unexpectedly", extra={"fields": {"source": source}})
-            self._note(state, started, "internal error, see the log", "internal")
         else:
             self._note(state, started)
         return True
 
     def _read_all(self, state: SourceState, urgent: bool) -> None:
-        failed: ApiError | None = None
+        failed: ApiError | InternalError | None = None
         for deployment in list(state.past):
             try:
                 self._drain(state, deployment)
-            except ApiError as error:
+            except (ApiError, InternalError) as error:  # the active one must not wait for it
                 failed = error
         if not state.suspended:
             self._read_active(state, state.active, urgent)
@@ -319,10 +320,9 @@ class Poller:
         deployment.attempts += 1
         last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
         try:
-            over = self._read(state, deployment, past_failures=last_attempt).live_url is None
-        except Stopping:
-            raise
-        except Exception as error:  # whatever it is, the active deployment must not wait for it
+            with self._internal_errors.translated(Part.POLLER, ApiError, source=state.source):
+                over = self._read(state, deployment, past_failures=last_attempt).live_url is None
+        except (ApiError, InternalError) as error:
             # One of its archives may be there again; a deployment that is gone will not.
             gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
             if not last_attempt and not gone:

@@ -169,7 +169,7 @@ class Schedule(Generic[S]):
                 return  # the read that is under way makes the next one
             self._reading.add(source)
             turn.asked = False
-        goes_on = False
+        goes_on = True  # whatever a read may end with: the next one must still come
         try:
             goes_on = turn.read(soon)
         finally:
