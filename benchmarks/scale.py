@@ -14,6 +14,7 @@ import yaml
 from benchmarks.busy_platform import COMPONENTS_AN_APP, PROBED, BusyPlatform
 from benchmarks.exporter_process import Exporter, Scrape
 from benchmarks.tables import print_table
+from exporter.configuration import configuration_of
 from exporter.costs import demand_of
 from exporter.options import Options
 
@@ -67,7 +68,7 @@ def _configuration(api_url: str) -> dict[str, Any]:
 
 def _scheduled(config: Path, components: int) -> float:
     """Requests to the API a component and hour, as ``check`` tells them."""
-    checked = Options(config_file=str(config)).configuration(credentials=False)
+    checked = configuration_of(Options(config_file=str(config)), credentials=False)
     apps = -(-components // COMPONENTS_AN_APP)
     return demand_of(checked, apps, components).total / components
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from exporter import __version__
-from exporter.config.overrides import FLAGS, variable_of
+from exporter.config.flags import FLAGS, variable_of
 from exporter.errors import ConfigError, ExporterError, Fault
 from exporter.log_output import FORMATS, LEVELS, configure_logging
 from exporter.options import Options
@@ -38,6 +38,8 @@ _HELP = {flag: text.replace("`", "") for flag, text in FLAGS}
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the program with the arguments of the process, or with ``argv``, and exit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # What a command loads stays: to look for garbage meanwhile only takes time.
+    gc.disable()
     code = command_line(arguments, os.environ)
     # At its end the interpreter would look once more through all that was ever loaded.
     gc.freeze()
@@ -68,6 +70,7 @@ def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _command(options: Options) -> int:
     """Run the command, of which alone the module is loaded: ``match`` needs no web server."""
     module = import_module(f"exporter.commands.{options.command}")
+    gc.enable()
     code: int = getattr(module, options.command)(options)
     return code
 

@@ -13,8 +13,9 @@ from exporter.config.addresses import ListenAddress, parse_listen_address
 from exporter.config.credentials import resolve_token
 from exporter.config.document import parse_document
 from exporter.config.durations import format_duration, parse_duration
+from exporter.config.flags import FLAGS, variable_of
 from exporter.config.load import check_document, load_config
-from exporter.config.overrides import FLAGS, Override, apply_overrides, variable_of
+from exporter.config.overrides import Override, apply_overrides
 from exporter.config.reference import configuration_reference
 from exporter.config.rules import (
     DEFAULT_BUCKETS,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.addresses import ListenAddress
+from exporter.configuration import configuration_of
 from exporter.errors import ConfigError
 from exporter.options import REVISION_VARIABLE, Options
 
@@ -29,7 +30,7 @@ def options(file: str | None = None, environ: dict[str, str] | None = None, **mo
 
 def test_without_anything_the_defaults_stand():
     """No file, no flag, no variable."""
-    config = options().configuration()
+    config = configuration_of(options())
     assert config.web.listen_addresses == (ListenAddress("", 10046),)
     assert config.web.telemetry_path == "/metrics"
 
@@ -40,15 +41,12 @@ def test_flag_wins_over_variable_and_variable_over_file(file: str):
         "DO_APP_EXPORTER_WEB_TELEMETRY_PATH": "/variable",
         "DO_APP_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:2,127.0.0.1:3",
     }
-    assert options(file).configuration().web.telemetry_path == "/file"
-    web = options(file, environ).configuration().web
+    assert configuration_of(options(file)).web.telemetry_path == "/file"
+    web = configuration_of(options(file, environ)).web
     assert web.telemetry_path == "/variable"
     assert [address.port for address in web.listen_addresses] == [2, 3]
-    web = (
-        options(file, environ, telemetry_path="/flag", listen_addresses=("127.0.0.1:4",))
-        .configuration()
-        .web
-    )
+    flags = options(file, environ, telemetry_path="/flag", listen_addresses=("127.0.0.1:4",))
+    web = configuration_of(flags).web
     assert web.telemetry_path == "/flag"
     assert web.listen_addresses == (ListenAddress("127.0.0.1", 4),)
 
@@ -56,7 +54,7 @@ def test_flag_wins_over_variable_and_variable_over_file(file: str):
 def test_empty_variable_says_nothing(file: str):
     """A variable set to nothing is one that is not set."""
     environ = {"DO_APP_EXPORTER_WEB_TELEMETRY_PATH": ""}
-    assert options(file, environ).configuration().web.telemetry_path == "/file"
+    assert configuration_of(options(file, environ)).web.telemetry_path == "/file"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +70,7 @@ def test_fault_names_the_flag_or_variable(
 ):
     """Whoever gave the value can find it."""
     with pytest.raises(ConfigError) as caught:
-        options(None, environ, **flags).configuration()
+        configuration_of(options(None, environ, **flags))
     (fault,) = caught.value.faults
     assert fault.file.endswith(origin)
 
@@ -80,9 +78,9 @@ def test_fault_names_the_flag_or_variable(
 def test_credentials_are_looked_at_only_where_they_are_needed(file: str):
     """A command that asks nothing of the API does not need the token."""
     bare = Options(config_file=file, environ={})
-    assert bare.configuration(credentials=False).web.telemetry_path == "/file"
+    assert configuration_of(bare, credentials=False).web.telemetry_path == "/file"
     with pytest.raises(ConfigError, match="SECRET"):
-        bare.configuration()
+        configuration_of(bare)
 
 
 def test_environment_stays_out_of_sight():

@@ -33,6 +33,7 @@ LAYERS = (
         "assembly",
         "cli",
         "commands",
+        "configuration",
         "costs",
         "demo",
         "log_output",

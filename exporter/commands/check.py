@@ -5,6 +5,7 @@ import time
 from exporter.collect.pacing import Plan, plan
 from exporter.config.schema import Config
 from exporter.config.web_load import load_web_security
+from exporter.configuration import configuration_of
 from exporter.costs import (
     demand_of,
     features,
@@ -23,7 +24,7 @@ FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 
 def check(options: Options) -> int:
     """Print what the configuration costs; raises ConfigError with every fault."""
-    config = options.configuration()
+    config = configuration_of(options)
     load_web_security(config.web.config_file)
     rules = load_rules(config)
     print(f"{options.config_file or 'the default configuration'}: good")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO
 
-from exporter.config.translation import nearest
+from exporter.config.suggestions import nearest
+from exporter.configuration import configuration_of
 from exporter.errors import ConfigError, Fault
 from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
@@ -47,7 +48,7 @@ def match(options: Options) -> int:
     if options.explain is not None and (options.show or options.unmatched):
         problem = "it shows lines in a way of its own, as --show and --unmatched do"
         raise ConfigError((Fault("--explain", "", problem, "give one of them"),))
-    rules = load_rules(options.configuration(credentials=False))
+    rules = load_rules(configuration_of(options, credentials=False))
     explained = None if options.explain is None else _named(rules, options.explain)
     with ExitStack() as stack:
         streams = open_inputs(options.files or (STANDARD_INPUT,), stack)

@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.application import Application, Wanted
 from exporter.commands.signals import Signals, signals
 from exporter.config.credentials import resolve_tokens
+from exporter.configuration import configuration_of
 from exporter.errors import ConfigError
 from exporter.options import Options
 
@@ -48,7 +49,7 @@ def run(options: Options) -> int:
 
 def load(options: Options) -> Wanted:
     """What flags, variables and files say now; raises ConfigError with every fault."""
-    config = options.configuration()
+    config = configuration_of(options)
     file = options.config_file or "configuration"
     return Wanted(config, resolve_tokens(config, options.environ, file))
 

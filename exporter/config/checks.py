@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from exporter.config.document import Document
 from exporter.config.findings import Finding, Location, shown
 from exporter.config.rules import PatternRule
-from exporter.config.translation import choose_among
+from exporter.config.suggestions import choose_among
 from exporter.model import Rule
 
 Decide = Callable[[Rule], Callable[[bytes], bool]]

@@ -14,19 +14,6 @@ from exporter.config.schema import Config, Web
 from exporter.config.translation import findings_of
 from exporter.errors import ConfigError, Fault
 
-ENVIRONMENT_PREFIX = "DO_APP_EXPORTER_"
-
-FLAGS = (
-    ("--config.file", "Configuration file."),
-    ("--web.listen-address", "Where to listen, in place of `web.listen_addresses`; repeatable."),
-    ("--web.config.file", "TLS and authentication, in place of `web.config_file`."),
-    ("--web.telemetry-path", "Path of the metrics, in place of `web.telemetry_path`."),
-    ("--web.enable-lifecycle", "Allow `POST /-/reload`."),
-    ("--log.level", "How much the exporter logs."),
-    ("--log.format", "`logfmt` or `json`."),
-)
-"""Every flag that has an environment variable, with its meaning."""
-
 
 @dataclass(frozen=True, slots=True)
 class Override:
@@ -34,11 +21,6 @@ class Override:
 
     origin: str
     value: str | tuple[str, ...]
-
-
-def variable_of(flag: str) -> str:
-    """The environment variable of a flag: ``--log.level`` is ``DO_APP_EXPORTER_LOG_LEVEL``."""
-    return ENVIRONMENT_PREFIX + flag.lstrip("-").replace(".", "_").replace("-", "_").upper()
 
 
 def apply_overrides(

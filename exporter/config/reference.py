@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from exporter.config.credentials import TOKEN_VARIABLES
 from exporter.config.durations import format_duration
 from exporter.config.fields import Kind
-from exporter.config.overrides import FLAGS, variable_of
+from exporter.config.flags import FLAGS, variable_of
 from exporter.config.rules import (
     DENIED_LABELS,
     OWN_LABELS,

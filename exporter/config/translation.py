@@ -3,11 +3,10 @@
 No wording of pydantic reaches a user, so an error of a type unknown here still gets one of ours.
 """
 
-import difflib
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.document import Document
 from exporter.config.durations import format_duration
 from exporter.config.findings import Finding, Location, shown
+from exporter.config.suggestions import choose_among, nearest
 
 Translator = Callable[[object, Mapping[str, Any]], tuple[str, str]]
 
@@ -47,21 +47,6 @@ def findings_of(
             translate = _TRANSLATORS.get(kind, _anything)
             given = value if detail["loc"] != location else document.value(location)
             yield Finding(location, *translate(given, context))
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, None where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)), None)
-
-
-def choose_among(word: object, known: Iterable[str]) -> str:
-    """The remedy for a word that is not among the known ones."""
-    names = list(known)
-    near = nearest(word.lower(), names) if isinstance(word, str) else None
-    if near is None and isinstance(word, str):
-        near = nearest(word.upper(), names)
-    allowed = f"allowed: {', '.join(names)}" if names else "there are none"
-    return f"did you mean {near}? {allowed}" if near else allowed
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, Any]:

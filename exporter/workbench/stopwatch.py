@@ -3,7 +3,7 @@
 The time in which Hyperscan looks for all rules together belongs to none of them and is not in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.matching.decision import Decision
@@ -52,18 +52,14 @@ class _Watched:
 
     def __init__(self, decision: Decision, cost: Cost, clock: Callable[[], float]) -> None:
         self.proposal = decision.proposal
-        self._decide = decision.matches
-        self._values = decision.values
-        self._cost = cost
-        self._clock = clock
+        self.values = decision.values
+        decide = decision.matches
 
-    def matches(self, message: bytes) -> bool:
-        clock, cost = self._clock, self._cost
-        started = clock()
-        matches = self._decide(message)
-        cost.seconds += clock() - started
-        cost.candidates += 1
-        return matches
+        def matches(message: bytes) -> bool:
+            started = clock()
+            matched = decide(message)
+            cost.seconds += clock() - started
+            cost.candidates += 1
+            return matched
 
-    def values(self, message: bytes) -> Mapping[str, bytes]:
-        return self._values(message)
+        self.matches = matches

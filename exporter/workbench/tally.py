@@ -49,11 +49,11 @@ class Tally:
 def count(engine: Engine, extractions: Extractions, piece: Piece, tally: Tally) -> None:
     """Add the lines of a piece to the tally."""
     add_lines(piece, tally)
-    for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
-        tally.patterns[found.rule] += 1
-        if found.rule in extractions:
-            line = piece.text[found.start : found.end]
-            take_sample(extractions[found.rule], line, tally)
+    patterns = tally.patterns
+    for rule, start, end in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
+        patterns[rule] += 1
+        if rule in extractions:
+            take_sample(extractions[rule], piece.text[start:end], tally)
 
 
 def take_sample(extraction: Extraction, line: bytes, tally: Tally) -> None:
