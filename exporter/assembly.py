@@ -27,12 +27,13 @@ from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
-from exporter.collect.followed_source import FollowSettings, Streams
 from exporter.collect.follower import Follower
 from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
+from exporter.collect.open_stream import Streams
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
+from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.platform_reads import (
@@ -41,12 +42,13 @@ from exporter.collect.platform_reads import (
     intervals,
     wanted_reads,
 )
-from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.poller import Poller
 from exporter.collect.reading import ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
+from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
@@ -235,27 +237,34 @@ def assemble_reading(
         clock=clock,
         rng=random.Random(),
     )
-    reach = format_duration(logs.pod_connection_timeout)
-    poller = Poller(
-        schedule,
+    past = PastDeployments(pipeline.release)
+    reads = SourceReads(
         platform,
         content,
         pipeline,
-        PollSettings(logs.tail_lines, reach),
+        past,
+        ReadSettings(logs.tail_lines, format_duration(logs.pod_connection_timeout)),
+        read_soon=schedule.soon,
         on_deployment_gone=lambda: collector.discover_soon(),
+        internal_errors=internal_errors,
+    )
+    poller = Poller(
+        schedule,
+        reads,
+        past,
+        pipeline,
         clock=clock,
         internal_errors=internal_errors,
-        app_reads=AppReads(platform, content, reach) if logs.scope is LogScope.APP else None,
+        app_reads=AppReads(platform, content, reads) if logs.scope is LogScope.APP else None,
     )
     follower = None
     if follows and streams is not None:
         follower = Follower(
             poller,
+            reads,
             platform,
             streams,
             pipeline,
-            FollowSettings(logs.tail_lines, reach),
-            on_deployment_gone=lambda: collector.discover_soon(),
             clock=clock,
             rng=random.Random(),
             internal_errors=internal_errors,

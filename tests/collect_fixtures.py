@@ -22,15 +22,17 @@ from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
+from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.platform_reads import PlatformRead, PlatformReads, intervals, wanted_reads
-from exporter.collect.poller import Poller, PollSettings
+from exporter.collect.poller import Poller
 from exporter.collect.reading import ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
+from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.digitalocean.budget import Budget
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.matching.engine import Engine
@@ -282,13 +284,22 @@ class Site:
             clock=self.clock,
             rng=Random(7),
         )
-        self.poller = Poller(
-            self.schedule,
+        self.past = PastDeployments(self.pipeline.release)
+        self.reads = SourceReads(
             self.platform,
             self.platform,
             self.pipeline,
-            PollSettings(self.tail_lines, "3m"),
+            self.past,
+            ReadSettings(self.tail_lines, "3m"),
+            read_soon=lambda source: self.poller.read_soon(source),
             on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
+            internal_errors=self.internal_errors,
+        )
+        self.poller = Poller(
+            self.schedule,
+            self.reads,
+            self.past,
+            self.pipeline,
             clock=self.clock,
             internal_errors=self.internal_errors,
         )

@@ -16,7 +16,6 @@ from exporter.collect import follower as following
 from exporter.collect.followed_source import (
     LONGEST_WAIT,
     FollowedSource,
-    FollowSettings,
     Surroundings,
 )
 from exporter.collect.follower import Follower
@@ -93,7 +92,6 @@ class Scene:
     streams: FakeStreams = field(default_factory=FakeStreams)
     soon: list[tuple[float, LogType]] = field(default_factory=list)
     asked: list[tuple[float, int]] = field(default_factory=list)
-    gone: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.site = Site(tail_lines=self.tail_lines, followed=True)
@@ -126,9 +124,8 @@ class Scene:
             self.streams,
             self.site.pipeline,
             poller,
-            FollowSettings(self.tail_lines, "3m"),
+            self.site.reads,
             self.block,
-            lambda: self.gone.append(round(self.loop.now, 1)),
             self.time,
             Random(1),
             self.site.internal_errors,
@@ -355,7 +352,7 @@ def test_a_deployment_that_is_past_is_said_a_few_times(begin):
         else:
             log.error = not_found()
         scene.loop.advance(600)
-        assert len(scene.gone) == 3
+        assert len(scene.site.early_discoveries) == 3
         assert scene.connected() == 0
 
 
@@ -479,11 +476,10 @@ def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.Monk
     streams = FakeStreams(shows=[line(1)])
     follower = Follower(
         site.poller,
+        site.reads,
         site.platform,
         streams,
         site.pipeline,
-        FollowSettings(100, "3m"),
-        on_deployment_gone=lambda: None,
         clock=site.clock,
         rng=Random(1),
         internal_errors=site.internal_errors,

@@ -28,7 +28,7 @@ from collect_fixtures import (
     server_error,
 )
 
-from exporter.collect.poller import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
+from exporter.collect.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import Stopping
 from exporter.model import Endpoint, LogType
 from exporter.state.store import CursorKey
@@ -197,7 +197,7 @@ def test_unwatch_during_a_read_makes_no_series_and_no_error_again(site: Site):
     assert site.samples(app="shop") == set()
     assert site.scheduler.get_jobs() == []
     assert not site.api_metrics.failing()
-    assert site.poller._draining == {}
+    assert site.past._waiting == {}
 
     site.platform.during = lambda source: None
     log.breaks = None
@@ -429,7 +429,7 @@ def test_past_deployment_unwatched_midway_is_read_when_it_comes_back(site: Site)
     site.watch("d2")
     site.scheduler.step(RUN)
     site.poller.unwatch(RESTARTED)
-    assert site.poller._draining == {}
+    assert site.past._waiting == {}
     assert site.ledger.deployments(KEY) == ["d1", "d2"]
     site.platform.logs["d1", LogType.RUN_RESTARTED] = Log(None, (line(1) + line(2),))
     site.watch("d2", RESTARTED)

@@ -11,7 +11,7 @@ from collect_fixtures import START, Site, deployment
 from virtual_platform import VirtualPlatform
 from virtual_time import VirtualTimeLoop
 
-from exporter.collect.followed_source import FollowedSource, FollowSettings, Surroundings
+from exporter.collect.followed_source import FollowedSource, Surroundings
 from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import ConnectionFailed
 from exporter.model import Component, ComponentKey, ComponentKind, Endpoint, LogType, Source
@@ -79,7 +79,7 @@ class World:
         )
         self.site = Site(followed=True, tail_lines=1000)
         self.site.clock = self.site.poller._clock = self.time  # type: ignore[assignment]
-        self.site.poller._platform = self.site.poller._content = self.virtual  # type: ignore[assignment]
+        self.site.reads._platform = self.site.reads._content = self.virtual  # type: ignore[assignment]
         self.site.series.open_component(KEY, self.component)
         self.streams: list[VirtualStream] = []
         self.lines = 0
@@ -110,9 +110,8 @@ class World:
             self,  # type: ignore[arg-type]
             self.site.pipeline,
             self.site.poller,
-            FollowSettings(1000, "3m"),
+            self.site.reads,
             self.block,
-            lambda: None,
             self.time,
             self.rng,
             self.site.internal_errors,

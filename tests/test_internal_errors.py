@@ -12,11 +12,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import (
     IDENTITY,
+    JOBS,
     KEY,
     RUN,
     WEB,
     Log,
     Site,
+    answer,
     app,
     deployment,
     line,
@@ -24,11 +26,19 @@ from collect_fixtures import (
     server_error,
 )
 
+from exporter.collect.app_reads import AppReads
 from exporter.collect.collector import CollectorSettings
 from exporter.collect.internal_errors import Part
 from exporter.collect.schedule import shut_down
 from exporter.errors import ApiError, ConfigError, InternalError, Stopping
-from exporter.model import ComponentHealth, InstanceRestarts, LogType, Source
+from exporter.model import (
+    ComponentHealth,
+    ComponentKey,
+    InstanceRestarts,
+    LogLocations,
+    LogType,
+    Source,
+)
 
 BUG = RuntimeError("a bug")
 OLD = deployment("d1", "ACTIVE", -5)
@@ -85,6 +95,27 @@ def test_poll(site: Site, caplog: pytest.LogCaptureFixture):
     site.scheduler.step(RUN)
     assert (site.value("source_up"), site.lines()) == (1, 1)
     assert counted(site) == {"poller": 1}
+
+
+def test_poll_of_a_whole_app(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """One request, one error, and every log that it was for is down until the next works."""
+    jobs = Source("app-1", ComponentKey("shop", "jobs"), LogType.RUN)
+    answers: Any = iter((BUG, LogLocations("d1 RUN", ())))
+    ask = lambda *args, **options: answer(next(answers))  # noqa: E731
+    monkeypatch.setattr(site.platform, "app_log_locations", ask, raising=False)
+    site.poller._app_reads = AppReads(site.platform, site.platform, site.reads)
+    site.watch("d1", RUN)
+    site.series.open_component(jobs.key, JOBS)
+    site.poller.watch(jobs, JOBS, deployment("d1"))
+    site.platform.log("d1").live = line(1) + line(2, component="jobs")
+    for errors, up in ((1, 0), (1, 1)):
+        site.scheduler.step(RUN)
+        assert counted(site) == {"poller": errors}
+        assert site.value("source_up") == up
+        assert site.value("source_up", app="shop", component="jobs", log_type="RUN") == up
+        assert site.scheduler.due(RUN) is not None
+        assert site.scheduler.due(jobs) is not None
+    assert site.lines() == 1
 
 
 def test_foreseen_errors_are_none(site: Site, caplog: pytest.LogCaptureFixture):

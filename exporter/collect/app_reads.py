@@ -1,14 +1,16 @@
-"""One answer for a whole app: the log of all of its components, read by one request.
+"""One read of a whole app: the log of all of its components, by one request.
 
 What it cannot settle for a component, since the text was cut before what is known of it, that
 component's own log is asked for.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.collect.reading import Reading
+from exporter.collect.source_reads import SourceReads
+from exporter.collect.source_state import SourceState
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.logs.routing import Router
@@ -34,21 +36,54 @@ class AppLog:
 
 
 class AppReads:
-    """Reads the logs of whole apps.
+    """Reads the sources of whole apps.
 
     Args:
-        pod_connection_timeout: as the API takes it.
+        reads: begins and finishes the reading of each source.
     """
 
-    def __init__(
-        self, platform: AppPlatform, content: LogContent, pod_connection_timeout: str
-    ) -> None:
+    def __init__(self, platform: AppPlatform, content: LogContent, reads: SourceReads) -> None:
         self._platform = platform
         self._content = content
-        self._pod_connection_timeout = pod_connection_timeout
+        self._reads = reads
         self._strangers: set[tuple[str, str]] = set()
 
-    def read(self, log: AppLog, readings: Mapping[str, Reading]) -> set[str]:
+    def read(self, states: Sequence[SourceState]) -> set[str]:
+        """Read sources of one app, log type and active deployment by one request.
+
+        Returns:
+            the components whose own log has to be read: nothing is settled for them.
+
+        Raises:
+            ApiError, Stopping: the log could not be read whole.
+        """
+        first = states[0].source
+        log = AppLog(first.app_id, first.key.app, states[0].active.id, first.log_type)
+        begun = [
+            (state, state.active, self._reads.begin(state, state.active, state.tail.ask()))
+            for state in states
+        ]
+        readings = {state.source.key.component: reading for state, _, reading in begun}
+        alone = {name for name, reading in readings.items() if reading.in_doubt}
+        together = {name: reading for name, reading in readings.items() if name not in alone}
+        try:
+            if together:
+                alone |= self._feed(log, together)
+        except BaseException:
+            for reading in readings.values():
+                reading.drop()
+            raise
+        finally:
+            for state, _, reading in begun:
+                state.lines += reading.lines
+        for state, deployment, reading in begun:
+            if state.source.key.component in alone:
+                reading.drop()
+            else:
+                self._reads.finish(state, deployment, reading, reading.lines)
+        return alone
+
+    def _feed(self, log: AppLog, readings: Mapping[str, Reading]) -> set[str]:
         """Feed the readings, by their components' names, what the platform shows now.
 
         As many lines are asked for as all of them want together.
@@ -56,9 +91,6 @@ class AppReads:
         Returns:
             the components whose own log has to be asked for: all where the app's is a past one,
             and those of which this text may not show all that is new.
-
-        Raises:
-            ApiError, Stopping: the log could not be read whole.
         """
         asked = min(sum(reading.tail_lines for reading in readings.values()), MOST_LINES)
         locations = self._platform.app_log_locations(
@@ -66,7 +98,7 @@ class AppReads:
             log.deployment_id,
             log.log_type,
             tail_lines=asked,
-            pod_connection_timeout=self._pod_connection_timeout,
+            pod_connection_timeout=self._reads.settings.pod_connection_timeout,
         )
         if locations.live_url is None:
             return set(readings) if locations.archive_urls else set()

@@ -13,10 +13,12 @@ from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
-from exporter.collect.followed_source import FollowedSource, FollowSettings, Streams, Surroundings
+from exporter.collect.followed_source import FollowedSource, Surroundings
 from exporter.collect.internal_errors import InternalErrors, Part
+from exporter.collect.open_stream import Streams
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.poller import Poller
+from exporter.collect.source_reads import SourceReads
 from exporter.collect.source_state import FOLLOWED_INTERVAL
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import InternalError
@@ -42,19 +44,17 @@ class Follower:
     """Follows RUN and lets the poller read what is not followed.
 
     Args:
-        on_deployment_gone: called when a deployment that is followed turns out to be past.
         clock: Unix seconds.
     """
 
     def __init__(
         self,
         poller: Poller,
+        reads: SourceReads,
         platform: AppPlatform,
         streams: Streams,
         pipeline: Pipeline,
-        settings: FollowSettings,
         *,
-        on_deployment_gone: Callable[[], None],
         clock: Callable[[], float],
         rng: Random,
         internal_errors: InternalErrors,
@@ -65,9 +65,8 @@ class Follower:
             streams,
             pipeline,
             poller,
-            settings,
+            reads,
             self._block,
-            on_deployment_gone,
             clock,
             rng,
             internal_errors,

@@ -1,4 +1,4 @@
-"""Reads of sources: past deployments to their end, then the active one, and how each read went.
+"""The sources that are watched: each is read by its turn, and how each read went is kept.
 
 When a source is read is the schedule's to say.
 """
@@ -6,27 +6,23 @@ When a source is read is the schedule's to say.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 
-from exporter.collect.app_reads import AppLog, AppReads
+from exporter.collect.app_reads import AppReads
 from exporter.collect.internal_errors import InternalErrors, Part
+from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
-from exporter.collect.reading import Reading
 from exporter.collect.schedule import Schedule
+from exporter.collect.source_reads import SourceReads
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
-from exporter.digitalocean.apps import AppPlatform
-from exporter.digitalocean.log_content import LogContent
-from exporter.errors import ApiError, InternalError, NotFound, Stopping
+from exporter.errors import ApiError, InternalError, Stopping
 from exporter.model import (
     App,
     Component,
     ComponentKey,
     Deployment,
-    Endpoint,
-    LogLocations,
     LogType,
     Source,
     SourceStatus,
@@ -34,52 +30,36 @@ from exporter.model import (
 
 LOG = logging.getLogger(__name__)
 
-DRAIN_ATTEMPTS = 10
-EARLY_DISCOVERIES = 3
-"""How often one deployment that turns out to be past asks for a discovery ahead of time."""
-
-
-@dataclass(frozen=True, slots=True)
-class PollSettings:
-    """What to pass on with each request for a log."""
-
-    tail_lines: int
-    pod_connection_timeout: str
-
 
 class Poller:
     """Reads every watched source again and again.
 
     Args:
         schedule: says when.
-        on_deployment_gone: called when the active deployment of an app turns out to be past.
+        reads: reads one source.
+        app_reads: reads those of an app together, where that is wanted.
         clock: Unix seconds.
     """
 
     def __init__(
         self,
         schedule: Schedule[Source],
-        platform: AppPlatform,
-        content: LogContent,
+        reads: SourceReads,
+        past: PastDeployments,
         pipeline: Pipeline,
-        settings: PollSettings,
         *,
-        on_deployment_gone: Callable[[], None],
         clock: Callable[[], float],
         internal_errors: InternalErrors,
         app_reads: AppReads | None = None,
     ) -> None:
         self._schedule = schedule
-        self._platform = platform
-        self._content = content
+        self._reads = reads
+        self._past = past
         self._pipeline = pipeline
-        self._settings = settings
-        self._on_deployment_gone = on_deployment_gone
         self._clock = clock
         self._internal_errors = internal_errors
         self._app_reads = app_reads
         self._states: dict[Source, SourceState] = {}
-        self._draining: dict[tuple[ComponentKey, str], set[Source]] = {}
         self._lock = Lock()
 
     def watch(
@@ -100,7 +80,7 @@ class Poller:
             state = self._states.get(source)
             if state is not None:
                 state.component = component
-                self._redeploy(state, active, between)
+                self._past.redeploy(state, active, between)
                 if state.suspended and state.past:
                     self._schedule.soon(source)
                 return
@@ -108,11 +88,10 @@ class Poller:
             past = [DeploymentToRead(id, from_first_line=True) for id in unread]
             target = DeploymentToRead(active.id, from_first_line)
             state = self._states[source] = SourceState(
-                source, component, target, TailLines(self._settings.tail_lines), past
+                source, component, target, TailLines(self._reads.settings.tail_lines), past
             )
             state.suspended = suspended
-            state.add_past(between)
-            self._await_end(state)
+            self._past.begin(state, between)
         self._show_interval(state)
         self._schedule.add(source, partial(self._read_once, source))
 
@@ -121,10 +100,7 @@ class Poller:
         with self._lock:
             if self._states.pop(source, None) is None:
                 return
-            for waiting in self._draining.values():
-                waiting.discard(source)
-            for drained in [drained for drained, left in self._draining.items() if not left]:
-                del self._draining[drained]
+            self._past.forget(source)
         self._schedule.remove(source)
 
     def repace(self, factor: float, stretch: float) -> None:
@@ -173,21 +149,20 @@ class Poller:
             return self._states.get(source)
 
     def note(self, state: SourceState, at: float, problem: str = "", kind: str = "") -> None:
-        """Keep how another reader's read of a source went, at a time (Unix seconds)."""
-        self._note(state, at, problem, kind)
+        """Keep how a read of a source went, at a time (Unix seconds), by whomever it was read.
 
-    def read_whole(self, state: SourceState, deployment: DeploymentToRead) -> bool:
-        """Read a deployment of a source now, as far back as is ever asked for.
-
-        Returns:
-            whether it showed a line that was known.
-
-        Raises:
-            ApiError, Stopping: it could not be read.
+        It is said when that is news, whatever number the text holds.
         """
-        reading, _ = self._read_window(state, deployment, self._settings.tail_lines, urgent=False)
-        reading.end()
-        return reading.knows_a_line
+        source, up = state.source, not problem
+        fields = {"source": source, "problem": problem}
+        if not up and state.failure != kind:
+            LOG.warning("log can not be read, trying again", extra={"fields": fields})
+        elif up and state.up is False:
+            LOG.info("log can be read again", extra={"fields": {"source": source}})
+        state.up, state.problem, state.failure = up, problem, kind
+        if up:
+            state.last_success = at
+        self._pipeline.note_read(source, at if up else None)
 
     def restart_hinted(self, app: App, component: str) -> None:
         """A container of a component may have ended: read its last words before the next does."""
@@ -251,190 +226,34 @@ class Poller:
     ) -> bool:
         """Read sources of one app by one request; False if the program is shutting down."""
         first = states[0].source
-        log = AppLog(first.app_id, first.key.app, states[0].active.id, first.log_type)
-        readings = {
-            state.source.key.component: self._begin(state, state.active, state.tail.ask())
-            for state in states
-        }
-        alone = {name for name, reading in readings.items() if reading.in_doubt}
-        together = {name: reading for name, reading in readings.items() if name not in alone}
-        problem, kind = "", ""
         try:
-            if together:
-                with self._internal_errors.translated(Part.POLLER, ApiError, log=log):
-                    alone |= app_reads.read(log, together)
+            with self._internal_errors.translated(Part.POLLER, ApiError, source=first):
+                alone = app_reads.read(states)
         except Stopping:
-            for reading in readings.values():
-                reading.drop()
             return False
         except (ApiError, InternalError) as error:
-            problem, kind = str(error), error.kind
+            for state in states:
+                self.note(state, started, str(error), error.kind)
+            return True
         for state in states:
-            reading = readings[state.source.key.component]
-            state.lines += reading.lines
-            if problem:
-                reading.drop()
-                self._note(state, started, problem, kind)
-            elif state.source.key.component in alone:
-                reading.drop()
+            if state.source.key.component in alone:
                 self._read_and_note(state, started, urgent=False)
             else:
-                self._finish(state, state.active, reading, reading.lines)
-                self._note(state, started)
+                self.note(state, started)
         return True
 
     def _read_and_note(self, state: SourceState, started: float, urgent: bool) -> bool:
         """Read a source and keep how that went; False if the program is shutting down."""
         try:
             with self._internal_errors.translated(Part.POLLER, ApiError, source=state.source):
-                self._read_all(state, urgent)
+                self._reads.read(state, urgent)
         except Stopping:
             return False
         except (ApiError, InternalError) as error:
-            self._note(state, started, str(error), error.kind)
+            self.note(state, started, str(error), error.kind)
         else:
-            self._note(state, started)
+            self.note(state, started)
         return True
-
-    def _read_all(self, state: SourceState, urgent: bool) -> None:
-        failed: ApiError | InternalError | None = None
-        for deployment in list(state.past):
-            try:
-                self._drain(state, deployment)
-            except (ApiError, InternalError) as error:  # the active one must not wait for it
-                failed = error
-        if not state.suspended:
-            self._read_active(state, state.active, urgent)
-        if failed is not None:
-            raise failed
-
-    def _read_active(self, state: SourceState, active: DeploymentToRead, urgent: bool) -> None:
-        locations = self._read(state, active, urgent=urgent)
-        if locations.live_url is None and locations.archive_urls:
-            active.found_past += 1
-            if active.found_past <= EARLY_DISCOVERIES:
-                self._on_deployment_gone()
-
-    def _drain(self, state: SourceState, deployment: DeploymentToRead) -> None:
-        """Read the rest of a past deployment; let it go once it is read or has no end."""
-        deployment.attempts += 1
-        last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
-        try:
-            with self._internal_errors.translated(Part.POLLER, ApiError, source=state.source):
-                over = self._read(state, deployment, past_failures=last_attempt).live_url is None
-        except (ApiError, InternalError) as error:
-            # One of its archives may be there again; a deployment that is gone will not.
-            gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
-            if not last_attempt and not gone:
-                raise
-            fields = {"source": state.source, "deployment": deployment.id, "problem": error}
-            LOG.warning(
-                "past deployment given up: its rest can not be read", extra={"fields": fields}
-            )
-            self._pipeline.count_gap(state.source)
-            over = True
-        if over or last_attempt:
-            self._let_go(state, deployment)
-
-    def _read(
-        self,
-        state: SourceState,
-        deployment: DeploymentToRead,
-        *,
-        urgent: bool = False,
-        past_failures: bool = False,
-    ) -> LogLocations:
-        """Read one log of one deployment; where it was is what tells an active from a past one.
-
-        A window that may not reach back to what was counted is followed by the widest one.
-        ``past_failures``: also what is behind an archive that cannot be read.
-        """
-        widest = self._settings.tail_lines
-        asked = state.tail.ask() if deployment is state.active else widest
-        reading, locations = self._read_window(state, deployment, asked, urgent, past_failures)
-        new = reading.lines
-        if reading.may_miss_lines and reading.tail_lines < widest:
-            reading.drop()
-            reading, locations = self._read_window(state, deployment, widest, urgent)
-            new += reading.lines
-        self._finish(state, deployment, reading, new)
-        return locations
-
-    def _finish(
-        self, state: SourceState, deployment: DeploymentToRead, reading: Reading, new: int
-    ) -> None:
-        """A log was read whole and had so many new lines."""
-        reading.end()
-        state.newest = max(state.newest, reading.newest)
-        if deployment is state.active:
-            state.tail.learn(new)
-            if reading.restart_hinted and state.source.log_type is LogType.RUN:
-                self.read_soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
-
-    def _begin(self, state: SourceState, deployment: DeploymentToRead, asked: int) -> Reading:
-        return self._pipeline.reading(
-            state.source,
-            state.component,
-            deployment.id,
-            tail_lines=asked,
-            from_first_line=deployment.from_first_line,
-        )
-
-    def _read_window(
-        self,
-        state: SourceState,
-        deployment: DeploymentToRead,
-        asked: int,
-        urgent: bool = False,
-        past_failures: bool = False,
-    ) -> tuple[Reading, LogLocations]:
-        """Read what the platform shows of a log now; the reading is not ended yet."""
-        source = state.source
-        reading = self._begin(state, deployment, asked)
-        try:
-            locations = self._platform.log_locations(
-                source,
-                deployment.id,
-                tail_lines=reading.tail_lines,
-                pod_connection_timeout=self._settings.pod_connection_timeout,
-                urgent=urgent,
-            )
-            content = self._content.read(locations, target=source, past_failures=past_failures)
-            for chunk in content:
-                reading.feed(chunk)
-        except BaseException:
-            reading.drop()
-            raise
-        finally:
-            state.lines += reading.lines
-        return reading, locations
-
-    def _redeploy(
-        self, state: SourceState, active: Deployment, between: Sequence[Deployment]
-    ) -> None:
-        state.redeploy(active, between)
-        self._await_end(state)
-        self._draining.pop((state.source.key, active.id), None)  # it came back by a rollback
-
-    def _await_end(self, state: SourceState) -> None:
-        """The cursor of a past deployment stays until every source is through with it."""
-        for deployment in state.past:
-            waiting = self._draining.setdefault((state.source.key, deployment.id), set())
-            waiting.add(state.source)
-
-    def _let_go(self, state: SourceState, deployment: DeploymentToRead) -> None:
-        """A source is through with a past deployment; its cursor goes when all sources are."""
-        drained = (state.source.key, deployment.id)
-        with self._lock:
-            state.past = [past for past in state.past if past is not deployment]
-            waiting = self._draining.get(drained)
-            if waiting is None:
-                return
-            waiting.discard(state.source)
-            if waiting:
-                return
-            del self._draining[drained]
-        self._pipeline.release(*drained)
 
     def _interval(self, state: SourceState) -> float:
         return state.interval(self._schedule.interval(state.source))
@@ -446,16 +265,3 @@ class Poller:
                 labels = (source.key.app, source.key.component, source.log_type)
                 gauge = self._pipeline.metrics.source_interval
                 gauge.labels(*labels).set(self._interval(state))
-
-    def _note(self, state: SourceState, started: float, problem: str = "", kind: str = "") -> None:
-        """Keep how a read went; say so when that is news, whatever number the text holds."""
-        source, up = state.source, not problem
-        fields = {"source": source, "problem": problem}
-        if not up and state.failure != kind:
-            LOG.warning("log can not be read, trying again", extra={"fields": fields})
-        elif up and state.up is False:
-            LOG.info("log can be read again", extra={"fields": {"source": source}})
-        state.up, state.problem, state.failure = up, problem, kind
-        if up:
-            state.last_success = started
-        self._pipeline.note_read(source, started if up else None)

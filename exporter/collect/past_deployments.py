@@ -1,0 +1,64 @@
+"""Deployments that are over and not read to their end: which source still has to read which.
+
+Both logs of a component share the cursor of a deployment, so it goes when both are through.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from exporter.collect.source_state import DeploymentToRead, SourceState
+from exporter.model import ComponentKey, Deployment, Source
+
+
+class PastDeployments:
+    """Keeps ``past`` of every source's state.
+
+    Args:
+        release: called with a component and the id of its deployment that nobody needs any more.
+    """
+
+    def __init__(self, release: Callable[[ComponentKey, str], None]) -> None:
+        self._release = release
+        self._waiting: dict[tuple[ComponentKey, str], set[Source]] = {}
+        self._lock = Lock()
+
+    def begin(self, state: SourceState, between: Sequence[Deployment]) -> None:
+        """A source is watched: what is past of it is due, and what came and went since."""
+        with self._lock:
+            state.add_past(between)
+            self._await_end(state)
+
+    def redeploy(
+        self, state: SourceState, active: Deployment, between: Sequence[Deployment]
+    ) -> None:
+        """Another deployment of a source is active, or the same again."""
+        with self._lock:
+            state.redeploy(active, between)
+            self._await_end(state)
+            self._waiting.pop((state.source.key, active.id), None)  # it came back by a rollback
+
+    def read_to_end(self, state: SourceState, deployment: DeploymentToRead) -> None:
+        """A source is through with a past deployment; its cursor goes when all sources are."""
+        read = (state.source.key, deployment.id)
+        with self._lock:
+            state.past = [past for past in state.past if past is not deployment]
+            waiting = self._waiting.get(read)
+            if waiting is None:
+                return
+            waiting.discard(state.source)
+            if waiting:
+                return
+            del self._waiting[read]
+        self._release(*read)
+
+    def forget(self, source: Source) -> None:
+        """A source is not watched any more: nothing waits for it."""
+        with self._lock:
+            for waiting in self._waiting.values():
+                waiting.discard(source)
+            self._waiting = {key: left for key, left in self._waiting.items() if left}
+
+    def _await_end(self, state: SourceState) -> None:
+        for deployment in state.past:
+            waiting = self._waiting.setdefault((state.source.key, deployment.id), set())
+            waiting.add(state.source)
