@@ -172,7 +172,7 @@ def test_a_component_that_is_gone_is_followed_no_more(tmp_path: Path):
             assert samples.series(RECONNECTS, app="shop") == []
             platform.write("blog", "web", 0, "hello")
             exporter.wait_until(lambda s: s.total(LINES) == 1)
-            assert "unexpectedly" not in exporter.output
+            assert "internal error" not in exporter.output
 
 
 def test_a_log_whose_stream_is_refused_is_polled(tmp_path: Path):
