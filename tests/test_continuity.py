@@ -37,7 +37,7 @@ class Reader:
         part: int = LIVE_PART,
     ) -> WindowEnd:
         window = self.memory.window(log_type, self.tail_lines)
-        fresh: list[LogLine] = window.feed(lines, part) + window.rest()
+        fresh: list[LogLine] = [*window.feed(lines, part), *window.rest()]
         self.counted += [entry.raw for entry in fresh]
         self.repeated += window.repeated
         end = self.memory.finish(window)

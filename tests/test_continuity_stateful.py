@@ -106,7 +106,7 @@ class Reader:
         """RUN, then RUN_RESTARTED."""
         for log_type, lines in ((RUN, run), (RESTARTED, restarted)):
             window = self.memory.window(log_type, 4)
-            self.counted.update(line.raw for line in window.feed(lines) + window.rest())
+            self.counted.update(line.raw for line in (*window.feed(lines), *window.rest()))
             self.gaps += self.memory.finish(window).gaps
 
     def new(self, run: list[bytes], restarted: list[bytes]) -> list[bytes]:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.lines import CutLine, LineSplitter, parse_line, parse_lines
+from exporter.logs.lines import CutLine, LineSplitter, parse_line, timestamp_of, timestamps_of
+from exporter.logs.log_lines import LogLines
+from exporter.logs.window import line_key, line_keys
 
 TEXT = st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=20)
 
@@ -102,15 +104,37 @@ _PARTS = st.sampled_from(
 
 @given(st.lists(_PARTS, max_size=6))
 def test_lines_together_are_what_each_is_alone(raws: list[bytes]):
-    """The quick way agrees with ``parse_line`` on every line, or leaves all to it."""
+    """The quick way agrees with ``parse_line`` on every timestamp, or leaves all to it."""
     each = [parse_line(raw) for raw in raws]
-    together = parse_lines(raws)
-    if any(line.timestamp is None for line in each):
-        assert together is None
-    else:
-        assert together == each
+    times = [line.timestamp for line in each]
+    assert timestamps_of(raws) == (None if None in times else times)
 
 
-def test_a_cut_line_is_left_to_the_careful_way():
-    """Its size is not that of what is kept."""
-    assert parse_lines([CutLine(b"web 2026-11-01T00:00:00.000000001Z hell", 99)]) is None
+@given(st.lists(st.tuples(_PARTS, st.integers(0, 9)), max_size=6))
+def test_a_line_made_when_it_is_asked_for_is_what_parse_line_makes(parts):
+    """Each of ``LogLines`` is the value that its raw line stands for, and so is their size."""
+    raws = [CutLine(raw, len(raw) + more) if more else raw for raw, more in parts]
+    each = [parse_line(raw) for raw in raws]
+    lines = LogLines(raws, map(timestamp_of, raws))
+    assert list(lines) == each
+    assert list(lines[1:3]) == each[1:3]
+    assert list(LogLines.of(each)) == each
+    assert lines.size == sum(line.size for line in each)
+
+
+_PIECES = st.sampled_from((b"a", b"\xc3", b"\xa9", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xff", b"\r"))
+_TEXTS = st.lists(_PIECES, max_size=4).map(b"".join)
+
+
+@given(st.lists(st.tuples(_TEXTS, st.integers(0, 1)), max_size=5))
+def test_the_identities_of_lines_together_are_those_of_each(parts):
+    """The quick way to them agrees with the careful one, whatever bytes lines hold."""
+    raws = [CutLine(raw, len(raw) + more) if more else raw for raw, more in parts]
+    assert line_keys(raws) == list(map(line_key, raws))
+
+
+def test_text_whose_bytes_were_replaced_is_the_same_line():
+    """An archive's bytes that are no UTF-8 are U+FFFD in live text: one or several."""
+    archive, live, other = b"caf\xe9 \xff\xfe", "caf\ufffd \ufffd".encode(), "café \ufffd".encode()
+    assert line_keys([archive, live]) == [line_key(live)] * 2
+    assert line_keys([other, b"cafe ?"]) != line_keys([live, b"cafe ?"])

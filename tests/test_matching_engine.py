@@ -131,11 +131,13 @@ def test_match_and_run_see_the_same_messages(
     lines = [data.draw(st.sampled_from(forms)) % message for message in messages]
     lines = [line + data.draw(st.sampled_from([b"", b"\r"])) for line in lines]
     text = b"".join(line + b"\n" for line in lines)
+    engine = Engine(rules)
     found = [
         Match(one.rule, text.count(b"\n", 0, one.start))
-        for one in Engine(rules).scan_text(text, message_of=message_of)
+        for one in engine.scan_text(text, message_of=message_of)
     ]
     assert found == plain_scan(rules, [parse_line(line).message for line in lines])
+    assert engine.scan(lines, message_of=message_of) == found
 
 
 @settings(max_examples=100, deadline=None)

@@ -64,16 +64,18 @@ class Findings:
         self._indexes = {identity: index for index, identity in enumerate(self._identities)}
         self._open: dict[ComponentKey, OpenEvents] = {}
         self.heads = frozenset(range(len(self._rules), len(self._rules) + len(HEADS)))
+        per_event = (index for index, rule in enumerate(self._rules) if rule.per_event)
+        self._begin_events = self.heads.union(per_event)
 
     def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
         """What counts of all that the engine found in new lines of a component."""
-        heads = {match.message for match in found if self._begins(match.rule)}
+        heads = {match.message for match in found if match.rule in self._begin_events}
         events = self._events(key)
         if not lines or not (heads or events.events):
             self._take_errors(key, lines, found, {})
             return Taken(list(found), [])
         members = events.take(lines, heads, self.clock())
-        matches = [match for match in found if self._counts(match, lines[match.message], members)]
+        matches = [match for match in found if self._counts(match, lines, members)]
         self._take_errors(key, lines, matches, members)
         over = self._hand_out(key, events.pushed_out())
         if members:
@@ -130,10 +132,7 @@ class Findings:
             ]
         return found
 
-    def _begins(self, rule: int) -> bool:
-        return rule in self.heads or self._rules[rule].per_event
-
-    def _counts(self, match: Match, line: LogLine, members: dict[int, Event]) -> bool:
+    def _counts(self, match: Match, lines: Sequence[LogLine], members: Mapping[int, Event]) -> bool:
         """Note a match in the event of its line, if there is one; False if that has it already."""
         if match.rule in self.heads:
             return False
@@ -149,6 +148,7 @@ class Findings:
             return False
         event.counted.append(identity)
         if rule.metric is not None:
+            line = lines[match.message]
             event.waiting.append((identity, kept(line.message), line.timestamp))
         return True
 

@@ -5,9 +5,9 @@ What each ``reading`` of a log finds to be new is counted here.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
+from functools import lru_cache
 
 from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
@@ -18,7 +18,8 @@ from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
-from exporter.logs.lines import NANOSECONDS
+from exporter.logs.lines import NANOSECONDS, message_of
+from exporter.logs.log_lines import LogLines
 from exporter.logs.restart_reasons import restart_reason
 from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
@@ -27,8 +28,8 @@ from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
 
-_size: Callable[[LogLine], int] = itemgetter(1)
-_message: Callable[[LogLine], bytes] = itemgetter(3)
+_COMPONENTS = 4096
+"""Of so many components it is known by heart which rules apply to their lines."""
 
 
 class Pipeline:
@@ -59,6 +60,7 @@ class Pipeline:
         self.findings = findings
         self.activity = activity
         self.crashes = crashes
+        self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
 
     def take_over(self, before: "Pipeline") -> None:
         """Count on in the place of another pipeline, in which nothing counts any more.
@@ -156,10 +158,10 @@ class Pipeline:
             self.ledger.add(metrics.log_repeated_lines, labels, repeated)
         if not lines:
             return
+        lines = LogLines.of(lines)
         self.ledger.add(metrics.log_lines, labels, len(lines))
-        self.ledger.add(metrics.log_bytes, labels, sum(map(_size, lines)))
-        enabled = enabled_rules(self.rules, source.key) | self.findings.heads
-        found = self.engine.scan(list(map(_message, lines)), enabled)
+        self.ledger.add(metrics.log_bytes, labels, lines.size)
+        found = self.engine.scan(lines.raws, self._enabled(source.key), message_of)
         found, over = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
@@ -172,6 +174,10 @@ class Pipeline:
             if not self.rules[match.rule].per_event
         )
         self.series.rule_metrics.count(source.key, (*with_lines, *over))
+
+    def _rules_of(self, key: ComponentKey) -> frozenset[int]:
+        """What the engine has to look for in the lines of a component."""
+        return enabled_rules(self.rules, key) | self.findings.heads
 
     def settle_events(self, key: ComponentKey, until: float) -> None:
         """Count what waited for the end of events; their log was read up to a time (Unix s)."""

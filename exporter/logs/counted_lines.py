@@ -107,7 +107,7 @@ class CountedLines:
         """Remember lines as counted and settled, none of which was known."""
         self.changed = True
         self._own().update(zip(lines, timestamps, strict=True))
-        self.newest = max(self.newest, *timestamps)
+        self.newest = max(self.newest, max(timestamps))
 
     def add_untimed(self, log_type: LogType, lines: list[int], *, first_is_new: bool) -> int:
         """How many lines at the end of a window without timestamps are new.

@@ -7,8 +7,7 @@ than the configured length.
 import re
 from calendar import timegm
 from collections.abc import Sequence
-from functools import lru_cache, partial
-from operator import itemgetter
+from functools import lru_cache
 
 from exporter.model import LogLine
 
@@ -20,12 +19,6 @@ _PREFIX = re.compile(
     rb"\S+ ((?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d)"
     rb":([0-5]\d|60)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |$)"
 )
-
-
-_last_byte = itemgetter(slice(-1, None))
-
-# What ``LogLine(*values)`` does, in a third of the time: a named tuple's own way is in Python.
-_as_log_line = partial(tuple.__new__, LogLine)
 
 
 class CutLine(bytes):
@@ -83,45 +76,44 @@ class LineSplitter:
         return line if len(line) <= self._max else CutLine(line[: self._max], len(line))
 
 
+def served_size(raw: bytes) -> int:
+    """Bytes of a raw line as served, its newline and what was cut off included."""
+    return (raw.size if isinstance(raw, CutLine) else len(raw)) + 1
+
+
 def parse_line(raw: bytes) -> LogLine:
     """One raw line as a value; without a prefix it has no timestamp and is all message."""
-    size = raw.size if isinstance(raw, CutLine) else len(raw)
+    return LogLine(raw, served_size(raw), timestamp_of(raw), message_of(raw))
+
+
+def timestamp_of(raw: bytes) -> int | None:
+    """When a line was written (ns); None without a prefix."""
     prefix = _PREFIX.match(raw)
-    if prefix is None:
-        return LogLine(raw, size + 1, None, raw.removesuffix(b"\r"))
-    return LogLine(raw, size + 1, _timestamp(prefix), raw[prefix.end() :].removesuffix(b"\r"))
+    return None if prefix is None else _timestamp(prefix)
 
 
-def parse_lines(raws: Sequence[bytes]) -> list[LogLine] | None:
-    """Each line as ``parse_line`` has it, in a third of the time; None if one has no timestamp.
+def timestamps_of(raws: Sequence[bytes]) -> list[int] | None:
+    """The timestamp of each line, in a third of the time; None if one has none.
 
     Lines written in the same second by the same component differ behind the same beginning.
     """
-    if CutLine in set(map(type, raws)):
-        return None
     timestamps: list[int] = []
-    messages: list[bytes] = []
     beginning, end, second = b"\n", 0, 0
     for raw in raws:
         digits = raw[end - 11 : end - 2]
         if raw.startswith(beginning) and raw[end - 2 : end] == b"Z " and digits.isdigit():
             timestamps.append(second + int(digits))
-            messages.append(raw[end:])
             continue
         prefix = _PREFIX.match(raw)
         if prefix is None:
             return None
         timestamp = _timestamp(prefix)
         timestamps.append(timestamp)
-        messages.append(raw[prefix.end() :])
         fraction = raw[prefix.end() - 12 : prefix.end()]
         if fraction[:1] == b"." and fraction[-2:] == b"Z ":
             end = prefix.end()
             beginning, second = raw[: end - 11], timestamp - int(fraction[1:-2])
-    if b"\r" in b"".join(map(_last_byte, messages)):
-        messages = [message.removesuffix(b"\r") for message in messages]
-    sizes = map((1).__add__, map(len, raws))
-    return list(map(_as_log_line, zip(raws, sizes, timestamps, messages, strict=True)))
+    return timestamps
 
 
 def _timestamp(prefix: re.Match[bytes]) -> int:
@@ -132,10 +124,15 @@ def _timestamp(prefix: re.Match[bytes]) -> int:
 
 
 def message_of(raw: bytes) -> bytes:
-    """The message of a line, as ``parse_line`` has it, in a third of the time."""
+    """What the program wrote: a line without component and timestamp, all of it without those."""
     prefix = _PREFIX.match(raw)
     start = prefix.end() if prefix is not None else 0
     return raw[start:-1] if raw.endswith(b"\r") else raw[start:]
+
+
+def message_behind_time(raw: bytes) -> bytes:
+    """The message of a line that has a timestamp, in a third of the time."""
+    return b"".join(raw.split(b" ", 2)[2:]).removesuffix(b"\r")
 
 
 def component_of(raw: bytes) -> bytes | None:

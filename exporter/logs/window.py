@@ -1,19 +1,17 @@
 """One read of one log: fed its lines in order, it gives back those that are new."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice, repeat
-from operator import itemgetter
-from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
 from exporter.logs.counted_lines import CountedLines
-from exporter.logs.lines import CutLine, parse_line, parse_lines
+from exporter.logs.lines import CutLine, timestamp_of, timestamps_of
+from exporter.logs.log_lines import LogLines
 from exporter.logs.restart_tally import RestartTally
-from exporter.model import LIVE_PART, LogLine, LogType
+from exporter.model import LIVE_PART, LogType
 
-_timestamp_of: Callable[[LogLine], Any] = itemgetter(2)
 _REPLACED = re.compile("\ufffd+")
 
 
@@ -81,7 +79,7 @@ class Window:
         self._stretch = 0  # new live lines in a row, in one run
         self._longest_stretch = 0
 
-    def feed(self, raws: Sequence[bytes], part: int = LIVE_PART) -> list[LogLine]:
+    def feed(self, raws: Sequence[bytes], part: int = LIVE_PART) -> LogLines:
         """The lines among ``raws`` that have not been counted, in order."""
         live = part == LIVE_PART
         if live and self.past and not self.live:
@@ -92,7 +90,7 @@ class Window:
         lines = line_keys(raws)
         if self.goes_on and (news := self._take_news(raws, lines)) is not None:
             return news
-        fresh: list[LogLine] = []
+        fresh = LogLines()
         start = 0
         while start < len(lines):
             # Most of a window was counted before: that much of it goes by without a look.
@@ -104,15 +102,14 @@ class Window:
             start = end + 1
         return fresh
 
-    def _take_news(self, raws: Sequence[bytes], lines: Sequence[int]) -> list[LogLine] | None:
+    def _take_news(self, raws: Sequence[bytes], lines: Sequence[int]) -> LogLines | None:
         """The lines, where all are new and have a time, as on a stream they mostly are."""
         distinct = dict.fromkeys(lines, 1)
         if len(distinct) < len(lines) or self._waiting:
             return None
-        parsed = parse_lines(raws)
-        if not parsed:
+        timestamps = timestamps_of(raws)
+        if not timestamps:
             return None
-        timestamps = list(map(_timestamp_of, parsed))
         if self._memory.knows_any(lines, since=min(timestamps)):
             return None
         self._memory.add_all(lines, timestamps)
@@ -120,13 +117,13 @@ class Window:
         self._before, self._last, self._placed = lines[-1], timestamps[-1], 0
         self._run_knows = True
         self.first = self.first or timestamps[0]
-        self.newest = max(self.newest, *timestamps)
+        self.newest = max(self.newest, max(timestamps))
         self.new += len(lines)
-        return parsed
+        return LogLines(raws, timestamps)
 
-    def rest(self) -> list[LogLine]:
+    def rest(self) -> LogLines:
         """The new ones of the lines that still wait for a neighbour, once the text has ended."""
-        fresh: list[LogLine] = []
+        fresh = LogLines()
         if self._before is None:
             self._count_untimed(fresh)
         else:
@@ -162,8 +159,8 @@ class Window:
 
     def trim(self) -> None:
         """Let go of all lines shown but the latest that are kept."""
-        for line in list(islice(self.seen, max(0, len(self.seen) - self.keep))):
-            del self.seen[line]
+        if (past := len(self.seen) - self.keep) > 0:
+            self.seen = dict(islice(self.seen.items(), past, None))
         del self._untimed[: -self.keep]
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
@@ -176,7 +173,7 @@ class Window:
             seen[line] = 1
         return len(lines)
 
-    def _repeat(self, raws: Sequence[bytes], lines: Sequence[int], fresh: list[LogLine]) -> None:
+    def _repeat(self, raws: Sequence[bytes], lines: Sequence[int], fresh: LogLines) -> None:
         """Pass over counted lines in a row."""
         if self._waiting:
             self._place_waiting(lines[0], False, fresh)
@@ -190,16 +187,16 @@ class Window:
         if self.log_type is LogType.RUN_RESTARTED:
             self.shown.extend(zip(raws, lines, repeat(True)))
 
-    def _take(self, raw: bytes, line: int, live: bool, fresh: list[LogLine]) -> None:
+    def _take(self, raw: bytes, line: int, live: bool, fresh: LogLines) -> None:
         """Decide on one line that is not simply known."""
         copy = self.seen.get(line, 0) + 1
         timestamp = self._memory.known_at(line, copy)
         if timestamp is None:
-            parsed = parse_line(raw)
-            if parsed.timestamp is None:
+            timestamp = timestamp_of(raw)
+            if timestamp is None:
                 self._waiting.append(raw)
             else:
-                self._unknown(parsed, parsed.timestamp, line, copy, live, fresh)
+                self._unknown(raw, timestamp, line, copy, live, fresh)
             return
         self.seen[line] = copy
         if line not in self._memory.unsettled:
@@ -213,7 +210,7 @@ class Window:
         self._stretch_on(live)
         self._show(raw, line, known=True)
 
-    def _step(self, line: int, timestamp: int, new: bool, fresh: list[LogLine]) -> None:
+    def _step(self, line: int, timestamp: int, new: bool, fresh: LogLines) -> None:
         """Go on to a timestamped line; a falling timestamp begins another instance's run."""
         if self._waiting:
             self._place_waiting(line, new, fresh)
@@ -224,8 +221,8 @@ class Window:
         self.first = self.first or timestamp
         self.newest = max(self.newest, timestamp)
 
-    def _count_new(self, line: LogLine, live: bool, fresh: list[LogLine]) -> None:
-        fresh.append(line)
+    def _count_new(self, raw: bytes, timestamp: int | None, live: bool, fresh: LogLines) -> None:
+        fresh.append(raw, timestamp)
         self._stretch_on(live)
 
     def _stretch_on(self, live: bool) -> None:
@@ -238,12 +235,12 @@ class Window:
 
     def _unknown(
         self,
-        parsed: LogLine,
+        raw: bytes,
         timestamp: int,
         line: int,
         copy: int,
         live: bool,
-        fresh: list[LogLine],
+        fresh: LogLines,
     ) -> None:
         follows_known = live and self._run_knows and timestamp >= self._last
         if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
@@ -251,7 +248,7 @@ class Window:
         new = timestamp > self._memory.floor or follows_known or self._is_new(live)
         self._step(line, timestamp, new, fresh)
         if new:
-            self._count_new(parsed, live, fresh)
+            self._count_new(raw, timestamp, live, fresh)
         else:
             self.reaches_back = True
             self._stretch = 0
@@ -260,7 +257,7 @@ class Window:
         self.seen[line] = copy
         settled = not new or self._run_knows or self.goes_on
         self._memory.add(line, timestamp, settled=settled)
-        self._show(parsed.raw, line, known=not new)
+        self._show(raw, line, known=not new)
 
     def _is_new(self, live: bool) -> bool:
         """Whether an unknown line is new though its time does not say so."""
@@ -270,7 +267,7 @@ class Window:
         if self.log_type is LogType.RUN_RESTARTED:
             self.shown.append((raw, line, known))
 
-    def _place_waiting(self, after: int | None, after_new: bool, fresh: list[LogLine]) -> None:
+    def _place_waiting(self, after: int | None, after_new: bool, fresh: LogLines) -> None:
         """Decide on the lines without prefix between two timestamped ones, or at an end."""
         before, raws, self._waiting = self._before, self._waiting, []
         if before is None:
@@ -286,7 +283,7 @@ class Window:
             known = any(self._memory.known_at(place, 1) is not None for place in places)
             self.repeated += known
             if new_here and not known:
-                self._count_new(parse_line(raw), self.live, fresh)
+                self._count_new(raw, None, self.live, fresh)
             for place in places:
                 self.seen[place] = 1
                 if self._memory.known_at(place, 1) is None:
@@ -296,7 +293,7 @@ class Window:
             self._show(raw, places[0], known=known or not new_here)
         self._placed += len(raws)
 
-    def _count_untimed(self, fresh: list[LogLine]) -> None:
+    def _count_untimed(self, fresh: LogLines) -> None:
         """A text without a single timestamp: new is what follows the end of the one before."""
         raws, self._waiting = self._waiting, []
         if not raws:
@@ -311,7 +308,7 @@ class Window:
         self.repeated += len(raws) - new
         self.reaches_back = new < len(raws)
         for raw in raws[len(raws) - new :]:
-            self._count_new(parse_line(raw), self.live, fresh)
+            self._count_new(raw, None, self.live, fresh)
         for index, (raw, line) in enumerate(zip(raws, lines, strict=True)):
             self.seen[line] = 1
             self._show(raw, line, known=index < len(raws) - new)
@@ -330,10 +327,18 @@ def line_key(raw: bytes) -> int:
 
 
 def line_keys(raws: Sequence[bytes]) -> list[int]:
-    """The identity of each line; quick where all are plain ASCII."""
-    if CutLine not in set(map(type, raws)) and b"".join(raws).isascii():
+    """The identity of each line; quick where none was cut and all are plain UTF-8."""
+    if CutLine not in set(map(type, raws)) and _is_plain(b"\n".join(raws)):
         return list(map(xxh3_64_intdigest, raws))
     return list(map(line_key, raws))
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether it stands for itself: it is UTF-8, and nothing in it was replaced."""
+    try:
+        return text.isascii() or "\ufffd" not in text.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _place(where: bytes, raw: bytes) -> int:

@@ -68,22 +68,26 @@ class Engine:
         return tuple(self.rules[index] for index in self._candidates.missing)
 
     def scan(
-        self, messages: Sequence[bytes], enabled: Collection[int] | None = None
+        self,
+        messages: Sequence[bytes],
+        enabled: Collection[int] | None = None,
+        message_of: MessageOf | None = None,
     ) -> list[Match]:
         """Return every match of every rule, in the order of messages, then of rules.
 
         Args:
             messages: any bytes, newlines and invalid UTF-8 included.
             enabled: indexes of the rules to apply; None applies all.
+            message_of: what of each is its message; None where that is all of it.
         """
         if not messages:
             return []
-        text = b"\n".join(messages) + b"\n"
+        text = b"\n".join((*messages, b""))
         if text.count(b"\n") != len(messages):
-            return self._scan_each(messages, enabled)
+            return self._scan_each(messages, enabled, message_of)
         found = []
         index, counted = 0, 0
-        for match in self.scan_text(text, enabled):
+        for match in self.scan_text(text, enabled, message_of):
             index += text.count(b"\n", counted, match.start)
             counted = match.start
             found.append(Match(match.rule, index))
@@ -146,8 +150,15 @@ class Engine:
             if self._matches[rule](message):
                 yield LineMatch(rule, line_start, newline)
 
-    def _scan_each(self, messages: Sequence[bytes], enabled: Collection[int] | None) -> list[Match]:
+    def _scan_each(
+        self,
+        messages: Sequence[bytes],
+        enabled: Collection[int] | None,
+        message_of: MessageOf | None,
+    ) -> list[Match]:
         """Scan messages that hold newlines, and are no lines, by RE2 alone."""
+        if message_of is not None:
+            messages = list(map(message_of, messages))
         rules = range(len(self.rules)) if enabled is None else sorted(enabled)
         return [
             Match(rule, index)

@@ -1,0 +1,54 @@
+"""Lines of one log in their order, as columns: most of them are never looked at one by one."""
+
+from collections.abc import Iterable, Sequence
+from typing import Self, overload
+
+from exporter.logs.lines import CutLine, message_behind_time, served_size
+from exporter.model import LogLine
+
+
+class LogLines(Sequence[LogLine]):
+    """Lines, each of which is made a value when it is asked for.
+
+    Args:
+        raws: each as served without its newline, cut at the configured length.
+        timestamps: when each was written (ns), None on one without prefix.
+    """
+
+    def __init__(self, raws: Iterable[bytes] = (), timestamps: Iterable[int | None] = ()) -> None:
+        self.raws = list(raws)
+        self._timestamps = list(timestamps)
+
+    @classmethod
+    def of(cls, lines: Sequence[LogLine]) -> Self:
+        """These lines."""
+        if isinstance(lines, cls):
+            return lines
+        return cls((line.raw for line in lines), (line.timestamp for line in lines))
+
+    @property
+    def size(self) -> int:
+        """Bytes as served, newlines and what was cut off included."""
+        if CutLine in set(map(type, self.raws)):
+            return sum(map(served_size, self.raws))
+        return sum(map(len, self.raws)) + len(self.raws)
+
+    def append(self, raw: bytes, timestamp: int | None) -> None:
+        """One more line at the end."""
+        self.raws.append(raw)
+        self._timestamps.append(timestamp)
+
+    def __len__(self) -> int:
+        return len(self.raws)
+
+    @overload
+    def __getitem__(self, index: int) -> LogLine: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> LogLine | Self:
+        if isinstance(index, slice):
+            return type(self)(self.raws[index], self._timestamps[index])
+        raw, timestamp = self.raws[index], self._timestamps[index]
+        message = raw.removesuffix(b"\r") if timestamp is None else message_behind_time(raw)
+        return LogLine(raw, served_size(raw), timestamp, message)
