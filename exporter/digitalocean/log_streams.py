@@ -26,7 +26,7 @@ from exporter.digitalocean.transport import tls_context
 from exporter.errors import ApiError
 from exporter.model import Endpoint
 
-BATCH_BYTES = 1 << 16
+BATCH_BYTES = 1 << 18
 GATHER_SECONDS = 0.1
 """Frames may be as small as a line: what comes in this time, or so many bytes, is one text."""
 

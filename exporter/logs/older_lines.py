@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,12 @@ class OlderLines:
         Returns:
             what stays, what goes, and the newest time of that; 0 of nothing.
         """
-        times = dict(zip(self.lines, self.times, strict=True)) | dict(others)
-        # What was set aside just now stands in the order of its times, and is sorted at once.
-        by_age = sorted(times, key=times.__getitem__)
+        times = dict(sorted(zip(self.lines, self.times, strict=True), key=itemgetter(1)))
+        times.update(others)
+        by_age, ages = list(times), list(times.values())
+        # What was set aside just now is mostly newer than the rest, and in its order.
+        if ages != sorted(ages):
+            by_age.sort(key=times.__getitem__)
         may_go = bisect_right(by_age, until, key=times.__getitem__)
         going = min(max(0, len(by_age) - keep), may_go)
         gone, lines = by_age[:going], array("Q", sorted(by_age[going:]))
