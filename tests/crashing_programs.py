@@ -127,9 +127,10 @@ PYTHON = (
     _python("uvicorn told to end after an exception", _SERVED, Reason.EXIT),
     _python(
         "interrupt after an exception",
-        "import logging, os, signal, time\n"
+        "import logging, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is ignored\n"
         "try:\n    1 / 0\nexcept ZeroDivisionError:\n    logging.exception('no card')\n"
-        "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)",
+        "signal.raise_signal(signal.SIGINT)",
         Reason.SIGNAL,
     ),
     _python(

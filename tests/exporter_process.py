@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from typing import Any, Self
 import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import last_lines, wait_for
 
 COMMAND = Path(sys.executable).with_name("do-app-exporter")
 """The command, installed beside the Python that runs the tests."""
@@ -26,9 +26,6 @@ COMMAND = Path(sys.executable).with_name("do-app-exporter")
 START_SECONDS = 20.0
 WAIT_SECONDS = 20.0
 STOP_SECONDS = 15.0
-PAUSE_SECONDS = 0.1
-"""Between two scrapes of a test that waits for something."""
-
 _LISTENING = r"addresses=(\S+)"
 
 
@@ -255,15 +252,14 @@ class ExporterProcess(Program):
         self, predicate: Callable[[Samples], bool], timeout: float = WAIT_SECONDS
     ) -> Samples:
         """Scrape until ``predicate`` holds, and return that scrape."""
-        deadline = time.monotonic() + timeout
-        while True:
+
+        def look() -> Samples | None:
             samples = self.metrics()
-            if predicate(samples):
-                return samples
-            if time.monotonic() > deadline:
-                recent = "\n".join(self.output.splitlines()[-20:])
-                raise AssertionError(f"did not come true in {timeout} s; the log ends:\n{recent}")
-            time.sleep(PAUSE_SECONDS)
+            return samples if predicate(samples) else None
+
+        samples = wait_for(look, timeout, lambda: last_lines(self.output))
+        assert samples is not None
+        return samples
 
     def wait_until_ready(self, timeout: float = WAIT_SECONDS) -> Samples:
         """Return a scrape from after the first read of every log."""

@@ -1,7 +1,5 @@
 """Debian's Prometheus and Alertmanager, run by a test, and their HTTP APIs."""
 
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,14 +8,15 @@ from typing import Any, TypeVar
 
 import requests
 import yaml
+from waiting import last_lines, wait_for
 
 from exporter.commands.children import free_port, running
 
 START_SECONDS = 30.0
-PAUSE_SECONDS = 0.2
 
 Labels = Mapping[str, str]
 T = TypeVar("T")
+S = TypeVar("S", bound="_Server")
 
 
 class _Server:
@@ -41,13 +40,7 @@ class _Server:
 
     def wait_for(self, look: Callable[[], T], timeout: float) -> T:
         """Return what ``look`` finds, once that is something."""
-        deadline = time.monotonic() + timeout
-        while not (found := look()):
-            if time.monotonic() > deadline:
-                recent = self._log.read_text().splitlines()[-20:]
-                raise AssertionError("\n".join(["not in time; the server says:", *recent]))
-            time.sleep(PAUSE_SECONDS)
-        return found
+        return wait_for(look, timeout, lambda: last_lines(self._log.read_text()))
 
 
 class Prometheus(_Server):
@@ -116,19 +109,9 @@ class Alertmanager(_Server):
 @contextmanager
 def prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prometheus]:
     """Run Prometheus in ``folder`` on a configuration, until the block ends."""
-    file = folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump(dict(configuration)))
-    address = f"127.0.0.1:{free_port()}"
-    arguments = [
-        "prometheus",
-        f"--config.file={file}",
-        f"--storage.tsdb.path={folder / 'prometheus-data'}",
-        f"--web.listen-address={address}",
-        "--rules.alert.resend-delay=1s",
-    ]
-    log = folder / "prometheus.log"
-    with running(arguments, log):
-        server = Prometheus(address, log)
+    flags = ["--rules.alert.resend-delay=1s", f"--storage.tsdb.path={folder / 'prometheus-data'}"]
+    text = yaml.safe_dump(dict(configuration))
+    with _serving(Prometheus, "prometheus", folder, text, flags) as server:
         server.wait_for(lambda: server.ask("status/runtimeinfo"), START_SECONDS)
         yield server
 
@@ -136,20 +119,20 @@ def prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prome
 @contextmanager
 def alertmanager(folder: Path, configuration: str) -> Iterator[Alertmanager]:
     """Run Alertmanager, alone, in ``folder`` on the text of a configuration."""
-    file = folder / "alertmanager.yml"
-    file.write_text(configuration)
-    address = f"127.0.0.1:{free_port()}"
-    program = shutil.which("prometheus-alertmanager")
-    assert program is not None
-    arguments = [
-        program,
-        f"--config.file={file}",
-        f"--storage.path={folder / 'alertmanager-data'}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-    ]
-    log = folder / "alertmanager.log"
-    with running(arguments, log):
-        server = Alertmanager(address, log)
+    flags = ["--cluster.listen-address=", f"--storage.path={folder / 'alertmanager-data'}"]
+    with _serving(Alertmanager, "prometheus-alertmanager", folder, configuration, flags) as server:
         server.wait_for(lambda: server.get("status"), START_SECONDS)
         yield server
+
+
+@contextmanager
+def _serving(
+    kind: type[S], program: str, folder: Path, configuration: str, flags: Sequence[str]
+) -> Iterator[S]:
+    """Run a program on the text of its configuration and a free port; it may not be up yet."""
+    file, log = folder / f"{program}.yml", folder / f"{program}.log"
+    file.write_text(configuration)
+    address = f"127.0.0.1:{free_port()}"
+    arguments = [program, f"--config.file={file}", f"--web.listen-address={address}", *flags]
+    with running(arguments, log):
+        yield kind(address, log)

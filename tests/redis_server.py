@@ -1,11 +1,11 @@
 """A real Redis on loopback, with nothing of it on disk."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
+from waiting import wait_for
 
 from exporter.commands.children import free_port
 
@@ -31,14 +31,12 @@ def redis_server(*arguments: str, password: str = "") -> Iterator[str]:
 
 
 def _wait(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
     with redis.Redis.from_url(url) as client:
-        while True:
+
+        def answers() -> bool:
             try:
-                client.ping()
+                return bool(client.ping())
             except redis.ConnectionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+                return False
+
+        wait_for(answers, START_SECONDS)

@@ -2,14 +2,13 @@
 
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import requests
 from exporter_process import Program, Samples
+from waiting import wait_for
 
 FIRST_MINUTE = 60.0
-PAUSE_SECONDS = 0.5
 
 
 def children_of(pid: int) -> dict[int, str]:
@@ -40,16 +39,13 @@ def test_the_demo_shows_errors_and_a_crash_and_ends_whole():
         metrics = program.wait_for_output(r"^its metrics +(http://\S+)$")[1]
         page = program.wait_for_output(r"^the exporter's page +(http://\S+)$")[1]
         program.wait_for_output(r"Ctrl-C stops all\.")
-        deadline = time.monotonic() + FIRST_MINUTE
         assert "shop" in requests.get(page, timeout=10).text
 
         children = children_of(program.pid)
         beside = [name for name in ("prometheus", "prometheus-alertmanager") if shutil.which(name)]
         assert len(children) == len(beside)
 
-        while min(errors_and_restarts(metrics)) == 0:
-            assert time.monotonic() < deadline, program.output
-            time.sleep(PAUSE_SECONDS)
+        wait_for(lambda: min(errors_and_restarts(metrics)), FIRST_MINUTE, lambda: program.output)
         assert program.stop(signal.SIGINT) == 0
         assert [child for child in children if Path(f"/proc/{child}").exists()] == [], children
     assert "Traceback" not in program.output

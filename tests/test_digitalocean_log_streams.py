@@ -5,6 +5,7 @@ import logging
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -112,13 +113,21 @@ def test_any_other_close_says_that_more_may_have_been_there(code: int):
 def test_a_connection_that_breaks_ends_the_stream():
     """No goodbye, no text lost that came before."""
 
+    came = threading.Event()
+
     def breaks(connection: ServerConnection, _: LogHost) -> None:
         connection.send(frame("web one\n"))
-        time.sleep(0.2)
+        came.wait(20)
         connection.socket.shutdown(socket.SHUT_RDWR)
 
+    async def first_and_rest(stream: LogStream) -> tuple[bytes, ApiError | None]:
+        first = await stream.read()
+        came.set()
+        rest, error = await to_the_end(stream)
+        return first + rest, error
+
     with websocket_host(breaks) as host:
-        text, error = follow(host, to_the_end)
+        text, error = follow(host, first_and_rest)
     assert text == b"web one\n"
     assert isinstance(error, ConnectionFailed)
 
@@ -241,7 +250,7 @@ def test_urls_stay_out_of_every_log(caplog: pytest.LogCaptureFixture):
 
 def test_a_flood_waits_for_its_reader():
     """What is not read is not taken from the sender either: no queue grows here."""
-    sent = [0]
+    sent, news = [0], threading.Semaphore(0)
 
     def flood(connection: ServerConnection, _: LogHost) -> None:
         text = frame("web " + "x" * 65536 + "\n")
@@ -249,12 +258,12 @@ def test_a_flood_waits_for_its_reader():
             while sent[0] < 1000:
                 connection.send(text)
                 sent[0] += 1
+                news.release()
 
     async def slow(stream: LogStream) -> tuple[int, int]:
-        before = -1
-        while before != sent[0]:
-            before = sent[0]
-            await asyncio.sleep(0.5)
+        while await asyncio.to_thread(news.acquire, timeout=0.5):
+            pass  # until nothing more is taken
+        before = sent[0]
         size = 0
         with suppress(StreamEndedError):
             while True:

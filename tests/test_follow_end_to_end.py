@@ -211,13 +211,13 @@ def test_streams_are_counted_on_after_kill(tmp_path: Path):
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             writer.start()
-            time.sleep(1.5)
+            exporter.wait_until(lambda s: s.total(LINES) >= 150)
             exporter.stop(9)
         try:
-            for seconds in (1.0, 2.5, 0.3, 2.0):
+            for more in (100, 250, 30, 200):
                 with ExporterProcess(tmp_path, config, token=server.token) as exporter:
-                    exporter.wait_until_ready()
-                    time.sleep(seconds)
+                    enough = exporter.wait_until_ready().total(LINES) + more
+                    exporter.wait_until(lambda s, enough=enough: s.total(LINES) >= enough)
                     exporter.stop(9)
         finally:
             over.set()

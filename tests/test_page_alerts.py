@@ -1,18 +1,18 @@
 """How alerts stand, by a real Prometheus that has the project's rules, and what is said without."""
 
 import json
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import requests
 import requests_mock
 import yaml
+from monitoring_servers import prometheus
 from programs import requires
 from web_fixtures import get, serving
 
-from exporter.commands.children import RULES, free_port, prometheus_configuration, running
+from exporter.commands.children import RULES, free_port, prometheus_configuration
 from exporter.errors import PrometheusError
 from exporter.web.alerts import Alert, Alerts
 
@@ -94,24 +94,8 @@ def test_page_says_why_alerts_cannot_be_told():
     assert "web.prometheus_url" in page.text
 
 
-@pytest.fixture
-def prometheus(tmp_path: Path) -> Iterator[str]:
-    """A real one, with the project's rules and nothing to scrape."""
-    config = prometheus_configuration("127.0.0.1:1", None)
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus",
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address={address}",
-    ]
-    with running(command, tmp_path / "prometheus.log"):
-        yield f"http://{address}"
-
-
 @requires("prometheus")
-def test_a_real_prometheus_tells_how_each_alert_stands(prometheus: str):
+def test_a_real_prometheus_tells_how_each_alert_stands(tmp_path: Path):
     """Every alert of the rules file is on the page with a state."""
     names = {
         entry["alert"]
@@ -119,11 +103,10 @@ def test_a_real_prometheus_tells_how_each_alert_stands(prometheus: str):
         for entry in group["rules"]
         if "alert" in entry
     }
-    deadline = time.monotonic() + 60
-    with serving(alerts=Alerts(prometheus, requests.Session())) as base:
-        text = get(f"{base}/alerts").text
-        while "DoApp" not in text and time.monotonic() < deadline:
-            time.sleep(0.2)
-            text = get(f"{base}/alerts").text
+    with (
+        prometheus(tmp_path, prometheus_configuration("127.0.0.1:1", None)) as server,
+        serving(alerts=Alerts(f"http://{server.address}", requests.Session())) as base,
+    ):
+        text = server.wait_for(lambda: "DoApp" in (page := get(f"{base}/alerts").text) and page, 60)
     assert all(f">{name}</a>" in text for name in names)
     assert "How Prometheus says that they stand" in text

@@ -2,19 +2,20 @@
 
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import bcrypt
+import monitoring_servers
 import pytest
 import requests
 import trustme
 import yaml
 from exporter_process import ExporterProcess, simulated
-from monitoring_servers import START_SECONDS, Prometheus
+from monitoring_servers import START_SECONDS
 from programs import requires
 from simulated_traffic import simulator
 
-from exporter.commands.children import free_port, running
 from exporter.simulator.state import ComponentSpec
 
 
@@ -48,7 +49,7 @@ def renew(folder: Path, authority: trustme.CA) -> None:
     authority.cert_pem.write_to_path(str(folder / "ca.crt"))
 
 
-def prometheus_configuration(folder: Path, target: str, password: str) -> Path:
+def prometheus_configuration(folder: Path, target: str, password: str) -> dict[str, Any]:
     tls = {"ca_file": "ca.crt", "cert_file": "client.pem", "key_file": "client.pem"}
     job = {
         "scheme": "https",
@@ -60,17 +61,13 @@ def prometheus_configuration(folder: Path, target: str, password: str) -> Path:
         {"job_name": "right", **job},
         {"job_name": "wrong", **job, "basic_auth": {"username": "prometheus", "password": "no"}},
     ]
-    file = folder / "prometheus.yml"
-    settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
-    file.write_text(yaml.safe_dump(settings))
-    return file
+    return {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
 
 
 @requires("prometheus")
 def test_prometheus_scrapes_over_tls_with_password_and_certificate(tmp_path: Path):
     """It gets every line's count, without the password none; a renewed certificate is taken up."""
     write_files(tmp_path)
-    address = f"127.0.0.1:{free_port()}"
     flag = f"--web.config.file={tmp_path}/web.yml"
     with simulator() as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
@@ -89,15 +86,8 @@ def test_prometheus_scrapes_over_tls_with_password_and_certificate(tmp_path: Pat
             assert status("/metrics") == 401
             with pytest.raises(requests.ConnectionError):
                 requests.get(f"{base}/-/healthy", verify=str(tmp_path / "ca.crt"), timeout=10)
-            arguments = [
-                "prometheus",
-                "--config.file="
-                f"{prometheus_configuration(tmp_path, urlsplit(base).netloc, 'open sesame')}",
-                f"--storage.tsdb.path={tmp_path / 'data'}",
-                f"--web.listen-address={address}",
-            ]
-            with running(arguments, tmp_path / "prometheus.log"):
-                prometheus = Prometheus(address, tmp_path / "prometheus.log")
+            scraping = prometheus_configuration(tmp_path, urlsplit(base).netloc, "open sesame")
+            with monitoring_servers.prometheus(tmp_path, scraping) as prometheus:
                 lines = 'digitalocean_app_log_lines_total{job="right",component="web"}'
                 prometheus.wait_for(lambda: prometheus.value(lines) == 0, START_SECONDS)
                 wrong = 'up{job="wrong"}'
