@@ -217,6 +217,20 @@ def test_early_discoveries_are_no_rarer_than_polls(site: Site):
     assert site.scheduler.due("discovery") == 2
 
 
+def test_early_discovery_puts_off_none_that_comes_sooner(site: Site):
+    """Where discoveries come every second, one that is asked for does not wait for ten."""
+    crank = collector(site, CollectorSettings(1.0, 60.0, False, False, False, False))
+    crank.start()
+    site.scheduler.step("discovery")
+    crank.discover_soon()
+    assert site.scheduler.due("discovery") == 1
+    site.clock.now += 1
+    site.scheduler.step("discovery")
+    site.clock.now += 0.5
+    crank.discover_soon()
+    assert site.scheduler.due("discovery") == 2
+
+
 def test_ready_says_what_is_missing(site: Site):
     """First the discovery, with the reason of its failure, then the first read of every log."""
     crank = collector(site)

@@ -69,7 +69,7 @@ class Collector:
         self._internal_errors = internal_errors
         internal_errors.watch_jobs(scheduler)
         self._beat = clock()
-        self._discovered_at = 0.0
+        self._discovered_at = self._discovery_due = 0.0
         self._ready = False
 
     def start(self) -> None:
@@ -84,7 +84,7 @@ class Collector:
         self._scheduler.add_job(
             self._pace, "interval", seconds=PACING_SECONDS, executor=PLATFORM_EXECUTOR, id="pacing"
         )
-        self._schedule("discovery", self._discover, 0.0)
+        self._schedule_discovery(0.0)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -97,10 +97,11 @@ class Collector:
         self._ready, self._discovered_at = before._ready, before._discovered_at
 
     def discover_soon(self) -> None:
-        """Look for another active deployment now, unless that was just done."""
-        since = self._clock() - self._discovered_at
-        wait = min(self._settings.poll_interval, RETRY_SECONDS) - since
-        self._schedule("discovery", self._discover, max(0.0, wait))
+        """Look for another active deployment now, or a bit later where that was just done."""
+        now = self._clock()
+        wait = min(self._settings.poll_interval, RETRY_SECONDS) - (now - self._discovered_at)
+        if not now < self._discovery_due <= now + wait:  # no later than it comes anyway
+            self._schedule_discovery(max(0.0, wait))
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule lives, and if not, what is wrong."""
@@ -147,19 +148,20 @@ class Collector:
         self._discovered_at = self._clock()
         interval = self._pacing.discovery_interval()
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
-        self._schedule("discovery", self._discover, interval if worked else retry)
+        self._schedule_discovery(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
             with self._ledger.lock:
                 self._ledger.expire()
             self._platform_reads.watch(self._discovery.inventory.apps)
             self._pace()
 
-    def _schedule(self, name: str, job: Callable[[], None], delay: float) -> None:
+    def _schedule_discovery(self, delay: float) -> None:
+        self._discovery_due = self._clock() + delay
         self._scheduler.add_job(
-            job,
+            self._discover,
             "date",
-            run_date=datetime.fromtimestamp(self._clock() + delay, UTC),
-            id=name,
+            run_date=datetime.fromtimestamp(self._discovery_due, UTC),
+            id="discovery",
             executor=PLATFORM_EXECUTOR,
             replace_existing=True,
             misfire_grace_time=None,
