@@ -181,6 +181,7 @@ def test_both_schemes_open_a_websocket(reader: Reader, scheme: str):
         (b"web text\n", {}),
         (b"web text\n", {"Content_Encoding": "identity", "Content_Type": "text/plain"}),
     ],
+    ids=["file", "encoded", "two in one", "plain", "encoded as it is"],
 )
 def test_archives_compressed_or_not(reader: Reader, body: bytes, headers: dict[str, str]):
     """gzip is undone whether the header says it or only the first bytes do."""

@@ -171,6 +171,7 @@ class Follower:
 
     async def _begin_beats(self) -> None:
         self._beats = asyncio.create_task(self._beat())
+        self._internal_errors.watch(Part.FOLLOWER, self._beats)
 
     async def _beat(self) -> None:
         beats = 0
