@@ -10,15 +10,6 @@ from exporter.costs import demand_of, requests_to_be_had
 from exporter.model import BudgetStatus, LogType
 
 
-def intervals(hour: VirtualHour, log_type: LogType) -> set[float]:
-    """The intervals in force of all logs of a type."""
-    return {
-        round(hour.interval(source), 3)
-        for source in hour.parts.poller.sources()
-        if source.log_type is log_type
-    }
-
-
 def test_an_hour_of_500_components():
     """All are read, none is refused, and then the intervals are those that were predicted."""
     hour = VirtualHour({}, apps=100, components_per_app=5)
@@ -34,8 +25,8 @@ def test_an_hour_of_500_components():
 
     config = Config()
     predicted = plan(demand_of(config, 100, 500), requests_to_be_had(config))
-    [run] = intervals(hour, LogType.RUN)
-    [restarted] = intervals(hour, LogType.RUN_RESTARTED)
+    [run] = hour.intervals(LogType.RUN)
+    [restarted] = hour.intervals(LogType.RUN_RESTARTED)
     # What the first hour began with is still felt.
     assert run == pytest.approx(60 * predicted.stretch, rel=0.2)
     assert restarted == pytest.approx(60 * predicted.stretch * predicted.sweep, rel=0.2)
@@ -68,8 +59,8 @@ def test_a_small_fleet_is_not_stretched():
     assert hour.parts.collector.ready() == (True, "")
     assert len(hour.reads) == 20
     hour.run(3600)
-    assert intervals(hour, LogType.RUN) == {60}
-    assert intervals(hour, LogType.RUN_RESTARTED) == {60}
+    assert hour.intervals(LogType.RUN) == {60}
+    assert hour.intervals(LogType.RUN_RESTARTED) == {60}
 
 
 def test_a_short_interval_is_paced_not_gated():

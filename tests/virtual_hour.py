@@ -33,11 +33,12 @@ from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.token import EnvToken
 from exporter.metrics import Metrics
-from exporter.model import LIVE_PART, LogChunk, LogLocations, Source
+from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType, Source
 from exporter.simulator.rate_limit import RateLimit
 from exporter.state.memory import MemoryState
 
 START = 1_800_000_000.0
+INTERVAL = "digitalocean_app_source_interval_seconds"
 LATENCY = 0.02
 """Seconds from a request to its answer."""
 
@@ -163,16 +164,13 @@ class VirtualHour:
             return {"live_url": "https://logs.test/?token=x"}
         return {}
 
-    def interval(self, source: Source) -> float:
-        """The interval in force of a log, as the metric tells it."""
-        labels = {
-            "app": source.key.app,
-            "component": source.key.component,
-            "log_type": source.log_type,
-        }
-        value = self.registry.get_sample_value("digitalocean_app_source_interval_seconds", labels)
-        assert value is not None
-        return value
+    def intervals(self, log_type: LogType) -> set[float]:
+        """The intervals in force of all logs of a type, as the metric tells them."""
+        [family] = self.registry.restricted_registry([INTERVAL]).collect()
+        watched = sum(source.log_type is log_type for source in self.parts.poller.sources())
+        found = [s.value for s in family.samples if s.labels["log_type"] == log_type]
+        assert len(found) == watched
+        return {round(value, 3) for value in found}
 
     def busiest(self, span: float) -> int:
         """The most requests in any window of so many seconds."""
