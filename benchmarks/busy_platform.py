@@ -4,7 +4,6 @@ import multiprocessing
 import time
 from multiprocessing.connection import Connection
 from random import Random
-from types import TracebackType
 from typing import Self
 
 from exporter.simulator.platform import Platform
@@ -36,12 +35,7 @@ class BusyPlatform:
         self.api_url, self.token = self._ours.recv()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._ours.close()
         self._process.join(_END_SECONDS)
         if self._process.is_alive():

@@ -6,16 +6,17 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import requests
 
+from exporter.commands.children import running
+
 _COMMAND = Path(sys.executable).with_name("do-app-exporter")
 _START_SECONDS = 180.0
-_STOP_SECONDS = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -38,39 +39,26 @@ class Scrape:
         return sum(float(value) for written, value in found if labels in written)
 
 
+@contextmanager
+def running_exporter(config: Path) -> Iterator["Exporter"]:
+    """Run the installed command on a configuration, until the block ends."""
+    log = config.with_name("log")
+    command = ["env", "NO_PROXY=127.0.0.1", str(_COMMAND), f"--config.file={config}"]
+    with running(command, log) as process, requests.Session() as session:
+        session.trust_env = False
+        yield Exporter(process, session, log)
+
+
 class Exporter:
-    """The installed command as a process; a context manager that leaves none behind."""
+    """A running one."""
 
-    def __init__(self, config: Path, token: str) -> None:
-        self._log = config.with_name("log")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [_COMMAND, f"--config.file={config}"],
-                env={**os.environ, "NO_PROXY": "127.0.0.1", "DIGITALOCEAN_TOKEN": token},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._url = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+    def __init__(
+        self, process: subprocess.Popen[bytes], session: requests.Session, log: Path
     ) -> None:
-        self._session.close()
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process = process
+        self._session = session
+        self._log = log
+        self._url = ""
 
     def wait_until_ready(self) -> float:
         """Return after how many seconds each stream and each other log was tried once."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from benchmarks.busy_platform import COMPONENTS_AN_APP, PROBED, BusyPlatform
-from benchmarks.exporter_process import Exporter, Scrape
+from benchmarks.exporter_process import Exporter, Scrape, running_exporter
 from benchmarks.tables import print_table
 from exporter.configuration import configuration_of
 from exporter.costs import demand_of
@@ -40,9 +40,10 @@ Row = tuple[str, str]
 def run(components: int = COMPONENTS, lines_a_second: int = LINES_A_SECOND) -> None:
     """Measure and print."""
     with BusyPlatform(components) as platform, tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "config.yml"
-        config.write_text(yaml.safe_dump(_configuration(platform.api_url)))
-        with Exporter(config, platform.token) as exporter:
+        config, token = Path(folder) / "config.yml", Path(folder) / "token"
+        token.write_text(platform.token)
+        config.write_text(yaml.safe_dump(_configuration(platform.api_url, token)))
+        with running_exporter(config) as exporter:
             scheduled = _scheduled(config, components)
             rows = [
                 ("components", f"{components:,}"),
@@ -55,10 +56,10 @@ def run(components: int = COMPONENTS, lines_a_second: int = LINES_A_SECOND) -> N
     print_table("The exporter follows a platform in another process", ("", "measured"), rows)
 
 
-def _configuration(api_url: str) -> dict[str, Any]:
+def _configuration(api_url: str, token: Path) -> dict[str, Any]:
     """Logs alone are read, with a budget that is never reached."""
     return {
-        "digitalocean": {"api_url": api_url},
+        "digitalocean": {"api_url": api_url, "token_file": str(token)},
         "logs": {"mode": "follow"},
         "collectors": {"health": False, "restart_count": False, "deployments": False},
         "api_budget": {"per_hour": 1_000_000, "per_minute": 100_000},

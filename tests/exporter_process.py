@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -163,12 +162,7 @@ class Program:
         self._reader.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -224,19 +218,14 @@ class ExporterProcess(Program):
         super().__enter__()
         try:
             self.url = f"http://{self.wait_for_output(_LISTENING)[1]}"
-        except BaseException as error:
-            self.__exit__(type(error), error, error.__traceback__)
+        except BaseException:
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._session.close()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*raised)
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """The answer to a GET of a path, with these headers."""
