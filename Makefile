@@ -21,8 +21,8 @@ demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends b
 	exec $(BIN)/do-app-exporter demo
 
 .PHONY: test
-test: venv system-packages build/tools/helm ## Run every test, several modules at a time; TEST_ARGS goes to pytest
-	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TEST_ARGS)
+test: venv system-packages build/tools/helm ## Run every test, several at a time; TEST_ARGS goes to pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
 KIND ?= wild
 SEED ?= 1000

@@ -14,5 +14,5 @@ MOST_WORKERS = 8
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """How many modules run at a time under ``-n auto``: most wait for another process mostly."""
+    """How many tests run at a time under ``-n auto``: most wait for another process, mostly."""
     return min(WORKERS_A_CORE * (os.cpu_count() or 1), MOST_WORKERS)
