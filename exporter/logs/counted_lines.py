@@ -103,11 +103,15 @@ class CountedLines:
             return True
         return not self.counted.keys().isdisjoint(lines)
 
-    def add_all(self, lines: Sequence[int], timestamps: Sequence[int]) -> None:
-        """Remember lines as counted and settled, none of which was known."""
+    def add_all(self, lines: Sequence[int], timestamps: Sequence[int], newest: int) -> None:
+        """Remember lines as counted and settled, none of which was known.
+
+        Args:
+            newest: the latest of the timestamps.
+        """
         self.changed = True
         self._own().update(zip(lines, timestamps, strict=True))
-        self.newest = max(self.newest, max(timestamps))
+        self.newest = max(self.newest, newest)
 
     def add_untimed(self, log_type: LogType, lines: list[int], *, first_is_new: bool) -> int:
         """How many lines at the end of a window without timestamps are new.

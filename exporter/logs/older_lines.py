@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,19 @@ class OlderLines:
         Returns:
             what stays, what goes, and the newest time of that; 0 of nothing.
         """
-        times = dict(sorted(zip(self.lines, self.times, strict=True), key=itemgetter(1)))
-        times.update(others)
+        # Where as many newer ones have come as are kept, as a busy log brings them, all these go.
+        oldest = min(others.values(), default=0)
+        all_go = len(others) >= keep and self.newest < oldest and self.newest <= until
+        held = OlderLines() if all_go else self
+        times = dict(zip(held.lines, held.times, strict=True)) | dict(others)
         by_age, ages = list(times), list(times.values())
-        # What was set aside just now is mostly newer than the rest, and in its order.
         if ages != sorted(ages):
             by_age.sort(key=times.__getitem__)
         may_go = bisect_right(by_age, until, key=times.__getitem__)
         going = min(max(0, len(by_age) - keep), may_go)
-        gone, lines = by_age[:going], array("Q", sorted(by_age[going:]))
+        gone, newest = by_age[:going], times[by_age[going - 1]] if going else 0
+        if all_go:
+            gone, newest = [*self.lines, *gone], max(newest, self.newest)
+        lines = array("Q", sorted(by_age[going:]))
         stays = OlderLines.in_order(lines, array("q", map(times.__getitem__, lines)))
-        return stays, gone, times[gone[-1]] if gone else 0
+        return stays, gone, newest

@@ -112,12 +112,16 @@ class Window:
             return None
         if self._memory.knows_any(lines, since=min(timestamps)):
             return None
-        self._memory.add_all(lines, timestamps)
-        self.seen.update(distinct)
+        newest = max(timestamps)
+        self._memory.add_all(lines, timestamps, newest)
+        if len(distinct) >= self.keep:
+            self.seen = distinct  # of more than those nothing is kept in mind
+        else:
+            self.seen.update(distinct)
         self._before, self._last, self._placed = lines[-1], timestamps[-1], 0
         self._run_knows = True
         self.first = self.first or timestamps[0]
-        self.newest = max(self.newest, max(timestamps))
+        self.newest = max(self.newest, newest)
         self.new += len(lines)
         return LogLines(raws, timestamps)
 
