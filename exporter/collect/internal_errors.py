@@ -73,7 +73,8 @@ class InternalErrors:
         """Count the errors that jobs end with; the scheduler itself says what they were."""
 
         def ended(event: JobExecutionEvent) -> None:
-            self._counter.labels(Part.SCHEDULE).inc()
+            if not isinstance(event.exception, Stopping):
+                self._counter.labels(Part.SCHEDULE).inc()
 
         scheduler.add_listener(ended, EVENT_JOB_ERROR)
 
