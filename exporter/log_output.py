@@ -11,6 +11,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from exporter.logs.redaction import redact_lines
+
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("logfmt", "json")
 
@@ -37,9 +39,10 @@ class _EventFormatter(logging.Formatter):
         fields: dict[str, object] = getattr(record, "fields", {})
         pairs.update({name: str(value) for name, value in fields.items() if value != ""})
         if record.exc_info and record.exc_info[1] is not None:
-            pairs["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+            # Nobody foresaw it, so nobody knows what it holds.
+            pairs["error"] = _redact(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
             if self._tracebacks:
-                pairs["traceback"] = self.formatException(record.exc_info)
+                pairs["traceback"] = _redact(self.formatException(record.exc_info))
         return pairs
 
 
@@ -85,6 +88,10 @@ def configure_logging(level: str, form: str, stream: TextIO = sys.stderr) -> Non
     # The scheduler warns of runs that it skips, which is what it is told to do.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.getLogger("exporter").setLevel(level.upper())
+
+
+def _redact(text: str) -> str:
+    return "\n".join(redact_lines(text.splitlines()))
 
 
 def _quote(value: str) -> str:

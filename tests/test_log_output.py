@@ -93,6 +93,23 @@ def test_plain_words_are_not_quoted():
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("level", LEVELS)
+def test_no_secret_of_an_exception_is_logged(loggers: None, form: str, level: str):
+    """What nobody foresaw may hold anything, such as the URL of a log or the API token."""
+    stream = io.StringIO()
+    configure_logging(level, form, stream)
+    url = "wss://logs.example/live?token=live-credential-4711"
+    try:
+        raise ValueError(f"cannot open {url}\nwith dop_v1_{'0a' * 32}")
+    except ValueError:
+        logging.getLogger("exporter.test").exception("failed")
+    (text,) = stream.getvalue().splitlines()
+    assert "ValueError: cannot open wss://logs.example/live?token" in text
+    assert "4711" not in text
+    assert "0a0a" not in text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("level", LEVELS)
 def test_traceback_only_when_debugging(loggers: None, form: str, level: str):
     """An exception is one line: its type and text, and at debug where it came from."""
     stream = io.StringIO()
