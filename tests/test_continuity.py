@@ -165,6 +165,24 @@ def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     assert (poll.restarts, poll.gaps) == (1, 1)
 
 
+@pytest.mark.parametrize("asked", [1000, 4])
+def test_a_container_whose_end_was_shown_leaves_run_without_a_gap(asked):
+    """Also where the next one ends before RUN is read again, or only its last lines were shown."""
+    first = [line(n, "first") for n in range(10)]
+    second, third = [line(20, "second")], [line(30, "third")]
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(first[:8])
+    poll.tail_lines = asked
+    poll.read(first[-asked:], LogType.RUN_RESTARTED)
+    poll.tail_lines = 1000
+    poll.read(second, LogType.RUN_RESTARTED)
+    poll.read(third)
+    poll.read(second, LogType.RUN_RESTARTED)
+    assert sorted(poll.counted) == sorted(first + second + third)
+    assert (poll.restarts, poll.gaps) == (2, 0)
+
+
 def test_the_first_crash_of_a_silent_instance_is_no_gap():
     """Nothing left RUN, so nothing was before the container of which no line is known."""
     poll = reader(instances=2)

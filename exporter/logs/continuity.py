@@ -367,6 +367,7 @@ class Continuity:
         since = max(map(self._time, self._vanished), default=0)
         unseen = self._note_unseen(window, known_ends, len(shown_ends))
         self._restarted_tail = window.tail_lines
+        self._close_account(window)
         lost = window.resolves and self._lost(window, since)
         if lost or unseen:
             told = self._told_before(lost, bool(unseen))
@@ -374,6 +375,18 @@ class Continuity:
         if window.moved_on():
             return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
         return WindowEnd(restarts=tuple(ends))
+
+    def _close_account(self, window: Window) -> None:
+        """Expect no more of RUN's latest window where the end of its one container is shown now.
+
+        That it leaves RUN is no news then, also when RUN_RESTARTED shows the next one instead.
+        """
+        before = self._windows.get(LogType.RUN, ())
+        if self._instances == 1 and any(line in window.seen for line in before):
+            self._earlier.append(self._windows[LogType.RUN])
+            self._windows[LogType.RUN] = array("Q")
+            self._shown.pop(LogType.RUN, None)
+            self.changed = True
 
     def _note_unseen(self, window: Window, known_ends: int, containers: int) -> int:
         """How many containers ended unseen, as the platform's counts of this deployment tell.
