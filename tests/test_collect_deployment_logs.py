@@ -1,6 +1,7 @@
 """BUILD and DEPLOY logs: read once, whole, when a deployment has come to rest."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -178,14 +179,14 @@ def test_failures_count_by_step_and_reason_over_restarts(path: Path):
     """At 0 from the start for no known reason; a reason once seen is there again later."""
     labels = {"app": "shop", "step": "build", "reason": "unknown"}
     clock = Clock(START)
-    state = SqliteState(path, clock)
-    site = build_site(state=state, clock=clock)
-    assert site.value("deployment_failures_total", **labels) == 0
-    look(site, "BUILDING")
-    look(site, "ERROR")
-    look(site, "ERROR")
-    assert site.ledger.flush()
-    assert site.value("deployment_failures_total", **labels) == 1
-    state.close()
-    again = build_site(state=SqliteState(path, clock), clock=clock)
-    assert again.value("deployment_failures_total", **labels) == 1
+    with closing(SqliteState(path, clock)) as state:
+        site = build_site(state=state, clock=clock)
+        assert site.value("deployment_failures_total", **labels) == 0
+        look(site, "BUILDING")
+        look(site, "ERROR")
+        look(site, "ERROR")
+        assert site.ledger.flush()
+        assert site.value("deployment_failures_total", **labels) == 1
+    with closing(SqliteState(path, clock)) as state:
+        again = build_site(state=state, clock=clock)
+        assert again.value("deployment_failures_total", **labels) == 1
