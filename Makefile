@@ -13,8 +13,10 @@ TEST_ARGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Where PYTHONDONTWRITEBYTECODE is set, each process would compile the package anew.
 .PHONY: venv
 venv: $(VENV)/.test ## Make the virtual environment with everything that runs and tests need
+	@$(BIN)/python -m compileall -q exporter
 
 .PHONY: demo
 demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends both

@@ -6,6 +6,7 @@ purpose becomes a line on standard error and exit code 1.
 
 import argparse
 import gc
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,10 +41,17 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # What a command loads stays: to look for garbage meanwhile only takes time.
     gc.disable()
-    code = command_line(arguments, os.environ)
-    # At its end the interpreter would look once more through all that was ever loaded.
-    gc.freeze()
-    sys.exit(code)
+    _exit(command_line(arguments, os.environ))
+
+
+def _exit(code: int) -> NoReturn:
+    """End at once: nothing is left that has to be taken apart, or that should be waited for."""
+    logging.shutdown()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has enough
+        code = code or 1
+    os._exit(code)
 
 
 def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -59,9 +67,7 @@ def command_line(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except ExporterError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Whoever read the output has enough; the interpreter must not try to flush the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read the output has enough
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,7 +1,6 @@
 """``run``: poll, match and serve until a signal says to stop."""
 
 import logging
-import os
 import threading
 import time
 from contextlib import suppress
@@ -66,7 +65,10 @@ def obey(said: Signals, application: Application) -> None:
 
 
 def shut_down(application: Application) -> None:
-    """Stop the application; give up what does not end in time, since nothing of it is lost."""
+    """Stop the application; give up what does not end in time, since nothing of it is lost.
+
+    Threads that were given up may still run: ``cli`` exits without them.
+    """
     deadline = time.monotonic() + STOP_SECONDS
     LOG.info("stopping")
     application.stop(SERVER_SECONDS)
@@ -77,6 +79,5 @@ def shut_down(application: Application) -> None:
     late = [thread.name for thread in threads if thread.is_alive()]
     if late:
         LOG.warning("gave up what was still under way", extra={"fields": {"threads": len(late)}})
-        logging.shutdown()
-        os._exit(0)  # the interpreter would wait for them, and no state depends on them
+        return
     LOG.info("stopped")

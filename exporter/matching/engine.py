@@ -135,6 +135,7 @@ class Engine:
         if always:
             candidates += [(at, rule) for at in _line_ends(text, start, end) for rule in always]
         candidates.sort()
+        matches = self._matches
         newline, last = -1, -1
         line_start, message = start, b""
         for at, rule in candidates:
@@ -147,7 +148,7 @@ class Engine:
             elif rule == last:
                 continue
             last = rule
-            if self._matches[rule](message):
+            if matches[rule](message):
                 yield LineMatch(rule, line_start, newline)
 
     def _scan_each(
