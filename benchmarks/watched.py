@@ -12,8 +12,8 @@ from exporter.collect.crashes import Crashes
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
-from exporter.collect.pipeline import Pipeline
-from exporter.collect.reading import ReadingLimits
+from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.collect.reading import Reading
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
@@ -90,7 +90,8 @@ class WatchedComponent:
     ) -> None:
         """Read one log whole, in frames as the platform cuts it."""
         source = Source("app-id", self.key, log_type)
-        reading = self.pipeline.reading(
+        reading = Reading(
+            self.pipeline,
             source,
             self.component,
             deployment,

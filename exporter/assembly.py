@@ -34,7 +34,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.open_stream import Streams
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.past_deployments import PastDeployments
-from exporter.collect.pipeline import Pipeline
+from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.platform_reads import (
     PlatformRead,
@@ -43,7 +43,6 @@ from exporter.collect.platform_reads import (
     wanted_reads,
 )
 from exporter.collect.poller import Poller
-from exporter.collect.reading import ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule

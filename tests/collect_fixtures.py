@@ -23,11 +23,10 @@ from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
 from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.past_deployments import PastDeployments
-from exporter.collect.pipeline import Pipeline
+from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.platform_reads import PlatformRead, PlatformReads, intervals, wanted_reads
 from exporter.collect.poller import Poller
-from exporter.collect.reading import ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule

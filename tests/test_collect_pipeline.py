@@ -49,8 +49,8 @@ def opened(site: Site) -> Site:
 
 
 def begin(site: Site, source: Source = RUN, *, component: Component = WEB) -> Reading:
-    return site.pipeline.reading(
-        source, component, "d1", tail_lines=site.tail_lines, from_first_line=False
+    return Reading(
+        site.pipeline, source, component, "d1", tail_lines=site.tail_lines, from_first_line=False
     )
 
 

@@ -8,6 +8,7 @@ from collect_fixtures import KEY, LOG, RESTARTED, RUN, WEB, Site, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.collect.reading import Reading
 from exporter.collect.stream_reading import StreamReading
 from exporter.model import LIVE_PART, Component, LogChunk
 from exporter.state.store import CursorKey
@@ -38,8 +39,8 @@ def connect(site: Site, log: list[bytes], tail_lines: int = 100, **options) -> S
 
 
 def poll(site: Site, text: bytes, source=RUN, tail_lines: int = 100, component=WEB) -> None:
-    reading = site.pipeline.reading(
-        source, component, "d1", tail_lines=tail_lines, from_first_line=True
+    reading = Reading(
+        site.pipeline, source, component, "d1", tail_lines=tail_lines, from_first_line=True
     )
     reading.feed(LogChunk(text, LIVE_PART))
     reading.feed(LogChunk(b"", LIVE_PART, last=True))

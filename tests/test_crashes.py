@@ -9,6 +9,7 @@ from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, WEB, Site, line
 from crashing_programs import CRASHING_PROGRAMS, CrashingProgram
 from programs import requires
 
+from exporter.collect.reading import Reading
 from exporter.model import LIVE_PART, LogChunk, RestartReason, Source
 
 SECONDS = 120
@@ -49,7 +50,7 @@ def counted_reasons(messages: list[str]) -> dict[str, float]:
 
 
 def _read(site: Site, source: Source, text: bytes) -> None:
-    reading = site.pipeline.reading(source, WEB, "d1", tail_lines=1000, from_first_line=True)
+    reading = Reading(site.pipeline, source, WEB, "d1", tail_lines=1000, from_first_line=True)
     reading.feed(LogChunk(text, LIVE_PART))
     reading.feed(LogChunk(b"", LIVE_PART, last=True))
     reading.end()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.collect.ledger import GRACE_SECONDS
+from exporter.collect.reading import Reading
 from exporter.logs.redaction import redact
 from exporter.matching.error_kinds import FRESH_SECONDS, MAX_KINDS, ErrorKinds, Kind
 from exporter.matching.masks import mask
@@ -150,7 +151,7 @@ def opened(state: State | None = None) -> Site:
 
 
 def read(site: Site, *messages: str, start: float = 1) -> None:
-    reading = site.pipeline.reading(RUN, WEB, "d1", tail_lines=100_000, from_first_line=False)
+    reading = Reading(site.pipeline, RUN, WEB, "d1", tail_lines=100_000, from_first_line=False)
     text = b"".join(line(start + n / 1000, message) for n, message in enumerate(messages))
     reading.feed(LogChunk(text, LIVE_PART, last=True))
     reading.end()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ordinary_lines import ordinary_lines
 
+from exporter.collect.reading import Reading
 from exporter.matching import events as bounds
 from exporter.matching.engine import Engine
 from exporter.matching.events import Event, OpenEvents
@@ -228,7 +229,7 @@ def served(texts: Sequence[str], start: float = 0.0) -> list[bytes]:
 
 
 def read(site: Site, frames: Sequence[bytes], source: Source = RUN) -> None:
-    reading = site.pipeline.reading(source, WEB, "d1", tail_lines=1000, from_first_line=False)
+    reading = Reading(site.pipeline, source, WEB, "d1", tail_lines=1000, from_first_line=False)
     for frame in frames:
         reading.feed(LogChunk(frame, LIVE_PART))
         reading.feed(LogChunk(b"", LIVE_PART, last=False))

@@ -10,6 +10,7 @@ import pytest
 from collect_fixtures import KEY, RESTARTED, RUN, Site
 from prometheus_client import generate_latest
 
+from exporter.collect.reading import Reading
 from exporter.config.load import load_config
 from exporter.matching.decision import matcher_of
 from exporter.matching.packs import load_packs, pack_names
@@ -26,7 +27,7 @@ CHUNK_BYTES = 50
 
 def read(site: Site, component: Component, source: Source, text: bytes) -> None:
     """Read a log once, from its first byte to its last, in small chunks."""
-    reading = site.pipeline.reading(source, component, "d1", tail_lines=1000, from_first_line=True)
+    reading = Reading(site.pipeline, source, component, "d1", tail_lines=1000, from_first_line=True)
     for start in range(0, len(text), CHUNK_BYTES):
         reading.feed(LogChunk(text[start : start + CHUNK_BYTES], LIVE_PART))
     reading.feed(LogChunk(b"", LIVE_PART, last=True))

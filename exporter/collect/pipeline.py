@@ -6,6 +6,7 @@ What each ``reading`` of a log finds to be new is counted here.
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -13,7 +14,6 @@ from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
-from exporter.collect.reading import Place, Reading, ReadingLimits
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
@@ -21,6 +21,7 @@ from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, message_of
 from exporter.logs.log_lines import LogLines
 from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.window import Window
 from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
 from exporter.model import ERRORS, Component, ComponentKey, LogLine, Rule, Source
@@ -30,6 +31,33 @@ LOG = logging.getLogger(__name__)
 
 _COMPONENTS = 4096
 """Of so many components it is known by heart which rules apply to their lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """How logs are read.
+
+    Args:
+        tail_lines: how many lines a read of a live log asks for at the most.
+        max_line_bytes: how much of a line is kept.
+        start: Unix nanoseconds; lines up to here are from before the exporter's time.
+        restarts_watched: whether RUN_RESTARTED is read too.
+    """
+
+    tail_lines: int
+    max_line_bytes: int
+    start: int
+    restarts_watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a read stands in what is remembered; ``counts``: whether its component is watched."""
+
+    cursor: CursorKey
+    continuity: Continuity
+    window: Window
+    counts: bool
 
 
 class Pipeline:
@@ -70,30 +98,6 @@ class Pipeline:
         self.series.take_over(before.series)
         self.restart_counts.take_over(before.restart_counts)
         self.activity.take_over(before.activity)
-
-    def reading(
-        self,
-        source: Source,
-        component: Component,
-        deployment_id: str,
-        *,
-        tail_lines: int,
-        from_first_line: bool,
-    ) -> Reading:
-        """One read of ``source`` that begins now.
-
-        Args:
-            tail_lines: how many lines to ask for, unless there is reason to see all.
-            from_first_line: whether the deployment began under the exporter's eyes.
-        """
-        place = self.place(
-            source,
-            component,
-            deployment_id,
-            tail_lines=tail_lines,
-            from_first_line=from_first_line,
-        )
-        return Reading(self, source, place)
 
     def place(
         self,

@@ -5,47 +5,14 @@ repeats nothing: the rest is new to the next reading.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from exporter.logs.continuity import Continuity, WindowEnd
+from exporter.collect.pipeline import Pipeline
+from exporter.logs.continuity import WindowEnd
 from exporter.logs.lines import LineSplitter
-from exporter.logs.window import Window
-from exporter.model import LIVE_PART, LogChunk, LogLine, Source
-from exporter.state.store import CursorKey
-
-if TYPE_CHECKING:
-    from exporter.collect.pipeline import Pipeline
+from exporter.model import LIVE_PART, Component, LogChunk, LogLine, Source
 
 _BATCH_BYTES = 1 << 16
 """Frames may be as small as a line; so much of them is counted at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingLimits:
-    """How logs are read.
-
-    Args:
-        tail_lines: how many lines a read of a live log asks for at the most.
-        max_line_bytes: how much of a line is kept.
-        start: Unix nanoseconds; lines up to here are from before the exporter's time.
-        restarts_watched: whether RUN_RESTARTED is read too.
-    """
-
-    tail_lines: int
-    max_line_bytes: int
-    start: int
-    restarts_watched: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a read stands in what is remembered; ``counts``: whether its component is watched."""
-
-    cursor: CursorKey
-    continuity: Continuity
-    window: Window
-    counts: bool
 
 
 class Reading:
@@ -53,9 +20,32 @@ class Reading:
 
     Once its component is not watched, nothing more of this read is counted, and nothing
     remembered as counted: if the component comes back, another read does.
+
+    Args:
+        tail_lines: how many lines to ask for, unless there is reason to see all.
+        from_first_line: whether the deployment began under the exporter's eyes.
+        open_ended: whether it follows the log.
     """
 
-    def __init__(self, pipeline: "Pipeline", source: Source, place: Place) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        source: Source,
+        component: Component,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        from_first_line: bool,
+        open_ended: bool = False,
+    ) -> None:
+        place = pipeline.place(
+            source,
+            component,
+            deployment_id,
+            tail_lines=tail_lines,
+            from_first_line=from_first_line,
+            open_ended=open_ended,
+        )
         self._counts = place.counts
         self._pipeline = pipeline
         self._source = source

@@ -95,7 +95,8 @@ class SourceReads:
 
     def begin(self, state: SourceState, deployment: DeploymentToRead, asked: int) -> Reading:
         """A reading of a deployment's log; ``asked``: for how many lines, unless all are needed."""
-        return self._pipeline.reading(
+        return Reading(
+            self._pipeline,
             state.source,
             state.component,
             deployment.id,

@@ -36,7 +36,8 @@ class StreamReading(Reading):
         tail_lines: int,
         from_first_line: bool,
     ) -> None:
-        place = pipeline.place(
+        super().__init__(
+            pipeline,
             source,
             component,
             deployment_id,
@@ -44,7 +45,6 @@ class StreamReading(Reading):
             from_first_line=from_first_line,
             open_ended=True,
         )
-        super().__init__(pipeline, source, place)
         instances = component.instance_count
         # Each instance may serve as many lines as were asked for, and the platform no more.
         self._most_at_first = None if instances is None else max(1, instances) * self.tail_lines
