@@ -61,7 +61,7 @@ class Place:
 
 
 class Pipeline:
-    """Makes readings, and counts what they find."""
+    """Counts what readings find to be new, and keeps where each log was read to."""
 
     def __init__(
         self,
