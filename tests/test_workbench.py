@@ -18,7 +18,8 @@ from exporter.matching.patterns import compile_pattern
 from exporter.model import Rule
 from exporter.workbench import counting, inputs
 from exporter.workbench.counting import count_inputs
-from exporter.workbench.inputs import Piece, parts_of, pieces_of
+from exporter.workbench.inputs import Piece, input_of, parts_of, pieces_of
+from exporter.workbench.newlines import lines_of
 from exporter.workbench.processes import run_together
 from exporter.workbench.progress import Progress
 from exporter.workbench.stopwatch import Cost, Stopwatch
@@ -56,10 +57,12 @@ def test_a_file_comes_in_parts_and_pieces_of_whole_lines(
     path = tmp_path_factory.mktemp("log") / "app.log"
     path.write_bytes(text)
     with path.open("rb", buffering=0) as file:
-        assert whole_lines_of(list(pieces_of(file)), text) == text
-        parts = parts_of(file, wanted, 1)
+        log = input_of(file)
+        assert whole_lines_of(list(pieces_of(log)), text) == text
+        assert lines_of([log]) == len(text.splitlines())
+        parts = parts_of(log, wanted, 1)
         assert len(parts) == (max(1, min(wanted, len(text))) if text else 0)
-        read = [whole_lines_of(list(pieces_of(file, part)), text) for part in parts]
+        read = [whole_lines_of(list(pieces_of(log, part)), text) for part in parts]
     assert b"".join(read) == text
     assert all(one.endswith(b"\n") for one in read[:-1] if one and one != text[-len(one) :])
 
@@ -80,8 +83,9 @@ def test_a_pipe_comes_in_pieces_of_whole_lines(text: bytes, writes: list[int]):
     writer = threading.Thread(target=write)
     writer.start()
     with os.fdopen(readable, "rb", buffering=0) as file:
-        assert parts_of(file, 4, 1) == []
-        assert whole_lines_of(list(pieces_of(file)), text) == text
+        log = input_of(file)
+        assert (parts_of(log, 4, 1), lines_of([log])) == ([], 0)
+        assert whole_lines_of(list(pieces_of(log)), text) == text
     writer.join()
 
 
@@ -91,12 +95,13 @@ def test_a_file_is_read_from_where_it_stands_and_to_where_it_ended(tmp_path: Pat
     path.write_bytes(b"read\nnew\n")
     with path.open("rb", buffering=0) as file:
         file.seek(5)
-        (part,) = parts_of(file, 1, 1)
+        log = input_of(file)
         with path.open("ab") as more:
             more.write(b"later\n")
-        assert [piece.text[: piece.end] for piece in pieces_of(file, part)] == [b"new\n"]
+        assert [piece.text[: piece.end] for piece in pieces_of(log)] == [b"new\n"]
+        assert lines_of([log]) == 1
         os.truncate(path, 5)
-        assert list(pieces_of(file, part)) == []
+        assert list(pieces_of(log)) == []
 
 
 @pytest.mark.usefixtures("small")
@@ -112,7 +117,9 @@ def test_any_number_of_processes_count_the_same(tmp_path: Path, processes: int):
     noticed: list[int] = []
     stopwatch = Stopwatch(lambda: 0.0)
     engine = Engine(rules, stopwatch.watch)
-    tally = count_inputs(engine, files, stopwatch, processes=processes, notice=noticed.append)
+    logs = [input_of(file) for file in files]
+    tally = count_inputs(engine, logs, stopwatch, processes=processes, notice=noticed.append)
+    tally.lines += lines_of(logs)
     for file in files:
         file.close()
     lines = [line for text in texts for line in text.splitlines()]

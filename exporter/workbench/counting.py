@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import BinaryIO
 
 from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
 from exporter.matching.extract import extractions_of
-from exporter.workbench.inputs import Part, parts_of, pieces_of
+from exporter.workbench.inputs import Input, Part, parts_of, pieces_of
+from exporter.workbench.newlines import lines_in
 from exporter.workbench.processes import run_together
 from exporter.workbench.stopwatch import Stopwatch
 from exporter.workbench.tally import Tally, count
@@ -19,35 +19,35 @@ Notice = Callable[[int], None]
 """Called with about how many bytes were read since the last call."""
 
 
-def size_of_inputs(streams: Iterable[BinaryIO]) -> int | None:
+def size_of_inputs(logs: Iterable[Input]) -> int | None:
     """How many bytes there are to read in all; None where one of the inputs does not know."""
-    sizes = [sum(part.size for part in parts_of(stream, 1, 1)) for stream in streams]
+    sizes = [log.whole.size if log.whole else 0 for log in logs]
     return sum(sizes) if all(sizes) else None
 
 
 def count_inputs(
     engine: Engine,
-    streams: Iterable[BinaryIO],
+    logs: Iterable[Input],
     stopwatch: Stopwatch,
     *,
     processes: int,
     notice: Notice,
 ) -> Tally:
-    """Count in one input after the other.
+    """Count in one input after the other; the lines of those with places are counted elsewhere.
 
     Args:
         engine: the rules, watched by ``stopwatch``.
-        streams: the inputs, open.
+        logs: the inputs, open.
         processes: how many may work at a time.
         notice: hears of what the first of them has read, as if the others were as fast.
     """
     tally = Tally()
-    for stream in streams:
-        parts: Sequence[Part | None] = parts_of(stream, processes, _PART_BYTES) or [None]
+    for log in logs:
+        parts: Sequence[Part | None] = parts_of(log, processes, _PART_BYTES) or [None]
         notices: list[Notice] = [partial(_notice_times, notice, len(parts))]
         notices += [_ignore] * (len(parts) - 1)
         tasks = [
-            partial(_count_part, engine, stream, part, stopwatch, told)
+            partial(_count_part, engine, log, part, stopwatch, told)
             for part, told in zip(parts, notices, strict=True)
         ]
         for found in run_together(tasks):
@@ -64,10 +64,12 @@ def _ignore(read: int) -> None:
 
 
 def _count_part(
-    engine: Engine, stream: BinaryIO, part: Part | None, stopwatch: Stopwatch, notice: Notice
+    engine: Engine, log: Input, part: Part | None, stopwatch: Stopwatch, notice: Notice
 ) -> Tally:
     tally, extractions = Tally(), extractions_of(engine, redact)
-    for piece in pieces_of(stream, part):
+    for piece in pieces_of(log, part):
+        if part is None:
+            tally.lines += lines_in(piece)
         count(engine, extractions, piece, tally)
         notice(piece.end)
     tally.costs = stopwatch.take()

@@ -41,7 +41,18 @@ class Part(NamedTuple):
         return self.end - self.start
 
 
-def open_inputs(names: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
+class Input(NamedTuple):
+    """An open log; ``whole`` is what it had when opened, where it can be read from any place.
+
+    That is no pipe, nothing that has to be decompressed, and no file that does not know its size,
+    as those in ``/proc``.
+    """
+
+    stream: BinaryIO
+    whole: Part | None
+
+
+def open_inputs(names: Sequence[str], stack: ExitStack) -> list[Input]:
     """Open every file; ``-`` is standard input. What begins as gzip does is read decompressed.
 
     Args:
@@ -51,7 +62,15 @@ def open_inputs(names: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
     Raises:
         ConfigError: a file cannot be read.
     """
-    return [_open(name, stack) for name in names]
+    return [input_of(_open(name, stack)) for name in names]
+
+
+def input_of(stream: BinaryIO) -> Input:
+    """Return an open stream as an input."""
+    if isinstance(stream, gzip.GzipFile) or not _is_file(stream):
+        return Input(stream, None)
+    start, end = _place(stream), os.fstat(stream.fileno()).st_size
+    return Input(stream, Part(start, end) if start < end else None)
 
 
 def _open(name: str, stack: ExitStack) -> BinaryIO:
@@ -83,29 +102,17 @@ def _place(stream: BinaryIO) -> int:
     return os.lseek(stream.fileno(), 0, os.SEEK_CUR)
 
 
-def _size_of(stream: BinaryIO) -> int | None:
-    """How many bytes an input will give; None where it does not know."""
-    if isinstance(stream, gzip.GzipFile) or not _is_file(stream):
-        return None
-    return max(0, os.fstat(stream.fileno()).st_size - _place(stream))
-
-
-def parts_of(stream: BinaryIO, wanted: int, least_bytes: int) -> list[Part]:
-    """Cut an input between lines, as it is now, into parts of about the same size.
+def parts_of(log: Input, wanted: int, least_bytes: int) -> list[Part]:
+    """Cut an input between lines into parts of about the same size; none where it has no places.
 
     Args:
         wanted: how many parts there may be.
         least_bytes: what a part is worth having for.
-
-    A stream without places, such as a pipe or what has to be decompressed, has no parts; nor has a
-    file that does not know its size, as those in ``/proc``.
     """
-    size = _size_of(stream)
-    if not size:
+    if log.whole is None:
         return []
-    descriptor = stream.fileno()
-    start = _place(stream)
-    end = start + size
+    start, end = log.whole
+    descriptor = log.stream.fileno()
     count = max(1, min(wanted, (end - start) // least_bytes))
     cuts = [start + (end - start) * index // count for index in range(1, count)]
     places = [start, *(_behind_newline(descriptor, cut, end) for cut in cuts), end]
@@ -122,12 +129,10 @@ def _behind_newline(descriptor: int, at: int, end: int) -> int:
     return end
 
 
-def pieces_of(stream: BinaryIO, part: Part | None = None) -> Iterator[Piece]:
+def pieces_of(log: Input, part: Part | None = None) -> Iterator[Piece]:
     """Yield an input, or a part of it, in pieces that end with a line, however long that is."""
-    if part is None:
-        first = parts_of(stream, 1, 1)
-        part = first[0] if first else None
-    return _flowing(stream) if part is None else _placed(stream.fileno(), part)
+    part = part or log.whole
+    return _flowing(log.stream) if part is None else _placed(log.stream.fileno(), part)
 
 
 def _placed(descriptor: int, part: Part) -> Iterator[Piece]:

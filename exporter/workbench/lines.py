@@ -1,12 +1,13 @@
 """Counting where the lines themselves are asked for: what matches, and what nothing matches."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.workbench.inputs import Piece, pieces_of
-from exporter.workbench.tally import Extractions, Tally, add_lines, take_sample
+from exporter.workbench.inputs import Input, Piece, pieces_of
+from exporter.workbench.newlines import lines_in
+from exporter.workbench.tally import Extractions, Tally, take_sample
 
 
 class MatchingLine(NamedTuple):
@@ -19,7 +20,7 @@ class MatchingLine(NamedTuple):
 def matching_lines(
     engine: Engine,
     extractions: Extractions,
-    streams: Iterable[BinaryIO],
+    logs: Iterable[Input],
     tally: Tally,
     look: Callable[[Piece, Collection[int]], None] | None,
     notice: Callable[[int], None],
@@ -29,15 +30,16 @@ def matching_lines(
     Args:
         engine: the rules.
         extractions: those of the rules that feed a metric.
-        streams: the inputs, open.
+        logs: the inputs, open.
         tally: what is counted goes there.
         look: is shown each piece and where in it lines begin that a rule matched.
         notice: hears of the bytes that were read.
     """
-    for stream in streams:
-        for piece in pieces_of(stream):
+    for log in logs:
+        for piece in pieces_of(log):
             starts = set()
-            add_lines(piece, tally)
+            tally.lines += lines_in(piece)
+            tally.bytes += piece.end
             for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
                 tally.patterns[found.rule] += 1
                 starts.add(found.start)
@@ -51,10 +53,10 @@ def matching_lines(
             notice(piece.end)
 
 
-def first_lines(streams: Iterable[BinaryIO], limit: int, tally: Tally) -> Iterator[bytes]:
+def first_lines(logs: Iterable[Input], limit: int, tally: Tally) -> Iterator[bytes]:
     """Yield, and count, the first ``limit`` lines of all inputs together, without newlines."""
-    for stream in streams:
-        for piece in pieces_of(stream):
+    for log in logs:
+        for piece in pieces_of(log):
             start = 0
             while start < piece.end:
                 newline = piece.text.find(b"\n", start, piece.end)

@@ -4,7 +4,8 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Generic, NoReturn, TypeVar, cast
 
 Result = TypeVar("Result")
@@ -17,11 +18,30 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def beside(task: Callable[[], Result], processes: int) -> Iterator[Callable[[], Result]]:
+    """Run a task while this process goes on; yields what waits for it and returns its result.
+
+    It runs in a copy of this process, which must have one thread. The result of a task, or the
+    exception that it ends with, has to be fit for pickling.
+
+    Args:
+        processes: how many may run at a time; where that is one, the task runs when waited for.
+    """
+    if processes == 1:
+        yield task
+        return
+    copy = _Copy(task)
+    try:
+        yield copy.result
+    finally:
+        copy.end()
+
+
 def run_together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
     """Run all tasks at a time and return what they return, in their order.
 
-    The first runs here, each other one in a copy of this process, which must have one thread. The
-    result of a task, or the exception that it ends with, has to be fit for pickling.
+    The first runs here, the others ``beside`` it.
 
     Raises:
         Exception: what the first failing task raised; the others are ended.
@@ -29,16 +49,13 @@ def run_together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
     """
     # A process that collects garbage writes to what it looks at, and so no longer shares it.
     gc.freeze()
-    children = [_Child(task) for task in tasks[1:]]
-    try:
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(beside(task, len(tasks))) for task in tasks[1:]]
         results = [task() for task in tasks[:1]]
-        return results + [child.result() for child in children]
-    finally:
-        for child in children:
-            child.end()
+        return results + [wait() for wait in waiting]
 
 
-class _Child(Generic[Result]):
+class _Copy(Generic[Result]):
     """A copy of this process that does one task."""
 
     def __init__(self, task: Callable[[], Result]) -> None:

@@ -47,8 +47,8 @@ class Tally:
 
 
 def count(engine: Engine, extractions: Extractions, piece: Piece, tally: Tally) -> None:
-    """Add the lines of a piece to the tally."""
-    add_lines(piece, tally)
+    """Add to the tally what rules match in a piece, and its bytes; not its lines."""
+    tally.bytes += piece.end
     patterns = tally.patterns
     for rule, start, end in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
         patterns[rule] += 1
@@ -59,10 +59,3 @@ def count(engine: Engine, extractions: Extractions, piece: Piece, tally: Tally) 
 def take_sample(extraction: Extraction, line: bytes, tally: Tally) -> None:
     """Give a line that a rule matched to the metric that the rule feeds."""
     tally.take(extraction.metric, extraction.sample(message_of(line)))
-
-
-def add_lines(piece: Piece, tally: Tally) -> None:
-    """Add how many lines and bytes a piece has."""
-    text, end = piece
-    tally.bytes += end
-    tally.lines += text.count(b"\n", 0, end) + (not text.endswith(b"\n", 0, end))
