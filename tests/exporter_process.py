@@ -24,7 +24,7 @@ COMMAND = Path(sys.executable).with_name("do-app-exporter")
 
 START_SECONDS = 20.0
 WAIT_SECONDS = 20.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 60.0
 _LISTENING = r"addresses=(\S+)"
 
 
@@ -145,7 +145,10 @@ class Program:
 
     def wait(self, timeout: float = STOP_SECONDS) -> int:
         """Return the exit code once the process has ended and its output was read."""
-        code = self.process.wait(timeout)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end in {timeout} s:\n{self.output}") from None
         self._reader.join(timeout)
         return code
 

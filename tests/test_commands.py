@@ -299,13 +299,24 @@ def test_match_counts_as_python_does(logs: tuple[Path, Path, Path]):
 def test_match_loads_nothing_that_only_run_needs():
     """What polls, serves and schedules stays out of a command that reads a file."""
     script = (
-        "import sys, exporter.cli, exporter.commands.match; "
+        "import sys, exporter.cli; exporter.cli.command_line(['match', '--format=json'], {}); "
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    loaded = run_command("-c", script, program=(sys.executable,)).stdout.split()
+    done = run_command("-c", script, program=(sys.executable,))
+    loaded = done.stdout.splitlines()[-1].split()
     assert "hyperscan" in loaded
     heavy = {"apscheduler", "jinja2", "prometheus_client", "requests", "starlette", "uvicorn"}
     assert heavy & set(loaded) == set()
+
+
+def test_match_begins_to_count_lines_before_it_loads_what_takes_long():
+    """What reads the configuration and what matches are loaded while another core counts."""
+    script = (
+        "import sys, exporter.commands.match; "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = run_command("-c", script, program=(sys.executable,)).stdout.split()
+    assert {"hyperscan", "pydantic", "re2", "yaml"} & set(loaded) == set()
 
 
 def test_match_reads_standard_input_without_a_file(logs: tuple[Path, Path, Path]):

@@ -38,7 +38,7 @@ def demo(options: Options) -> int:
     """
     platform = Platform(time.time)
     with (
-        signals() as said,
+        signals() as heard,
         tempfile.TemporaryDirectory(prefix="do-app-exporter-demo-") as folder,
         SimulatorServer(platform) as server,
         ScenarioRunner(Scenario(platform, random.Random())),
@@ -49,7 +49,7 @@ def demo(options: Options) -> int:
         try:
             with monitoring(f"{host}:{port}", Path(folder)) as beside:
                 _say_where_to_look(server, f"http://{host}:{port}", beside)
-                said.stop.wait()
+                heard.wait_for_stop()
         finally:
             shut_down(application)
     return 0

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from exporter import __version__
 from exporter.application import Application, Wanted
-from exporter.commands.signals import Signals, signals
+from exporter.commands.signals import Said, Signals, signals
 from exporter.config.credentials import resolve_tokens
 from exporter.configuration import configuration_of
 from exporter.errors import ConfigError
@@ -29,7 +29,7 @@ def run(options: Options) -> int:
         revision=options.revision,
         lifecycle=options.enable_lifecycle,
     )
-    with signals() as said:
+    with signals() as heard:
         application.start()
         LOG.info(
             "listening",
@@ -41,7 +41,7 @@ def run(options: Options) -> int:
                 }
             },
         )
-        obey(said, application)
+        obey(heard, application)
         shut_down(application)
     return 0
 
@@ -53,15 +53,11 @@ def load(options: Options) -> Wanted:
     return Wanted(config, resolve_tokens(config, options.environ, file))
 
 
-def obey(said: Signals, application: Application) -> None:
+def obey(heard: Signals, application: Application) -> None:
     """Reload when a signal says so, until one says to stop."""
-    while not said.stop.is_set():
-        said.any.wait(1.0)
-        said.any.clear()
-        if said.reload.is_set() and not said.stop.is_set():
-            said.reload.clear()
-            with suppress(ConfigError):  # the application has said and counted it
-                application.reload()
+    while heard.next() is not Said.STOP:
+        with suppress(ConfigError):  # the application has said and counted it
+            application.reload()
 
 
 def shut_down(application: Application) -> None:

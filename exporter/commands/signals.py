@@ -1,34 +1,57 @@
-"""Signals as events: SIGTERM and SIGINT say to stop, SIGHUP to load the configuration anew."""
+"""What signals say: SIGTERM and SIGINT to stop, SIGHUP to load the configuration anew.
+
+A handler runs in the midst of whatever the main thread does, so it may take no lock that is taken
+there: of what ``threading`` and ``queue`` have, only a SimpleQueue can be put to from one.
+"""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from enum import Enum, auto
+from queue import SimpleQueue
 from types import FrameType
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What signals have said; ``any`` is set with each of the others."""
+class Said(Enum):
+    """What a signal says."""
 
-    any: threading.Event = field(default_factory=threading.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
-    reload: threading.Event = field(default_factory=threading.Event)
+    STOP = auto()
+    RELOAD = auto()
+
+
+class Signals:
+    """What signals have said, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._said: SimpleQueue[Said] = SimpleQueue()
+
+    def say(self, said: Said) -> None:
+        """Note what a signal says; may interrupt everything, itself too."""
+        self._said.put(said)
+
+    def next(self) -> Said:
+        """Wait for what is said next: STOP where that is among what was, RELOAD once for all."""
+        waiting = [self._said.get()]
+        while not self._said.empty():
+            waiting.append(self._said.get())
+        return Said.STOP if Said.STOP in waiting else Said.RELOAD
+
+    def wait_for_stop(self) -> None:
+        """Wait until it is said to stop."""
+        while self.next() is not Said.STOP:
+            pass
 
 
 @contextmanager
 def signals() -> Iterator[Signals]:
     """What SIGTERM, SIGINT and SIGHUP say while the block lasts."""
-    said = Signals()
+    heard = Signals()
 
     def on_stop(number: int, frame: FrameType | None) -> None:
-        said.stop.set()
-        said.any.set()
+        heard.say(Said.STOP)
 
     def on_reload(number: int, frame: FrameType | None) -> None:
-        said.reload.set()
-        said.any.set()
+        heard.say(Said.RELOAD)
 
     before = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, on_stop),
@@ -36,7 +59,7 @@ def signals() -> Iterator[Signals]:
         signal.SIGHUP: signal.signal(signal.SIGHUP, on_reload),
     }
     try:
-        yield said
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

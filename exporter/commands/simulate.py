@@ -32,11 +32,11 @@ def simulate(options: Options) -> int:
     except OSError as error:
         raise ListenError(str(address), error.strerror or str(error)) from None
     try:
-        with signals() as said, ScenarioRunner(Scenario(platform, random.Random())):
+        with signals() as heard, ScenarioRunner(Scenario(platform, random.Random())):
             print(f"API    {server.api_url}")
             print(f"logs   {server.log_host_url}")
             print(f"token  {server.token}", flush=True)
-            said.stop.wait()
+            heard.wait_for_stop()
     finally:
         server.stop()
     return 0
