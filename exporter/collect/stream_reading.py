@@ -70,11 +70,6 @@ class StreamReading(Reading):
         return self._window.live_lines > 0
 
     @property
-    def in_doubt(self) -> bool:
-        """Whether lines left RUN with their container, which RUN_RESTARTED has yet to show."""
-        return self._continuity.in_doubt
-
-    @property
     def first_time(self) -> int:
         """The timestamp (ns) of the first line that has one; 0 before it came."""
         return self._window.first
