@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 
 from exporter.commands.signals import Said, Signals, signals
 
@@ -41,6 +42,15 @@ with signals() as heard:
 def test_a_signal_is_heard_wherever_it_interrupts():
     """Thousands come in the midst of everything that is done about the one before."""
     subprocess.run([sys.executable, "-c", STORM], check=True, timeout=120)
+
+
+def test_a_signal_that_came_to_another_thread_is_heard():
+    """That thread wakes nobody, so the main one looks by itself."""
+    with signals() as heard:
+        other = threading.Timer(0.1, signal.raise_signal, [signal.SIGTERM])
+        other.start()
+        heard.wait_for_stop()
+        other.join()
 
 
 def test_handlers_are_those_of_before_once_it_is_over():

@@ -6,10 +6,13 @@ there: of what ``threading`` and ``queue`` have, only a SimpleQueue can be put t
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
+
+_LOOK_SECONDS = 1.0
+"""A signal may come to another thread, which wakes nobody; handlers run once the main one does."""
 
 
 class Said(Enum):
@@ -31,7 +34,10 @@ class Signals:
 
     def next(self) -> Said:
         """Wait for what is said next: STOP where that is among what was, RELOAD once for all."""
-        waiting = [self._said.get()]
+        waiting: list[Said] = []
+        while not waiting:
+            with suppress(Empty):
+                waiting.append(self._said.get(timeout=_LOOK_SECONDS))
         while not self._said.empty():
             waiting.append(self._said.get())
         return Said.STOP if Said.STOP in waiting else Said.RELOAD
