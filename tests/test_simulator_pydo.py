@@ -1,5 +1,6 @@
 """DigitalOcean's own Python client, and live logs, against the simulated platform over TLS."""
 
+import asyncio
 import json
 import logging
 import ssl
@@ -10,8 +11,8 @@ import requests
 import trustme
 from azure.core.exceptions import HttpResponseError
 from pydo import Client
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.client import connect
 
 from exporter.model import Endpoint
 from exporter.simulator.faults import Drop
@@ -91,12 +92,16 @@ def test_live_logs_and_faults_over_tls(server, platform, ca_file, caplog):
     server.faults.inject(Endpoint.LOG_CONTENT, Drop(after_bytes=3), times=1)
     context = ssl.create_default_context(cafile=str(ca_file))
     socket_url = "wss" + url.removeprefix("https")
-    with connect(socket_url, ssl=context, close_timeout=1) as socket:
-        assert json.loads(socket.recv(timeout=10)) == {"data": "web"}
-        with pytest.raises(ConnectionClosedError):
-            socket.recv(timeout=10)
-    with connect(socket_url, ssl=context, close_timeout=1) as socket:
-        assert json.loads(socket.recv(timeout=10))["data"].endswith("hello\n")
+
+    async def read() -> None:
+        async with connect(socket_url, ssl=context, close_timeout=1) as socket:
+            assert json.loads(await socket.recv()) == {"data": "web"}
+            with pytest.raises(ConnectionClosedError):
+                await socket.recv()
+        async with connect(socket_url, ssl=context, close_timeout=1) as socket:
+            assert json.loads(await socket.recv())["data"].endswith("hello\n")
+
+    asyncio.run(asyncio.wait_for(read(), 60))
     server.faults.inject(Endpoint.APPS, Drop(), times=1)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{server.api_url}/v2/apps", headers=headers, verify=str(ca_file), timeout=10)

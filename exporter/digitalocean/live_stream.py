@@ -3,8 +3,13 @@
 One way to read a log; ``log_content`` decides when it is taken. Plain HTTP on the same URL runs
 into buffering at the platform's CDN, which is why doctl reads this way, too. What frames,
 handshakes and closes mean is here for streams that are followed, too.
+
+Each text is read on an event loop of its own, which runs while the next frame is waited for: one
+thread writes and reads. The library's client for threads does so in two at a time, which a TLS
+connection of Python does not bear: now and then a handshake hangs, and its thread with it.
 """
 
+import asyncio
 import json
 import logging
 import ssl
@@ -14,8 +19,8 @@ from contextlib import ExitStack
 from urllib.parse import SplitResult, urlunsplit
 
 import orjson
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from exporter.digitalocean.answers import cause_of, status_error
 from exporter.digitalocean.transport import Deadline
@@ -30,6 +35,7 @@ HANDSHAKE_SHARE = 0.5
 
 _CLOSE_TIMEOUT = 1.0
 _STOP_INTERVAL = 0.25
+_BATCH_BYTES = 1 << 16  # to go to the loop for each frame would cost more than the frame
 _NORMAL = 1000
 _TOO_BIG = 1009
 _NO_PONG = 1011  # what the library closes with when a ping was not answered
@@ -68,10 +74,16 @@ def live_text(
         Stopping: at shutdown.
     """
     with ExitStack() as stack:
-        connection = _open(stack, url, deadline, tls, user_agent, logger)
-        while (frame := _next_frame(connection, deadline, stop)) is not None:
-            if text := frame_text(frame):
-                yield text
+        loop = stack.enter_context(asyncio.Runner())
+        opening = _opened(url, deadline, tls=tls, user_agent=user_agent, logger=logger)
+        connection = loop.run(opening)
+        stack.callback(lambda: loop.run(connection.close()))
+        open_ = True
+        while open_:
+            frames, open_ = _next_frames(loop, connection, deadline, stop)
+            for frame in frames:
+                if text := frame_text(frame):
+                    yield text
 
 
 def frame_text(frame: bytes) -> bytes:
@@ -124,47 +136,55 @@ def end_of_stream(error: ConnectionClosed) -> ApiError | None:
     return ConnectionFailed(Endpoint.LOG_CONTENT, detail)
 
 
-def _open(
-    stack: ExitStack,
+async def _opened(
     url: SplitResult,
     deadline: Deadline,
+    *,
     tls: ssl.SSLContext,
     user_agent: str,
     logger: logging.Logger,
 ) -> ClientConnection:
     try:
-        return stack.enter_context(
-            connect(
-                urlunsplit(url),
-                ssl=tls if url.scheme == "wss" else None,
-                user_agent_header=user_agent,
-                open_timeout=max(deadline.left() * HANDSHAKE_SHARE, 0.001),
-                # The deadline bounds the connection; a ping would only add a thread.
-                ping_interval=None,
-                close_timeout=_CLOSE_TIMEOUT,
-                max_size=LARGEST_FRAME,
-                max_queue=4,
-                logger=logger,
-            )
+        return await connect(
+            urlunsplit(url),
+            ssl=tls if url.scheme == "wss" else None,
+            user_agent_header=user_agent,
+            open_timeout=max(deadline.left() * HANDSHAKE_SHARE, 0.001),
+            ping_interval=None,  # the deadline bounds the connection
+            close_timeout=_CLOSE_TIMEOUT,
+            max_size=LARGEST_FRAME,
+            max_queue=4,
+            logger=logger,
         )
     except HANDSHAKE_ERRORS as error:
         failure = handshake_failure(error)
     raise HandshakeError(failure)
 
 
-def _next_frame(
-    connection: ClientConnection, deadline: Deadline, stop: threading.Event
-) -> bytes | None:
-    """The next frame, None after a close in good order."""
-    while not stop.is_set():
-        deadline.check(Endpoint.LOG_CONTENT)
-        try:
-            return connection.recv(min(deadline.left(), _STOP_INTERVAL), decode=False)
-        except TimeoutError:
-            continue
-        except ConnectionClosed as error:
-            failure = end_of_stream(error)
-            if failure is None:
-                return None
-            raise failure from None
-    raise Stopping("reading a live log")
+def _next_frames(
+    loop: asyncio.Runner, connection: ClientConnection, deadline: Deadline, stop: threading.Event
+) -> tuple[list[bytes], bool]:
+    """What frames came in a while, and whether more may come: not after a close in good order."""
+    frames: list[bytes] = []
+    if stop.is_set():
+        raise Stopping("reading a live log")
+    deadline.check(Endpoint.LOG_CONTENT)
+    try:
+        loop.run(_receive(connection, frames, min(deadline.left(), _STOP_INTERVAL)))
+    except TimeoutError:
+        return frames, True
+    except ConnectionClosed as error:
+        failure = end_of_stream(error)
+        if failure is None or frames:
+            return frames, failure is not None  # what came counts; the failure comes again
+        raise failure from None
+    return frames, True
+
+
+async def _receive(connection: ClientConnection, frames: list[bytes], seconds: float) -> None:
+    """Add frames to a list until they are many, or for so long; then TimeoutError is raised."""
+    size = 0
+    async with asyncio.timeout(seconds):
+        while size < _BATCH_BYTES:
+            frames.append(await connection.recv(decode=False))
+            size += len(frames[-1])
