@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import threading
 
 from exporter.commands.signals import Said, Signals, signals
 
@@ -44,13 +43,18 @@ def test_a_signal_is_heard_wherever_it_interrupts():
     subprocess.run([sys.executable, "-c", STORM], check=True, timeout=120)
 
 
+ELSEWHERE = """
+import signal, threading
+from exporter.commands.signals import signals
+with signals() as heard:
+    threading.Timer(0.1, signal.raise_signal, [signal.SIGTERM]).start()
+    heard.wait_for_stop()
+"""
+
+
 def test_a_signal_that_came_to_another_thread_is_heard():
     """That thread wakes nobody, so the main one looks by itself."""
-    with signals() as heard:
-        other = threading.Timer(0.1, signal.raise_signal, [signal.SIGTERM])
-        other.start()
-        heard.wait_for_stop()
-        other.join()
+    subprocess.run([sys.executable, "-c", ELSEWHERE], check=True, timeout=30)
 
 
 def test_handlers_are_those_of_before_once_it_is_over():
