@@ -17,6 +17,7 @@ from exporter.collect.reading import Reading
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.series import Series
+from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
 from exporter.matching.traces import HEADS
@@ -55,7 +56,7 @@ def build_pipeline(
     ledger = Ledger(metrics, state, time.time)
     rules = default_rules()
     limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
-    engine = Engine((*rules, *HEADS))
+    engine = Engine((*rules, *HEADS), unwrap=Unwrapping())
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
     findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, time.time), time.time)
     activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)

@@ -137,6 +137,9 @@ them to that. What you expect of a rule and it does not find, `match --unmatched
 An example stands beside each rule, and the nearest line that it is not meant for. All of them, and
 the regexes in [RE2 syntax](https://github.com/google/re2/wiki/Syntax), are in
 [`exporter/matching/packs/`](../exporter/matching/packs).
+
+Rules see a message as the program meant it: without colours, progress bars and the prefixes of
+process managers, see [messages](messages.md).
 """
 
 

@@ -60,6 +60,7 @@ from exporter.digitalocean.log_streams import LogStreams
 from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
+from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
@@ -195,7 +196,7 @@ def assemble_reading(
         streams: needed where logs are followed.
     """
     rules, logs = load_rules(config), config.logs
-    engine = Engine((*rules, *HEADS))
+    engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     follows = logs.mode is LogMode.FOLLOW and LogType.RUN in logs.types
     series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=follows)

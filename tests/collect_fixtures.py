@@ -34,6 +34,7 @@ from exporter.collect.series import Series
 from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.digitalocean.budget import Budget
 from exporter.errors import ApiError, NotFound, ServerError
+from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
@@ -240,7 +241,7 @@ class Site:
         self.api_metrics = ApiMetrics(self.metrics)
         state = self.state or MemoryState(self.clock)
         self.ledger = Ledger(self.metrics, state, self.clock)
-        engine = Engine((*self.rules, *HEADS))
+        engine = Engine((*self.rules, *HEADS), unwrap=Unwrapping())
         rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
         rule_metrics.publish()
         self.series = Series(

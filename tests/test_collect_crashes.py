@@ -16,7 +16,8 @@ def end(number: int, *words: bytes) -> ContainerEnd:
 
 def add(site: Site, number: int, *words: bytes) -> None:
     with site.ledger.lock:
-        site.crashes.add(KEY, end(number, *words), RestartReason.EXIT)
+        ended = end(number, *words)
+        site.crashes.add(KEY, ended, ended.last_words, RestartReason.EXIT)
 
 
 def test_a_crash_that_is_read_leaves_its_last_words():

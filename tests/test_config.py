@@ -179,6 +179,7 @@ def test_defaults_are_those_of_the_contract():
         "pod_connection_timeout": 180,
         "timeout": 30,
         "max_line_bytes": 65536,
+        "unwrap": True,
         "workers": 8,
     }
     assert config.patterns.model_dump() == {"packs": ("default",), "rules": ()}

@@ -31,9 +31,15 @@ class Crashes:
         self._ledger = ledger
         self._excerpts = excerpts
 
-    def add(self, key: ComponentKey, end: ContainerEnd, reason: RestartReason) -> None:
-        """A container ended; the oldest of too many is let go."""
-        lines = _excerpt(end.last_words[-LINES:]) if self._excerpts else []
+    def add(
+        self,
+        key: ComponentKey,
+        end: ContainerEnd,
+        last_words: Sequence[bytes],
+        reason: RestartReason,
+    ) -> None:
+        """Keep the end of a container with its last messages; the oldest of too many is evicted."""
+        lines = _excerpt(last_words[-LINES:]) if self._excerpts else []
         document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
         name = f"{end.timestamp:020d} {end.line:016x}"
         self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())

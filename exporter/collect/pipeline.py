@@ -162,7 +162,7 @@ class Pipeline:
             self.ledger.add(metrics.log_repeated_lines, labels, repeated)
         if not lines:
             return
-        lines = LogLines.of(lines)
+        lines = LogLines.of(lines, self.engine.unwrap)
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, lines.size)
         found = self.engine.scan(lines.raws, self._enabled(source.key), message_of)
@@ -225,13 +225,18 @@ class Pipeline:
                 extra={"fields": fields},
             )
         for container in end.restarts:
-            reason = restart_reason(container.last_words)
-            self.crashes.add(source.key, container, reason)
+            last_words = self._unwrapped(container.last_words)
+            reason = restart_reason(last_words)
+            self.crashes.add(source.key, container, last_words, reason)
             self.ledger.add(metrics.restarts, (*source.key.parts, reason), 1)
             ended = container.timestamp / NANOSECONDS
             self.series.advance(metrics.last_restart_timestamp, source.key, ended)
             fields = {"source": source.key, "reason": reason, "at": _utc(ended)}
             LOG.warning("container ended", extra={"fields": fields})
+
+    def _unwrapped(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        unwrap = self.engine.unwrap
+        return messages if unwrap is None else tuple(map(unwrap, messages))
 
     def _count_gap(self, source: Source, end: WindowEnd) -> None:
         """Lines are missing, between two times where they are known."""

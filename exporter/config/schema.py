@@ -122,6 +122,12 @@ class Logs(Section):
         description="What a line holds beyond so many bytes is cut off before it is matched; the "
         "line counts all the same.",
     )
+    unwrap: Flag = Field(
+        default=True,
+        description="Whether colours, overwritten text and the prefixes of process managers and "
+        "container runtimes are taken off before rules look at a line, see "
+        "[messages](messages.md).",
+    )
     workers: Whole = Field(
         default=8, ge=1, le=256, description="How many logs are read at the same time."
     )

@@ -1,6 +1,6 @@
 """Lines of one log in their order, as columns: most of them are never looked at one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self, overload
 
 from exporter.logs.lines import CutLine, message_behind_time, served_size
@@ -13,18 +13,30 @@ class LogLines(Sequence[LogLine]):
     Args:
         raws: each as served without its newline, cut at the configured length.
         timestamps: when each was written (ns), None on one without prefix.
+        unwrap: makes messages of what stands behind prefixes; None leaves them as they are.
     """
 
-    def __init__(self, raws: Iterable[bytes] = (), timestamps: Iterable[int | None] = ()) -> None:
+    def __init__(
+        self,
+        raws: Iterable[bytes] = (),
+        timestamps: Iterable[int | None] = (),
+        unwrap: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         self.raws = list(raws)
         self._timestamps = list(timestamps)
+        self._unwrap = unwrap
 
     @classmethod
-    def of(cls, lines: Sequence[LogLine]) -> Self:
-        """These lines."""
-        if isinstance(lines, cls):
-            return lines
-        return cls((line.raw for line in lines), (line.timestamp for line in lines))
+    def of(
+        cls, lines: Sequence[LogLine], unwrap: Callable[[bytes], bytes] | None = None
+    ) -> "LogLines":
+        """Return these lines, their messages unwrapped."""
+        if not isinstance(lines, LogLines):
+            timestamps = (line.timestamp for line in lines)
+            return cls((line.raw for line in lines), timestamps, unwrap)
+        if unwrap is not lines._unwrap:
+            return cls(lines.raws, lines._timestamps, unwrap)
+        return lines
 
     @property
     def size(self) -> int:
@@ -48,7 +60,9 @@ class LogLines(Sequence[LogLine]):
 
     def __getitem__(self, index: int | slice) -> LogLine | Self:
         if isinstance(index, slice):
-            return type(self)(self.raws[index], self._timestamps[index])
+            return type(self)(self.raws[index], self._timestamps[index], self._unwrap)
         raw, timestamp = self.raws[index], self._timestamps[index]
         message = raw.removesuffix(b"\r") if timestamp is None else message_behind_time(raw)
+        if self._unwrap is not None:
+            message = self._unwrap(message)
         return LogLine(raw, served_size(raw), timestamp, message)

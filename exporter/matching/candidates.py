@@ -17,24 +17,32 @@ Candidate = tuple[int, int]
 
 
 class Candidates:
-    """The expressions of some regexes in one database; threads may share it."""
+    """The expressions of some regexes in one database; threads may share it.
 
-    def __init__(self, regexes: Sequence[str | None]) -> None:
+    Args:
+        regexes: those of rules, in RE2's syntax.
+        marks: further expressions, in Hyperscan's syntax; the lines in which one is found are
+            marked.
+    """
+
+    def __init__(self, regexes: Sequence[str | None], marks: Sequence[bytes] = ()) -> None:
         proposals = {
             index: expressions
             for index, regex in enumerate(regexes)
             if regex is not None and (expressions := propose(regex)) is not None
         }
-        self._database, used = _largest_database(proposals)
+        self._database, used = _largest_database(proposals, marks, len(regexes))
         self.missing = tuple(index for index in range(len(regexes)) if index not in used)
-        self._count = len(regexes)
+        self._mark = len(regexes)
         # Hyperscan forbids two scans in one scratch space at a time.
         self._local = threading.local()
 
     def find(
         self, text: bytes, wanted: frozenset[int] | None, start: int = 0, end: int | None = None
-    ) -> list[Candidate]:
-        """Return the lines of a text in which a regex may be found; none is missed.
+    ) -> tuple[list[Candidate], list[int]]:
+        """Return the lines of a text in which a regex may be found, none is missed; and the marked.
+
+        Of a marked line it returns the offset of its newline.
 
         Args:
             text: lines, each ended by a newline.
@@ -45,25 +53,32 @@ class Candidates:
         The order is any, and the same pair may come twice.
         """
         found: list[Candidate] = []
+        marked: list[int] = []
         if self._database is None:
-            return found
+            return found, marked
         # Of each regex, the stretch up to a line's end in which it was found last: however often
         # it is found there, the line is one candidate.
-        since, until = [0] * self._count, [-1] * self._count
+        mark = self._mark
+        since, until = [0] * (mark + 1), [-1] * (mark + 1)
 
         def note(index: int, _start: int, behind: int, _flags: int, _context: object) -> None:
             last = start + behind - 1
-            if since[index] <= last <= until[index] or (wanted is not None and index not in wanted):
+            if since[index] <= last <= until[index]:
                 return
-            since[index] = last
-            until[index] = newline = text.find(b"\n", last)
-            found.append((newline, index))
+            if index == mark:
+                since[index] = last
+                until[index] = newline = text.find(b"\n", last)
+                marked.append(newline)
+            elif wanted is None or index in wanted:
+                since[index] = last
+                until[index] = newline = text.find(b"\n", last)
+                found.append((newline, index))
 
         # Any buffer will do; the annotations of hyperscan leave that out.
         whole = start == 0 and end in (None, len(text))
         block = text if whole else cast(bytes, memoryview(text)[start:end])
         self._database.scan(block, note, scratch=self._scratch(self._database))
-        return found
+        return found, marked
 
     def _scratch(self, database: hyperscan.Database) -> hyperscan.Scratch:
         scratch: hyperscan.Scratch | None = getattr(self._local, "scratch", None)
@@ -73,10 +88,14 @@ class Candidates:
 
 
 def _largest_database(
-    proposals: Mapping[int, Sequence[Expression]],
+    proposals: Mapping[int, Sequence[Expression]], marks: Sequence[bytes], mark: int
 ) -> tuple[hyperscan.Database | None, frozenset[int]]:
-    """Compile all expressions that Hyperscan takes, together; return whose they are."""
-    database = _compile(proposals)
+    """Compile all expressions that Hyperscan takes, together; return whose they are.
+
+    Args:
+        marks: expressions that Hyperscan must take; ``mark`` is what it reports for them.
+    """
+    database = _compile(proposals, marks, mark)
     if database is None:
         # Hyperscan refuses all for the sake of one; which one it is, each must tell alone.
         proposals = {
@@ -84,23 +103,26 @@ def _largest_database(
             for index, expressions in proposals.items()
             if _compile({index: expressions}) is not None
         }
-        database = _compile(proposals)
+        database = _compile(proposals, marks, mark)
     return database, frozenset(proposals if database is not None else ())
 
 
-def _compile(proposals: Mapping[int, Sequence[Expression]]) -> hyperscan.Database | None:
-    if not proposals:
+def _compile(
+    proposals: Mapping[int, Sequence[Expression]], marks: Sequence[bytes] = (), mark: int = 0
+) -> hyperscan.Database | None:
+    if not proposals and not marks:
         return None
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     entries = [(index, one) for index, several in proposals.items() for one in several]
     try:
         database.compile(
-            expressions=[expression.pattern.encode() for _, expression in entries],
-            ids=[index for index, _ in entries],
+            expressions=[*(each.pattern.encode() for _, each in entries), *marks],
+            ids=[*(index for index, _ in entries), *(mark for _ in marks)],
             flags=[
                 hyperscan.HS_FLAG_MULTILINE | hyperscan.HS_FLAG_CASELESS * expression.caseless
                 for _, expression in entries
-            ],
+            ]
+            + [hyperscan.HS_FLAG_MULTILINE for _ in marks],
         )
     except hyperscan.error:
         return None

@@ -6,10 +6,10 @@ it reports too much costs time and never a wrong count; rules for which it can p
 tried on each message.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from exporter.matching.candidates import Candidates
+from exporter.matching.candidates import Candidate, Candidates
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
 from exporter.model import Rule
@@ -22,6 +22,17 @@ _NEWLINE = ord("\n")
 MessageOf = Callable[[bytes], bytes]
 """What of a line is its message: all of it, or what stands behind a digit or ``Z`` and a space, as
 behind a time; up to the line's end, or to a carriage return at its end."""
+
+
+class Unwrapping(Protocol):
+    """Makes of a message what rules search in; see ``exporter.logs.unwrap``."""
+
+    @property
+    def marks(self) -> Sequence[bytes]:
+        """Regexes for Hyperscan, of which one is found in each line whose message changes."""
+
+    def __call__(self, message: bytes) -> bytes:
+        """Return what rules search in, without a newline; ``message`` if that is all of it."""
 
 
 class Match(NamedTuple):
@@ -43,13 +54,17 @@ class Engine:
     """A fixed set of rules, ready to scan; any number of threads may use it at a time."""
 
     def __init__(
-        self, rules: Sequence[Rule], watch: Callable[[Decision], Decision] | None = None
+        self,
+        rules: Sequence[Rule],
+        watch: Callable[[Decision], Decision] | None = None,
+        unwrap: Unwrapping | None = None,
     ) -> None:
         """Compile ``rules``.
 
         Args:
             rules: the rules; results name them by their index.
             watch: wraps what decides for each rule, in their order.
+            unwrap: is applied to every message; None searches in them as they are.
 
         Raises:
             ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
@@ -59,7 +74,11 @@ class Engine:
         self.decisions = tuple(decision_of(rule, self.fields) for rule in self.rules)
         if watch is not None:
             self.decisions = tuple(map(watch, self.decisions))
-        self._candidates = Candidates([decision.proposal for decision in self.decisions])
+        self.unwrap = unwrap
+        self._candidates = Candidates(
+            [decision.proposal for decision in self.decisions],
+            () if unwrap is None else unwrap.marks,
+        )
         self._matches = [decision.matches for decision in self.decisions]
 
     @property
@@ -131,7 +150,13 @@ class Engine:
         if text[end - 1] != _NEWLINE:
             text = text[:end] + b"\n"
             end += 1
-        candidates = self._candidates.find(text, wanted, start, end)
+        candidates, marked = self._candidates.find(text, wanted, start, end)
+        unwrapped: Mapping[int, bytes] = {}
+        if marked:
+            unwrapped = self._unwrapped(text, start, marked, message_of)
+        if unwrapped:
+            candidates = [each for each in candidates if each[0] not in unwrapped]
+            candidates += self._candidates_in(unwrapped, wanted)
         if always:
             candidates += [(at, rule) for at in _line_ends(text, start, end) for rule in always]
         candidates.sort()
@@ -142,14 +167,48 @@ class Engine:
             if at != newline:
                 newline = at
                 line_start = text.rfind(b"\n", start, at) + 1 or start
-                message = text[line_start:at]
-                if message_of is not None:
-                    message = message_of(message)
+                if at in unwrapped:
+                    message = unwrapped[at]
+                else:
+                    message = text[line_start:at]
+                    if message_of is not None:
+                        message = message_of(message)
             elif rule == last:
                 continue
             last = rule
             if matches[rule](message):
                 yield LineMatch(rule, line_start, newline)
+
+    def _unwrapped(
+        self, text: bytes, start: int, marked: Sequence[int], message_of: MessageOf | None
+    ) -> dict[int, bytes]:
+        """Return the messages of marked lines that unwrapping changes, by their newline's offset.
+
+        Args:
+            start: where the first line of the block starts.
+            marked: the offset of each marked line's newline.
+        """
+        unwrap, changed = self.unwrap, {}
+        if unwrap is not None:
+            for at in marked:
+                message = text[text.rfind(b"\n", start, at) + 1 or start : at]
+                if message_of is not None:
+                    message = message_of(message)
+                inner = unwrap(message)
+                if inner != message:
+                    changed[at] = inner
+        return changed
+
+    def _candidates_in(
+        self, unwrapped: Mapping[int, bytes], wanted: frozenset[int] | None
+    ) -> list[Candidate]:
+        """Return the candidates in unwrapped messages, by the newlines of their lines."""
+        text = b"\n".join((*unwrapped.values(), b""))
+        candidates, _ = self._candidates.find(text, wanted)
+        if not candidates:
+            return candidates
+        places = dict(zip(_line_ends(text, 0, len(text)), unwrapped, strict=True))
+        return [(places[at], rule) for at, rule in candidates]
 
     def _scan_each(
         self,
@@ -160,6 +219,8 @@ class Engine:
         """Scan messages that hold newlines, and are no lines, by RE2 alone."""
         if message_of is not None:
             messages = list(map(message_of, messages))
+        if self.unwrap is not None:
+            messages = list(map(self.unwrap, messages))
         rules = range(len(self.rules)) if enabled is None else sorted(enabled)
         return [
             Match(rule, index)

@@ -26,6 +26,7 @@ from exporter.model.logs import (
     LogType,
     RestartReason,
     Source,
+    WrappedMessage,
 )
 from exporter.model.requests import Endpoint, Params
 from exporter.model.rules import (
@@ -83,4 +84,5 @@ __all__ = [
     "RuleTests",
     "Source",
     "SourceStatus",
+    "WrappedMessage",
 ]

@@ -75,6 +75,19 @@ LIVE_PART = -1
 """``LogChunk.part`` of live text."""
 
 
+class WrappedMessage(bytes):
+    """A message that was taken out of a wrapper which declares a syslog severity, 0 to 7."""
+
+    severity: int
+
+    @classmethod
+    def of(cls, message: bytes, severity: int) -> "WrappedMessage":
+        """Return ``message`` with the severity that its wrapper declares."""
+        wrapped = cls(message)
+        wrapped.severity = severity
+        return wrapped
+
+
 class LogLine(NamedTuple):
     """One line of a log.
 
@@ -82,7 +95,8 @@ class LogLine(NamedTuple):
         raw: the line as served without its newline, cut at the configured length.
         size: bytes as served, the newline and what was cut off included.
         timestamp: the platform's own time in nanoseconds, None on a line without prefix.
-        message: what the program wrote: ``raw`` without component and timestamp.
+        message: what the program wrote: ``raw`` without component and timestamp, and without
+            what stands around it (``logs.unwrap``).
     """
 
     raw: bytes
