@@ -258,6 +258,10 @@ class Metrics(DeclaredMetrics):
         )
 
         # Reading.
+        self.plain_get_reads = self._counter(
+            "digitalocean_app_log_plain_get_reads_total",
+            "Live logs that were read by plain GET, since their host refused a WebSocket.",
+        )
         self.source_up = self._gauge(
             "digitalocean_app_source_up",
             "1 if the latest read of this log worked, 0 if it failed or none was made yet.",

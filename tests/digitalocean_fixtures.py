@@ -62,9 +62,14 @@ class RecordingObserver:
     def throttled(self, seconds: float) -> None:
         self.events.append(("throttled", seconds))
 
+    def fell_back(self) -> None:
+        self.events.append(("fell back",))
+
     @property
     def kinds(self) -> list[object]:
-        return [event[0] for event in self.events if event[0] not in ("rate", "throttled")]
+        return [
+            event[0] for event in self.events if event[0] not in ("rate", "throttled", "fell back")
+        ]
 
     def only(self, name: str) -> list[tuple[object, ...]]:
         return [event[1:] for event in self.events if event[0] == name]

@@ -22,8 +22,8 @@ from waiting import last_lines, wait_for
 COMMAND = Path(sys.executable).with_name("do-app-exporter")
 """The command, installed beside the Python that runs the tests."""
 
-START_SECONDS = 20.0
-WAIT_SECONDS = 20.0
+START_SECONDS = 60.0
+WAIT_SECONDS = 60.0
 STOP_SECONDS = 60.0
 _LISTENING = r"addresses=(\S+)"
 

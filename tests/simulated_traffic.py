@@ -89,9 +89,14 @@ class Traffic:
                 self._write()
                 written += 1
             if passed >= next_crash:
-                self._crash()
+                self.crash()
                 next_crash += _CRASH_SECONDS
             pace.wait(_STEP_SECONDS)
+
+    def write_lines(self, count: int) -> None:
+        """Write so many lines now."""
+        for _ in range(count):
+            self._write()
 
     def _write(self) -> None:
         app, component, index = self._rng.choice(self._instances)
@@ -101,7 +106,8 @@ class Traffic:
         else:
             self._platform.write(app, component, index, self._rng.choice(EVERYDAY))
 
-    def _crash(self) -> None:
+    def crash(self) -> None:
+        """Let the next instance in turn end with an error and start again."""
         app, component, index = self._crash_order[self.crashes % len(self._crash_order)]
         self.crashes += 1
         self._platform.crash(app, component, index, [self._rng.choice(LAST_WORDS)])

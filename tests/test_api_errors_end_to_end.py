@@ -216,6 +216,7 @@ def test_a_refused_handshake_falls_back_to_a_plain_get(tmp_path: Path):
     assert failing(samples, Endpoint.LOG_CONTENT) == {}
     refused = {"endpoint": "log_content", "error": "unexpected"}
     assert samples.value("digitalocean_app_api_request_errors_total", **refused) >= 1
+    assert samples.value("digitalocean_app_log_plain_get_reads_total") >= 1
 
 
 def test_an_archive_that_fails_is_read_again(tmp_path: Path):

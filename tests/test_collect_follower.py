@@ -74,7 +74,7 @@ class FakeStreams:
     async def open(self, live_url: str, *, target: object) -> FakeStream:
         self.tried += 1
         if self.refusal is not None:
-            raise HandshakeError(self.refusal)
+            raise HandshakeError(self.refusal, refused=True)
         stream = FakeStream()
         if self.shows:
             stream.say(*self.shows)

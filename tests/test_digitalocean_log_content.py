@@ -30,6 +30,7 @@ from digitalocean_servers import (
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from exporter.digitalocean.live_stream import frame_text
@@ -373,8 +374,8 @@ def test_live_text_that_never_ends(hasty: Reader, every: float | None):
     assert 0.5 < took < 2.2
 
 
-def test_refused_handshake_falls_back_to_get_and_is_remembered(reader: Reader):
-    """Plain GET takes over, is remembered for its host, and the WebSocket is tried again later."""
+def test_refused_handshakes_fall_back_to_get_and_two_are_remembered(reader: Reader):
+    """GET takes over at once; after two refusals in a row no WebSocket is tried for a while."""
     with http_host(log=answer(b"web text\n")) as host:
         url = f"{host.url}/log{QUERY}"
         expected = [LogChunk(b"web text\n", LIVE_PART), LogChunk(b"", LIVE_PART, last=True)]
@@ -382,10 +383,29 @@ def test_refused_handshake_falls_back_to_get_and_is_remembered(reader: Reader):
         assert (len(host.heads), host.websocket_tries) == (2, 1)
         assert reader.observer.kinds == ["sent", "unexpected", "sent", "ok"]
         assert reader.read(url) == expected
-        assert (len(host.heads), host.websocket_tries) == (3, 1)
-        reader.ahead += GET_REMEMBERED
+        assert (len(host.heads), host.websocket_tries) == (4, 2)
         assert reader.read(url) == expected
         assert (len(host.heads), host.websocket_tries) == (5, 2)
+        assert len(reader.observer.only("fell back")) == 3
+        reader.ahead += GET_REMEMBERED
+        assert reader.read(url) == expected
+        assert reader.read(url) == expected
+        assert (len(host.heads), host.websocket_tries) == (8, 3)
+
+
+def test_one_refusal_between_streams_that_open_is_not_remembered(reader: Reader):
+    """Only refusals in a row count: a host whose WebSockets open otherwise is asked for them."""
+    tries: list[Request] = []
+
+    def process(connection: ServerConnection, request: Request) -> Response | None:
+        if "Upgrade" not in request.headers:
+            return connection.respond(200, "by GET\n")
+        tries.append(request)
+        return connection.respond(502, "") if len(tries) % 2 else None
+
+    with websocket_host(says("by stream\n"), process_request=process) as live:
+        texts = [reader.text(live.url) for _ in range(6)]
+    assert texts == [b"by GET\n", b"by stream\n"] * 3
 
 
 def test_get_that_fails_too_is_not_remembered(reader: Reader):
@@ -397,15 +417,32 @@ def test_get_that_fails_too_is_not_remembered(reader: Reader):
         assert host.websocket_tries == 2
 
 
-def test_handshake_that_hangs_leaves_time_for_get(hasty: Reader):
-    """A handshake without answer takes half the time; plain GET can still read the log."""
+@pytest.mark.parametrize(
+    ("refuse", "kind"), [(hang, "timeout"), (lambda *_: None, "connection")], ids=["hangs", "drops"]
+)
+def test_handshake_without_an_answer_says_nothing_of_the_host(hasty: Reader, refuse, kind: str):
+    """It is the error of its read: no GET follows, and the next reads open WebSockets again."""
+    with http_host(log=refuse) as host:
+        for tries in range(1, 4):
+            error, _ = hasty.fail(f"{host.url}/log")
+            assert error.kind == kind
+            assert (len(host.heads), host.websocket_tries) == (tries, tries)
+    assert hasty.observer.kinds == ["sent", kind] * 3
+    assert hasty.observer.only("fell back") == []
 
-    def respond(connection, host: LogHost) -> None:
-        (hang if host.websocket_tries == len(host.heads) else answer(b"text"))(connection, host)
+
+def test_an_answer_that_is_no_http_is_a_refusal(reader: Reader):
+    """A host that breaks the protocol is read by GET, as one that answers with a status is."""
+
+    def respond(connection: socket.socket, host: LogHost) -> None:
+        if host.websocket_tries == len(host.heads):
+            connection.sendall(b"nonsense\r\n\r\n")
+        else:
+            answer(b"text")(connection, host)
 
     with http_host(log=respond) as host:
-        assert hasty.text(f"{host.url}/log") == b"text"
-    assert hasty.observer.kinds == ["sent", "timeout", "sent", "ok"]
+        assert reader.text(f"{host.url}/log") == b"text"
+    assert len(reader.observer.only("fell back")) == 1
 
 
 def test_no_credentials_reach_a_log_host(
@@ -503,7 +540,7 @@ def test_private_authority_is_trusted_where_it_is_named(tmp_path: Path):
             assert type(error) is UnexpectedStatus
             error, _ = other.fail(live.url + QUERY)
         assert type(error) is ConnectionFailed
-        assert error.detail.startswith("certificate refused")
+        assert "certificate refused" in error.detail
     finally:
         logging.getLogger("websockets.server").setLevel(logging.NOTSET)
         trusting.session.close()

@@ -3,25 +3,24 @@
 import random
 import resource
 import signal
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from exporter_process import ExporterProcess, Program, Samples, run_command, simulated
+from exporter_process import WAIT_SECONDS, ExporterProcess, Program, Samples, run_command, simulated
 from simulated_traffic import (
     COMPONENTS,
     DECLINED,
     RULE,
     Traffic,
+    all_lines_counted,
     assert_counts_are_true,
     matches,
     settled,
     simulator,
 )
+from waiting import wait_for
 
 from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
@@ -31,8 +30,6 @@ KILLS = 20
 KILLS_AT_START = 4
 """Of them, those that come before the program has begun to serve, or soon after."""
 
-LINES_PER_SECOND = 100.0
-SCRAPE_PAUSE = 0.05
 COUNTERS = (
     "digitalocean_app_log_lines_total",
     "digitalocean_app_log_bytes_total",
@@ -111,48 +108,83 @@ def durable(server: SimulatorServer, folder: Path, **sections: Any) -> dict[str,
     )
 
 
-def kill_at_start(folder: Path, token: str, after: float) -> None:
-    """Start on the configuration that is there, and kill after so many seconds."""
+def kill_at_start(folder: Path, token: str, lines: int) -> None:
+    """Start on the configuration that is there, and kill after so many lines of its log."""
     program = Program(
         f"--config.file={folder / 'config.yml'}",
         "--web.listen-address=127.0.0.1:0",
         variables={"DIGITALOCEAN_TOKEN": token},
     )
     with program:
-        time.sleep(after)
+        program.wait_for_output(rf"\A(?:.*\n){{{lines}}}")
         assert program.stop(signal.SIGKILL) == -signal.SIGKILL
 
 
-def kill_while_serving(exporter: ExporterProcess, after: float, watch: Watch) -> None:
-    """Scrape until the kill comes, so many seconds from now."""
-    timer = threading.Timer(after, exporter.send_signal, [signal.SIGKILL])
-    with exporter:
-        timer.start()
-        try:
-            while True:
-                watch.note(exporter.metrics())
-                time.sleep(SCRAPE_PAUSE)
-        except requests.RequestException:
-            pass
-        timer.join()
-        assert exporter.wait() == -signal.SIGKILL
+def counters(samples: Samples) -> list[object]:
+    """What a scrape says of all that no restart may take back."""
+    return [samples.series(name) for name in COUNTERS]
 
 
-def kill_often(
-    platform: Platform, server: SimulatorServer, config: Mapping[str, Any], folder: Path
-) -> Watch:
-    """Kill ``KILLS`` processes one after another; a deployment comes halfway."""
-    rng, watch = random.Random(20), Watch()
-    at_start = set(rng.sample(range(1, KILLS), KILLS_AT_START))
-    for number in range(KILLS):
-        if number == KILLS // 2:
-            platform.deploy("shop")
-        if number in at_start:
-            kill_at_start(folder, server.token, rng.uniform(0.1, 1.5))
-        else:
-            exporter = ExporterProcess(folder, config, token=server.token)
-            kill_while_serving(exporter, rng.uniform(0.0, 1.2), watch)
-    return watch
+class Killing:
+    """Kills processes one after another, each at an event; traffic goes on in steps between.
+
+    An instance ends only once everything before was counted, so that none ends twice unread.
+    """
+
+    def __init__(
+        self, platform: Platform, server: SimulatorServer, config: Mapping[str, Any], folder: Path
+    ) -> None:
+        self._platform = platform
+        self._token = server.token
+        self._config = config
+        self._folder = folder
+        self.watch = Watch()
+        self.traffic = Traffic(platform, ("shop",), 0)
+
+    def run(self) -> None:
+        """Kill ``KILLS`` processes; a deployment comes halfway."""
+        rng = random.Random(20)
+        at_start = set(rng.sample(range(1, KILLS), KILLS_AT_START))
+        for number in range(KILLS):
+            if number == KILLS // 2:
+                self._platform.deploy("shop")
+            self.traffic.write_lines(rng.randint(10, 50))
+            if number in at_start:
+                kill_at_start(self._folder, self._token, lines=rng.randint(0, 1))
+            elif number % 3 == 0:
+                self._kill_once_all_is_counted()
+            else:
+                self._kill_at_change(rng.randint(1, 4))
+
+    def _kill_at_change(self, changes: int) -> None:
+        """Write until so many scrapes have differed from the one before, and kill."""
+        exporter = ExporterProcess(self._folder, self._config, token=self._token)
+        with exporter:
+            before = self._scrape(exporter)
+            for _ in range(changes):
+                self.traffic.write_lines(10)
+                wait_for(
+                    lambda before=before: counters(self._scrape(exporter)) != counters(before),
+                    WAIT_SECONDS,
+                )
+                before = self._scrape(exporter)
+            assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    def _kill_once_all_is_counted(self) -> None:
+        """Let all be counted, an instance end, and that be counted; then kill amid new lines."""
+        exporter = ExporterProcess(self._folder, self._config, token=self._token)
+        with exporter:
+            for end in (self.traffic.crash, lambda: self.traffic.write_lines(10)):
+                wait_for(
+                    lambda: all_lines_counted(self._platform, self._scrape(exporter)), WAIT_SECONDS
+                )
+                end()
+            assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    def _scrape(self, exporter: ExporterProcess) -> Samples:
+        samples = exporter.metrics()
+        self.watch.note(samples)
+        return samples
 
 
 def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
@@ -163,19 +195,9 @@ def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
-        traffic, over = Traffic(platform, ("shop",), LINES_PER_SECOND), threading.Event()
-
-        def write() -> None:
-            while not over.is_set():
-                traffic.write_for(3.0)
-
-        writer = threading.Thread(target=write)
-        writer.start()
-        try:
-            watch = kill_often(platform, server, config, tmp_path)
-        finally:
-            over.set()
-            writer.join()
+        killing = Killing(platform, server, config, tmp_path)
+        killing.run()
+        watch, traffic = killing.watch, killing.traffic
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             watch.note(exporter.wait_until_ready())
             samples = settled(exporter, platform)

@@ -58,6 +58,10 @@ class ApiMetrics:
         """A request waited before it was sent."""
         self._metrics.api_throttled.inc(seconds)
 
+    def fell_back(self) -> None:
+        """A live log is read by plain GET, since its host refused WebSockets."""
+        self._metrics.plain_get_reads.inc()
+
     def forget(self, target: Hashable) -> None:
         """The target is gone: whatever failed about it no longer does."""
         for endpoint in Endpoint:

@@ -30,9 +30,6 @@ from exporter.model import Endpoint
 LARGEST_FRAME = 16 * 1024 * 1024
 """Bytes of one message, as the server may cut it; more is refused."""
 
-HANDSHAKE_SHARE = 0.5
-"""The part of the time that the handshake may take, so that a plain GET can still follow it."""
-
 _CLOSE_TIMEOUT = 1.0
 _STOP_INTERVAL = 0.25
 _BATCH_BYTES = 1 << 16  # to go to the loop for each frame would cost more than the frame
@@ -50,11 +47,18 @@ HANDSHAKE_ERRORS = (WebSocketException, OSError, EOFError, ValueError, ImportErr
 
 
 class HandshakeError(Exception):
-    """No WebSocket could be opened; ``error`` says why, in this program's terms."""
+    """No WebSocket could be opened.
 
-    def __init__(self, error: ApiError) -> None:
+    Attributes:
+        error: the reason, as an error of a request.
+        refused: True if the host answered and did not open a WebSocket, or if this machine cannot
+            open one; False after a time-out and where no connection held until the answer.
+    """
+
+    def __init__(self, error: ApiError, *, refused: bool) -> None:
         super().__init__(str(error))
         self.error = error
+        self.refused = refused
 
 
 def live_text(
@@ -109,14 +113,19 @@ def _lenient(frame: bytes) -> object:
         raise InvalidResponse(Endpoint.LOG_CONTENT, "a frame that is not JSON") from None
 
 
-def handshake_failure(error: Exception) -> ApiError:
-    """What one of ``HANDSHAKE_ERRORS`` means."""
+def handshake_error(error: Exception) -> HandshakeError:
+    """Translate one of ``HANDSHAKE_ERRORS``."""
     if isinstance(error, InvalidStatus):
         answer = error.response
-        return status_error(Endpoint.LOG_CONTENT, answer.status_code, answer.headers, None, 0)
+        failure = status_error(Endpoint.LOG_CONTENT, answer.status_code, answer.headers, None, 0)
+        return HandshakeError(failure, refused=True)
     if isinstance(error, TimeoutError):
-        return RequestTimeout(Endpoint.LOG_CONTENT, "no WebSocket handshake in time")
-    return ConnectionFailed(Endpoint.LOG_CONTENT, f"WebSocket handshake: {cause_of(error)}")
+        timeout = RequestTimeout(Endpoint.LOG_CONTENT, "no WebSocket handshake in time")
+        return HandshakeError(timeout, refused=False)
+    failure = ConnectionFailed(Endpoint.LOG_CONTENT, f"WebSocket handshake: {cause_of(error)}")
+    # The library wraps a connection that broke before any answer into an error of its own.
+    broke = any(isinstance(each, OSError | EOFError) for each in (error, error.__cause__))
+    return HandshakeError(failure, refused=not broke)
 
 
 def end_of_stream(error: ConnectionClosed) -> ApiError | None:
@@ -149,7 +158,7 @@ async def _opened(
             urlunsplit(url),
             ssl=tls if url.scheme == "wss" else None,
             user_agent_header=user_agent,
-            open_timeout=max(deadline.left() * HANDSHAKE_SHARE, 0.001),
+            open_timeout=max(deadline.left(), 0.001),
             ping_interval=None,  # the deadline bounds the connection
             close_timeout=_CLOSE_TIMEOUT,
             max_size=LARGEST_FRAME,
@@ -157,8 +166,8 @@ async def _opened(
             logger=logger,
         )
     except HANDSHAKE_ERRORS as error:
-        failure = handshake_failure(error)
-    raise HandshakeError(failure)
+        failure = handshake_error(error)
+    raise failure
 
 
 def _next_frames(

@@ -6,6 +6,7 @@ and that one goes nowhere else.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing
 from urllib.parse import SplitResult
@@ -30,7 +31,10 @@ from exporter.model import LIVE_PART, Endpoint, LogChunk, LogLocations
 
 MOST_REDIRECTS = 3
 GET_REMEMBERED = 300.0
-"""Seconds for which a host is read by plain GET after its WebSocket failed and GET worked."""
+"""Seconds for which a host is read by plain GET after it refused WebSockets and GET worked."""
+
+REFUSALS = 2
+"""Refused WebSockets in a row, of one host, before that is remembered of it."""
 
 _ENDPOINT = Endpoint.LOG_CONTENT
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,6 +77,7 @@ class LogContent:
         self._websocket_log = logging.getLogger(f"{__name__}.websocket")
         self._websocket_log.setLevel(logging.INFO)
         self._get_until: dict[str, float] = {}
+        self._refusals: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def read(
@@ -124,10 +129,13 @@ class LogContent:
         yield LogChunk(b"", part, last=True)
 
     def _live(self, url: SplitResult, target: Hashable) -> Iterator[LogChunk]:
-        """Read by WebSocket, or by plain GET where that is known or found to work instead."""
+        """Read by WebSocket, or by plain GET where the host refuses WebSockets.
+
+        A handshake that timed out, or whose connection broke, says nothing about the host: it is
+        the error of this read, and no GET follows it.
+        """
         deadline = self._deadline()
-        get_works = self._get_works(url.netloc)
-        if not get_works:
+        if not self._refuses(url.netloc):
             frames = live_text(
                 websocket_url(url),
                 deadline,
@@ -137,17 +145,41 @@ class LogContent:
                 logger=self._websocket_log,
             )
             try:
-                yield from self._part(frames, LIVE_PART, target)
-            except HandshakeError:
-                pass
+                yield from self._part(self._accepted(frames, url.netloc), LIVE_PART, target)
+            except HandshakeError as refusal:
+                if not refusal.refused:
+                    raise refusal.error from None
             else:
                 return
+        self._observer.fell_back()
         yield from self._part(self._get(url, deadline), LIVE_PART, target)
-        if not get_works:
-            with self._lock:
-                self._get_until[url.netloc] = self._clock() + GET_REMEMBERED
+        self._note_get_worked(url.netloc)
 
-    def _get_works(self, host: str) -> bool:
+    def _accepted(self, frames: Iterator[bytes], host: str) -> Iterator[bytes]:
+        """Yield the frames; note whether the host accepted or refused the WebSocket."""
+        try:
+            yield from frames
+        except HandshakeError as error:
+            if error.refused:
+                with self._lock:
+                    self._refusals[host] += 1
+            raise
+        except ApiError:
+            self._note_accepted(host)
+            raise
+        self._note_accepted(host)
+
+    def _note_accepted(self, host: str) -> None:
+        with self._lock:
+            self._refusals.pop(host, None)
+
+    def _note_get_worked(self, host: str) -> None:
+        with self._lock:
+            if self._refusals[host] >= REFUSALS and host not in self._get_until:
+                self._get_until[host] = self._clock() + GET_REMEMBERED
+
+    def _refuses(self, host: str) -> bool:
+        """Whether the host is known to refuse WebSockets."""
         with self._lock:
             if self._get_until.get(host, self._clock()) > self._clock():
                 return True

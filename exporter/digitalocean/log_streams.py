@@ -15,10 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from exporter.digitalocean.live_stream import (
     HANDSHAKE_ERRORS,
     LARGEST_FRAME,
-    HandshakeError,
     end_of_stream,
     frame_text,
-    handshake_failure,
+    handshake_error,
 )
 from exporter.digitalocean.log_urls import parse_url, websocket_url
 from exporter.digitalocean.observer import RequestObserver
@@ -156,9 +155,10 @@ class LogStreams:
                 logger=self._log,
             )
         except HANDSHAKE_ERRORS as error:
-            failure = handshake_failure(error)
+            failure = handshake_error(error)
         else:
             self._observer.succeeded(Endpoint.LOG_CONTENT, target, self._clock() - started)
             return LogStream(connection)
-        self._observer.failed(Endpoint.LOG_CONTENT, target, failure, self._clock() - started)
-        raise HandshakeError(failure)
+        took = self._clock() - started
+        self._observer.failed(Endpoint.LOG_CONTENT, target, failure.error, took)
+        raise failure

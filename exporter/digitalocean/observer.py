@@ -38,3 +38,6 @@ class RequestObserver(Protocol):
 
     def throttled(self, seconds: float) -> None:
         """A request waited this long for the budget or for a pause before it was sent."""
+
+    def fell_back(self) -> None:
+        """A live log is read by plain GET, since its host refused WebSockets."""
