@@ -29,6 +29,7 @@ BY = "by (account, app, component)"
 ERRORS = 'level=~"error|critical"'
 CRITICAL = 'level="critical"'
 FAILED = 'phase="ERROR"'
+NO_DEPLOYMENT = 'reason!="deployment"'
 COMPONENT = "{{account}} {{app}}/{{component}}"
 
 
@@ -74,8 +75,9 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
         ),
         (
             "Gaps",
-            "Times in the time shown that lines were missed: the counts here are too low.",
-            f"sum({increase('digitalocean_app_log_gaps_total')})",
+            "Times in the time shown that lines were missed: the counts here are too low. The last "
+            "seconds before a deployment, which polls cannot see, are not among them.",
+            f"sum({increase('digitalocean_app_log_gaps_total', NO_DEPLOYMENT)})",
         ),
     ):
         board.with_panel(number(title, description, "short", expr, bad_from=0.5).decimals(0))

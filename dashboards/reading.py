@@ -7,6 +7,7 @@ from dashboards.queries import increase_at_end, increase_per_step, largest, rate
 
 SOURCE = "{{account}} {{app}}/{{component}} {{log_type}}"
 BY_SOURCE = "by (account, app, component, log_type)"
+BY_REASON = "by (account, app, component, log_type, reason)"
 
 
 def add_sources(board: dashboards.Dashboard) -> None:
@@ -62,9 +63,10 @@ def add_sources(board: dashboards.Dashboard) -> None:
     board.with_panel(
         bars(
             "Gaps",
-            "Times that a log had moved on further than could be read back.",
-            f"sum {BY_SOURCE} ({increase_per_step('digitalocean_app_log_gaps_total')}) > 0",
-            SOURCE,
+            "Times that lines could not be seen, and why; `deployment` is the last seconds before "
+            "one, in poll mode.",
+            f"sum {BY_REASON} ({increase_per_step('digitalocean_app_log_gaps_total')}) > 0",
+            f"{SOURCE} {{{{reason}}}}",
         )
     )
     _add_streams(board)

@@ -115,8 +115,10 @@ class Metrics(DeclaredMetrics):
         )
         self.log_gaps = self._counter(
             "digitalocean_app_log_gaps_total",
-            "Times the log had moved on further than could be read back: lines are missing.",
-            LOG,
+            "Times that lines could not be seen, by why: the log moved on further than could be "
+            "read back (`window`), containers ended unseen (`restart`), a deployment took over "
+            "(`deployment`), an archive could not be read (`archive`).",
+            (*LOG, "reason"),
         )
         self.log_last_line_timestamp = self._gauge(
             "digitalocean_app_log_last_line_timestamp_seconds",

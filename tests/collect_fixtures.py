@@ -47,6 +47,7 @@ from exporter.model import (
     ComponentKind,
     Deployment,
     Endpoint,
+    GapReason,
     LogChunk,
     LogLocations,
     LogType,
@@ -375,6 +376,12 @@ class Site:
     def value(self, name: str, **labels: str) -> float | None:
         """A sample of ``digitalocean_app_<name>``; of shop/web where nothing else is said."""
         return self.registry.get_sample_value(f"digitalocean_app_{name}", labels or LOG)
+
+    def gaps(self, reason: GapReason | None = None, **labels: str) -> float | None:
+        """The gaps of one reason, or of all; None where the component has no such series."""
+        reasons = GapReason if reason is None else (reason,)
+        values = [self.value("log_gaps_total", **(labels or LOG), reason=each) for each in reasons]
+        return None if None in values else sum(value or 0 for value in values)
 
     def lines(self) -> float | None:
         return self.value("log_lines_total")

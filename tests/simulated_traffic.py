@@ -161,7 +161,7 @@ def assert_counts_are_true(samples: Samples, platform: Platform) -> None:
             samples.value("digitalocean_app_log_lines_total", **identity),
             samples.value("digitalocean_app_log_bytes_total", **identity),
             samples.total("digitalocean_app_restarts_total", **identity),
-            samples.value("digitalocean_app_log_gaps_total", **identity),
+            samples.total("digitalocean_app_log_gaps_total", **identity),
         )
         newest = samples.value("digitalocean_app_log_last_line_timestamp_seconds", **identity)
         assert newest == (truth.last_timestamp_ns or 0) / NANOSECONDS

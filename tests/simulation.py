@@ -29,7 +29,7 @@ from exporter.digitalocean.budget import Budget
 from exporter.logs.restart_tally import LATE_SECONDS
 from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
-from exporter.model import ComponentKey, Source, SourceStatus
+from exporter.model import ComponentKey, GapReason, Source, SourceStatus
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
@@ -373,7 +373,10 @@ class World:
             counted=self.value("log_lines_total", key, log_type="RUN"),
             delivered_bytes=sum(len(line) + 1 for line in delivered),
             counted_bytes=self.value("log_bytes_total", key, log_type="RUN"),
-            gaps=self.value("log_gaps_total", key, log_type="RUN"),
+            gaps=sum(
+                self.value("log_gaps_total", key, log_type="RUN", reason=reason)
+                for reason in GapReason
+            ),
             ends_shown=len(self.virtual.ends.get(key, set())),
             restarts=sum(
                 sample.value

@@ -56,7 +56,7 @@ def build_log(site: Site, *archives: bytes, live: bytes | None = None, name: str
 def test_series_are_there_at_zero_from_the_start(site: Site):
     """Lines and matches of BUILD logs exist before the first deployment, beside those of RUN."""
     assert site.value("log_lines_total", **BUILD) == 0
-    assert site.value("log_gaps_total", **BUILD) == 0
+    assert site.gaps(**BUILD) == 0
     assert site.value("log_matches_total", **BUILD, pattern="oops", level="error") == 0
     assert site.value("log_lines_total", **IDENTITY, log_type="DEPLOY") is None
 
@@ -109,7 +109,7 @@ def test_log_that_fails_is_read_again_and_counted_whole(site: Site):
     log.breaks = None
     site.scheduler.step(JOB)
     assert site.value("log_lines_total", **BUILD) == 1
-    assert site.value("log_gaps_total", **BUILD) == 0
+    assert site.gaps(**BUILD) == 0
     assert site.scheduler.due(JOB) is None
 
 
@@ -125,7 +125,7 @@ def test_log_that_cannot_be_read_at_all_is_a_gap(
     for _ in range(reads):
         site.scheduler.step(JOB)
     assert site.scheduler.due(JOB) is None
-    assert site.value("log_gaps_total", **BUILD) == 1
+    assert site.gaps(**BUILD) == 1
     assert len(site.platform.asked) == reads
     assert sum("given up" in record.message for record in caplog.records) == 1
 
@@ -137,7 +137,7 @@ def test_log_beyond_the_bound_counts_as_far_as_it_goes(site: Site, monkeypatch: 
     look(site, "ACTIVE")
     site.scheduler.step(JOB)
     assert site.value("log_lines_total", **BUILD) == 2
-    assert site.value("log_gaps_total", **BUILD) == 1
+    assert site.gaps(**BUILD) == 1
 
 
 def test_each_component_has_its_own_log(site: Site):

@@ -157,7 +157,7 @@ class Scene:
         return self.site.lines()
 
     def gaps(self) -> float | None:
-        return self.site.value("log_gaps_total")
+        return self.site.gaps()
 
 
 @pytest.fixture(name="begin")

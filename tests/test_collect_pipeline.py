@@ -27,6 +27,7 @@ from exporter.model import (
     LIVE_PART,
     Component,
     ComponentKey,
+    GapReason,
     InstanceRestarts,
     LogChunk,
     LogType,
@@ -103,7 +104,7 @@ def test_read_that_breaks_off_counts_the_rest_later_once(site: Site):
     read(site, b"".join(lines))
     assert (site.lines(), matches(site, "oops")) == (10, 10)
     assert site.value("log_repeated_lines_total") == 4
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
 
 
 def test_line_that_broke_off_is_none_and_begins_none(site: Site):
@@ -210,11 +211,11 @@ def test_window_that_moved_on_is_a_gap():
     site = opened(Site(tail_lines=3))
     read(site, line(1) + line(2))
     read(site, line(10) + line(11) + line(12))
-    assert (site.value("log_gaps_total"), site.lines()) == (1, 5)
+    assert (site.gaps(), site.lines()) == (1, 5)
     read(site, line(11) + line(12) + line(13))
-    assert (site.value("log_gaps_total"), site.lines()) == (1, 6)
-    site.pipeline.count_gap(RUN)
-    assert site.value("log_gaps_total") == 2
+    assert (site.gaps(), site.lines()) == (1, 6)
+    site.pipeline.count_gap(RUN, GapReason.WINDOW)
+    assert site.gaps() == 2
 
 
 def test_nothing_counts_for_a_component_that_is_gone(site: Site):
@@ -225,7 +226,7 @@ def test_nothing_counts_for_a_component_that_is_gone(site: Site):
     reading.feed(LogChunk(line(2, "oops"), LIVE_PART))
     reading.end()
     read(site, line(1, "oops") + line(3, "fatal"), RESTARTED)
-    site.pipeline.count_gap(RUN)
+    site.pipeline.count_gap(RUN, GapReason.WINDOW)
     site.pipeline.release(KEY, "d1")
     assert site.samples(app="shop") == set()
     assert site.pipeline.deployments(KEY) == ["d1"], "what is not open is not released"
@@ -374,11 +375,11 @@ def test_containers_that_ended_unseen_are_a_gap(site: Site, caplog: pytest.LogCa
     read(site, line(1, "first"))
     read(site, line(3, "third"), RESTARTED)
     count_restarts(site, 7)
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
     for _ in range(2):
         read(site, line(4, "fourth"))
         read(site, line(3, "third"), RESTARTED)
-    assert site.value("log_gaps_total") == 1
+    assert (site.gaps(), site.gaps(GapReason.RESTART)) == (1, 1)
     (said,) = [record for record in caplog.records if "unseen" in record.getMessage()]
     assert vars(said)["fields"] == {"source": KEY, "containers": 2}
 
@@ -390,7 +391,7 @@ def test_the_restart_counts_of_another_deployment_tell_nothing(site: Site):
     count_restarts(site, 7, "d2")
     read(site, line(3, "third"), RESTARTED)
     read(site, line(3, "third"), RESTARTED)
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
 
 
 def count_restarts(site: Site, count: int, active: str = "d1") -> None:

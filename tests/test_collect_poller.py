@@ -30,7 +30,7 @@ from collect_fixtures import (
 
 from exporter.collect.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import Stopping
-from exporter.model import Endpoint, LogType
+from exporter.model import Endpoint, GapReason, LogType
 from exporter.state.store import CursorKey
 
 WAIT = 20.0
@@ -224,7 +224,7 @@ def test_past_deployment_is_drained_before_the_active_one(site: Site):
     site.scheduler.step(RESTARTED)
     assert site.ledger.deployments(KEY) == ["d2"]
     assert site.lines() == 5
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
     site.platform.asked.clear()
     site.scheduler.step(RUN)
     assert site.platform.asked == [("d2", "web", "RUN")]
@@ -258,7 +258,7 @@ def test_past_deployment_that_is_gone_counts_a_gap(site: Site):
     site.watch("d2", RUN)
     site.scheduler.step(RUN)
     site.scheduler.step(RUN)
-    assert site.value("log_gaps_total") == 1
+    assert (site.gaps(), site.gaps(GapReason.DEPLOYMENT)) == (1, 1)
     assert (site.lines(), site.value("source_up")) == (1, 1)
 
 
@@ -275,7 +275,7 @@ def test_archive_that_is_there_again_loses_nothing(site: Site):
     site.platform.logs["d1", LogType.RUN] = Log(None, (line(1), line(2), line(3)))
     site.scheduler.step(RUN)
     assert (site.lines(), site.value("source_up")) == (4, 1)
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
 
 
 def test_archive_that_stays_away_takes_no_other_with_it(site: Site):
@@ -286,9 +286,9 @@ def test_archive_that_stays_away_takes_no_other_with_it(site: Site):
     site.platform.logs["d1", LogType.RUN] = Log(None, (line(1), gone, line(3), line(4)))
     site.watch("d2", RUN)
     for _ in range(DRAIN_ATTEMPTS):
-        assert (site.lines(), site.value("log_gaps_total")) in ((0, 0), (1, 0))
+        assert (site.lines(), site.gaps()) in ((0, 0), (1, 0))
         site.scheduler.step(RUN)
-    assert (site.lines(), site.value("log_gaps_total")) == (3, 1)
+    assert (site.lines(), site.gaps(), site.gaps(GapReason.ARCHIVE)) == (3, 1, 1)
     site.platform.asked.clear()
     site.scheduler.step(RUN)
     assert site.platform.asked == [("d2", "web", "RUN")]
@@ -303,7 +303,7 @@ def test_archive_beside_live_text_keeps_none_of_it_back(site: Site):
     site.platform.logs["d1", LogType.RUN] = Log(line(5) + line(6), (line(4) + line(5),))
     site.scheduler.step(RUN)
     assert (site.lines(), site.value("source_up")) == (3, 1)
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
 
 
 def test_drain_gives_up_after_its_attempts(site: Site):
@@ -313,11 +313,11 @@ def test_drain_gives_up_after_its_attempts(site: Site):
     site.platform.log("d2").live = line(1)
     site.watch("d2", RUN)
     for attempt in range(1, DRAIN_ATTEMPTS + 1):
-        assert site.value("log_gaps_total") == 0
+        assert site.gaps() == 0
         site.scheduler.step(RUN)
         assert site.value("source_up") == (attempt == DRAIN_ATTEMPTS)
         assert site.lines() == 1
-    assert site.value("log_gaps_total") == 1
+    assert site.gaps() == 1
     site.platform.asked.clear()
     site.scheduler.step(RUN)
     assert site.platform.asked == [("d2", "web", "RUN")]
@@ -332,7 +332,7 @@ def test_past_deployment_still_live_is_read_until_it_ends(site: Site):
         site.scheduler.step(RUN)
         site.platform.log("d1").live += line(second)
     assert site.lines() == DRAIN_ATTEMPTS
-    assert site.value("log_gaps_total") == 0
+    assert site.gaps() == 0
 
 
 def test_deployments_that_came_and_went_are_read_from_their_first_line(site: Site):

@@ -48,7 +48,7 @@ def poll(site: Site, text: bytes, source=RUN, tail_lines: int = 100, component=W
 
 
 def gaps(site: Site) -> float | None:
-    return site.value("log_gaps_total")
+    return site.gaps()
 
 
 def remembered(site: Site) -> int:

@@ -106,8 +106,12 @@ def test_series_exist_at_0_from_discovery_and_leave_with_the_app(tmp_path: Path)
             samples = exporter.wait_until_ready()
             assert labels_of(samples, "digitalocean_app_log_lines_total") == {("shop", "web")}
             shop = {"app": "shop", "component": "web"}
-            for name in ("log_lines_total", "log_bytes_total", "log_gaps_total"):
+            for name in ("log_lines_total", "log_bytes_total"):
                 assert samples.value(f"digitalocean_app_{name}", **shop, log_type="RUN") == 0
+            gaps = samples.series("digitalocean_app_log_gaps_total", **shop)
+            reasons = {"window", "restart", "deployment", "archive"}
+            assert {labels["reason"] for labels, _ in gaps} == reasons
+            assert not any(value for _, value in gaps)
             declined = {**shop, "pattern": "payment_declined", "level": "warning"}
             assert samples.value("digitalocean_app_log_matches_total", **declined) == 0
             assert len(samples.series("digitalocean_app_restarts_total", **shop)) == 10

@@ -141,7 +141,7 @@ def test_past_deployment(site: Site):
     for _ in range(9):
         site.scheduler.step(RUN)
     assert counted(site) == {"poller": 10}
-    assert (site.value("source_up"), site.value("log_gaps_total")) == (1, 1)
+    assert (site.value("source_up"), site.gaps()) == (1, 1)
 
 
 def test_deployment_log(caplog: pytest.LogCaptureFixture):

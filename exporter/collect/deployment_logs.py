@@ -18,7 +18,16 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.logs.lines import LineSplitter, parse_line
-from exporter.model import App, ComponentKey, Deployment, Endpoint, LogLine, LogType, Source
+from exporter.model import (
+    App,
+    ComponentKey,
+    Deployment,
+    Endpoint,
+    GapReason,
+    LogLine,
+    LogType,
+    Source,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -134,7 +143,7 @@ class DeploymentLogs:
             self._pipeline.note_newest(source, newest)
             self._settle(app, deployment_id, source)
         if not whole:
-            self._pipeline.count_gap(source)
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
         self._pipeline.note_read(source, self._clock())
 
     def _lines(self, source: Source, deployment_id: str) -> tuple[list[LogLine], bool]:
@@ -170,7 +179,7 @@ class DeploymentLogs:
         given_up = gone or attempts == ATTEMPTS
         if given_up:
             LOG.warning("log given up: it can not be read", extra={"fields": fields})
-            self._pipeline.count_gap(source)
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
             with self._ledger.lock:
                 self._settle(app, deployment_id, source)
         elif attempts == 1:

@@ -24,13 +24,32 @@ from exporter.logs.restart_reasons import restart_reason
 from exporter.logs.window import Window
 from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
-from exporter.model import ERRORS, Component, ComponentKey, LogLine, Rule, Source
+from exporter.model import (
+    ERRORS,
+    Component,
+    ComponentKey,
+    GapReason,
+    LogLine,
+    Rule,
+    Source,
+)
 from exporter.state.store import CursorKey
 
 LOG = logging.getLogger(__name__)
 
 _COMPONENTS = 4096
 """Of so many components it is known by heart which rules apply to their lines."""
+
+
+_GAPS = {
+    GapReason.WINDOW: "log lines are missing: the log moved on further than could be read back; "
+    "a shorter logs.interval or more logs.tail_lines would reach them",
+    GapReason.RESTART: "log lines are missing: containers ended before their last lines were read; "
+    "a shorter logs.interval, or logs.mode follow, would show them",
+    GapReason.DEPLOYMENT: "log lines may be missing: the last ones before another deployment took "
+    "over cannot be read any more; logs.mode follow would show them",
+    GapReason.ARCHIVE: "log lines are missing: not all of a log that has ended could be read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +167,10 @@ class Pipeline:
             if self.series.is_open(key):
                 self.ledger.release(CursorKey(key, deployment_id))
 
-    def count_gap(self, source: Source) -> None:
+    def count_gap(self, source: Source, reason: GapReason) -> None:
         """Lines of a source are missing for good."""
         with self.lock:
-            self._count_gap(source, WindowEnd())
+            self._count_gap(source, WindowEnd(reason=reason))
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
@@ -243,17 +262,14 @@ class Pipeline:
         if not self.series.is_open(source.key):
             return
         log_type = line_log_type(source.log_type)
-        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, log_type), 1)
+        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, log_type, end.reason), 1)
         since, until = end.missing_since, end.missing_until
-        fields: dict[str, object] = {"source": source}
+        fields: dict[str, object] = {"source": source, "reason": end.reason}
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)
             fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
-        LOG.warning(
-            "log lines are missing: the log moved on further than could be read back; "
-            "a shorter logs.interval or more logs.tail_lines would reach them",
-            extra={"fields": fields},
-        )
+        level = logging.INFO if end.reason is GapReason.DEPLOYMENT else logging.WARNING
+        LOG.log(level, _GAPS[end.reason], extra={"fields": fields})
 
 
 def _utc(seconds: float) -> str:

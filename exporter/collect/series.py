@@ -17,6 +17,7 @@ from exporter.model import (
     Component,
     ComponentKey,
     DeploymentStage,
+    GapReason,
     LogType,
     RestartReason,
     Rule,
@@ -59,7 +60,6 @@ class Series:
             metrics.log_lines,
             metrics.log_bytes,
             metrics.log_repeated_lines,
-            metrics.log_gaps,
             metrics.log_last_line_timestamp,
         )
         self._open: dict[ComponentKey, Component] = {}
@@ -117,6 +117,7 @@ class Series:
         series: list[_Begun] = []
         for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
             series += [(family, (*identity, log_type), "") for family in self._about_lines]
+            series += [(metrics.log_gaps, (*identity, log_type, why), "") for why in GapReason]
             series += [
                 (metrics.log_matches, (*identity, log_type, rule.name, rule.level), rule.meaning)
                 for rule in self._rules

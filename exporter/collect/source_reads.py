@@ -12,7 +12,7 @@ from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound
-from exporter.model import Endpoint, LogLocations, LogType, Source
+from exporter.model import Endpoint, GapReason, LogLocations, LogType, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -143,7 +143,9 @@ class SourceReads:
             LOG.warning(
                 "past deployment given up: its rest can not be read", extra={"fields": fields}
             )
-            self._pipeline.count_gap(state.source)
+            self._pipeline.count_gap(
+                state.source, GapReason.DEPLOYMENT if gone else GapReason.ARCHIVE
+            )
             over = True
         if over or last_attempt:
             self._past.read_to_end(state, deployment)

@@ -24,7 +24,7 @@ from exporter.logs.restart_tally import RestartTally
 from exporter.logs.restarts import ContainerEnd, ShownLine, container_ends
 from exporter.logs.snapshot import Snapshot
 from exporter.logs.window import Window
-from exporter.model import LogType
+from exporter.model import GapReason, LogType
 
 _REMEMBERED_ENDS = 256
 _MOST_REMEMBERED = 20
@@ -49,6 +49,7 @@ class WindowEnd:
         restarts: the container ends that it newly showed, RUN_RESTARTED only.
         unseen: how many containers ended that no RUN_RESTARTED window showed, as the platform's
             counts tell; they are a gap, if not one that was told before.
+        reason: why there is a gap, where there is one.
     """
 
     gaps: int = 0
@@ -56,6 +57,7 @@ class WindowEnd:
     missing_until: int = 0
     restarts: tuple[ContainerEnd, ...] = ()
     unseen: int = 0
+    reason: GapReason = GapReason.WINDOW
 
 
 class Continuity:
@@ -328,7 +330,7 @@ class Continuity:
         vanished = not as_before and self._note_vanished(window)
         self._unseen_told = self._unseen_told and vanished
         if vanished and not self._restarts_watched:
-            return WindowEnd(1, since, window.newest)
+            return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         return WindowEnd()
 
     def _note_vanished(self, window: Window) -> bool:
@@ -371,7 +373,9 @@ class Continuity:
         lost = window.resolves and self._lost(window, since)
         if lost or unseen:
             told = self._told_before(lost, bool(unseen))
-            return WindowEnd(not told, since, self._run_read_to, tuple(ends), unseen)
+            return WindowEnd(
+                not told, since, self._run_read_to, tuple(ends), unseen, GapReason.RESTART
+            )
         if window.moved_on():
             return WindowEnd(1, self._run_read_to, window.stretch_since, tuple(ends))
         return WindowEnd(restarts=tuple(ends))

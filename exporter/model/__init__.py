@@ -20,6 +20,7 @@ from exporter.model.apps import (
 from exporter.model.logs import (
     LIVE_PART,
     RUN_TIME_LOGS,
+    GapReason,
     LogChunk,
     LogLine,
     LogLocations,
@@ -68,6 +69,7 @@ __all__ = [
     "Endpoint",
     "ErrorKind",
     "FieldCondition",
+    "GapReason",
     "Instance",
     "InstanceRestarts",
     "Level",

@@ -31,6 +31,19 @@ class RestartReason(StrEnum):
     UNKNOWN = "unknown"
 
 
+class GapReason(StrEnum):
+    """Why lines of a log could not be seen: the value of the label ``reason`` of gaps."""
+
+    WINDOW = "window"
+    """The log moved on further between two reads than could be read back."""
+    RESTART = "restart"
+    """Containers ended unseen."""
+    DEPLOYMENT = "deployment"
+    """The last lines before another deployment took over."""
+    ARCHIVE = "archive"
+    """An archive, or the log of a build or a deployment, could not be read whole."""
+
+
 RUN_TIME_LOGS = frozenset({LogType.RUN, LogType.RUN_RESTARTED})
 """The logs of containers, which go on; those of a deployment's own steps end with it."""
 
