@@ -57,13 +57,13 @@ def _add_state(board: dashboards.Dashboard) -> None:
             "Instances ready",
             "Instances that are ready now.",
             "short",
-            f"sum(max {BY} ({select('digitalocean_app_component_instances_ready')}))",
+            f"sum(max {BY} ({select('digitalocean_app_component_replicas_ready')}))",
         ),
         (
             "Instances wanted",
             "Instances that App Platform wants.",
             "short",
-            f"sum(max {BY} ({select('digitalocean_app_component_instances')}))",
+            f"sum(max {BY} ({select('digitalocean_app_component_replicas_desired')}))",
         ),
         (
             "Newest line",
@@ -195,11 +195,11 @@ def _add_resources(board: dashboards.Dashboard) -> None:
             "Instances that are ready, and that App Platform wants.",
             "short",
             target(
-                f"max {BY} ({select('digitalocean_app_component_instances_ready')})",
+                f"max {BY} ({select('digitalocean_app_component_replicas_ready')})",
                 f"{COMPONENT} ready",
             ),
             target(
-                f"max {BY} ({select('digitalocean_app_component_instances')})",
+                f"max {BY} ({select('digitalocean_app_component_replicas_desired')})",
                 f"{COMPONENT} wanted",
             ),
             width=8,

@@ -122,9 +122,13 @@ def _components() -> table.Panel:
             (
                 "Ready",
                 "short",
-                f"max {BY} ({select('digitalocean_app_component_instances_ready')})",
+                f"max {BY} ({select('digitalocean_app_component_replicas_ready')})",
             ),
-            ("Wanted", "short", f"max {BY} ({select('digitalocean_app_component_instances')})"),
+            (
+                "Wanted",
+                "short",
+                f"max {BY} ({select('digitalocean_app_component_replicas_desired')})",
+            ),
             ("Lines", "short", f"sum {BY} ({increase('digitalocean_app_log_lines_total')})"),
             (
                 "Error matches",

@@ -48,7 +48,7 @@ def new_dashboard(name: str, description: str) -> dashboards.Dashboard:
     for variable, metric, matchers in (
         ("job", "digitalocean_app_exporter_build_info", ()),
         ("instance", "digitalocean_app_exporter_build_info", (job,)),
-        ("app", "digitalocean_app_info", (job, instance)),
+        ("app", "digitalocean_app_spec_info", (job, instance)),
         ("component", "digitalocean_app_component_info", (job, instance, 'app=~"$app"')),
     ):
         board.with_variable(_query_variable(variable, metric, matchers))

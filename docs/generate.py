@@ -66,7 +66,7 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Apps, components, deployments",
         "What the platform says of them. Join the `_info` metrics for their labels, as below.",
-        ("info", "component_", "deployment"),
+        ("spec_info", "component_", "deployment"),
     ),
     ("Sources", "How reading goes: one source is one log of one component.", ("source_",)),
     ("Streams", "Live streams, where `logs.mode` is `follow`.", ("stream_",)),

@@ -158,8 +158,8 @@ class Metrics(DeclaredMetrics):
         )
 
         # What the platform says of apps, components and deployments.
-        self.info = self._gauge(
-            "digitalocean_app_info",
+        self.spec_info = self._gauge(
+            "digitalocean_app_spec_info",
             "Always 1; an app that is watched, with its id, region and tier.",
             ("app", "app_id", "app_region", "tier"),
         )
@@ -168,13 +168,13 @@ class Metrics(DeclaredMetrics):
             "Always 1; a component that is watched, with its kind and instance size.",
             (*IDENTITY, "component_kind", "instance_size"),
         )
-        self.component_instances = self._gauge(
-            "digitalocean_app_component_instances",
+        self.component_replicas_desired = self._gauge(
+            "digitalocean_app_component_replicas_desired",
             "Instances that the platform wants for a component, from its health.",
             IDENTITY,
         )
-        self.component_instances_ready = self._gauge(
-            "digitalocean_app_component_instances_ready",
+        self.component_replicas_ready = self._gauge(
+            "digitalocean_app_component_replicas_ready",
             "Instances of a component that are ready, from its health.",
             IDENTITY,
         )

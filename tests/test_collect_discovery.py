@@ -55,7 +55,7 @@ def test_first_discovery_makes_series_and_reads(site: Site):
     }
     assert site.lines() == 0
     described = {"app": "shop", "app_id": "app-1", "app_region": "ams", "tier": "basic"}
-    assert site.value("info", **described) == 1
+    assert site.value("spec_info", **described) == 1
     kind = {"component_kind": "worker", "instance_size": "big"}
     assert site.value("component_info", **IDENTITY | {"component": "jobs"} | kind) == 1
     assert site.value("deployments_total", app="shop", phase="ERROR") == 0
@@ -147,8 +147,8 @@ def test_app_created_anew_under_its_name_is_read_by_its_new_id(site: Site):
     assert not site.api_metrics.failing()
     assert site.deployments._phases == {}
     old = {"app": "shop", "app_id": "app-1", "app_region": "ams", "tier": "basic"}
-    assert site.value("info", **old) is None
-    assert site.value("info", **old | {"app_id": "app-9"}) == 1
+    assert site.value("spec_info", **old) is None
+    assert site.value("spec_info", **old | {"app_id": "app-9"}) == 1
     assert site.lines() == 0
     site.platform.log("d9").live = line(1)
     site.scheduler.step(Source("app-9", KEY, LogType.RUN))

@@ -9,8 +9,8 @@ from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetr
 from exporter.model import ComponentHealth, Instance, InstanceRestarts
 
 GAUGES = (
-    "component_instances",
-    "component_instances_ready",
+    "component_replicas_desired",
+    "component_replicas_ready",
     "component_healthy",
     "component_cpu_usage_ratio",
     "component_memory_usage_ratio",
@@ -113,7 +113,7 @@ def test_failure_of_one_app_leaves_the_other(site: Site, read: PlatformMetrics):
     site.platform.healths = server_error()
     read.read_health(app())
     assert health(site) == (None,) * 5
-    assert site.value("component_instances", app="site", component="web") == 3
+    assert site.value("component_replicas_desired", app="site", component="web") == 3
 
 
 def test_instances_are_counted_by_component(site: Site, read: PlatformMetrics):
@@ -121,11 +121,11 @@ def test_instances_are_counted_by_component(site: Site, read: PlatformMetrics):
     site.platform.running = tuple(Instance("web", f"web-x{n}", f"web-{n}") for n in range(2))
     read.read_instances(app("shop", WEB, JOBS))
     jobs = IDENTITY | {"component": "jobs"}
-    assert site.value("component_instances", **IDENTITY) == 2
-    assert site.value("component_instances", **jobs) == 0
+    assert site.value("component_replicas_desired", **IDENTITY) == 2
+    assert site.value("component_replicas_desired", **jobs) == 0
     site.platform.running = server_error()
     read.read_instances(app("shop", WEB, JOBS))
-    assert site.value("component_instances", **IDENTITY) is None
+    assert site.value("component_replicas_desired", **IDENTITY) is None
 
 
 def test_restart_counts_are_the_latest_not_their_sum(site: Site, read: PlatformMetrics):

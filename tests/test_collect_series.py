@@ -53,7 +53,7 @@ def test_app_is_described_once(site: Site):
     """A new id or tier replaces the description; closing leaves nothing."""
     site.series.open_app(app())
     site.series.open_app(app(app_id="app-2"))
-    (family,) = site.metrics.info.collect()
+    (family,) = site.metrics.spec_info.collect()
     assert [sample.labels["app_id"] for sample in family.samples] == ["app-2"]
     site.series.close_app("shop")
     assert site.samples(app="shop") == set()

@@ -342,7 +342,7 @@ def test_every_metric_is_shown_somewhere():
         promql.family_of(name) for case in TARGETS for name in promql.metrics_of(case.values[0])
     }
     for_joins_and_alerts = {
-        "digitalocean_app_info",
+        "digitalocean_app_spec_info",
         "digitalocean_app_component_info",
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
     }

@@ -78,7 +78,7 @@ class PlatformMetrics:
         self._worked(app, "instances")
         for component in app.components:
             running = sum(instance.component == component.name for instance in instances)
-            self._metrics.component_instances.labels(app.name, component.name).set(running)
+            self._metrics.component_replicas_desired.labels(app.name, component.name).set(running)
 
     def read_restart_counts(self, app: App) -> None:
         """Restart counts of every instance of an app: one request for each component."""
@@ -108,8 +108,8 @@ class PlatformMetrics:
             self._health.pop(ComponentKey(app.name, component.name), None)
         remove(
             {"app": app.name},
-            self._metrics.component_instances,
-            self._metrics.component_instances_ready,
+            self._metrics.component_replicas_desired,
+            self._metrics.component_replicas_ready,
             self._metrics.component_healthy,
             self._metrics.component_cpu_usage,
             self._metrics.component_memory_usage,
@@ -117,7 +117,7 @@ class PlatformMetrics:
 
     def lose_instances(self, app: App) -> None:
         """The instances of an app, read without health, are not known any more."""
-        remove({"app": app.name}, self._metrics.component_instances)
+        remove({"app": app.name}, self._metrics.component_replicas_desired)
 
     def lose_restart_counts(self, app: App) -> None:
         """The restart counts of an app's instances are not known any more."""
@@ -157,8 +157,8 @@ class PlatformMetrics:
     def _set_health(self, app: str, health: ComponentHealth) -> None:
         self._health[ComponentKey(app, health.component)] = health
         for gauge, value in (
-            (self._metrics.component_instances, health.replicas_desired),
-            (self._metrics.component_instances_ready, health.replicas_ready),
+            (self._metrics.component_replicas_desired, health.replicas_desired),
+            (self._metrics.component_replicas_ready, health.replicas_ready),
             (self._metrics.component_healthy, health.healthy),
             (self._metrics.component_cpu_usage, health.cpu_usage_ratio),
             (self._metrics.component_memory_usage, health.memory_usage_ratio),

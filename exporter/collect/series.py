@@ -163,8 +163,8 @@ class Series:
             metrics.restarts,
             metrics.last_restart_timestamp,
             metrics.instance_restarts,
-            metrics.component_instances,
-            metrics.component_instances_ready,
+            metrics.component_replicas_desired,
+            metrics.component_replicas_ready,
             metrics.component_healthy,
             metrics.component_cpu_usage,
             metrics.component_memory_usage,
@@ -183,8 +183,8 @@ class Series:
             return
         self._open_apps[app.name] = described
         if before is not None:
-            metrics.info.remove(*before)
-        metrics.info.labels(*described).set(1)
+            metrics.spec_info.remove(*before)
+        metrics.spec_info.labels(*described).set(1)
         if before is not None:
             return
         self._ledger.open(app.name)
@@ -202,7 +202,7 @@ class Series:
             self._ledger.close(name)
         remove(
             {"app": name},
-            metrics.info,
+            metrics.spec_info,
             metrics.deployments,
             metrics.deployment_info,
             metrics.deployment_timestamp,
