@@ -134,11 +134,16 @@ def _add_requests(board: dashboards.Dashboard) -> None:
     board.with_panel(
         graph(
             "Requests by endpoint",
-            "Requests a second to the API and to log hosts, failed ones too.",
+            "Requests a second to the API and to log hosts, failed ones too, and how many of them "
+            "read a live log by plain GET, since its host refused a WebSocket.",
             "reqps",
             target(
                 f"sum by (endpoint) ({rate('digitalocean_app_api_requests_total')})",
                 "{{endpoint}}",
+            ),
+            target(
+                f"sum({rate('digitalocean_app_log_plain_get_reads_total')})",
+                "live logs by plain GET",
             ),
         )
     )
