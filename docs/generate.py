@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from exporter.collect.internal_errors import Part
 from exporter.config.reference import configuration_reference, web_configuration_reference
@@ -178,7 +179,7 @@ def label_meanings() -> dict[str, str]:
     }
 
 
-def metrics_page(declarations: Sequence[Declaration]) -> str:
+def metrics_page(declarations: Sequence[Declaration[Any]]) -> str:
     """The text of ``docs/metrics.md``.
 
     Raises:
@@ -238,7 +239,7 @@ def _group(name: str) -> str:
     return titles[0]
 
 
-def _labels_section(declarations: Sequence[Declaration]) -> str:
+def _labels_section(declarations: Sequence[Declaration[Any]]) -> str:
     meanings = label_meanings()
     used = {label for entry in declarations for label in entry.labels}
     if missing := used - meanings.keys():
@@ -247,7 +248,7 @@ def _labels_section(declarations: Sequence[Declaration]) -> str:
     return "\n".join(["## Labels\n", "| Label | Meaning |", "| --- | --- |", *rows, ""])
 
 
-def _metrics_table(declarations: Sequence[Declaration]) -> str:
+def _metrics_table(declarations: Sequence[Declaration[Any]]) -> str:
     rows = [
         f"| `{entry.name}` | {entry.type} | {_values(entry.labels)} | {entry.help} |"
         for entry in declarations

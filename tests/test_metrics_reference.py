@@ -10,9 +10,15 @@ import promql_fixtures as promql
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics import MetricWrapperBase
 
-from exporter.metrics import Declaration, ExporterMetrics, Metrics, all_declarations
+from exporter.metrics import (
+    IDENTITY,
+    Declaration,
+    ExporterMetrics,
+    Metrics,
+    Owner,
+    all_declarations,
+)
 
 ROOT = Path(__file__).parent.parent
 DECLARATIONS = all_declarations()
@@ -161,18 +167,52 @@ def test_help_is_one_sentence(metric: Declaration):
     assert "\n" not in metric.help
 
 
+@every_metric
+def test_labels_of_the_owner_stand_first(metric: Declaration):
+    """A series about a component or an app goes with it, which its first labels name."""
+    about = [label for label in metric.labels if label in IDENTITY]
+    assert tuple(about) == metric.labels[: len(about)] == IDENTITY[: len(about)]
+    owners = (Owner.ACCOUNT, Owner.APP, Owner.COMPONENT)
+    assert metric.owner is owners[len(about)]
+
+
+@pytest.mark.parametrize(
+    ("owner", "labels"),
+    [(Owner.COMPONENT, ("shop", "web")), (Owner.APP, ("shop",))],
+)
+def test_closing_an_owner_removes_its_series_and_no_others(owner, labels):
+    """Whatever is declared of a component or app goes with it, and nothing of another one's."""
+    metrics = Metrics(CollectorRegistry())
+    left = set()
+    for declaration in metrics.declarations():
+        for identity in (("shop", "web"), ("shop", "jobs"), ("blog", "web")):
+            rest = [label for label in declaration.labels if label not in IDENTITY]
+            about = identity[: len(declaration.labels) - len(rest)]
+            if declaration.labels:
+                metrics.metric(declaration).labels(*about, *("x" for _ in rest))
+            if declaration.labels and (declaration.owner, about) != (owner, labels):
+                left.add((declaration.name, (*about, *("x" for _ in rest))))
+    metrics.close(owner, *labels)
+    found = {
+        (declaration.name, tuple(series.labels[name] for name in declaration.labels))
+        for declaration in metrics.declarations()
+        if declaration.labels
+        for family in metrics.metric(declaration).collect()
+        for series in family.samples
+    }
+    assert found == left
+
+
 def test_promtool_finds_nothing():
     """promtool check metrics is silent over one sample of every metric."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed (Debian package: prometheus)")
     registry = CollectorRegistry()
-    values = (*vars(Metrics(registry)).values(), *vars(ExporterMetrics(registry)).values())
-    collectors = [value for value in values if isinstance(value, MetricWrapperBase)]
-    assert len(collectors) == len(DECLARATIONS)
-    for collector in collectors:
-        if collector._labelnames:
-            collector.labels(*("x" for _ in collector._labelnames))
+    for metrics in (Metrics(registry), ExporterMetrics(registry)):
+        for declaration in metrics.declarations():
+            if declaration.labels:
+                metrics.metric(declaration).labels(*("x" for _ in declaration.labels))
     text = generate_latest(registry)
     for metric in DECLARATIONS:
         family = metric.name + ("_count" if metric.type == "histogram" else "")

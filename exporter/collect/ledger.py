@@ -19,7 +19,8 @@ from exporter.collect.changes import Changes
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
-from exporter.metrics import IDENTITY, PREFIX, Metrics
+from exporter.metrics import APP, IDENTITY, PREFIX, Metrics
+from exporter.metrics import Owner as MetricOwner
 from exporter.model import ComponentKey
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
 
@@ -284,8 +285,9 @@ class Ledger:
 
     def _owner(self, key: ValueKey) -> Owner:
         # What is not declared belongs to rules, and so to components.
-        names = self._metrics.labels_of(key.metric) or IDENTITY
-        return key.labels[: len(IDENTITY) if names[: len(IDENTITY)] == IDENTITY else 1]
+        declaration = self._metrics.declaration(key.metric)
+        about_app = declaration is not None and declaration.owner is not MetricOwner.COMPONENT
+        return key.labels[: len(APP) if about_app else len(IDENTITY)]
 
     def _note(self, error: Exception | None) -> None:
         """Show whether saving works; say so when that is news."""

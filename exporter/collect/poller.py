@@ -61,6 +61,7 @@ class Poller:
         self._app_reads = app_reads
         self._states: dict[Source, SourceState] = {}
         self._lock = Lock()
+        pipeline.metrics.interval_stretch.set(1)
 
     def watch(
         self,

@@ -9,7 +9,7 @@ from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.matching.selection import selects
-from exporter.metrics import Metrics
+from exporter.metrics import Metrics, Owner
 from exporter.model import (
     FINAL_PHASES,
     RUN_TIME_LOGS,
@@ -148,32 +148,7 @@ class Series:
         if self._open.pop(key, None) is not None:
             self._ledger.close(*key.parts)
             self.rule_metrics.close(key)
-        metrics = self._metrics
-        remove(
-            _identity(key),
-            metrics.component_info,
-            metrics.log_lines,
-            metrics.log_bytes,
-            metrics.log_matches,
-            metrics.log_repeated_lines,
-            metrics.log_gaps,
-            metrics.log_last_line_timestamp,
-            metrics.error_kinds,
-            metrics.new_error_kinds,
-            metrics.restarts,
-            metrics.last_restart_timestamp,
-            metrics.instance_restarts,
-            metrics.component_replicas_desired,
-            metrics.component_replicas_ready,
-            metrics.component_healthy,
-            metrics.component_cpu_usage,
-            metrics.component_memory_usage,
-            metrics.source_up,
-            metrics.source_last_success,
-            metrics.source_interval,
-            metrics.stream_connected,
-            metrics.stream_reconnects,
-        )
+        self._metrics.close(Owner.COMPONENT, *key.parts)
 
     def open_app(self, app: App) -> None:
         """Describe an app; one that changed is described anew."""
@@ -197,18 +172,9 @@ class Series:
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
-        metrics = self._metrics
         if self._open_apps.pop(name, None) is not None:
             self._ledger.close(name)
-        remove(
-            {"app": name},
-            metrics.spec_info,
-            metrics.deployments,
-            metrics.deployment_info,
-            metrics.deployment_timestamp,
-            metrics.deployment_duration,
-            metrics.deployment_failures,
-        )
+        self._metrics.close(Owner.APP, name)
 
     def _begin(self, metric: Counter | Gauge, labels: tuple[str, ...], meaning: str = "") -> None:
         """Make a series; it goes on from where the ledger has it."""
