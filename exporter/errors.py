@@ -6,6 +6,7 @@
     ├── ListenError            an address cannot be listened on
     ├── PrometheusError        the Prometheus that the page asks does not answer
     ├── Stopping               the program is shutting down: what waited gives up
+    ├── DeploymentEnded        a run-time log is no more, since its deployment has ended
     ├── InternalError          what nobody foresaw, counted and outlived
     └── ApiError               a request or a log could not be read
         ├── Unauthorized       401: the token is wrong, revoked or lacks a scope
@@ -13,6 +14,7 @@
         ├── TooManyRequests    429, or the pause that a 429 asked for
         ├── ServerError        500
         ├── UnexpectedStatus   any other status
+        │   └── BadRequest     400
         ├── RequestTimeout     no answer in time
         ├── ConnectionFailed   no connection, or one that broke
         └── InvalidResponse    an answer that is not what the API documents
@@ -77,6 +79,10 @@ class Stopping(ExporterError):
     """The program is shutting down: whatever waited or read gives up; nothing failed."""
 
 
+class DeploymentEnded(ExporterError):
+    """A run-time log cannot be had any more, since its deployment has ended; nothing failed."""
+
+
 class InternalError(ExporterError):
     """What nobody foresaw, at the boundary of a job or task; its cause is in the log."""
 
@@ -133,6 +139,10 @@ class UnexpectedStatus(ApiError):
     def __init__(self, endpoint: Endpoint, detail: str, status: int) -> None:
         super().__init__(endpoint, detail)
         self.status = status
+
+
+class BadRequest(UnexpectedStatus):
+    """400: the request is refused; the platform means by it that there is no such log, too."""
 
 
 class RequestTimeout(ApiError):

@@ -9,7 +9,18 @@ from random import Random
 from typing import Any
 
 import pytest
-from collect_fixtures import KEY, RESTARTED, RUN, START, WEB, Site, deployment, line, not_found
+from collect_fixtures import (
+    KEY,
+    RESTARTED,
+    RUN,
+    START,
+    WEB,
+    Site,
+    deployment,
+    line,
+    not_found,
+    server_error,
+)
 from virtual_time import VirtualTimeLoop
 
 from exporter.collect import follower as following
@@ -24,12 +35,13 @@ from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import (
     ApiError,
     ConnectionFailed,
+    DeploymentEnded,
     InvalidResponse,
     ServerError,
     TooManyRequests,
     UnexpectedStatus,
 )
-from exporter.model import Component, Endpoint, LogType
+from exporter.model import Component, Endpoint, GapReason, LogType
 
 
 @dataclass
@@ -354,6 +366,82 @@ def test_a_deployment_that_is_past_is_said_a_few_times(begin):
         scene.loop.advance(600)
         assert len(scene.site.early_discoveries) == 3
         assert scene.connected() == 0
+
+
+@pytest.mark.parametrize("order", ["ends first", "replaced first"])
+@pytest.mark.parametrize("ending", ["in good order", "broken off"])
+def test_the_old_stream_is_read_to_its_end_after_a_hand_over(begin, ending, order):
+    """Its last words count; only where it broke off are there any that may be missing."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    error = None if ending == "in good order" else ConnectionFailed(Endpoint.LOG_CONTENT, "broke")
+
+    def end() -> None:
+        for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+            scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+        scene.stream.say(line(3, "last words"))
+        scene.stream.end(error)
+        scene.loop.advance(5)
+
+    def replace_it() -> None:
+        scene.followed.leave()
+        for source in (RUN, RESTARTED):
+            scene.site.poller.watch(source, WEB, deployment("d2"))
+        scene.followed.wake()
+        scene.loop.advance(5)
+
+    steps = (end, replace_it) if order == "ends first" else (replace_it, end)
+    steps[0]()
+    if order == "replaced first":
+        scene.site.poller.poll(RUN)
+        assert scene.site.ledger.deployments(KEY) == ["d1"], "its stream is still read"
+    steps[1]()
+    for source in (RUN, RESTARTED):
+        scene.site.poller.poll(source)
+    assert scene.lines() == 2
+    assert scene.gaps() == (ending == "broken off")
+    assert scene.site.gaps(GapReason.DEPLOYMENT) == scene.gaps()
+    assert scene.site.value("source_up") == 1
+    assert scene.streams.tried == 1
+
+
+def test_a_stream_of_a_past_deployment_that_never_ends_is_left(begin):
+    """A minute of silence after the hand-over is enough; what may come later is a gap."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.followed.leave()
+    for source in (RUN, RESTARTED):
+        scene.site.poller.watch(source, WEB, deployment("d2"))
+        scene.site.platform.log("d1", source.log_type).error = DeploymentEnded("it has")
+    scene.followed.wake()
+    scene.loop.advance(50)
+    assert not scene.followed.stays_too_long()
+    scene.loop.advance(20)
+    assert scene.followed.stays_too_long()
+    scene.loop.create_task(scene.followed.reopen())
+    scene.loop.advance(5)
+    for source in (RUN, RESTARTED):
+        scene.site.poller.poll(source)
+    assert (scene.gaps(), scene.streams.tried) == (1, 1)
+
+
+def test_an_end_of_long_ago_proves_nothing(begin):
+    """A container may have begun and ended between that end and the refusal."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.site.platform.log("d1").error = server_error()
+    scene.stream.end()
+    scene.loop.advance(40)
+    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+    scene.followed.leave()
+    for source in (RUN, RESTARTED):
+        scene.site.poller.watch(source, WEB, deployment("d2"))
+    scene.followed.wake()
+    scene.loop.advance(5)
+    for source in (RUN, RESTARTED):
+        scene.site.poller.poll(source)
+    assert scene.gaps() == 1
 
 
 def test_as_many_unknown_lines_as_were_asked_for_are_read_whole_once(begin):

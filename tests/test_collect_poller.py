@@ -29,7 +29,7 @@ from collect_fixtures import (
 )
 
 from exporter.collect.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
-from exporter.errors import Stopping
+from exporter.errors import DeploymentEnded, Stopping
 from exporter.model import Endpoint, GapReason, LogType
 from exporter.state.store import CursorKey
 
@@ -260,6 +260,31 @@ def test_past_deployment_that_is_gone_counts_a_gap(site: Site):
     site.scheduler.step(RUN)
     assert (site.gaps(), site.gaps(GapReason.DEPLOYMENT)) == (1, 1)
     assert (site.lines(), site.value("source_up")) == (1, 1)
+
+
+def test_log_that_is_refused_after_a_hand_over_is_one_gap(site: Site):
+    """Both logs of the old deployment are refused: one gap, the sources up, a discovery asked for.
+
+    So it is whether the log is refused before or after the new deployment shows.
+    """
+    site.watch()
+    site.platform.log("d1").live = line(1)
+    site.scheduler.step(RUN)
+    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+        site.platform.log("d1", log_type).error = DeploymentEnded("in phase final_cleanup")
+    site.scheduler.step(RUN)
+    assert (site.value("source_up"), site.gaps()) == (1, 0)
+    assert len(site.early_discoveries) == 1
+    site.platform.log("d2").live = line(5)
+    site.watch("d2")
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+        labels = LOG | {"log_type": source.log_type}
+        assert site.value("source_up", **labels) == 1
+    assert (site.lines(), site.gaps(), site.gaps(GapReason.DEPLOYMENT)) == (2, 1, 1)
+    assert site.ledger.deployments(KEY) == ["d2"]
+    site.scheduler.step(RUN)
+    assert site.gaps() == 1
 
 
 def test_archive_that_is_there_again_loses_nothing(site: Site):

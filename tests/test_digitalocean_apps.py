@@ -88,6 +88,10 @@ def test_app_with_everything(platform: AppPlatform, api: requests_mock.Mocker):
             ),
             active_deployment=active,
             newest_deployment=Deployment("dep-3", "BUILDING", 1793498400.123456),
+            under_way=(
+                Deployment("dep-3", "BUILDING", 1793498400.123456),
+                Deployment("dep-2", "UNKNOWN", 1793494800.0),
+            ),
         ),
     )
     assert api.request_history[0].qs == {"page": ["1"], "per_page": ["200"]}

@@ -19,6 +19,7 @@ from digitalocean_servers import Respond, dribble, hang, hang_in_body, http_host
 from exporter.digitalocean.token import FileToken
 from exporter.errors import (
     ApiError,
+    BadRequest,
     ConnectionFailed,
     InvalidResponse,
     NotFound,
@@ -90,7 +91,7 @@ STATUSES = [
     (503, UnexpectedStatus, "unexpected", 3),
     (504, UnexpectedStatus, "unexpected", 3),
     (302, UnexpectedStatus, "unexpected", 1),
-    (400, UnexpectedStatus, "unexpected", 1),
+    (400, BadRequest, "unexpected", 1),
     (403, UnexpectedStatus, "unexpected", 1),
     (418, UnexpectedStatus, "unexpected", 1),
 ]

@@ -55,7 +55,7 @@ class AppReads:
             the components whose own log has to be read: nothing is settled for them.
 
         Raises:
-            ApiError, Stopping: the log could not be read whole.
+            ApiError, DeploymentEnded, Stopping: the log could not be read whole.
         """
         first = states[0].source
         log = AppLog(first.app_id, first.key.app, states[0].active.id, first.log_type)

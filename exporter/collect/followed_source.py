@@ -26,6 +26,7 @@ from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import (
     ApiError,
+    DeploymentEnded,
     InternalError,
     InvalidResponse,
     NotFound,
@@ -42,6 +43,10 @@ GOOD_SECONDS = 10.0
 LONGEST_WAIT = 60.0
 FALLBACK_WAITS = (30.0, 600.0)
 """Seconds, the shortest and the longest, before a stream is tried again that could not be had."""
+
+QUIET_SECONDS, LONGEST_STAY = 60.0, 600.0
+"""A stream of a past deployment that does not end is left when it was silent for so long; at the
+latest after the longest time that the platform gives a container to end."""
 
 CONNECTED = "connected"
 """How a stream stands, for people, while it lives."""
@@ -68,7 +73,7 @@ class Surroundings:
 
 
 class FollowedSource:
-    """One RUN log; ``run`` follows it until it is cancelled."""
+    """One RUN log; ``run`` follows it until it is cancelled, or ends once it was told to leave."""
 
     def __init__(self, state: SourceState, around: Surroundings) -> None:
         self.state = state
@@ -82,6 +87,11 @@ class FollowedSource:
         self._stream: OpenStream | None = None
         self._opened = False  # ever
         self._reopening = False
+        self._refused = False  # the latest request for it, since its deployment has ended
+        self._polled = False
+        self._left_at: float | None = None  # Unix seconds
+        self._ended_at = 0.0  # Unix seconds: when its latest stream ended in good order
+        self._wake = asyncio.Event()
         self.tried = False
         self._lines_before = state.lines
 
@@ -93,6 +103,7 @@ class FollowedSource:
     async def run(self) -> None:
         """Follow the log, whatever happens, until cancelled or the program shuts down."""
         errors = self._around.internal_errors
+        self._show_connected(False)
         try:
             while True:
                 try:
@@ -104,9 +115,61 @@ class FollowedSource:
                     self._note(str(error), error.kind)
                     delay = LONGEST_WAIT
                 self._try_done()
-                await asyncio.sleep(delay)
+                if self._over():
+                    return
+                await self._sleep(delay)
+                if self._over():
+                    return
         finally:
             self._ends.cancel()
+            self.deployment.streamed = False
+
+    def reads(self, state: SourceState) -> bool:
+        """Whether it reads the deployment that is active now by this state."""
+        return self._source == state.source and self.deployment.id == state.active.id
+
+    def leave(self) -> None:
+        """Read the log to its end and follow it no more: another deployment is active.
+
+        Until then nobody else reads it. Called from any thread; ``wake`` has to follow on the loop.
+        """
+        if self._left_at is None:
+            self.deployment.streamed = True
+            self._left_at = self._around.clock()
+            self._doubt()
+
+    def wake(self) -> None:
+        """Wait no longer for what comes next; called on the loop."""
+        self._wake.set()
+
+    def stays_too_long(self) -> bool:
+        """Whether the stream of a past deployment should be left, though it has not ended."""
+        if self._left_at is None or self._stream is None:
+            return False
+        stayed = self._around.clock() - self._left_at
+        return stayed > LONGEST_STAY or min(stayed, self._stream.quiet) > QUIET_SECONDS
+
+    @property
+    def _left(self) -> bool:
+        return self._left_at is not None
+
+    def _over(self) -> bool:
+        """Whether there is nothing more to follow of a deployment that is past."""
+        if self._left_at is None:
+            return False
+        stayed = self._around.clock() - self._left_at
+        return self._refused or self._polled or stayed > QUIET_SECONDS
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    def _doubt(self) -> None:
+        """An end of long ago proves nothing: another container may have begun and ended since."""
+        if self._around.clock() - self._ended_at > GOOD_SECONDS:
+            self.deployment.complete = False
 
     async def _once(self) -> float:
         """Ask for a stream and read it to its end; how long to wait before the next, in seconds."""
@@ -115,7 +178,16 @@ class FollowedSource:
             ended = await self._follow()
         except HandshakeError as error:
             return self._fall_back(error.error)
+        except DeploymentEnded:
+            self._refused = True
+            if not self._left:
+                self._doubt()
+                self._around.reads.found_past(self.deployment)
+            return self._backoff.next()
         except ApiError as error:
+            if self._left:
+                self._polled = True  # to be tried again as every past deployment is
+                return 0.0
             self._note(str(error), error.kind)
             if isinstance(error, NotFound):
                 self._around.reads.found_past(self.deployment)
@@ -144,6 +216,7 @@ class FollowedSource:
         )
         try:
             locations = await self._locate(reading.tail_lines)
+            self._refused = self._polled = False
             if locations.live_url is None:
                 self._no_stream(locations)
                 return None
@@ -175,7 +248,8 @@ class FollowedSource:
     def _no_stream(self, locations: LogLocations) -> None:
         """There is no live log: the deployment is past, or nothing runs; neither is a failure."""
         self._note()
-        if locations.archive_urls:
+        self._refused = True
+        if locations.archive_urls and not self._left:
             self._around.reads.found_past(self.deployment)
 
     async def _read(self, stream: OpenStream, same: bool | None) -> ApiError | None:
@@ -184,6 +258,7 @@ class FollowedSource:
         ``same``: whether a whole read just now showed a known line; None if there was none.
         """
         ended, reading = False, stream.reading
+        complete, self.deployment.complete = self.deployment.complete, False
         self._begin(stream)
         try:
             await stream.catch_up()
@@ -193,6 +268,11 @@ class FollowedSource:
             ended = True
             if end.error is None and reading.began and not reading.caught_up:
                 await self._judge(stream, same)
+            if end.error is None and not self._reopening:
+                # One without a line proves no more than the one before it.
+                self.deployment.complete = reading.began or complete
+                if reading.began:
+                    self._ended_at = self._around.clock()
             return end.error
         finally:
             self._end(looks=ended)
@@ -206,7 +286,8 @@ class FollowedSource:
         if same is None:
             same = known
         if not judged and reading.may_miss_lines and reading.tail_lines < self._widest:
-            with suppress(ApiError):  # then lines may be missing, as far as can be told
+            # Then lines may be missing, as far as can be told.
+            with suppress(ApiError, DeploymentEnded):
                 same = await self._read_whole()
                 judged = True
         self._fallback.reset()
@@ -222,11 +303,13 @@ class FollowedSource:
 
     def _begin(self, stream: OpenStream) -> None:
         """A stream is open: nobody else reads the log."""
+        self._stream = stream
+        if self._left:
+            return
         if not self.state.suspended and self.tried:
             LOG.info("log is followed again", extra={"fields": {"source": self._source}})
         self.state.stream = CONNECTED
         self._around.poller.suspend(self._source)
-        self._stream = stream
         self._try_done()
         pipeline = self._around.pipeline
         with pipeline.lock:
@@ -234,18 +317,24 @@ class FollowedSource:
                 parts = self._source.key.parts
                 if self._opened:
                     pipeline.ledger.add(pipeline.metrics.stream_reconnects, parts, 1)
-                pipeline.metrics.stream_connected.labels(*parts).set(1)
+        self._show_connected(True)
         self._opened = True
         self._note()
+
+    def _show_connected(self, connected: bool) -> None:
+        pipeline = self._around.pipeline
+        with pipeline.lock:
+            if pipeline.series.is_open(self._source.key):
+                gauge = pipeline.metrics.stream_connected
+                gauge.labels(*self._source.key.parts).set(connected)
 
     def _end(self, *, looks: bool) -> None:
         """The stream is over; ``looks``: perhaps since a container has ended."""
         self._stream = None
+        if self._left:
+            return
         self.state.stream = "ended, to be opened again"
-        pipeline = self._around.pipeline
-        with pipeline.lock:
-            if pipeline.series.is_open(self._source.key):
-                pipeline.metrics.stream_connected.labels(*self._source.key.parts).set(0)
+        self._show_connected(False)
         reopening, self._reopening = self._reopening, False
         if looks and not reopening:
             self._ends.stream_ended()
@@ -274,6 +363,9 @@ class FollowedSource:
 
     def _fall_back(self, error: ApiError) -> float:
         """No stream can be had: let the log be polled, and try again later."""
+        self._polled = True
+        if self._left:
+            return 0.0
         if self.state.suspended:
             LOG.warning(
                 "log can not be followed, polling it until it can",
@@ -284,4 +376,6 @@ class FollowedSource:
         return self._fallback.next()
 
     def _note(self, problem: str = "", kind: str = "") -> None:
+        if self._left:
+            return
         self._around.poller.note(self.state, self._around.clock(), problem, kind)

@@ -76,6 +76,7 @@ class Follower:
         self._workers = ThreadPoolExecutor(_WORKERS, "follower-requests")
         self._followed: dict[Source, FollowedSource] = {}
         self._tasks: dict[Source, asyncio.Task[None]] = {}
+        self._leaving: dict[FollowedSource, asyncio.Task[None]] = {}  # past deployments' streams
         self._beats: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,6 +116,10 @@ class Follower:
         # Before a stream is open, a container may end that RUN_RESTARTED has shown running.
         follows = source.log_type is LogType.RUN
         waits = source.log_type is LogType.RUN_RESTARTED
+        with self._lock:
+            followed = self._followed.get(source)
+        if followed is not None and followed.deployment.id != active.id:
+            followed.leave()  # before the poller learns that there is something past to read
         self._poller.watch(
             source,
             component,
@@ -154,20 +159,36 @@ class Follower:
         with self._lock:
             self._followed[source] = followed
         former = self._tasks.get(source)
-        self._tasks[source] = task = asyncio.create_task(self._run_after(former, followed))
+        if before is not None and former is not None:
+            self._let_leave(before, former)
+        same = [task for old, task in self._leaving.items() if old.reads(state)]
+        self._tasks[source] = task = asyncio.create_task(self._run_after(same, followed))
         self._internal_errors.watch(Part.FOLLOWER, task, source=source)
 
-    async def _run_after(self, former: asyncio.Task[None] | None, followed: FollowedSource) -> None:
-        if former is not None:
-            await _cancel([former])
+    def _let_leave(self, followed: FollowedSource, task: asyncio.Task[None]) -> None:
+        """Let the stream of a past deployment come to its end, beside that of the new one."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._leaving.pop(followed, None)
+            self._poller.read_soon(followed.state.source)
+
+        followed.leave()
+        followed.wake()
+        self._leaving[followed] = task
+        task.add_done_callback(ended)
+
+    async def _run_after(
+        self, before: Sequence[asyncio.Task[None]], followed: FollowedSource
+    ) -> None:
+        await _cancel(before)
         await followed.run()
 
     async def _end(self, source: Source) -> None:
         with self._lock:
             self._followed.pop(source, None)
         task = self._tasks.pop(source, None)
-        if task is not None:
-            await _cancel([task])
+        leaving = [task for old, task in self._leaving.items() if old.state.source == source]
+        await _cancel([*leaving, task] if task is not None else leaving)
 
     async def _begin_beats(self) -> None:
         self._beats = asyncio.create_task(self._beat())
@@ -184,13 +205,18 @@ class Follower:
                     self._internal_errors.translated(Part.FOLLOWER, source=source),
                 ):
                     self._beat_one(followed, minute=beats % _BEATS_A_MINUTE == 0)
+            for followed in [each for each in self._leaving if each.stays_too_long()]:
+                self._say_goodbye(followed)
 
     def _beat_one(self, followed: FollowedSource, *, minute: bool) -> None:
         followed.beat(minute=minute)
         if followed.outlived(SILENCE_SECONDS * self._rng.uniform(1.0, 1.2)):
-            self._goodbyes.add(goodbye := asyncio.create_task(followed.reopen()))
-            goodbye.add_done_callback(self._goodbyes.discard)
-            self._internal_errors.watch(Part.FOLLOWER, goodbye)
+            self._say_goodbye(followed)
+
+    def _say_goodbye(self, followed: FollowedSource) -> None:
+        self._goodbyes.add(goodbye := asyncio.create_task(followed.reopen()))
+        goodbye.add_done_callback(self._goodbyes.discard)
+        self._internal_errors.watch(Part.FOLLOWER, goodbye)
 
     async def _end_all(self) -> None:
         ours = asyncio.current_task()

@@ -113,8 +113,12 @@ class OpenStream:
         A container ended and the stream did not, so it may not show the next one; or nothing came
         for ``silence`` seconds, and pings tell nothing of what is behind the proxy.
         """
-        quiet = self._clock() - self._heard_at
-        return quiet > silence or (newest_end > self._end_known and quiet > PAUSE_SECONDS)
+        return self.quiet > silence or (newest_end > self._end_known and self.quiet > PAUSE_SECONDS)
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds nothing has come."""
+        return self._clock() - self._heard_at
 
     async def close(self) -> None:
         """Say goodbye; whoever reads then learns that the stream has ended."""

@@ -30,6 +30,7 @@ from exporter.model import (
     ComponentKey,
     GapReason,
     LogLine,
+    LogType,
     Rule,
     Source,
 )
@@ -161,16 +162,23 @@ class Pipeline:
         with self.lock:
             return self.ledger.deployments(key)
 
-    def release(self, key: ComponentKey, deployment_id: str) -> None:
-        """Let go of a past deployment whose logs were read to their end."""
+    def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
+        """Let go of a past deployment whose logs were read to their end.
+
+        Args:
+            cut_off: whether that end came before the last lines could be read, which is a gap.
+        """
         with self.lock:
-            if self.series.is_open(key):
-                self.ledger.release(CursorKey(key, deployment_id))
+            if not self.series.is_open(key):
+                return
+            self.ledger.release(CursorKey(key, deployment_id))
+            if cut_off:
+                self._count_gap(key, LogType.RUN, WindowEnd(reason=GapReason.DEPLOYMENT))
 
     def count_gap(self, source: Source, reason: GapReason) -> None:
         """Lines of a source are missing for good."""
         with self.lock:
-            self._count_gap(source, WindowEnd(reason=reason))
+            self._count_gap(source.key, source.log_type, WindowEnd(reason=reason))
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
@@ -235,7 +243,7 @@ class Pipeline:
         metrics = self.metrics
         self.note_newest(source, newest)
         if end.gaps:
-            self._count_gap(source, end)
+            self._count_gap(source.key, source.log_type, end)
         if end.unseen:
             fields = {"source": source.key, "containers": end.unseen}
             LOG.warning(
@@ -257,14 +265,14 @@ class Pipeline:
         unwrap = self.engine.unwrap
         return messages if unwrap is None else tuple(map(unwrap, messages))
 
-    def _count_gap(self, source: Source, end: WindowEnd) -> None:
+    def _count_gap(self, key: ComponentKey, log_type: LogType, end: WindowEnd) -> None:
         """Lines are missing, between two times where they are known."""
-        if not self.series.is_open(source.key):
+        if not self.series.is_open(key):
             return
-        log_type = line_log_type(source.log_type)
-        self.ledger.add(self.metrics.log_gaps, (*source.key.parts, log_type, end.reason), 1)
+        labels = (*key.parts, line_log_type(log_type), end.reason)
+        self.ledger.add(self.metrics.log_gaps, labels, 1)
         since, until = end.missing_since, end.missing_until
-        fields: dict[str, object] = {"source": source, "reason": end.reason}
+        fields: dict[str, object] = {"source": f"{key} {log_type}", "reason": end.reason}
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)
             fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"

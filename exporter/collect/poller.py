@@ -17,7 +17,7 @@ from exporter.collect.schedule import Schedule
 from exporter.collect.source_reads import SourceReads
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
-from exporter.errors import ApiError, InternalError, Stopping
+from exporter.errors import ApiError, DeploymentEnded, InternalError, Stopping
 from exporter.model import (
     App,
     Component,
@@ -228,10 +228,15 @@ class Poller:
         """Read sources of one app by one request; False if the program is shutting down."""
         first = states[0].source
         try:
-            with self._internal_errors.translated(Part.POLLER, ApiError, source=first):
+            with self._internal_errors.translated(
+                Part.POLLER, ApiError, DeploymentEnded, source=first
+            ):
                 alone = app_reads.read(states)
         except Stopping:
             return False
+        except DeploymentEnded:
+            self._reads.found_past(states[0].active)
+            alone = set()
         except (ApiError, InternalError) as error:
             for state in states:
                 self.note(state, started, str(error), error.kind)

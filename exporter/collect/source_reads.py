@@ -11,7 +11,7 @@ from exporter.collect.reading import Reading
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
-from exporter.errors import ApiError, InternalError, NotFound
+from exporter.errors import ApiError, DeploymentEnded, InternalError, NotFound
 from exporter.model import Endpoint, GapReason, LogLocations, LogType, Source
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class SourceReads:
         """
         failed: ApiError | InternalError | None = None
         for deployment in list(state.past):
+            if deployment.streamed:  # its stream first comes to its end
+                continue
             try:
                 self._drain(state, deployment)
             except (ApiError, InternalError) as error:  # the active one must not wait for it
@@ -87,7 +89,7 @@ class SourceReads:
             whether it showed a line that was known.
 
         Raises:
-            ApiError, Stopping: it could not be read.
+            ApiError, DeploymentEnded, Stopping: it could not be read.
         """
         reading, _ = self._read_window(state, deployment, self.settings.tail_lines, urgent=False)
         reading.end()
@@ -122,7 +124,11 @@ class SourceReads:
             self._on_deployment_gone()
 
     def _read_active(self, state: SourceState, active: DeploymentToRead, urgent: bool) -> None:
-        locations = self._read_log(state, active, urgent=urgent)
+        try:
+            locations = self._read_log(state, active, urgent=urgent)
+        except DeploymentEnded:
+            self.found_past(active)
+            return
         if locations.live_url is None and locations.archive_urls:
             self.found_past(active)
 
@@ -131,9 +137,14 @@ class SourceReads:
         deployment.attempts += 1
         last_attempt = deployment.attempts >= DRAIN_ATTEMPTS
         try:
-            with self._internal_errors.translated(Part.POLLER, ApiError, source=state.source):
+            with self._internal_errors.translated(
+                Part.POLLER, ApiError, DeploymentEnded, source=state.source
+            ):
                 locations = self._read_log(state, deployment, past_failures=last_attempt)
             over = locations.live_url is None
+        except DeploymentEnded:
+            self._past.read_to_end(state, deployment, refused=True)
+            return
         except (ApiError, InternalError) as error:
             # One of its archives may be there again; a deployment that is gone will not.
             gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS

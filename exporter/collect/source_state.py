@@ -16,13 +16,17 @@ class DeploymentToRead:
     """A deployment whose log is to be read; ``attempts`` counts reads that left it unfinished.
 
     ``from_first_line``: it began under the exporter's eyes, so all of it is new. ``found_past``
-    counts reads that showed it to be past while it was taken for the active one.
+    counts reads that showed it to be past while it was taken for the active one. ``streamed``: a
+    live stream of it is read. ``complete``: such a stream has come to its end in good order, so
+    that nothing of the log is missing.
     """
 
     id: str
     from_first_line: bool = False
     attempts: int = 0
     found_past: int = 0
+    streamed: bool = False
+    complete: bool = False
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ import urllib3
 
 from exporter.errors import (
     ApiError,
+    BadRequest,
     ConnectionFailed,
     InvalidResponse,
     NotFound,
@@ -52,6 +53,8 @@ def status_error(
     """
     detail = _describe(status, body)
     match status:
+        case 400:
+            return BadRequest(endpoint, detail, status)
         case 401:
             return Unauthorized(endpoint, detail)
         case 404:

@@ -5,13 +5,17 @@ its Go client; where these disagree, both forms are accepted.
 """
 
 import math
-from collections.abc import Hashable
+import time
+from collections.abc import Callable, Hashable
 from urllib.parse import quote
 
 from exporter.digitalocean.client import Client, JsonObject
 from exporter.digitalocean.fields import Fields
-from exporter.errors import InvalidResponse
+from exporter.digitalocean.refusals import Refusals
+from exporter.errors import BadRequest, DeploymentEnded, InvalidResponse
 from exporter.model import (
+    FINAL_PHASES,
+    RUN_TIME_LOGS,
     App,
     Component,
     ComponentHealth,
@@ -46,10 +50,14 @@ class AppPlatform:
     Every method sends one request (``apps`` one for each 200 apps) and raises what
     ``Client.get`` raises; ``InvalidResponse`` names the field whose type is wrong. Missing fields
     are no fault.
+
+    Args:
+        clock: monotonic seconds.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._refusals = Refusals(clock)
 
     def apps(self) -> tuple[App, ...]:
         """Every app that the token can see, with the components that have run-time logs."""
@@ -61,7 +69,10 @@ class AppPlatform:
         pages = self._client.pages(
             Endpoint.APPS, "/v2/apps", "apps", params, target="apps", parse=parse
         )
-        return tuple(pages)
+        number = self._refusals.begin_list()
+        apps = tuple(pages)
+        self._refusals.listed(number, apps)
+        return apps
 
     def deployments(self, app_id: str) -> tuple[Deployment, ...]:
         """The latest 20 deployments of an app, newest first.
@@ -144,6 +155,9 @@ class AppPlatform:
     ) -> LogLocations:
         """Where a log of one deployment is to be had; nowhere, when there is no log.
 
+        Raises:
+            DeploymentEnded: it is a run-time log of a deployment that has ended, or may have.
+
         Args:
             tail_lines: how many of its latest lines to serve, -1 for all.
             pod_connection_timeout: a duration as the API takes it, such as ``3m``.
@@ -160,7 +174,7 @@ class AppPlatform:
             "tail_lines": tail_lines,
             "pod_connection_timeout": pod_connection_timeout,
         }
-        return self._locations(path, params, source, urgent)
+        return self._locations(path, params, source, (source.app_id, deployment_id), urgent)
 
     def app_log_locations(
         self,
@@ -172,7 +186,11 @@ class AppPlatform:
         pod_connection_timeout: str,
         urgent: bool = False,
     ) -> LogLocations:
-        """Where a log of all components of one deployment is to be had, as one text."""
+        """Where a log of all components of one deployment is to be had, as one text.
+
+        Raises:
+            DeploymentEnded: as ``log_locations``.
+        """
         path = f"/v2/apps/{_quote(app_id)}/deployments/{_quote(deployment_id)}/logs"
         params: dict[str, str | int] = {
             "type": log_type.value,
@@ -180,15 +198,48 @@ class AppPlatform:
             "tail_lines": tail_lines,
             "pod_connection_timeout": pod_connection_timeout,
         }
-        return self._locations(path, params, (app_id, log_type), urgent)
+        deployment = (app_id, deployment_id)
+        return self._locations(path, params, (app_id, log_type), deployment, urgent)
 
-    def _locations(self, path: str, params: Params, target: Hashable, urgent: bool) -> LogLocations:
+    def _locations(
+        self,
+        path: str,
+        params: Params,
+        target: Hashable,
+        deployment: tuple[str, str],
+        urgent: bool,
+    ) -> LogLocations:
+        run_time = params["type"] in RUN_TIME_LOGS
+
         def parse(answer: JsonObject) -> LogLocations:
             return _log_locations(Fields(Endpoint.LOGS, answer))
 
-        return self._client.get(
-            Endpoint.LOGS, path, params, target=target, parse=parse, urgent=urgent
-        )
+        answered = False
+
+        def is_answer(refusal: BadRequest) -> bool:
+            nonlocal answered
+            # A build that was reused or failed has left no log of what did not happen.
+            answered = not run_time or self._refusals.has_ended(*deployment, refusal.detail)
+            return answered
+
+        try:
+            locations = self._client.get(
+                Endpoint.LOGS,
+                path,
+                params,
+                target=target,
+                parse=parse,
+                urgent=urgent,
+                is_answer=is_answer,
+            )
+        except BadRequest as refusal:
+            if not answered:
+                raise
+            if not run_time:
+                return LogLocations()
+            raise DeploymentEnded(refusal.detail) from None
+        self._refusals.served(*deployment)
+        return locations
 
 
 def _quote(name: str) -> str:
@@ -203,6 +254,7 @@ def _app(item: Fields) -> App:
         for role in ("active_deployment", "in_progress_deployment", "pending_deployment")
     )
     present = [deployment for deployment in (*others, active) if deployment is not None]
+    under_way = (deployment for deployment in others if deployment is not None)
     identifier = item.required("id")
     return App(
         id=identifier,
@@ -212,6 +264,7 @@ def _app(item: Fields) -> App:
         components=tuple(_components(spec)) if spec else (),
         active_deployment=active,
         newest_deployment=max(present, key=_created, default=None),
+        under_way=tuple(each for each in under_way if each.phase not in FINAL_PHASES),
     )
 
 

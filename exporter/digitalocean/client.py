@@ -26,6 +26,7 @@ from exporter.digitalocean.transport import (
 )
 from exporter.errors import (
     ApiError,
+    BadRequest,
     ConnectionFailed,
     InvalidResponse,
     RequestTimeout,
@@ -100,6 +101,7 @@ class Client:
         target: Hashable,
         parse: Callable[[JsonObject], T],
         urgent: bool = False,
+        is_answer: Callable[[BadRequest], bool] = lambda refusal: False,
     ) -> T:
         """Ask for ``path`` and return what ``parse`` makes of the answer's JSON object.
 
@@ -107,7 +109,8 @@ class Client:
         after a random wait; one that hit the rate limit once, if the pause is short; one with
         status 401 once, if the token's source has another token by now. A fault that ``parse``
         finds is the request's own failure, so the observer hears of it. An ``urgent`` request
-        goes before others that wait for the budget.
+        goes before others that wait for the budget. A 400 for which ``is_answer`` is true is no
+        failure: it is raised, and the observer hears that the request succeeded.
 
         Raises:
             ApiError: the error of the last attempt; InvalidResponse from ``parse``.
@@ -118,7 +121,9 @@ class Client:
         while True:
             token = self._token.value()
             try:
-                return self._attempt(endpoint, path, params, target, parse, token, urgent)
+                return self._attempt(
+                    endpoint, path, params, target, parse, token, urgent, is_answer
+                )
             except Unauthorized:
                 self._token.refresh()
                 # Compared by value, since another thread may have read the new one first.
@@ -184,6 +189,7 @@ class Client:
         parse: Callable[[JsonObject], T],
         token: str,
         urgent: bool,
+        is_answer: Callable[[BadRequest], bool],
     ) -> T:
         """Send one request and tell the observer how it went."""
         waited = self._budget.acquire(endpoint, urgent=urgent)
@@ -196,7 +202,10 @@ class Client:
         except ApiError as error:
             if isinstance(error, TooManyRequests) and error.retry_after is not None:
                 self._budget.pause_until(self._clock() + error.retry_after)
-            self._observer.failed(endpoint, target, error, self._clock() - started)
+            if isinstance(error, BadRequest) and is_answer(error):
+                self._observer.succeeded(endpoint, target, self._clock() - started)
+            else:
+                self._observer.failed(endpoint, target, error, self._clock() - started)
             raise
         finally:
             self._budget.answered()

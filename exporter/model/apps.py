@@ -60,7 +60,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One app with the components that have run-time logs, and its deployments by role."""
+    """One app with the components that have run-time logs, and its deployments by role.
+
+    ``under_way``: those that are on their way to become active.
+    """
 
     id: str
     name: str
@@ -69,6 +72,7 @@ class App:
     components: tuple[Component, ...] = ()
     active_deployment: Deployment | None = None
     newest_deployment: Deployment | None = None
+    under_way: tuple[Deployment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
