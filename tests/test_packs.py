@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from event_counts import event_counts
 from ordinary_lines import ordinary_lines
 
 from exporter.matching.engine import Engine
@@ -93,8 +94,7 @@ def test_ordinary_lines_are_full_of_traps():
 @pytest.mark.parametrize(("text", "counts"), FAILURES)
 def test_what_failing_programs_print_is_found(text: str, counts: dict[str, int]):
     """Each failure counts by the rules that are about it, as often as it should, and no other."""
-    lines = [line.encode() for line in text.splitlines()]
-    assert names_found(ENGINE, lines) == counts
+    assert event_counts(RULES, [line.encode() for line in text.splitlines()]) == counts
 
 
 @pytest.mark.parametrize("name", [name for name in pack_names() if name != "default"])
@@ -159,4 +159,4 @@ app.rb:3:in `pay': no card (ArgumentError)
 )
 def test_a_stack_trace_counts_once(trace: bytes, counts: dict[str, int]):
     """A stack trace counts by its head or its last line; its frames count for nothing."""
-    assert names_found(ENGINE, trace.splitlines()) == counts
+    assert event_counts(RULES, trace.splitlines()) == counts

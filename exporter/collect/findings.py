@@ -139,6 +139,8 @@ class Findings:
         rule, event = self._rules[match.rule], members.get(match.message)
         if event is None:
             return True
+        if not event.is_of(rule.language):
+            return False
         if rule.level in _ERRORS:
             event.level = max(event.level or rule.level, rule.level, key=_BADNESS)
         if not rule.per_event:

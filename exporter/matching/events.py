@@ -12,12 +12,14 @@ from typing import Any
 from exporter.matching.shapes import Shape, shape_of
 from exporter.matching.traces import (
     HEADER,
+    NAMED_ONCE,
     STARTS,
     UNFINISHED,
     Phase,
     begin,
     exception_in,
     follow,
+    is_of_language,
     names_exception,
 )
 from exporter.model import Level, LogLine
@@ -79,10 +81,14 @@ class Event:
     def fields(self) -> dict[str, str]:
         """What a rule's own metric may take values from."""
         return {
-            "exception": exception_in(self.told),
+            "exception": exception_in(self.told, self.phase),
             "first_line": self.first_line,
             "last_line": self.last_line,
         }
+
+    def is_of(self, language: str | None) -> bool:
+        """Whether it may be of a language, as far as its lines have told; None is any."""
+        return is_of_language(self.phase, language)
 
     @property
     def matters(self) -> bool:
@@ -119,6 +125,7 @@ class OpenEvents:
         self.events = list(events)
         self._pushed_out: list[Event] = []
         self._live: list[tuple[Event, int]] = []  # with the place of its latest line
+        self._blanks = (0, 0)  # the places of the first and the last of the latest blank lines
         self._place = 0  # counts the lines that were looked at
         self._until = 0  # the last place that any of them reaches
         self._starts: bytes | None = b""  # what a line that continues one begins with, if known
@@ -233,6 +240,8 @@ class OpenEvents:
         """
         shape = shape_of(line.message)
         if shape is Shape.BLANK:
+            first, last = self._blanks
+            self._blanks = (first if last == self._place - 1 else self._place, self._place)
             return None
         indent = _indent(line.message)
         waiting = [each for each in self._live if _waits(each[0])]
@@ -241,12 +250,18 @@ class OpenEvents:
             deeper, distance = indent - event.indent, self._place - place
             if distance > _reach(event):
                 continue
-            after = follow(event.phase, shape, deeper=deeper, distance=distance)
+            after = follow(event.phase, shape, deeper=deeper, distance=distance, lines=event.lines)
             if after is not None and _within_bounds(event, line):
+                event.lines += self._blanks_behind(place)
                 _go_on(event, line, shape, after)
                 self._live.remove((event, place))
                 return event
         return None
+
+    def _blanks_behind(self, place: int) -> int:
+        """How many lines stand between a place and the present one, if all of them are blank."""
+        first, last = self._blanks
+        return last - place if first <= place + 1 and last == self._place - 1 else 0
 
     def _push_out(self, event: Event) -> None:
         if not event.settled:
@@ -296,8 +311,10 @@ def _go_on(event: Event, line: LogLine, shape: Shape, after: Phase) -> None:
     before, event.phase = event.phase, after
     # Of a group's exceptions the first is the group itself.
     in_group = shape is Shape.GROUP and not event.told.endswith(HEADER)
-    if not in_group and names_exception(before, after, shape, message):
+    is_cause = before in NAMED_ONCE and event.told != event.first_line
+    if not in_group and not is_cause and names_exception(before, after, shape, message):
         event.told = kept(message)
+        event.indent = min(event.indent, _indent(message))
     event.last_line = kept(message)
     event.newest = max(event.newest, line.timestamp or 0)
     event.lines += 1

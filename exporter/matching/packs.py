@@ -33,6 +33,7 @@ class _PackRule(_Strict):
     description: str = Field(min_length=1)
     level: Level
     per: Literal["line", "event"] = "line"
+    language: Literal["python"] | None = None
     regex: str
     exclude_regex: str | None = None
     tests: _PackTests
@@ -46,6 +47,7 @@ class _PackRule(_Strict):
             tests=RuleTests(self.tests.match, self.tests.no_match),
             description=self.description,
             per_event=self.per == "event",
+            language=self.language,
         )
 
 

@@ -76,6 +76,7 @@ class Rule:
     A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold.
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
     ``per_event``: it counts a stack trace once, however many of its lines it matches.
+    ``language``: it does not count in a stack trace that is told to be of another one.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Rule:
     fields: tuple[FieldCondition, ...] = ()
     metric: RuleMetric | None = None
     per_event: bool = False
+    language: str | None = None
 
     @property
     def meaning(self) -> str:

@@ -1,0 +1,2 @@
+import x from "./nosuch.ts"; x();
+throw "no card"
