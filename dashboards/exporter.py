@@ -19,6 +19,7 @@ from dashboards.queries import (
     select,
 )
 from dashboards.reading import add_rules, add_sources
+from dashboards.receiving import add_receiving
 
 UNAUTHORIZED = 'error="unauthorized"'
 
@@ -32,6 +33,8 @@ def build() -> dashboards.Dashboard:
     _add_requests(board)
     board.with_row(dashboards.Row("Sources"))
     add_sources(board)
+    board.with_row(dashboards.Row("Receiving"))
+    add_receiving(board)
     board.with_row(dashboards.Row("Metrics of rules"))
     add_rules(board)
     board.with_row(dashboards.Row("Process and scrapes"))
@@ -142,8 +145,8 @@ def _add_requests(board: dashboards.Dashboard) -> None:
                 "{{endpoint}}",
             ),
             target(
-                f"sum({rate('digitalocean_app_log_plain_get_reads_total')})",
-                "live logs by plain GET",
+                f"sum by (instance) ({rate('digitalocean_app_log_plain_get_reads_total')})",
+                "{{instance}} live logs by plain GET",
             ),
         )
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter.collect.internal_errors import Part
 from exporter.config.reference import configuration_reference, web_configuration_reference
-from exporter.errors import API_ERRORS
+from exporter.errors import API_ERRORS, REFUSALS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
 from exporter.metrics import Declaration, all_declarations
 from exporter.model import (
@@ -25,6 +25,7 @@ from exporter.model import (
     RestartReason,
     Rule,
 )
+from exporter.receiving.records import Format
 
 HERE = Path(__file__).parent
 
@@ -71,6 +72,7 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     ("Sources", "How reading goes: one source is one log of one component.", ("source_",)),
     ("Streams", "Live streams, where `logs.mode` is `follow`.", ("stream_",)),
+    ("Receiving", "Logs that [the platform pushes](receiving.md).", ("receiv",)),
     ("API", "Requests to DigitalOcean and to the hosts of the logs.", ("api_",)),
     ("The exporter", "The program itself.", ("exporter_",)),
 )
@@ -170,7 +172,9 @@ def label_meanings() -> dict[str, str]:
         "endpoint": f"What was asked for, never a URL: {_values(Endpoint)}. `log_content` is the "
         "text of a log, from the host that the answer to `logs` names.",
         "error": f"How a request failed: {_values(error.kind for error in API_ERRORS)}. "
-        "`unexpected` is a status that the API does not document.",
+        "`unexpected` is a status that the API does not document. Of `receive_errors_total` why a "
+        f"request was refused: {_values(REFUSALS)}.",
+        "format": f"How logs were pushed: {_values(Format)}.",
         "part": f"What went on after an error that nobody foresaw: {_values(Part)}; `schedule` "
         "is any job that the others do not cover.",
         "version": "The exporter's version.",

@@ -15,6 +15,7 @@ from exporter.assembly import (
 )
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.ledger import Ledger
+from exporter.collect.receiver import AccountInbox
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
@@ -32,6 +33,7 @@ class Account:
         state: what is kept of this account alone.
         clock: Unix seconds.
         monotonic: seconds that only grow.
+        retry_unknown: counts pushed lines of components that were not known when they came.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -46,7 +48,9 @@ class Account:
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        retry_unknown: Callable[[], None] | None = None,
     ) -> None:
+        self._retry_unknown = retry_unknown
         self._clock = clock
         self._monotonic = monotonic
         self._stopped = threading.Event()
@@ -63,6 +67,11 @@ class Account:
     def status(self) -> Status:
         """How it stands."""
         return self._reading.status
+
+    @property
+    def inbox(self) -> AccountInbox | None:
+        """Takes pushed lines; None where none are received."""
+        return self._reading.account_inbox
 
     def start(self) -> None:
         """Begin to read."""
@@ -83,6 +92,8 @@ class Account:
         with self._ledger.lock:  # so that nothing counts between one and the other
             reading = self._assemble(config, connections)
             reading.pipeline.take_over(before.pipeline)
+            if reading.account_inbox is not None and before.account_inbox is not None:
+                reading.account_inbox.inbox.take_over(before.account_inbox.inbox)
         reading.discovery.take_over(before.discovery)
         reading.collector.take_over(before.collector)
         self._connections, self._reading = connections, reading
@@ -115,4 +126,6 @@ class Account:
             build_scheduler(config.logs.workers),
             self._clock,
             connections.streams,
+            self._monotonic,
+            self._retry_unknown,
         )

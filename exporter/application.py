@@ -19,12 +19,14 @@ from prometheus_client import (
 from exporter import __version__
 from exporter.account import Account
 from exporter.assembly import open_state
+from exporter.collect.received_counts import ReceivedCounts
 from exporter.collect.status import AllStatus
 from exporter.config.credentials import TokenSource
 from exporter.config.masking import masked
 from exporter.config.schema import Config
 from exporter.errors import ConfigError
 from exporter.metrics import ExporterMetrics
+from exporter.receiving.intake import Inbox, Intake
 from exporter.state.accounts import AccountState
 from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
@@ -34,6 +36,9 @@ from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
 LOG = logging.getLogger(__name__)
+
+RECEIVING_STOP_SECONDS = 2.0
+"""How long requests with pushed logs may still take at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Application:
         self._changing = threading.Lock()
         self._state = open_state(wanted.config, clock)
         registry, self._metrics = build_registry(revision, clock)
+        self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), clock)
         self._accounts = {
             name: self._new_account(wanted.config, name, token)
             for name, token in wanted.tokens.items()
@@ -104,16 +110,21 @@ class Application:
         )
         addresses = [(address.host, address.port) for address in config.web.listen_addresses]
         self.server = WebServer(app, addresses, security)
+        self.receiving = self._receiving_server(config)
 
     def start(self) -> None:
         """Serve, then read; raises ListenError where it cannot listen."""
         self.server.start()
+        if self.receiving is not None:
+            self.receiving.start()
         for account in self._accounts.values():
             account.start()
 
     def stop(self, timeout: float) -> None:
         """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
         with self._changing:
+            if self.receiving is not None:
+                self.receiving.stop(RECEIVING_STOP_SECONDS)
             for account in self._accounts.values():
                 account.stop()
             self._state.close()
@@ -162,15 +173,47 @@ class Application:
         for key, was, now in (
             ("state", before.state, config.state),
             ("web", before.web, config.web),
+            ("receive", before.receive, config.receive),
         ):
             if was != now:
                 LOG.warning(
                     "a change takes effect at the next start only", extra={"fields": {"key": key}}
                 )
 
+    def _receiving_server(self, config: Config) -> WebServer | None:
+        """The server that takes pushed logs; None where none are."""
+        receive = config.receive
+        if not receive.listen_addresses:
+            return None
+        # Loaded where it is used: the classes of OTLP's messages take a while to make.
+        from exporter.receiving.otlp import AttributeNames
+        from exporter.web.receiving.server import build_server
+
+        return build_server(
+            self._intake,
+            [(address.host, address.port) for address in receive.listen_addresses],
+            SecurityFile(receive.config_file, self._monotonic),
+            attributes=AttributeNames(
+                receive.otlp_app_attributes, receive.otlp_component_attributes
+            ),
+            max_body_bytes=receive.max_body_bytes,
+            monotonic=self._monotonic,
+        )
+
+    def _inboxes(self) -> dict[str, Inbox]:
+        accounts = self._accounts.items()
+        return {name: account.inbox for name, account in accounts if account.inbox is not None}
+
     def _new_account(self, config: Config, name: str, token: TokenSource) -> Account:
         state = AccountState(self._state, name)
-        return Account(config, token, state, clock=self._clock, monotonic=self._monotonic)
+        return Account(
+            config,
+            token,
+            state,
+            clock=self._clock,
+            monotonic=self._monotonic,
+            retry_unknown=self._intake.retry_unknown,
+        )
 
     def _show_accounts(self) -> None:
         """Let scrapes see the accounts that there are now."""

@@ -6,6 +6,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
 from exporter.collect.follower import Follower
+from exporter.collect.inbox import Inbox
 from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
 from exporter.collect.ledger import Ledger
@@ -43,6 +45,8 @@ from exporter.collect.platform_reads import (
     wanted_reads,
 )
 from exporter.collect.poller import Poller
+from exporter.collect.reader import Reader
+from exporter.collect.receiver import BEAT_SECONDS, AccountInbox, Receiver
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.collect.schedule import Schedule
@@ -62,9 +66,10 @@ from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
+from exporter.matching.selection import selects
 from exporter.matching.traces import HEADS
 from exporter.metrics import Metrics
-from exporter.model import RUN_TIME_LOGS, LogType, Source
+from exporter.model import RUN_TIME_LOGS, ComponentKey, LogType, Source
 from exporter.ruleset import load_rules
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
@@ -164,6 +169,7 @@ class ReadingParts:
     status: Status
     follower: Follower | None
     pipeline: Pipeline
+    account_inbox: AccountInbox | None = None
 
     def start(self) -> None:
         """Begin to read."""
@@ -189,11 +195,15 @@ def assemble_reading(
     scheduler: BaseScheduler,
     clock: Callable[[], float],
     streams: Streams | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    retry_unknown: Callable[[], None] | None = None,
 ) -> ReadingParts:
     """Build what reads the platform and counts into the ledger.
 
     Args:
         streams: needed where logs are followed.
+        retry_unknown: called now and then where logs are received: lines may have come of
+            components that are known by now.
     """
     rules, logs = load_rules(config), config.logs
     engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
@@ -269,7 +279,34 @@ def assemble_reading(
             rng=random.Random(),
             internal_errors=internal_errors,
         )
-    reader = follower or poller
+    reader: Reader = follower or poller
+    platform_metrics = PlatformMetrics(
+        platform,
+        metrics,
+        deployments,
+        restart_counts,
+        clock,
+        on_restart_hint=poller.restart_hinted,
+    )
+    receives, receiver, inbox = receives_of(config), None, None
+    if config.receive.listen_addresses:
+        inbox = pipeline.judge = Inbox(pipeline, receives, clock, monotonic)
+        reader = receiver = Receiver(
+            reader, poller, inbox, receives, platform_metrics.health_of, clock
+        )
+        scheduler.add_job(
+            receiver.beat,
+            "interval",
+            seconds=BEAT_SECONDS,
+            executor=collecting.HEARTBEAT_EXECUTOR,
+        )
+        if retry_unknown is not None:
+            scheduler.add_job(
+                retry_unknown,
+                "interval",
+                seconds=BEAT_SECONDS,
+                executor=collecting.PLATFORM_EXECUTOR,
+            )
     selection = Selection(config.discovery.include, config.discovery.exclude)
     discovery = Discovery(
         platform,
@@ -278,14 +315,6 @@ def assemble_reading(
         deployments,
         api_metrics,
         DiscoverySettings(selection, run_time),
-    )
-    platform_metrics = PlatformMetrics(
-        platform,
-        metrics,
-        deployments,
-        restart_counts,
-        clock,
-        on_restart_hint=poller.restart_hinted,
     )
     platform_schedule: Schedule[PlatformRead] = Schedule(
         scheduler,
@@ -321,7 +350,18 @@ def assemble_reading(
         pacing,
         ledger.lock,
     )
-    return ReadingParts(collector, discovery, poller, platform_metrics, status, follower, pipeline)
+    account_inbox = AccountInbox(receiver, inbox, discovery) if receiver and inbox else None
+    return ReadingParts(
+        collector, discovery, poller, platform_metrics, status, follower, pipeline, account_inbox
+    )
+
+
+def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
+    """Tells whether lines of a component are to be received."""
+    globs = config.receive.components
+    if not globs and config.logs.mode is LogMode.RECEIVE:
+        globs = ("*",)
+    return lambda key: bool(globs) and selects(globs, key)
 
 
 def _fleet(discovery: Discovery, poller: Poller) -> Fleet:
@@ -360,7 +400,7 @@ def collector_settings(config: Config) -> CollectorSettings:
         poll_interval=config.logs.interval,
         restarted_interval=(
             max(config.logs.interval, SWEEP_SECONDS)
-            if config.logs.mode is LogMode.FOLLOW  # a stream's end tells of a container's
+            if config.logs.mode is not LogMode.POLL  # other signs tell of a container's end
             else config.logs.interval
         ),
         health=wanted.health,

@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "validate the configuration and say what it costs",
     "match": "run the patterns over log files or standard input, offline",
     "demo": "run against a simulated App Platform; nothing else is needed",
+    "destinations": "print what makes the platform push logs to an address, or check who does",
     "simulate": "run the simulated App Platform alone",
 }
 """Each is the function of its name in the module of its name in ``commands``."""
@@ -142,7 +143,7 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--log.format", dest="log_format", choices=FORMATS, help=_HELP["--log.format"]
     )
-    if name in ("run", "check", "match"):
+    if name in ("run", "check", "match", "destinations"):
         command.add_argument(
             "--config.file", dest="config_file", metavar="PATH", help=_HELP["--config.file"]
         )
@@ -173,6 +174,17 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
             help="How many lines --explain explains and kinds --unmatched lists; 20.",
         )
         command.add_argument("files", nargs="*", metavar="FILE", help="Logs; - is standard input.")
+    if name == "destinations":
+        command.add_argument(
+            "--url", metavar="URL", help="Where logs are to be pushed: https://HOST[:PORT]."
+        )
+        command.add_argument("--app", metavar="NAME", help="One app alone.")
+        command.add_argument(
+            "--check",
+            action="store_true",
+            default=None,
+            help="Print which components push there; exit with 1 if one does not.",
+        )
     if name == "simulate":
         command.add_argument(
             "--listen-address",

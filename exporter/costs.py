@@ -9,13 +9,13 @@ from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
-from exporter.model import RUN_TIME_LOGS, LogType, MetricType, RestartReason, Rule
+from exporter.model import RUN_TIME_LOGS, GapReason, LogType, MetricType, RestartReason, Rule
 
 SILENT_STREAMS = 0.5
 """How often an hour a stream is opened anew in which nothing comes."""
 
-_LOG_SERIES = 5
-"""Lines, bytes, repeated lines, gaps and the newest line's time."""
+_LOG_SERIES = 4 + len(GapReason)
+"""Lines, bytes, repeated lines, the newest line's time, and gaps by reason."""
 
 _ERROR_SERIES = 2
 """Error kinds, and new ones."""
@@ -42,6 +42,8 @@ def demand_of(config: Config, apps: int, components: int) -> Demand:
     if config.logs.mode is LogMode.POLL:
         return demand(collector_settings(config), Fleet(apps, components, run, restarted))
     polled = demand(collector_settings(config), Fleet(apps, components, 0, restarted))
+    if config.logs.mode is LogMode.RECEIVE:
+        return polled
     streams = components if LogType.RUN in config.logs.types else 0
     return replace(polled, steady=polled.steady + streams * SILENT_STREAMS)
 
@@ -62,12 +64,12 @@ def features(config: Config) -> Iterator[tuple[str, float]]:
     polls, discoveries = HOUR / config.logs.interval, HOUR / config.discovery.interval
     wanted = config.collectors
     restarted = HOUR / restarted_interval(config)
-    followed = config.logs.mode is LogMode.FOLLOW
-    reads = {LogType.RUN: SILENT_STREAMS if followed else polls, LogType.RUN_RESTARTED: restarted}
+    run = {LogMode.POLL: polls, LogMode.FOLLOW: SILENT_STREAMS, LogMode.RECEIVE: 0.0}
+    reads = {LogType.RUN: run[config.logs.mode], LogType.RUN_RESTARTED: restarted}
     yield "list of apps, for 200 of them", discoveries
     for log_type in config.logs.types:
         if log_type in RUN_TIME_LOGS:
-            streamed = followed and log_type is LogType.RUN
+            streamed = config.logs.mode is not LogMode.POLL and log_type is LogType.RUN
             by_app = config.logs.scope is LogScope.APP and not streamed
             yield f"{log_type}, for each {'app' if by_app else 'component'}", reads[log_type]
     if wanted.health:

@@ -5,6 +5,7 @@
     ├── StateError             counts and cursors could not be loaded or kept
     ├── ListenError            an address cannot be listened on
     ├── PrometheusError        the Prometheus that the page asks does not answer
+    ├── RequestRefused         a request with pushed logs is not taken; carries what to answer
     ├── Stopping               the program is shutting down: what waited gives up
     ├── DeploymentEnded        a run-time log is no more, since its deployment has ended
     ├── InternalError          what nobody foresaw, counted and outlived
@@ -73,6 +74,36 @@ class ListenError(ExporterError):
 
 class PrometheusError(ExporterError):
     """The Prometheus that the page asks does not answer, or not as one does."""
+
+
+class RequestRefused(ExporterError):
+    """A request with pushed logs is not taken, and nothing of it is counted.
+
+    Args:
+        kind: the value of the label ``error``: one of ``REFUSALS``.
+        detail: why, for the sender.
+        status: the HTTP status of the answer.
+        retry_after: seconds after which the sender may try again; None where that is no use.
+    """
+
+    def __init__(self, kind: str, detail: str, status: int, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.status = status
+        self.retry_after = retry_after
+
+
+REFUSALS = (
+    "unauthorized",
+    "not_found",
+    "invalid_body",
+    "too_large",
+    "unsupported_encoding",
+    "busy",
+    "unavailable",
+)
+"""Every kind of refusal once, for the series that exist at 0."""
 
 
 class Stopping(ExporterError):

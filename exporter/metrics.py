@@ -350,6 +350,12 @@ class Metrics(DeclaredMetrics):
         "logs.mode follow only.",
         IDENTITY,
     )
+    receiving = gauge(
+        "digitalocean_app_receiving",
+        "1 while the RUN lines of a component are pushed, 0 while they are polled since nothing "
+        "came; of components that are to be received only.",
+        IDENTITY,
+    )
 
     # The exporter itself.
     state_up = gauge(
@@ -384,6 +390,26 @@ class ExporterMetrics(DeclaredMetrics):
     config_last_reload_success_timestamp = gauge(
         "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
         "When a configuration was last loaded successfully.",
+    )
+    received_lines = counter(
+        "digitalocean_app_received_lines_total",
+        "Pushed lines that were taken and counted.",
+        ("format",),
+    )
+    received_duplicates = counter(
+        "digitalocean_app_received_duplicates_total",
+        "Pushed lines that were not counted: of batches that came again, or polled before.",
+        ("format",),
+    )
+    received_unknown_lines = counter(
+        "digitalocean_app_received_unknown_lines_total",
+        "Pushed lines of components that are not watched, or that are read in another way.",
+        ("format",),
+    )
+    receive_errors = counter(
+        "digitalocean_app_receive_errors_total",
+        "Requests with pushed logs that were refused; nothing of them was counted.",
+        ("format", "error"),
     )
 
 

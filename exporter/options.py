@@ -28,6 +28,9 @@ class Options:
     listen_address: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
+    url: str | None = None
+    app: str | None = None
+    check: bool = False
 
     @property
     def revision(self) -> str:

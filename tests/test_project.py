@@ -25,7 +25,7 @@ PACKAGE = ROOT / "exporter"
 
 LAYERS = (
     {"model", "errors"},
-    {"config", "digitalocean", "logs", "matching", "metrics", "state"},
+    {"config", "digitalocean", "logs", "matching", "metrics", "receiving", "state"},
     {"collect", "web"},
     {
         "account",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Protocol
 
 from exporter.collect.activity import Activity
 from exporter.collect.crashes import Crashes
@@ -80,6 +81,16 @@ class Place:
     counts: bool
 
 
+class LineJudge(Protocol):
+    """Tells which polled lines count of a component whose lines are pushed as well."""
+
+    def judges(self, key: ComponentKey) -> bool:
+        """Whether lines of a component are pushed."""
+
+    def judge(self, source: Source, lines: LogLines) -> LogLines:
+        """Those of some polled lines that count; called under the lock."""
+
+
 class Pipeline:
     """Counts what readings find to be new, and keeps where each log was read to."""
 
@@ -109,6 +120,7 @@ class Pipeline:
         self.activity = activity
         self.crashes = crashes
         self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
+        self.judge: LineJudge | None = None
 
     def take_over(self, before: "Pipeline") -> None:
         """Count on in the place of another pipeline, in which nothing counts any more.
@@ -182,6 +194,13 @@ class Pipeline:
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
+        if lines and self.judge is not None and self.judge.judges(source.key):
+            fresh = self.judge.judge(source, LogLines.of(lines, self.engine.unwrap))
+            lines, repeated = fresh, repeated + len(lines) - len(fresh)
+        self.count_fresh(source, lines, repeated)
+
+    def count_fresh(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
+        """Count lines that nobody has counted, and what rules say of them."""
         if not self.series.is_open(source.key):
             return
         metrics, labels = self.metrics, (*source.key.parts, line_log_type(source.log_type))
@@ -242,7 +261,7 @@ class Pipeline:
             return
         metrics = self.metrics
         self.note_newest(source, newest)
-        if end.gaps:
+        if end.gaps and not self._was_pushed(source):
             self._count_gap(source.key, source.log_type, end)
         if end.unseen:
             fields = {"source": source.key, "containers": end.unseen}
@@ -264,6 +283,11 @@ class Pipeline:
     def _unwrapped(self, messages: Sequence[bytes]) -> Sequence[bytes]:
         unwrap = self.engine.unwrap
         return messages if unwrap is None else tuple(map(unwrap, messages))
+
+    def _was_pushed(self, source: Source) -> bool:
+        """Whether the lines of a log were pushed, so that none is missing where it shows none."""
+        restarted = source.log_type is LogType.RUN_RESTARTED
+        return restarted and self.judge is not None and self.judge.judges(source.key)
 
     def _count_gap(self, key: ComponentKey, log_type: LogType, end: WindowEnd) -> None:
         """Lines are missing, between two times where they are known."""

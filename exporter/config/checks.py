@@ -46,6 +46,7 @@ def agreement_findings(
     yield from _repeated_names(accounts, {})
     yield from _repeated_types(document)
     yield from _unread_types(document)
+    yield from _receive_findings(document)
     taken, pack_findings = _packs(document, packs)
     yield from pack_findings
     rules = _mappings(document, _RULES)
@@ -64,6 +65,18 @@ def _unread_types(document: Document) -> Iterator[Finding]:
         if log_type in ("BUILD", "DEPLOY"):
             problem = f"{log_type} cannot be read while collectors.deployments is false"
             yield Finding(("logs", "types", index), problem, "turn that on, or leave it out")
+
+
+def _receive_findings(document: Document) -> Iterator[Finding]:
+    """Logs can only be received where somebody listens for them."""
+    if document.value(("receive", "listen_addresses")):
+        return
+    if document.value(("logs", "mode")) == "receive":
+        problem = "logs are to be received, and receive.listen_addresses has no address"
+        yield Finding(("logs", "mode"), problem, 'add one, such as ":10047"')
+    elif document.value(("receive", "components")):
+        problem = "these are to be received, and receive.listen_addresses has no address"
+        yield Finding(("receive", "components"), problem, 'add one, such as ":10047"')
 
 
 def _mappings(document: Document, location: Location) -> list[tuple[Location, dict[Any, Any]]]:

@@ -38,6 +38,7 @@ class LogMode(StrEnum):
 
     POLL = "poll"
     FOLLOW = "follow"
+    RECEIVE = "receive"
 
 
 class LogScope(StrEnum):
@@ -79,7 +80,9 @@ class Logs(Section):
     mode: LogMode = Field(
         default=LogMode.POLL,
         description="`poll` reads every log once per interval; `follow` keeps the RUN log open "
-        "as a live stream, and has RUN_RESTARTED read when a stream ends and once an hour.",
+        "as a live stream, and has RUN_RESTARTED read when a stream ends and once an hour; "
+        "`receive` asks for no RUN log and counts what the platform pushes, see "
+        "[receiving](receiving.md).",
     )
     scope: LogScope = Field(
         default=LogScope.COMPONENT,
@@ -240,6 +243,45 @@ class Web(Section):
     )
 
 
+class Receive(Section):
+    """Logs that the platform pushes, see [receiving](receiving.md)."""
+
+    listen_addresses: ItemsOrNone[Listen] = Field(
+        default=(),
+        description="Where pushed logs are taken, in the forms of OpenSearch, Datadog and "
+        "OTLP/HTTP; none takes none.",
+    )
+    config_file: FilePath | None = Field(
+        default=None,
+        description="TLS and users, in the form of `web.config_file`. A Datadog key is the "
+        "password of the user `datadog`, a bearer token that of `otlp`; `null` takes logs from "
+        "everybody.",
+    )
+    components: ItemsOrNone[Glob] = Field(
+        default=(),
+        description="Globs on `app` or `app/component`: whose lines are received, while all others "
+        "are polled or followed. Left out, `logs.mode: receive` receives those of all and every "
+        "other mode those of none.",
+    )
+    max_body_bytes: Whole = Field(
+        default=32 * 1024 * 1024,
+        ge=1024,
+        le=1024 * 1024 * 1024,
+        description="How large the body of a request may be, decompressed.",
+    )
+    otlp_app_attributes: Items[Text] = Field(
+        default=("do_app_name", "do.app.name", "app.name", "service.namespace"),
+        min_length=1,
+        description="Attributes of an OTLP record, or of its resource, that name the app; the "
+        "first that is there counts.",
+    )
+    otlp_component_attributes: Items[Text] = Field(
+        default=("do_component_name", "do.component.name", "app.component", "service.name"),
+        min_length=1,
+        description="Likewise those that name the component.",
+    )
+
+
 class Config(Section):
     """The whole configuration file; every key may be left out."""
 
@@ -252,3 +294,4 @@ class Config(Section):
     api_budget: Annotated[ApiBudget, SectionOrNone] = ApiBudget.model_construct()
     state: Annotated[State, SectionOrNone] = State.model_construct()
     web: Annotated[Web, SectionOrNone] = Web.model_construct()
+    receive: Annotated[Receive, SectionOrNone] = Receive.model_construct()

@@ -74,6 +74,21 @@ class AppPlatform:
         self._refusals.listed(number, apps)
         return apps
 
+    def specs(self) -> tuple[tuple[str, JsonObject], ...]:
+        """The name of every app that the token can see, with its spec as the API has it."""
+
+        def parse(item: JsonObject) -> tuple[str, JsonObject]:
+            spec = item.get("spec")
+            if not isinstance(spec, dict):
+                raise InvalidResponse(Endpoint.APPS, "spec is no object")
+            return Fields(Endpoint.APPS, spec).required("name"), spec
+
+        params = {"page": 1, "per_page": APPS_PER_PAGE}
+        pages = self._client.pages(
+            Endpoint.APPS, "/v2/apps", "apps", params, target="apps", parse=parse
+        )
+        return tuple(pages)
+
     def deployments(self, app_id: str) -> tuple[Deployment, ...]:
         """The latest 20 deployments of an app, newest first.
 

@@ -45,6 +45,11 @@ class LogLines(Sequence[LogLine]):
             return sum(map(served_size, self.raws))
         return sum(map(len, self.raws)) + len(self.raws)
 
+    @property
+    def newest(self) -> int:
+        """The newest timestamp (ns); 0 where no line has one."""
+        return max(filter(None, self._timestamps), default=0)
+
     def append(self, raw: bytes, timestamp: int | None) -> None:
         """One more line at the end."""
         self.raws.append(raw)

@@ -22,6 +22,9 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+Credentials = tuple[str, bytes]
+"""A user's name and password."""
+
 _ROUNDING = 1e-6
 """Seconds by which sums of intervals may be off."""
 
@@ -34,6 +37,9 @@ class Guard:
         security: what is in force.
         open_paths: paths that ask for no password and are never limited.
         clock: seconds that only grow.
+        credentials: the user and the password that a request gives.
+        refuse: makes the answer to a request that goes no further, from its scope, a status, a
+            reason and headers.
     """
 
     def __init__(
@@ -43,8 +49,12 @@ class Guard:
         *,
         open_paths: frozenset[str],
         clock: Callable[[], float],
+        credentials: Callable[[Scope], Credentials | None] | None = None,
+        refuse: Callable[[Scope, int, str, dict[str, str]], Response] | None = None,
     ) -> None:
         self._app = app
+        self._credentials = credentials or basic_credentials
+        self._refuse = refuse or _refuse
         self._security = security
         self._open_paths = open_paths
         self._passwords = Passwords()
@@ -61,23 +71,23 @@ class Guard:
 
         refusal = None
         if scope["path"] not in self._open_paths:
-            refusal = await self._refusal(security, Headers(scope=scope).get("authorization", ""))
+            refusal = await self._refusal(security, scope)
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    async def _refusal(self, security: WebSecurity, authorization: str) -> Response | None:
+    async def _refusal(self, security: WebSecurity, scope: Scope) -> Response | None:
         """The answer to a request that goes no further, None for one that does."""
         if not self._rate.allows(security):
-            return PlainTextResponse("Too Many Requests\n", 429)
+            return self._refuse(scope, 429, "Too Many Requests", {})
         if not security.users:
             return None
-        given = _credentials(authorization)
+        given = self._credentials(scope)
         try:
             if given is not None and await self._passwords.verify(security.users, *given):
                 return None
         except BusyError:
-            return PlainTextResponse("Service Unavailable\n", 503, {"Retry-After": "1"})
+            return self._refuse(scope, 503, "Service Unavailable", {"Retry-After": "1"})
         headers = {"WWW-Authenticate": 'Basic realm="do-app-exporter", charset="UTF-8"'}
-        return PlainTextResponse("Unauthorized\n", 401, headers)
+        return self._refuse(scope, 401, "Unauthorized", headers)
 
 
 class _RateLimiter:
@@ -109,9 +119,13 @@ def _add_headers(headers: MutableHeaders, security: WebSecurity) -> None:
             headers[name] = value
 
 
-def _credentials(authorization: str) -> tuple[str, bytes] | None:
-    """User and password of an ``Authorization`` header, None where it holds none."""
-    scheme, _, encoded = authorization.partition(" ")
+def _refuse(scope: Scope, status: int, reason: str, headers: dict[str, str]) -> Response:
+    return PlainTextResponse(f"{reason}\n", status, headers)
+
+
+def basic_credentials(scope: Scope) -> Credentials | None:
+    """User and password of a request's ``Authorization`` header, None where it holds none."""
+    scheme, _, encoded = Headers(scope=scope).get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -1,0 +1,226 @@
+"""Watches components whose RUN log is pushed; stands in front of the reader of all others.
+
+The reader still reads RUN_RESTARTED of received components, for their container ends alone, and RUN
+of one from which nothing came for a while, until lines are pushed again.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from exporter.collect.discovery import Discovery
+from exporter.collect.inbox import Inbox
+from exporter.collect.poller import Poller
+from exporter.collect.reader import Reader
+from exporter.logs.lines import NANOSECONDS
+from exporter.model import (
+    Component,
+    ComponentHealth,
+    ComponentKey,
+    Deployment,
+    LogType,
+    Source,
+    SourceStatus,
+)
+from exporter.receiving.intake import Taken
+
+LOG = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 600.0
+"""A component from which nothing came for so long, while it lives, is polled."""
+
+BEAT_SECONDS = 10.0
+"""How often silence is looked for, and that a log is received is noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A RUN log that is received: what a poll in its place would need to know."""
+
+    component: Component
+    active: Deployment
+    from_first_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInbox:
+    """Takes pushed lines of one account, once it is known what there is."""
+
+    receiver: "Receiver"
+    inbox: Inbox
+    discovery: Discovery
+
+    def ready(self) -> bool:
+        """Whether it is known which components there are."""
+        return self.discovery.done
+
+    def knows(self, key: ComponentKey) -> bool:
+        """Whether a component is watched, and its lines are to be received."""
+        return self.inbox.knows(key)
+
+    def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Taken:
+        """Count lines, and keep that; raises RequestRefused where they could not be kept."""
+        return self.receiver.take(digest, lines)
+
+
+class Receiver:
+    """Watches all sources: RUN of received components by itself, the others through the reader.
+
+    Args:
+        reader: reads the sources of all other components.
+        poller: the same, or what stands behind it.
+        inbox: counts what is pushed.
+        receives: whether a component's lines are to be received.
+        health_of: what the platform last said of a component; None if nothing.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        poller: Poller,
+        inbox: Inbox,
+        receives: Callable[[ComponentKey], bool],
+        health_of: Callable[[ComponentKey], ComponentHealth | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._reader = reader
+        self._poller = poller
+        self._inbox = inbox
+        self._receives = receives
+        self._health_of = health_of
+        self._clock = clock
+        self._received: dict[Source, _Received] = {}
+        self._polled: set[Source] = set()
+        self._lock = Lock()
+
+    def watch(
+        self,
+        source: Source,
+        component: Component,
+        active: Deployment,
+        *,
+        between: Sequence[Deployment] = (),
+        from_first_line: bool = False,
+    ) -> None:
+        """Read a source from now on, or go on with it under another deployment."""
+        if not self._receives(source.key) or source.log_type is not LogType.RUN:
+            self._reader.watch(
+                source, component, active, between=between, from_first_line=from_first_line
+            )
+            return
+        with self._lock:
+            before = self._received.get(source)
+            self._received[source] = _Received(component, active, from_first_line)
+            polled = source in self._polled
+        if before is None and self._inbox.is_polled(source.key):  # before a reload
+            with self._lock:
+                self._polled.add(source)
+            polled = True
+        if polled:
+            self._poller.watch(
+                source, component, active, between=between, from_first_line=from_first_line
+            )
+        else:
+            self._inbox.note_receiving(source, self._clock())
+
+    def unwatch(self, source: Source) -> None:
+        """Read a source no more."""
+        with self._lock:
+            received = self._received.pop(source, None)
+            polled = source in self._polled
+            self._polled.discard(source)
+        if received is None:
+            self._reader.unwatch(source)
+            return
+        self._inbox.forget(source.key)
+        if polled:
+            self._poller.unwatch(source)
+
+    def sources(self) -> list[Source]:
+        """Every source that is watched."""
+        with self._lock:
+            return list({*self._received, *self._reader.sources()})
+
+    def waiting(self) -> int:
+        """How many sources still wait for a first read to be tried."""
+        return self._reader.waiting()
+
+    def statuses(self) -> list[SourceStatus]:
+        """How each source stands."""
+        with self._lock:
+            pushed = [source for source in self._received if source not in self._polled]
+        return [*map(self._status, pushed), *self._reader.statuses()]
+
+    def beat(self) -> None:
+        """Note what is received, and poll what has become silent; to be called now and then."""
+        with self._lock:
+            received = [source for source in self._received if source not in self._polled]
+        for source in received:
+            if self._inbox.silent(source.key, SILENCE_SECONDS) and self._lives(source.key):
+                self._fall_back(source)
+            else:
+                self._inbox.note_receiving(source, self._clock())
+
+    def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Taken:
+        """Count pushed lines, and keep that; what was polled until now is polled no more.
+
+        Raises:
+            RequestRefused: they could not be kept.
+        """
+        taken, returned = self._inbox.take(digest, lines)
+        for key in returned:
+            self._come_back(key)
+        self._inbox.keep()
+        return taken
+
+    def _come_back(self, key: ComponentKey) -> None:
+        with self._lock:
+            back = [source for source in self._polled if source.key == key]
+            self._polled.difference_update(back)
+        for source in back:
+            self._poller.unwatch(source)
+            LOG.info("log is pushed again, not polled any more", extra=_fields(source))
+
+    def _fall_back(self, source: Source) -> None:
+        with self._lock:
+            received = self._received.get(source)
+            if received is None:
+                return
+            self._polled.add(source)
+        self._inbox.fall_back(source.key)
+        LOG.warning(
+            "nothing was pushed for ten minutes, polling the log until something is: see the "
+            "component's log_destinations",
+            extra=_fields(source),
+        )
+        self._poller.watch(
+            source,
+            received.component,
+            received.active,
+            from_first_line=received.from_first_line,
+        )
+
+    def _lives(self, key: ComponentKey) -> bool:
+        """Whether instances of a component run, as far as the platform says."""
+        health = self._health_of(key)
+        return health is None or health.replicas_ready != 0
+
+    def _status(self, source: Source) -> SourceStatus:
+        last, newest, lines = self._inbox.seen(source.key)
+        return SourceStatus(
+            app=source.key.app,
+            component=source.key.component,
+            log_type=source.log_type,
+            state="up" if last is not None else "waiting",
+            last_read=last,
+            last_line=newest / NANOSECONDS if newest else None,
+            lines=lines,
+            interval=BEAT_SECONDS,
+            stream="received" if last is not None else "nothing was pushed yet",
+        )
+
+
+def _fields(source: Source) -> dict[str, object]:
+    return {"fields": {"source": source}}

@@ -1,0 +1,141 @@
+"""OTLP/HTTP logs: `POST /v1/logs` in protobuf or JSON.
+
+App and component stand in attributes of the record or of its resource, under names that can be
+configured.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from exporter.errors import RequestRefused
+from exporter.receiving.records import Record, rfc3339
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+
+_INVALID_ARGUMENT = 3
+_UNAVAILABLE = 14
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """The attributes that name app and component; the first that is there counts."""
+
+    app: Sequence[str]
+    component: Sequence[str]
+
+
+def parse_logs(body: bytes, media_type: str, names: AttributeNames) -> tuple[Record, ...]:
+    """The log records of an export request, in its order.
+
+    Args:
+        media_type: of the body, protobuf or JSON.
+
+    Raises:
+        RequestRefused: the body is no such request; nothing of it is taken.
+    """
+    request = ExportLogsServiceRequest()
+    try:
+        if media_type == JSON:
+            document = orjson.loads(body)
+            json_format.ParseDict(document, request, ignore_unknown_fields=True)
+        else:
+            request.ParseFromString(body)
+    except (DecodeError, orjson.JSONDecodeError, json_format.ParseError, RecursionError):
+        raise RequestRefused(
+            "invalid_body", f"the body is no ExportLogsServiceRequest as {media_type}", 400
+        ) from None
+    return tuple(_records(request, names))
+
+
+def answer(media_type: str, unknown: int) -> bytes:
+    """The body of an answer of success.
+
+    Args:
+        unknown: how many records name no component that is watched: senders may tell, and do not
+            send them again.
+    """
+    response = ExportLogsServiceResponse()
+    if unknown:
+        response.partial_success.rejected_log_records = unknown
+        response.partial_success.error_message = "no component of these names is watched"
+    if media_type == JSON:
+        return json_format.MessageToJson(response, indent=None).encode()
+    return response.SerializeToString()
+
+
+def error_answer(media_type: str, status: int, reason: str) -> bytes:
+    """The body of an answer to a request of which nothing is taken."""
+    code = _INVALID_ARGUMENT if status in (400, 413, 415) else _UNAVAILABLE
+    error = Status(code=code, message=reason)
+    if media_type == JSON:
+        return json_format.MessageToJson(error, indent=None).encode()
+    data: bytes = error.SerializeToString()
+    return data
+
+
+def _records(request: ExportLogsServiceRequest, names: AttributeNames) -> Iterator[Record]:
+    for of_resource in request.resource_logs:
+        resource = _texts(of_resource.resource.attributes)
+        for of_scope in of_resource.scope_logs:
+            for record in of_scope.log_records:
+                attributes = _texts(record.attributes)
+                yield Record(
+                    _first(names.app, attributes, resource),
+                    _first(names.component, attributes, resource),
+                    _time(record),
+                    _text(record.body),
+                )
+
+
+def _first(names: Iterable[str], *places: dict[str, str]) -> str:
+    """The value of the first name that is anywhere: in the record, or else in its resource."""
+    for name in names:
+        for place in places:
+            if value := place.get(name, ""):
+                return value
+    return ""
+
+
+def _texts(attributes: Iterable[KeyValue]) -> dict[str, str]:
+    return {
+        attribute.key: attribute.value.string_value
+        for attribute in attributes
+        if attribute.value.WhichOneof("value") == "string_value"
+    }
+
+
+def _time(record: LogRecord) -> str:
+    nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
+    return rfc3339(nanoseconds) if 0 < nanoseconds < 4_000_000_000 * 10**9 else ""
+
+
+def _text(body: AnyValue) -> str:
+    value = _value(body)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _value(body: AnyValue) -> Any:  # noqa: ANN401  (whatever JSON can hold)
+    match body.WhichOneof("value"):
+        case None:
+            return ""
+        case "bytes_value":
+            return body.bytes_value.decode(errors="replace")
+        case "array_value":
+            return [_value(value) for value in body.array_value.values]
+        case "kvlist_value":
+            return {each.key: _value(each.value) for each in body.kvlist_value.values}
+        case kind:
+            return getattr(body, kind)
