@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.log_texts import messages, served_lines
 from exporter.collect.activity import Activity
+from exporter.collect.canary import Canary
 from exporter.collect.crashes import Crashes
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.findings import Findings
@@ -60,7 +61,8 @@ def build_pipeline(
     series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
     findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, time.time), time.time)
     activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)
-    parts = (RestartCounts(), findings, activity, crashes)
+    canary = Canary(metrics, ledger, rules, start=0.0, interval=60.0, clock=time.time)
+    parts = (RestartCounts(), findings, activity, crashes, canary)
     return Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
 
 

@@ -18,7 +18,7 @@ from dashboards.queries import (
     rate,
     select,
 )
-from dashboards.reading import add_rules, add_sources
+from dashboards.reading import add_canary, add_rules, add_sources
 from dashboards.receiving import add_receiving
 
 UNAUTHORIZED = 'error="unauthorized"'
@@ -35,6 +35,8 @@ def build() -> dashboards.Dashboard:
     add_sources(board)
     board.with_row(dashboards.Row("Receiving"))
     add_receiving(board)
+    board.with_row(dashboards.Row("Canary"))
+    add_canary(board)
     board.with_row(dashboards.Row("Metrics of rules"))
     add_rules(board)
     board.with_row(dashboards.Row("Process and scrapes"))

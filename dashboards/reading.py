@@ -95,6 +95,38 @@ def _add_streams(board: dashboards.Dashboard) -> None:
     )
 
 
+def add_canary(board: dashboards.Dashboard) -> None:
+    """Whether the lines of the canary all arrive, and when."""
+    by_component, legend = "by (account, app, component)", "{{account}} {{app}}/{{component}}"
+    missing, announced, repeated = (
+        f"sum {by_component} ({increase_per_step(f'digitalocean_app_canary_lines_{name}_total')})"
+        for name in ("missing", "announced", "repeated")
+    )
+    board.with_panel(
+        graph(
+            "Canary lines missing",
+            "Lines that the canary wrote and that were not counted, in gaps that were announced or "
+            "not, and those that counted twice. All 0 is what you want.",
+            "short",
+            target(f"{missing} - {announced}", f"{legend} unannounced"),
+            target(announced, f"{legend} in gaps"),
+            target(repeated, f"{legend} repeated"),
+        )
+    )
+    buckets = rate("digitalocean_app_canary_delay_seconds_bucket")
+    board.with_panel(
+        graph(
+            "Canary delay",
+            "How long after it was written a line of the canary is counted: 99 of 100 lines.",
+            "s",
+            target(
+                f"histogram_quantile(0.99, sum by (account, app, component, le) ({buckets}))",
+                legend,
+            ),
+        )
+    )
+
+
 def add_rules(board: dashboards.Dashboard) -> None:
     """What the metrics of rules could not take as it was."""
     for title, description, counter in (

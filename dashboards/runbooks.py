@@ -10,6 +10,7 @@ INDEX = f"{FOLDER}/README.md"
 BY_PANEL = {
     "Age of data": "DoAppDataStale",
     "Budget used": "DoAppApiBudgetLow",
+    "Canary lines missing": "DoAppCanaryLinesMissing",
     "Configuration": "DoAppConfigReloadFailed",
     "Critical matches": "DoAppCriticalMatch",
     "Error kinds": "DoAppNewErrorKind",

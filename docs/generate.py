@@ -51,6 +51,11 @@ Python client.
 METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Log lines", "What components wrote, and what the rules found in it.", ("log_",)),
     (
+        "Canary",
+        "Whether each line of the [canary](is-it-true.md#the-canary) arrives, with its pack.",
+        ("canary_",),
+    ),
+    (
         "Error kinds",
         "Lines and stack traces at level error or critical, [by kind](events.md#kinds-of-errors).",
         ("error_kinds", "new_error_kinds"),
@@ -136,6 +141,8 @@ one for `system_error`. A stack trace counts for its head or its last line, not 
 Rules look for what programs say, not for words: on thousands of ordinary lines (`error_rate=0`,
 `GET /errors 200`, `Loaded error pages`) no rule of level `error` or `critical` fires; a test holds
 them to that. What you expect of a rule and it does not find, `match --unmatched` shows.
+
+The pack `canary` is not in `default`: it is for the [canary](is-it-true.md#the-canary).
 
 An example stands beside each rule, and the nearest line that it is not meant for. All of them, and
 the regexes in [RE2 syntax](https://github.com/google/re2/wiki/Syntax), are in

@@ -21,6 +21,7 @@ from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.app_reads import AppReads
+from exporter.collect.canary import FOLLOWED_SECONDS, Canary
 from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
@@ -221,7 +222,15 @@ def assemble_reading(
     errors = ErrorCounts(metrics, ledger, clock)
     findings = Findings(ledger, rules, errors, clock)
     activity, crashes = Activity(clock), Crashes(ledger, excerpts=config.web.excerpts)
-    parts = (restart_counts, findings, activity, crashes)
+    canary = Canary(
+        metrics,
+        ledger,
+        rules,
+        start=limits.start / NANOSECONDS,
+        interval=FOLLOWED_SECONDS if follows else logs.interval,
+        clock=clock,
+    )
+    parts = (restart_counts, findings, activity, crashes, canary)
     pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
     run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
     deployment_logs = DeploymentLogs(

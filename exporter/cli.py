@@ -31,6 +31,7 @@ COMMANDS = {
     "demo": "run against a simulated App Platform; nothing else is needed",
     "destinations": "print what makes the platform push logs to an address, or check who does",
     "simulate": "run the simulated App Platform alone",
+    "canary": "write numbered lines, to measure whether each of them is counted",
 }
 """Each is the function of its name in the module of its name in ``commands``."""
 
@@ -194,6 +195,13 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
         )
         command.add_argument("--tls-certificate", metavar="PATH", help="Serve TLS: certificate.")
         command.add_argument("--tls-key", metavar="PATH", help="Serve TLS: its private key.")
+    if name == "canary":
+        command.add_argument("--rate", metavar="N", help="Lines a second; 1.")
+        command.add_argument(
+            "--crash-every",
+            metavar="LINES|DURATION",
+            help="Die on purpose after so many lines or so long; 0 for never; 10m.",
+        )
     if name == "demo":
         command.add_argument(
             "--web.listen-address",

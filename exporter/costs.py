@@ -9,6 +9,8 @@ from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
+from exporter.matching.packs import CANARY_RULE
+from exporter.metrics import DELAY_BUCKETS
 from exporter.model import RUN_TIME_LOGS, GapReason, LogType, MetricType, RestartReason, Rule
 
 SILENT_STREAMS = 0.5
@@ -17,8 +19,14 @@ SILENT_STREAMS = 0.5
 _LOG_SERIES = 4 + len(GapReason)
 """Lines, bytes, repeated lines, the newest line's time, and gaps by reason."""
 
+_HISTOGRAM_SERIES = 3
+"""The infinite bucket, sum and count, beside the buckets that have a bound."""
+
 _ERROR_SERIES = 2
 """Error kinds, and new ones."""
+
+_CANARY_SERIES = 3 + len(DELAY_BUCKETS) + _HISTOGRAM_SERIES
+"""Missing, announced and repeated lines, and the histogram of delays."""
 
 _SOURCE_SERIES = 3
 """Up, last success and interval, for each log that is read."""
@@ -28,10 +36,6 @@ _STREAM_SERIES = 2
 
 _HEALTH_SERIES = 5
 """Instances, ready ones, healthy, CPU and memory."""
-
-
-_HISTOGRAM_SERIES = 3
-"""The infinite bucket, sum and count, beside the buckets that have a bound."""
 
 
 def demand_of(config: Config, apps: int, components: int) -> Demand:
@@ -86,6 +90,8 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     """The most series that one component can have, one instance's restart count included."""
     line_types = {log_type in RUN_TIME_LOGS or log_type for log_type in config.logs.types}
     series = 1 + len(line_types) * (_LOG_SERIES + len(rules)) + len(RestartReason) + 1
+    if any(rule.name == CANARY_RULE for rule in rules):
+        series += _CANARY_SERIES
     series += _ERROR_SERIES + _SOURCE_SERIES * len(config.logs.types)
     series += _STREAM_SERIES if config.logs.mode is LogMode.FOLLOW else 0
     wanted = config.collectors

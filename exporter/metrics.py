@@ -19,6 +19,7 @@ PREFIX = "digitalocean_app_"  # of every name here, and of none that a rule choo
 APP = ("app",)
 IDENTITY = (*APP, "component")
 LOG = (*IDENTITY, "log_type")
+DELAY_BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -42,12 +43,14 @@ class Declaration(Generic[M]):
         name: the name in full, a counter's with ``_total``.
         help: one sentence for the reader of a scrape.
         labels: the names of the labels, those of the owner first.
+        buckets: the upper bounds of a histogram's buckets.
     """
 
     kind: type[M]
     name: str
     help: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = DURATION_BUCKETS
 
     @property
     def type(self) -> str:
@@ -63,7 +66,7 @@ class Declaration(Generic[M]):
 
     def build(self, registry: CollectorRegistry) -> M:
         """Make the metric on a registry."""
-        options: dict[str, Any] = {"buckets": DURATION_BUCKETS} if self.kind is Histogram else {}
+        options: dict[str, Any] = {"buckets": self.buckets} if self.kind is Histogram else {}
         return self.kind(self.name, self.help, self.labels, registry=registry, **options)
 
     @overload
@@ -84,9 +87,14 @@ def gauge(name: str, help: str, labels: tuple[str, ...] = ()) -> Declaration[Gau
     return Declaration(Gauge, name, help, labels)
 
 
-def histogram(name: str, help: str, labels: tuple[str, ...] = ()) -> Declaration[Histogram]:
+def histogram(
+    name: str,
+    help: str,
+    labels: tuple[str, ...] = (),
+    buckets: tuple[float, ...] = DURATION_BUCKETS,
+) -> Declaration[Histogram]:
     """Declare a histogram of durations."""
-    return Declaration(Histogram, name, help, labels)
+    return Declaration(Histogram, name, help, labels, buckets)
 
 
 class DeclaredMetrics:
@@ -174,6 +182,27 @@ class Metrics(DeclaredMetrics):
         "read back (`window`), containers ended unseen (`restart`), a deployment took over "
         "(`deployment`), an archive could not be read (`archive`).",
         (*LOG, "reason"),
+    )
+    canary_lines_missing = counter(
+        "digitalocean_app_canary_lines_missing_total",
+        "Lines that the canary wrote and that never arrived, announced gaps included.",
+        IDENTITY,
+    )
+    canary_lines_announced = counter(
+        "digitalocean_app_canary_lines_announced_total",
+        "Missing lines of the canary that lie in gaps which log_gaps_total announced.",
+        IDENTITY,
+    )
+    canary_lines_repeated = counter(
+        "digitalocean_app_canary_lines_repeated_total",
+        "Lines of the canary that were counted more than once.",
+        IDENTITY,
+    )
+    canary_delay = histogram(
+        "digitalocean_app_canary_delay_seconds",
+        "Time from the writing of a line of the canary until it was counted.",
+        IDENTITY,
+        DELAY_BUCKETS,
     )
     log_last_line_timestamp = gauge(
         "digitalocean_app_log_last_line_timestamp_seconds",

@@ -31,6 +31,8 @@ class Options:
     url: str | None = None
     app: str | None = None
     check: bool = False
+    rate: str | None = None
+    crash_every: str | None = None
 
     @property
     def revision(self) -> str:

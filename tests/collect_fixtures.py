@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.collect.activity import Activity
 from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.canary import Canary
 from exporter.collect.collector import PLATFORM_EXECUTOR, Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.deployment_logs import DeploymentLogs
@@ -274,6 +275,14 @@ class Site:
             ),
             self.activity,
             self.crashes,
+            Canary(
+                self.metrics,
+                self.ledger,
+                self.rules,
+                start=START,
+                interval=self.interval,
+                clock=self.clock,
+            ),
         )
         self.early_discoveries: list[float] = []
         self.schedule = Schedule(

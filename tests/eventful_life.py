@@ -4,11 +4,13 @@ Lines, errors, a crash, two deployments, a gap, streams that end or are refused,
 values that a rule cannot take: what a panel shows only when it happens is made to happen.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
 from exporter_process import ExporterProcess, Samples, simulated
 
+from exporter.logs.canary_line import CanaryLine, run_name
 from exporter.model import Endpoint, LogType
 from exporter.simulator.faults import Channel, error
 from exporter.simulator.platform import Platform
@@ -65,7 +67,7 @@ def configuration(server: SimulatorServer, folder: Path) -> dict[str, Any]:
             "interval": "1s",
             "tail_lines": TAIL_LINES,
         },
-        patterns={"packs": [], "rules": RULES},
+        patterns={"packs": ["canary"], "rules": RULES},
         state={"url": f"sqlite://{folder / 'state.db'}"},
         api_budget={"per_hour": 1_000_000, "per_minute": 100_000},
     )
@@ -84,8 +86,9 @@ def live(platform: Platform, server: SimulatorServer, exporter: ExporterProcess)
     exporter.wait_until(lambda s: s.total("digitalocean_app_stream_connected") == 1)
     for text in LINES:
         platform.write("shop", FOLLOWED, 0, text)
+    _sing(platform)
     lines = {"app": "shop", "component": FOLLOWED}
-    exporter.wait_until(lambda s: s.total("digitalocean_app_log_lines_total", **lines) >= 6)
+    exporter.wait_until(lambda s: s.total("digitalocean_app_log_lines_total", **lines) >= 8)
     platform.crash("shop", FOLLOWED, 0, ["panic: index out of range"])
     exporter.wait_until(lambda s: s.total("digitalocean_app_restarts_total") == 1)
     server.end_streams()
@@ -94,6 +97,14 @@ def live(platform: Platform, server: SimulatorServer, exporter: ExporterProcess)
     return exporter.wait_until(
         lambda s: all(s.series(name) and s.total(name) >= least for name, least in SHOWN.items())
     )
+
+
+def _sing(platform: Platform) -> None:
+    """Write a line of the canary twice."""
+    began = time.time()
+    canary = CanaryLine(run_name(began, 1), int(began), 1, 0, began)
+    for _ in range(2):
+        platform.write("shop", FOLLOWED, 0, str(canary))
 
 
 def _miss_lines(platform: Platform, server: SimulatorServer, exporter: ExporterProcess) -> None:

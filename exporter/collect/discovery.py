@@ -112,6 +112,7 @@ class Discovery:
                 self._pipeline.series.close_component(key)
                 self._pipeline.restart_counts.forget(key)
                 self._pipeline.findings.close(key)
+                self._pipeline.canary.close(key)
                 self._pipeline.activity.forget(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}

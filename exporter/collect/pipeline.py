@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from exporter.collect.activity import Activity
+from exporter.collect.canary import Canary
 from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
@@ -106,6 +107,7 @@ class Pipeline:
         findings: Findings,
         activity: Activity,
         crashes: Crashes,
+        canary: Canary,
     ) -> None:
         self.ledger = ledger
         self.lock = ledger.lock
@@ -119,6 +121,7 @@ class Pipeline:
         self.findings = findings
         self.activity = activity
         self.crashes = crashes
+        self.canary = canary
         self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
         self.judge: LineJudge | None = None
 
@@ -218,6 +221,8 @@ class Pipeline:
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, self._meanings[position])
         self.activity.add(source.key, len(lines), self._count_errors(found))
+        if canary := [match for match in found if match.rule in self.canary.rules]:
+            self.canary.add(source.key, (lines[match.message].message for match in canary))
         with_lines = (
             Found(match.rule, lines[match.message])
             for match in found
@@ -233,6 +238,7 @@ class Pipeline:
         """Count what waited for the end of events; their log was read up to a time (Unix s)."""
         if self.series.is_open(key):
             self.series.rule_metrics.count(key, self.findings.settle(key, until))
+            self.canary.settle(key)
 
     def _count_errors(self, found: Sequence[Match]) -> int:
         """How many lines a rule of level error or worse has matched."""
@@ -300,6 +306,7 @@ class Pipeline:
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)
             fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
+        self.canary.gap(source.key, since / NANOSECONDS, until / NANOSECONDS)
         level = logging.INFO if end.reason is GapReason.DEPLOYMENT else logging.WARNING
         LOG.log(level, _GAPS[end.reason], extra={"fields": fields})
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import RuleMetrics
+from exporter.matching.packs import CANARY_RULE
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics, Owner
 from exporter.model import (
@@ -26,7 +27,7 @@ from exporter.model import (
 RUN_TIME = LogType.RUN
 """``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
 
-_Begun = tuple[Counter | Gauge, tuple[str, ...], str]
+_Begun = tuple[Counter | Gauge | Histogram, tuple[str, ...], str]
 """A series: its metric, the values of its labels, and what is counted in it."""
 
 
@@ -123,6 +124,13 @@ class Series:
                 for rule in self._rules
                 if selects(rule.components, key)
             ]
+        if any(rule.name == CANARY_RULE and selects(rule.components, key) for rule in self._rules):
+            series += [
+                (metrics.canary_lines_missing, identity, ""),
+                (metrics.canary_lines_announced, identity, ""),
+                (metrics.canary_lines_repeated, identity, ""),
+                (metrics.canary_delay, identity, ""),
+            ]
         for log_type in self._log_types:
             read = [metrics.source_up, metrics.source_last_success]
             if log_type in RUN_TIME_LOGS:
@@ -176,9 +184,14 @@ class Series:
             self._ledger.close(name)
         self._metrics.close(Owner.APP, name)
 
-    def _begin(self, metric: Counter | Gauge, labels: tuple[str, ...], meaning: str = "") -> None:
-        """Make a series; it goes on from where the ledger has it."""
-        metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
+    def _begin(
+        self, metric: Counter | Gauge | Histogram, labels: tuple[str, ...], meaning: str = ""
+    ) -> None:
+        """Make a series; it goes on from where the ledger has it, but for a histogram."""
+        if isinstance(metric, Histogram):
+            metric.labels(*labels)
+        else:
+            metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
 
 
 def line_log_type(log_type: LogType) -> LogType:

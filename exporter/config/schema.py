@@ -142,7 +142,7 @@ class Patterns(Section):
     packs: Items[Text] = Field(
         default=("default",),
         description="Built-in sets of rules to use, see [patterns](patterns.md): `default` is all "
-        "of them, `[]` none. A pack that is named twice counts once.",
+        "of them but `canary`, `[]` none. A pack that is named twice counts once.",
     )
     rules: ItemsOrNone[PatternRule] = Field(default=(), description="Rules of your own.")
 

@@ -1,4 +1,4 @@
-"""The rules that ship: one file per runtime in ``packs/``, and ``default``, which is all of them.
+"""The rules that ship: one file per runtime in ``packs/``; ``default`` is all but ``OPT_IN``.
 
 Rules of a pack are read as strictly as a user's; a mistake in one is a mistake in the package.
 """
@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from exporter.model import Level, Rule, RuleTests
 
 DEFAULT = "default"
-"""The pack that stands for every other one."""
+"""The pack that stands for every other one but those in ``OPT_IN``."""
+
+CANARY_RULE = "canary_line"
+"""The rule of the pack ``canary``."""
+
+OPT_IN = frozenset({"canary"})
+"""Packs that are used only where they are named."""
 
 
 class _Strict(BaseModel):
@@ -101,7 +107,7 @@ def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
     for name in names:
         if name != DEFAULT and name not in files:
             raise ValueError(f"unknown pack {name!r}; there are {', '.join(pack_names())}")
-        wanted.update(dict.fromkeys(sorted(files) if name == DEFAULT else (name,)))
+        wanted.update(dict.fromkeys(sorted(files.keys() - OPT_IN) if name == DEFAULT else (name,)))
     return tuple(rule for name in wanted for rule in _load(name))
 
 

@@ -3,6 +3,7 @@
 Works on ``state`` under the lock of ``Platform``, which is the only caller.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -23,8 +24,13 @@ class LogWriter:
     def __init__(self, clock: Callable[[], float], ledger: Ledger) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._to_lose: Counter[ComponentKey] = Counter()
         self._newest_ns: dict[tuple[ComponentKey, LogType, int], int] = {}
         self.sequence = 0
+
+    def lose(self, key: ComponentKey, lines: int) -> None:
+        """Let the next lines of a component get lost before any log has them."""
+        self._to_lose[key] += lines
 
     def append(
         self,
@@ -43,6 +49,9 @@ class LogWriter:
         if timestamp_ns is None:
             timestamp_ns = max(int(self._clock() * 1e9), newest + 1)
         self._newest_ns[source] = max(timestamp_ns, newest)
+        if self._to_lose[key] > 0:
+            self._to_lose[key] -= 1
+            return
         prefix = f"{key.component} {rfc3339_nanoseconds(timestamp_ns)} " if prefixed else ""
         self.sequence += 1
         line = Line(prefix.encode() + message + b"\n", timestamp_ns, self.sequence)

@@ -152,6 +152,11 @@ class Platform:
             self._writer.append(container, key, text, instance=instance, prefixed=False)
         self._notify(ComponentKey(app, component))
 
+    def lose_lines(self, app: str, component: str, lines: int) -> None:
+        """Let the next lines of a component get lost; the truth does not know them either."""
+        with self._lock:
+            self._writer.lose(ComponentKey(app, component), lines)
+
     def write_deployment_log(
         self, app: str, component: str, log_type: LogType, message: str, *, prefixed: bool = False
     ) -> None:
