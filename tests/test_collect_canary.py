@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, START, WEB, Site, line
+from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, START, WEB, Site, line
 
 from exporter.collect.reading import Reading
 from exporter.errors import StateError
@@ -104,7 +104,7 @@ def test_lines_in_an_announced_gap_are_told_apart():
     watched = site(tail_lines=5)
     read(watched, text(*range(1, 5)), 16)
     read_on(watched, text(*range(9, 14)), 24, 300)
-    assert watched.value("log_gaps_total") == 1
+    assert watched.value("log_gaps_total", **LOG, reason="window") == 1
     assert counted(watched) == (4, 4, 0, 9)
 
 

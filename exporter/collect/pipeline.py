@@ -306,7 +306,7 @@ class Pipeline:
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)
             fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
-        self.canary.gap(source.key, since / NANOSECONDS, until / NANOSECONDS)
+        self.canary.gap(key, since / NANOSECONDS, until / NANOSECONDS)
         level = logging.INFO if end.reason is GapReason.DEPLOYMENT else logging.WARNING
         LOG.log(level, _GAPS[end.reason], extra={"fields": fields})
 
