@@ -7,6 +7,7 @@ from exporter.config.load import load_config
 from exporter.config.overrides import Override, apply_overrides
 from exporter.config.schema import Config
 from exporter.logs.lines import message_of
+from exporter.logs.unwrap import unwrap
 from exporter.matching.decision import matcher_of
 from exporter.matching.packs import PackedRules
 from exporter.model import Rule
@@ -45,6 +46,6 @@ def _override(options: Options, flag: str, value: str | None) -> Override | None
 
 
 def _line_matcher_of(rule: Rule) -> Callable[[bytes], bool]:
-    """What tells whether a rule matches a line, with the platform's prefix or without."""
+    """Return what tells whether a rule matches a line, with the platform's prefix or without."""
     matches = matcher_of(rule)
-    return lambda line: matches(message_of(line))
+    return lambda line: matches(unwrap(message_of(line)))

@@ -8,6 +8,7 @@ import yaml
 from event_counts import event_counts
 from ordinary_lines import ordinary_lines
 
+from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.matching.packs import OPT_IN, load_packs, pack_names
 from exporter.model import Level, Rule
@@ -22,7 +23,7 @@ FAILURES = [
 ]
 
 
-ENGINE = Engine(RULES)
+ENGINE = Engine(RULES, unwrap=Unwrapping())
 
 
 def names_found(engine: Engine, lines: list[bytes]) -> Counter[str]:
@@ -60,7 +61,7 @@ def test_no_pack_is_no_rule():
 @pytest.mark.parametrize("rule", (*RULES, *load_packs(OPT_IN)), ids=lambda rule: rule.name)
 def test_the_examples_of_a_rule_hold(rule: Rule):
     """A shipped rule matches each of its examples, and none of its counter-examples."""
-    engine = Engine([rule])
+    engine = Engine([rule], unwrap=Unwrapping())
     assert engine.re2_only == ()
     for line in rule.tests.match:
         assert len(engine.scan([line.encode()])) == 1, line
@@ -106,7 +107,9 @@ def test_a_pack_alone_finds_what_it_finds_among_all(name: str):
     pack = load_packs([name])
     lines = [line.encode() for rule in RULES for line in rule.tests.match]
     among_all = names_found(ENGINE, lines)
-    assert names_found(Engine(pack), lines) == {rule.name: among_all[rule.name] for rule in pack}
+    assert names_found(Engine(pack, unwrap=Unwrapping()), lines) == {
+        rule.name: among_all[rule.name] for rule in pack
+    }
 
 
 PYTHON_TRACE = b"""\

@@ -141,13 +141,17 @@ def _repeated_names(
 
 def _rule_findings(location: Location, rule: dict[Any, Any], decide: Decide) -> Iterator[Finding]:
     given = [key for key in ("regex", "json") if rule.get(key) is not None]
+    severity = rule.get("severity") is not None
     if len(given) == 2:
         problem = "regex and json are both given"
         yield Finding((*location, "json"), problem, "keep one of them")
-    if not given:
-        problem = "the rule has neither regex nor json"
+    if severity and rule.get("any_severity") is True:
+        problem = "severity and any_severity are both given"
+        yield Finding((*location, "any_severity"), problem, "keep one of them")
+    if not given and not severity:
+        problem = "the rule has neither regex nor json nor severity"
         yield Finding(location, problem, "say with one of them what to look for")
-    if len(given) == 1 and rule.get("tests"):
+    if (len(given) == 1 or (severity and not given)) and rule.get("tests"):
         yield from _example_findings(location, rule, decide)
 
 

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from exporter.config.fields import (
+    Flag,
     Glob,
     Identifier,
     ItemsOrNone,
@@ -25,7 +26,7 @@ from exporter.config.fields import (
     compile_regex,
 )
 from exporter.config.findings import refusal, shown
-from exporter.model import FieldCondition, Level, MetricType, Rule, RuleTests
+from exporter.model import FieldCondition, Level, MetricType, Rule, RuleTests, Severity
 from exporter.model import RuleMetric as Metric
 
 OWN_LABELS = ("app", "component", "account", "log_type", "pattern", "level")
@@ -127,6 +128,12 @@ def _search_in_field(regex: str) -> None:
         raise refusal(problem, "correct it, or put it in a list to compare it as it is") from None
 
 
+def _severities(value: object) -> object:
+    if isinstance(value, list) and not value:
+        raise refusal("the list is empty", "name severities such as [error, critical]")
+    return value
+
+
 Label = Annotated[Identifier, BeforeValidator(_label)]
 MetricName = Annotated[Identifier, BeforeValidator(_metric_name), Kind("metric name")]
 JsonValues = Annotated[
@@ -203,7 +210,7 @@ class PatternRule(Section):
     regex: Regex | None = Field(
         default=None,
         description="What to search for, anywhere in the message, in RE2 syntax as in "
-        "Prometheus. Either this or `json`.",
+        "Prometheus. This, `json` or `severity` is needed; this and `json` exclude each other.",
     )
     level: Level = Field(default=Level.ERROR, description="Value of the label `level`.")
     per: Per = Field(
@@ -227,6 +234,17 @@ class PatternRule(Section):
         "objects. Each field must equal the number, the boolean, or one of the list; a single text "
         "it must equal or, as a regular expression, contain.",
     )
+    severity: Annotated[tuple[Severity, ...] | None, BeforeValidator(_severities)] = Field(
+        default=None,
+        description="What the line itself declares, by a field, a prefix or a level word; see "
+        "[severity](severity.md). Alone, or beside `regex` or `json`.",
+    )
+    any_severity: Flag | None = Field(
+        default=None,
+        description="Whether a rule of level `error` or `critical` counts lines that declare "
+        "themselves debug, trace or info. Left out, it does not, unless `level` is left out too "
+        "and the rule feeds a `metric`: then it measures and takes every line.",
+    )
     metric: RuleMetric | None = Field(
         default=None, description="A metric of its own that the rule feeds."
     )
@@ -247,7 +265,15 @@ class PatternRule(Section):
             fields=tuple(_condition(*pair) for pair in (self.json_fields or {}).items()),
             metric=None if self.metric is None else self.metric.as_metric(),
             per_event=self.per is Per.EVENT,
+            severities=frozenset(self.severity or ()),
+            any_severity=self._takes_any_severity,
         )
+
+    @property
+    def _takes_any_severity(self) -> bool:
+        if self.any_severity is None:
+            return self.metric is not None and "level" not in self.model_fields_set
+        return self.any_severity
 
 
 def _condition(path: str, wanted: tuple[Value, ...] | Value) -> FieldCondition:

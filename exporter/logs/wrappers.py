@@ -32,7 +32,6 @@ _PREFIXES = (
     rb"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
     # PM2 with names; supervisor-stdout; foreman, honcho; Docker Compose; overmind.
     rb"\d{1,4}\|[\w.@-]{1,60} *\| ?",
-    rb"PM2 +\| ",
     rb"[A-Za-z][\w.:-]{0,60} " + _STDOUT + rb" \| ?",
     rb"\d\d:\d\d:\d\d [A-Za-z][\w.-]{0,60} *\|(?: |$)",
     rb"[A-Za-z][\w.-]{0,60}[._-]\d{1,4} +\|(?: |$)",

@@ -10,7 +10,10 @@ from typing import Protocol
 from exporter.matching.conditions import Condition, proposal
 from exporter.matching.fields import FieldReader
 from exporter.matching.patterns import compile_pattern
-from exporter.model import FieldCondition, Rule
+from exporter.matching.severity import Before, SeverityReader, declares, nothing_before
+from exporter.matching.severity.candidates import candidate_regex
+from exporter.matching.severity.structured import is_level
+from exporter.model import FieldCondition, Rule, Severity
 
 
 class Decision(Protocol):
@@ -24,8 +27,16 @@ class Decision(Protocol):
         is no such regex: the engine then asks about every message.
         """
 
-    def matches(self, message: bytes) -> bool:
-        """Return whether the rule matches ``message``: any bytes, without the prefix."""
+    @property
+    def by_wrapper(self) -> bool:
+        """Whether what a message was wrapped in can make it match; no text need then be in it."""
+
+    def matches(self, message: bytes, before: Before = nothing_before) -> bool:
+        """Return whether the rule matches ``message``: any bytes, without the prefix.
+
+        Args:
+            before: returns the messages before it, the nearest first, as far as they are known.
+        """
 
     def values(self, message: bytes) -> Mapping[str, bytes]:
         """Return what a message that the rule matches holds by name, for labels and values.
@@ -38,13 +49,15 @@ class Decision(Protocol):
 class RegexDecision:
     """The rule's ``regex`` is found in the message and its ``exclude_regex`` is not."""
 
+    by_wrapper = False
+
     def __init__(self, regex: str, exclude_regex: str | None = None) -> None:
         """Compile both; raises ValueError with RE2's reason where it refuses one."""
         self.proposal = regex
         self._regex = compile_pattern(regex)
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
 
-    def matches(self, message: bytes) -> bool:
+    def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the regex is found and the exclusion is not."""
         if self._regex.search(message) is None:
             return False
@@ -60,6 +73,8 @@ class RegexDecision:
 class FieldDecision:
     """Every condition on a field holds and the rule's ``exclude_regex`` is not found."""
 
+    by_wrapper = False
+
     def __init__(
         self,
         conditions: Sequence[FieldCondition],
@@ -72,7 +87,7 @@ class FieldDecision:
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
         self._reader = reader
 
-    def matches(self, message: bytes) -> bool:
+    def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether all conditions hold and the exclusion is not found."""
         fields = self._reader.read(message)
         if not all(condition.holds(fields) for condition in self._conditions):
@@ -84,21 +99,89 @@ class FieldDecision:
         return {}
 
 
-def decision_of(rule: Rule, reader: FieldReader) -> Decision:
+class SeverityDecision:
+    """The message declares a wanted severity and the rule's ``exclude_regex`` is not found."""
+
+    by_wrapper = True
+
+    def __init__(self, wanted: frozenset[Severity], exclude_regex: str | None) -> None:
+        """Compile; raises ValueError with RE2's reason where it refuses the regex."""
+        self.proposal = candidate_regex(wanted)
+        self._wanted = wanted
+        self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
+
+    def matches(self, message: bytes, before: Before = nothing_before) -> bool:
+        """Return whether the message declares it; of a record over several lines, one line does."""
+        if declares(message, before) not in self._wanted:
+            return False
+        return self._exclude is None or self._exclude.search(message) is None
+
+    def values(self, message: bytes) -> dict[str, bytes]:
+        """Return nothing, as for fields."""
+        return {}
+
+
+class DeclaredDecision:
+    """Another decision, on messages that declare one of some severities, or none of others."""
+
+    by_wrapper = False
+
+    def __init__(
+        self,
+        decision: Decision,
+        wanted: frozenset[Severity],
+        refused: frozenset[Severity],
+        severities: SeverityReader,
+    ) -> None:
+        self.proposal = decision.proposal
+        self.values = decision.values
+        self._decides = decision.matches
+        self._wanted = wanted
+        self._refused = refused
+        self._severities = severities
+
+    def matches(self, message: bytes, before: Before = nothing_before) -> bool:
+        """Return whether the decision is so and the message declares what it has to."""
+        if not self._decides(message, before):
+            return False
+        severity = self._severities.read(message, before)
+        return severity not in self._refused and (not self._wanted or severity in self._wanted)
+
+
+def decision_of(
+    rule: Rule, reader: FieldReader, severities: SeverityReader | None = None
+) -> Decision:
     """Return what decides for ``rule``.
 
     Args:
         reader: reads the fields of messages; all rules of an engine share one.
+        severities: reads what messages declare, and is shared likewise.
 
     Raises:
         ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
     """
     try:
+        decision: Decision
         if rule.regex is not None:
-            return RegexDecision(rule.regex, rule.exclude_regex)
-        return FieldDecision(rule.fields, rule.exclude_regex, reader)
+            decision = RegexDecision(rule.regex, rule.exclude_regex)
+        elif rule.fields:
+            decision = FieldDecision(rule.fields, rule.exclude_regex, reader)
+        else:
+            return SeverityDecision(rule.severities, rule.exclude_regex)
     except ValueError as error:
         raise ValueError(f"rule {rule.name}: {error}") from error
+    if not rule.severities and not (rule.refused and asks_severity(rule)):
+        return decision
+    return DeclaredDecision(decision, rule.severities, rule.refused, severities or SeverityReader())
+
+
+def asks_severity(rule: Rule) -> bool:
+    """Return whether what a line declares keeps a rule from counting it.
+
+    A condition on the field in which the level stands says itself which levels count.
+    """
+    named = (condition.path.rpartition(".")[2] for condition in rule.fields)
+    return not any(map(is_level, named))
 
 
 def matcher_of(rule: Rule) -> Callable[[bytes], bool]:

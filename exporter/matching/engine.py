@@ -7,12 +7,15 @@ tried on each message.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from exporter.matching.candidates import Candidate, Candidates
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
-from exporter.model import Rule
+from exporter.matching.severity import SeverityReader
+from exporter.model import Rule, WrappedMessage
 
 _BLOCK_BYTES = 1 << 20
 """How much Hyperscan scans at once: bounds the candidates held, and fits the CPU's cache."""
@@ -71,7 +74,10 @@ class Engine:
         """
         self.rules = tuple(rules)
         self.fields = FieldReader()
-        self.decisions = tuple(decision_of(rule, self.fields) for rule in self.rules)
+        self.severities = SeverityReader()
+        self.decisions = tuple(
+            decision_of(rule, self.fields, self.severities) for rule in self.rules
+        )
         if watch is not None:
             self.decisions = tuple(map(watch, self.decisions))
         self.unwrap = unwrap
@@ -80,6 +86,7 @@ class Engine:
             () if unwrap is None else unwrap.marks,
         )
         self._matches = [decision.matches for decision in self.decisions]
+        self._by_wrapper = [i for i, each in enumerate(self.decisions) if each.by_wrapper]
 
     @property
     def re2_only(self) -> tuple[Rule, ...]:
@@ -91,6 +98,7 @@ class Engine:
         messages: Sequence[bytes],
         enabled: Collection[int] | None = None,
         message_of: MessageOf | None = None,
+        context: Sequence[bytes] = (),
     ) -> list[Match]:
         """Return every match of every rule, in the order of messages, then of rules.
 
@@ -98,6 +106,7 @@ class Engine:
             messages: any bytes, newlines and invalid UTF-8 included.
             enabled: indexes of the rules to apply; None applies all.
             message_of: what of each is its message; None where that is all of it.
+            context: what stands before them: one of them may be a part of more.
         """
         if not messages:
             return []
@@ -106,7 +115,7 @@ class Engine:
             return self._scan_each(messages, enabled, message_of)
         found = []
         index, counted = 0, 0
-        for match in self.scan_text(text, enabled, message_of):
+        for match in self.scan_text(text, enabled, message_of, context=context):
             index += text.count(b"\n", counted, match.start)
             counted = match.start
             found.append(Match(match.rule, index))
@@ -118,6 +127,7 @@ class Engine:
         enabled: Collection[int] | None = None,
         message_of: MessageOf | None = None,
         end: int | None = None,
+        context: Sequence[bytes] = (),
     ) -> Iterator[LineMatch]:
         """Yield every match of every rule in the lines of ``text``, in their order, then by rule.
 
@@ -126,6 +136,7 @@ class Engine:
             enabled: indexes of the rules to apply; None applies all.
             message_of: asked of candidate lines only; None where lines are messages.
             end: how much of ``text`` to scan, a whole number of lines; None scans all.
+            context: lines before the text.
         """
         wanted = None if enabled is None else frozenset(enabled)
         always = self._candidates.missing
@@ -135,7 +146,7 @@ class Engine:
         start = 0
         while start < end:
             stop = _block_end(text, start, end)
-            yield from self._scan_block(text, start, stop, wanted, always, message_of)
+            yield from self._scan_block(text, start, stop, wanted, always, message_of, context)
             start = stop
 
     def _scan_block(
@@ -146,6 +157,7 @@ class Engine:
         wanted: frozenset[int] | None,
         always: Sequence[int],
         message_of: MessageOf | None,
+        context: Sequence[bytes],
     ) -> Iterator[LineMatch]:
         if text[end - 1] != _NEWLINE:
             text = text[:end] + b"\n"
@@ -176,8 +188,21 @@ class Engine:
             elif rule == last:
                 continue
             last = rule
-            if matches[rule](message):
+            if message[:1] not in _MARGINS:
+                matched = matches[rule](message)
+            else:
+                before = partial(self._before, text, line_start, message_of, context)
+                matched = matches[rule](message, before)
+            if matched:
                 yield LineMatch(rule, line_start, newline)
+
+    def _before(
+        self, text: bytes, end: int, message_of: MessageOf | None, context: Sequence[bytes]
+    ) -> Iterator[bytes]:
+        """Yield the messages before the line that begins at ``end``, the nearest first."""
+        lines = chain(_lines_before(text, end), reversed(context))
+        for line in lines if message_of is None else map(message_of, lines):
+            yield line if self.unwrap is None else self.unwrap(line)
 
     def _unwrapped(
         self, text: bytes, start: int, marked: Sequence[int], message_of: MessageOf | None
@@ -204,11 +229,18 @@ class Engine:
     ) -> list[Candidate]:
         """Return the candidates in unwrapped messages, by the newlines of their lines."""
         text = b"\n".join((*unwrapped.values(), b""))
-        candidates, _ = self._candidates.find(text, wanted)
-        if not candidates:
-            return candidates
-        places = dict(zip(_line_ends(text, 0, len(text)), unwrapped, strict=True))
-        return [(places[at], rule) for at, rule in candidates]
+        found, _ = self._candidates.find(text, wanted)
+        candidates = [
+            (at, rule)
+            for at, message in unwrapped.items()
+            if isinstance(message, WrappedMessage)
+            for rule in self._by_wrapper
+            if wanted is None or rule in wanted
+        ]
+        if found:
+            places = dict(zip(_line_ends(text, 0, len(text)), unwrapped, strict=True))
+            candidates += [(places[at], rule) for at, rule in found]
+        return candidates
 
     def _scan_each(
         self,
@@ -238,6 +270,17 @@ def _block_end(text: bytes, start: int, end: int) -> int:
     if newline < 0:
         newline = text.find(b"\n", start + _BLOCK_BYTES, end)
     return end if newline < 0 else newline + 1
+
+
+_MARGINS = (b" ", b"\t")
+"""What lines begin with that may be a part of more than a line."""
+
+
+def _lines_before(text: bytes, end: int) -> Iterator[bytes]:
+    while end > 0:
+        start = text.rfind(b"\n", 0, end - 1) + 1
+        yield text[start : end - 1]
+        end = start
 
 
 def _line_ends(text: bytes, start: int, end: int) -> Iterator[int]:

@@ -91,6 +91,16 @@ def _at(values: Mapping[str, object], path: str) -> object:
     return None
 
 
+def json_object(text: bytes) -> Mapping[str, object] | None:
+    """Return the JSON object that a text is; None if it is none."""
+    return _object(text)
+
+
+def fields_in(message: bytes) -> Mapping[str, object]:
+    """Return the pairs of a logfmt message."""
+    return _pairs(message)
+
+
 def _values(message: bytes) -> Mapping[str, object]:
     start = message.find(b"{")
     if start >= 0 and (message.endswith(b"}") or message.rstrip().endswith(b"}")):

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from exporter.model import Level, Rule, RuleTests
+from exporter.model import Level, Rule, RuleTests, Severity
 
 DEFAULT = "default"
 """The pack that stands for every other one but those in ``OPT_IN``."""
@@ -33,18 +33,22 @@ class _PackTests(_Strict):
 
 
 class _PackRule(_Strict):
-    """A rule as a pack writes it: all but ``exclude_regex`` has to be there."""
+    """A rule as a pack writes it, with ``regex`` or ``severity``."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
     description: str = Field(min_length=1)
     level: Level
     per: Literal["line", "event"] = "line"
     language: Literal["python"] | None = None
-    regex: str
+    regex: str | None = None
+    severity: frozenset[Severity] = frozenset()
+    any_severity: bool = False
     exclude_regex: str | None = None
     tests: _PackTests
 
     def rule(self) -> Rule:
+        if self.regex is None and not self.severity:
+            raise ValueError(f"rule {self.name} has neither regex nor severity")
         return Rule(
             name=self.name,
             regex=self.regex,
@@ -54,6 +58,8 @@ class _PackRule(_Strict):
             description=self.description,
             per_event=self.per == "event",
             language=self.language,
+            severities=self.severity,
+            any_severity=self.any_severity,
         )
 
 

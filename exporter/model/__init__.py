@@ -32,12 +32,14 @@ from exporter.model.logs import (
 from exporter.model.requests import Endpoint, Params
 from exporter.model.rules import (
     ERRORS,
+    HARMLESS,
     FieldCondition,
     Level,
     MetricType,
     Rule,
     RuleMetric,
     RuleTests,
+    Severity,
 )
 from exporter.model.status import (
     ApiFailure,
@@ -52,6 +54,7 @@ from exporter.model.status import (
 __all__ = [
     "ERRORS",
     "FINAL_PHASES",
+    "HARMLESS",
     "LIVE_PART",
     "RUN_TIME_LOGS",
     "ApiFailure",
@@ -84,6 +87,7 @@ __all__ = [
     "Rule",
     "RuleMetric",
     "RuleTests",
+    "Severity",
     "Source",
     "SourceStatus",
     "WrappedMessage",

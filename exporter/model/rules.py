@@ -14,6 +14,21 @@ class Level(StrEnum):
     CRITICAL = "critical"
 
 
+class Severity(StrEnum):
+    """How bad a line says that it is, from the least to the worst."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+HARMLESS = frozenset({Severity.TRACE, Severity.DEBUG, Severity.INFO})
+"""What a line declares in which nothing is wrong."""
+
+
 class MetricType(StrEnum):
     """The types of metric that a rule can feed."""
 
@@ -71,9 +86,11 @@ class RuleMetric:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to look for in messages: ``regex``, or ``fields`` in its place.
+    """What to look for in messages: ``regex``, or ``fields`` in its place, or ``severities``.
 
-    A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold.
+    A regex is in RE2 syntax and searched anywhere in the message; of fields each must hold. The
+    line must declare one of ``severities``, where there are any. ``any_severity``: a rule of level
+    error or critical counts also lines that declare themselves harmless.
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
     ``per_event``: it counts a stack trace once, however many of its lines it matches.
     ``language``: it does not count in a stack trace that is told to be of another one.
@@ -90,6 +107,15 @@ class Rule:
     metric: RuleMetric | None = None
     per_event: bool = False
     language: str | None = None
+    severities: frozenset[Severity] = frozenset()
+    any_severity: bool = False
+
+    @property
+    def refused(self) -> frozenset[Severity]:
+        """What a line may not declare to count."""
+        if self.any_severity or self.severities or self.level not in ERRORS:
+            return frozenset()
+        return HARMLESS
 
     @property
     def meaning(self) -> str:
@@ -99,4 +125,6 @@ class Rule:
             parts = (*parts, sorted(map(repr, self.fields)))
         if self.per_event:
             parts = (*parts, "event")
+        if self.severities or self.any_severity:
+            parts = (*parts, sorted(self.severities), self.any_severity)
         return blake2b(repr(parts).encode(), digest_size=8).hexdigest()

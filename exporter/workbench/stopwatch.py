@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.matching.decision import Decision
+from exporter.matching.severity import Before, nothing_before
 
 
 @dataclass(slots=True)
@@ -52,12 +53,13 @@ class _Watched:
 
     def __init__(self, decision: Decision, cost: Cost, clock: Callable[[], float]) -> None:
         self.proposal = decision.proposal
+        self.by_wrapper = decision.by_wrapper
         self.values = decision.values
         decide = decision.matches
 
-        def matches(message: bytes) -> bool:
+        def matches(message: bytes, before: Before = nothing_before) -> bool:
             started = clock()
-            matched = decide(message)
+            matched = decide(message, before)
             cost.seconds += clock() - started
             cost.candidates += 1
             return matched

@@ -1,0 +1,183 @@
+r"""What the beginning of a line of text declares, in the layouts that loggers write.
+
+A line is read from its start, step by step: time, process, thread and logger are passed over, in
+any order, until a level stands where a level can stand; a word of prose ends the search. So ``INFO
+0 ERROR lines`` is INFO, and ``found ERROR in a file`` declares nothing.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from exporter.matching.severity import vocabulary
+from exporter.model import Severity
+
+_MOST_STEPS = 16
+_REACH = 400
+"""Bytes within which a level begins."""
+
+_CAPITALS = (
+    rb"TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|CRIT|EMERG"
+    rb"|EMERGENCY|ALERT|D?PANIC|LOG|VERBOSE|FINE|FINER|FINEST|CONFIG|SUCCESS|ERR|WRN|INF|DBG|FTL"
+    rb"|TRC|PNC|VRB|ERRO|EROR|FATA|PANI|DEBU|DEBG|DBUG|TRCE|CRT|HTTP"
+)
+_ANY_CASE = (
+    rb"[Tt]race|trce|[Dd]ebug|dbug|[Vv]erbose|[Ii]nfo|[Ii]nformation|[Nn]otice|[Ww]arn|[Ww]arning"
+    rb"|[Ee]rror(?: \[\w+\])?|err|fail|[Ff]atal|crit|[Cc]ritical|alert|emerg|emergency|severe"
+)
+
+_NOTHING = rb"(?!\s*\W*(?i:none|null|nil|undefined|true|false|0|no|off|ok)?\W*$)"
+"""Not so where what a word announces is nothing: ``error: null``."""
+
+_NOUN = (
+    rb"(?! (?i:rates?|counts?|logs?|levels?|messages?|pages?|handl\w*|reports?|codes?|lines?"
+    rb"|mode|button|threshold|alerts?|rules?|files?|css|section|path)\b)"
+)
+"""Not so where a word is part of another: ``ERROR RATE``."""
+
+_LEVEL = re.compile(
+    rb"(?:[\[(<|] ?)?(?:"
+    rb"(?P<capitals>" + _CAPITALS + rb")(?:(?=:)" + _NOTHING.replace(rb"\s*", rb":\s*", 1) + rb":"
+    rb"|(?=[\])>|/,]|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + _NOUN + rb")"
+    rb"|(?P<word>" + _ANY_CASE + rb")(?::(?=\s)" + _NOTHING + rb"|\t|\s*\||\s+- )"
+    rb")"
+)
+
+_BRACKETS = re.compile(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
+
+_IN_BRACKETS = re.compile(
+    r"\s*(?:"
+    r"(?P<whole>[A-Za-z]+)"
+    r"|(?:[\w.-]*:)(?P<module>[a-z]+)"  # Apache
+    r"|[^\]]{0,60}?[\s/:](?P<last>[A-Z]{3,})"  # Minecraft, Celery
+    r"|(?:[\dTZ:., +-]{5,40}[\s:] *)?(?P<first>[A-Z]{3,})(?:[/ ][^\]]*)"  # env_logger, Celery
+    r"|(?P<letter>[DIWEFCTNV])(?: \d[^\]]*)?"  # Tornado, Passenger, beego
+    r")\s*"
+)
+
+_PASSED = re.compile(
+    rb"(?:"
+    rb"[\[(<][^\]>)\n]{0,120}[\])>]\]?"
+    rb"|\{[\w-]{0,60}\}"
+    rb"|\d[\d:TZ.,+/|-]{3,45}(?:Z|[+-]\d\d:?\d\d)?(?=[\s|:,\])-]|$)(?:[AP]M)?"
+    rb"|\d{1,2}:\d\d[AP]M|[AP]M\b|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
+    rb"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\b"
+    rb"|\d{1,2}[-/][A-Z][a-z]{2}[-/]\d{4}"
+    rb"|\d{1,10}(?=[\s|:,\])-])"
+    rb"|[\w.$/*-]{1,80} -(?=\s)|-{1,3}(?=\s)"
+    rb"|[\w.-]{1,40}@[\w.*-]{1,40}"
+    rb"|[\w.-]{1,40}=(?:\"(?:[^\"\\]|\\.)*\"|[^\s\"]{0,120})(?=[\s,]|$)"
+    rb"|(?!\S{0,200}(?:Error|Exception|Warning|Throwable):?\s)"
+    rb"[\w$-]{1,40}(?:(?:[./:_-]|::)[\w$-]{1,40}){1,8}:?(?=[\s|])"
+    rb"|[\w-]{1,40} +\|"
+    rb")"
+)
+_GAP = re.compile(rb"[\s|:,;-]*")
+_MARGIN = re.compile(
+    rb"[\s>|*#!-]{0,3}(?:(?:\xe2[\x80-\xbf]{2}|\xf0\x9f[\x80-\xbf]{2})\s{0,3}){0,2}"
+)
+
+_CHANNEL = re.compile(rb"[\w.-]{1,60}\.(" + _CAPITALS + rb"): ")
+"""Monolog's and Laravel's: ``production.ERROR: ``."""
+
+_MONGO = re.compile(rb"([FEWID])\d? +[A-Z]{3,}\b")
+
+
+def _of_syslog(digit: bytes) -> Severity | None:
+    return vocabulary.of_syslog(int(digit))
+
+
+def _of_letter(letter: bytes) -> Severity | None:
+    return vocabulary.LETTERS.get(letter.decode())
+
+
+def _of_word(word: bytes) -> Severity | None:
+    return vocabulary.of_word(word.decode("ascii", "replace").partition(" ")[0])
+
+
+_REDIS = {b".": Severity.DEBUG, b"-": Severity.DEBUG, b"*": Severity.INFO, b"#": Severity.WARNING}
+_REPORTS = {b"CRASH": Severity.ERROR, b"SUPERVISOR": Severity.ERROR, b"PROGRESS": Severity.INFO}
+
+_BEGINNINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Severity | None]], ...] = (
+    # klog, absl, glog and CockroachDB: a letter and the date.
+    (re.compile(rb"([IWEF])(?:\d{4}|\d{6}|\d{8}) \d\d:\d\d:\d\d"), _of_letter),
+    (re.compile(rb"([DIWEFA]), \["), _of_letter),  # Ruby
+    (re.compile(rb"([VDIWEF])/[\w.:-]{1,60}(?:\(| )"), _of_letter),  # Android's, in many libraries
+    (re.compile(rb"%([0-7])\|\d+\.\d+\|"), _of_syslog),  # librdkafka
+    (re.compile(rb"<([0-7])>"), _of_syslog),
+    (re.compile(rb"\d+:[XCSM] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "), _REDIS.get),
+    (re.compile(rb"=(CRASH|SUPERVISOR|PROGRESS) REPORT=+"), _REPORTS.get),
+    (re.compile(rb"=([A-Z]+) REPORT=+"), _of_word),  # Erlang
+    (re.compile(rb"\(\S+:\d+\): [\w-]+-([A-Za-z]+) \*\*: "), _of_word),  # GLib
+)
+
+
+def declared_by(
+    message: bytes, record: Callable[[bytes], Mapping[str, object]]
+) -> Severity | Mapping[str, object] | None:
+    """Return what a line declares by its layout, or the record of fields that begins in it.
+
+    Args:
+        record: reads the fields of a text that begins with a brace or with ``key=``.
+    """
+    for regex, severity_of in _BEGINNINGS:
+        if found := regex.match(message):
+            return severity_of(found[1])
+    margin = _MARGIN.match(message)
+    at = 0 if margin is None else margin.end()
+    for step in range(_MOST_STEPS):
+        if at >= len(message) or at > _REACH:
+            return None
+        if message[at] == _BRACE and message[at : at + 2] != b"{}":
+            fields = record(message[at:])
+            if fields or not step:
+                return fields
+        severity = _level_at(message, at, step)
+        if severity is not None:
+            return severity
+        passed = _PASSED.match(message, at)
+        if passed is None:
+            return None
+        if _is_pair(message, at) and (fields := record(message[at:])):
+            return fields
+        gap = _GAP.match(message, passed.end())
+        at = passed.end() if gap is None else gap.end()
+    return None
+
+
+_BRACE = ord("{")
+_PAIR = re.compile(rb"[\w.@-]{1,40}=")
+
+
+def _is_pair(message: bytes, at: int) -> bool:
+    return _PAIR.match(message, at) is not None
+
+
+_NEEDS_SIGN = frozenset({b"LOG", b"HTTP", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PANIC"})
+"""Capitals that are no level where they begin a line as plain words."""
+
+
+def _level_at(message: bytes, at: int, step: int) -> Severity | None:
+    if found := _LEVEL.match(message, at):
+        word = found["capitals"]
+        if word is None:
+            return _of_word(found["word"])
+        sign = message[found.end("capitals") : found.end("capitals") + 1]
+        if step or word not in _NEEDS_SIGN or not sign.isspace() or message[at : at + 1] in b"[(<":
+            return _of_word(word)
+    if found := _BRACKETS.match(message, at):
+        return _in_brackets(found[1].decode("utf-8", "replace"))
+    if found := _CHANNEL.match(message, at):
+        return _of_word(found[1])
+    if step and (found := _MONGO.match(message, at)):
+        return _of_letter(found[1])
+    return None
+
+
+def _in_brackets(content: str) -> Severity | None:
+    found = _IN_BRACKETS.fullmatch(content)
+    if found is None:
+        return None
+    if found["letter"] is not None or (found["whole"] is not None and len(found["whole"]) == 1):
+        return vocabulary.LETTERS.get(content.strip()[:1])
+    word = next((found[name] for name in ("whole", "module", "last", "first") if found[name]), "")
+    return vocabulary.SEVERITIES.get(word.lower())
