@@ -107,9 +107,8 @@ def test_a_pack_alone_finds_what_it_finds_among_all(name: str):
     pack = load_packs([name])
     lines = [line.encode() for rule in RULES for line in rule.tests.match]
     among_all = names_found(ENGINE, lines)
-    assert names_found(Engine(pack, unwrap=Unwrapping()), lines) == {
-        rule.name: among_all[rule.name] for rule in pack
-    }
+    alone = names_found(Engine(pack, unwrap=Unwrapping()), lines)
+    assert alone == {rule.name: among_all[rule.name] for rule in pack}
 
 
 PYTHON_TRACE = b"""\

@@ -15,6 +15,8 @@ from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import Found
 from exporter.errors import StateError
+from exporter.logs.log_lines import LogLines
+from exporter.logs.unfinished import unfinished
 from exporter.matching.engine import Match
 from exporter.matching.events import Event, OpenEvents, kept
 from exporter.matching.traces import HEADS
@@ -63,9 +65,17 @@ class Findings:
         self._identities = [f"{rule.name} {rule.meaning}" for rule in rules]
         self._indexes = {identity: index for index, identity in enumerate(self._identities)}
         self._open: dict[ComponentKey, OpenEvents] = {}
+        self._unfinished: dict[ComponentKey, Sequence[bytes]] = {}
         self.heads = frozenset(range(len(self._rules), len(self._rules) + len(HEADS)))
         per_event = (index for index, rule in enumerate(self._rules) if rule.per_event)
         self._begin_events = self.heads.union(per_event)
+
+    def lines_before(self, key: ComponentKey, lines: LogLines) -> Sequence[bytes]:
+        """Return the lines of a component before new ones, as far as one record may hold both."""
+        before = self._unfinished.pop(key, ())
+        if after := unfinished(before, lines.raws, lines[-1].message):
+            self._unfinished[key] = after
+        return before
 
     def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
         """What counts of all that the engine found in new lines of a component."""
@@ -100,6 +110,7 @@ class Findings:
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
         self._open.pop(key, None)
+        self._unfinished.pop(key, None)
         self.errors.close(key)
 
     def _take_errors(

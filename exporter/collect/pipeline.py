@@ -214,7 +214,9 @@ class Pipeline:
         lines = LogLines.of(lines, self.engine.unwrap)
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, lines.size)
-        found = self.engine.scan(lines.raws, self._enabled(source.key), message_of)
+        context = self.findings.lines_before(source.key, lines)
+        enabled = self._enabled(source.key)
+        found = self.engine.scan(lines.raws, enabled, message_of, context)
         found, over = self.findings.take(source.key, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]

@@ -28,8 +28,7 @@ def declared(message: bytes, before: Before = nothing_before) -> Severity | None
     """
     if message[:1] in _SPACES and (around := structured.record_around(message, before())):
         return structured.declared_in(around)
-    found = layouts.declared_by(message, _record)
-    severity = structured.declared_in(found) if isinstance(found, Mapping) else found
+    severity = layouts.declared_by(message, _record)
     if severity is None and isinstance(message, WrappedMessage):
         return vocabulary.of_syslog(message.severity)
     return severity
@@ -44,7 +43,7 @@ def declares(message: bytes, before: Before = nothing_before) -> Severity | None
     That is the first which says it.
     """
     if message[:1] not in _SPACES or not (around := structured.record_around(message, before())):
-        return declared(message)
+        return declared(message, before)
     pair = structured.pair_of(message)
     if pair is None or not structured.is_level(pair[0]):
         return None

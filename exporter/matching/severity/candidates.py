@@ -26,10 +26,15 @@ def candidate_regex(wanted: Collection[Severity]) -> str:
     capitals = "|".join(words).upper()
     parts = [
         rf"\b(?:{capitals})(?:[^\w]|$|[1-4]\b)",
-        rf"(?:^|[\s\[(<:|/>.\"'=m])(?i:{word})(?: \[\w+\])?(?: *[\])>|\"'\\+:1-4-]|\t|\s|,|\}}|$)",
+        r"(?:^|[\s\[(<:|/>.\"'=m_-])"
+        rf"(?i:{word})(?: \[\w+\])?(?: *[\])>|\"'\\+:1-4-]|\t|\s|,|\}}|$)",
         rf"(?:^|[\s\[\"':=])[{letters}](?:[\s,/\]\"']|[0-9])",
         *(rf"{_KEY}{_NUMBERS[severity]}(?:\W|$)" for severity in Severity if severity in wanted),
     ]
+    if len(wanted) < len(Severity):
+        # slog's ERROR+4 is worse than an error, DEBUG-4 less than debug.
+        parts.append(r"\b[A-Za-z]{4,5}[+-][0-9]")
     if Severity.ERROR in wanted:
         parts.append("=(?:CRASH|SUPERVISOR) REPORT=")
+    parts += (r"^%[0-7]\|", r"^<[0-7]>", r"^[0-9]+:[XCSM] ")
     return "|".join(parts)

@@ -8,7 +8,7 @@ any order, until a level stands where a level can stand; a word of prose ends th
 import re
 from collections.abc import Callable, Mapping
 
-from exporter.matching.severity import vocabulary
+from exporter.matching.severity import structured, vocabulary
 from exporter.model import Severity
 
 _MOST_STEPS = 16
@@ -18,7 +18,7 @@ _REACH = 400
 _CAPITALS = (
     rb"TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|CRIT|EMERG"
     rb"|EMERGENCY|ALERT|D?PANIC|LOG|VERBOSE|FINE|FINER|FINEST|CONFIG|SUCCESS|ERR|WRN|INF|DBG|FTL"
-    rb"|TRC|PNC|VRB|ERRO|EROR|FATA|PANI|DEBU|DEBG|DBUG|TRCE|CRT|HTTP"
+    rb"|TRC|PNC|VRB|ERRO|EROR|FATA|PANI|DEBU|DEBG|DBUG|TRCE|CRT"
 )
 _ANY_CASE = (
     rb"[Tt]race|trce|[Dd]ebug|dbug|[Vv]erbose|[Ii]nfo|[Ii]nformation|[Nn]otice|[Ww]arn|[Ww]arning"
@@ -57,9 +57,9 @@ _IN_BRACKETS = re.compile(
 _PASSED = re.compile(
     rb"(?:"
     rb"[\[(<][^\]>)\n]{0,120}[\])>]\]?"
-    rb"|\{[\w-]{0,60}\}"
+    rb"|\{[\w.:-]{0,60}\}"
     rb"|\d[\d:TZ.,+/|-]{3,45}(?:Z|[+-]\d\d:?\d\d)?(?=[\s|:,\])-]|$)(?:[AP]M)?"
-    rb"|\d{1,2}:\d\d[AP]M|[AP]M\b|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
+    rb"|[+-]\d\d:?\d\d(?=\s)|\d{1,2}:\d\d[AP]M|[AP]M\b|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
     rb"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\b"
     rb"|\d{1,2}[-/][A-Z][a-z]{2}[-/]\d{4}"
     rb"|\d{1,10}(?=[\s|:,\])-])"
@@ -111,10 +111,8 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Severity | None]],
 )
 
 
-def declared_by(
-    message: bytes, record: Callable[[bytes], Mapping[str, object]]
-) -> Severity | Mapping[str, object] | None:
-    """Return what a line declares by its layout, or the record of fields that begins in it.
+def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]]) -> Severity | None:
+    """Return what a line declares by its layout, or by the record of fields that begins in it.
 
     Args:
         record: reads the fields of a text that begins with a brace or with ``key=``.
@@ -124,35 +122,36 @@ def declared_by(
             return severity_of(found[1])
     margin = _MARGIN.match(message)
     at = 0 if margin is None else margin.end()
+    read = False
     for step in range(_MOST_STEPS):
         if at >= len(message) or at > _REACH:
             return None
-        if message[at] == _BRACE and message[at : at + 2] != b"{}":
+        if message[at : at + 2] in _OPENINGS:
             fields = record(message[at:])
             if fields or not step:
-                return fields
+                return structured.declared_in(fields)
         severity = _level_at(message, at, step)
         if severity is not None:
             return severity
         passed = _PASSED.match(message, at)
         if passed is None:
             return None
-        if _is_pair(message, at) and (fields := record(message[at:])):
-            return fields
+        if not read and _PAIR.match(message, at):
+            read = True
+            if (severity := structured.declared_in(record(message[at:]))) is not None:
+                return severity
         gap = _GAP.match(message, passed.end())
         at = passed.end() if gap is None else gap.end()
     return None
 
 
-_BRACE = ord("{")
+_OPENINGS = (b'{"', b"{ ", b"{'", b"{\t")
+"""How objects begin, of JSON and as Node.js prints them; ``{a.py:12}`` is none."""
+
 _PAIR = re.compile(rb"[\w.@-]{1,40}=")
 
 
-def _is_pair(message: bytes, at: int) -> bool:
-    return _PAIR.match(message, at) is not None
-
-
-_NEEDS_SIGN = frozenset({b"LOG", b"HTTP", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PANIC"})
+_NEEDS_SIGN = frozenset({b"LOG", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PANIC"})
 """Capitals that are no level where they begin a line as plain words."""
 
 

@@ -1,0 +1,173 @@
+"""What a line declares of itself: every form of logger, and what is none."""
+
+import json
+
+import pytest
+from declared_severities import FORMS, SILENT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.logs.unwrap import Unwrapping, unwrap
+from exporter.matching.decision import decision_of
+from exporter.matching.engine import Engine
+from exporter.matching.fields import FieldReader
+from exporter.matching.severity import declared
+from exporter.model import FieldCondition, Level, Rule, Severity
+
+NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
+"""What the first spellings of a form stand for; the others are harmless."""
+
+LINES = [
+    (form.format(L=word), NAMED[place] if place < len(NAMED) else None, f"{name} {word}")
+    for name, form, words in FORMS
+    for place, word in enumerate(words.split())
+    if word != "-"
+]
+MESSAGES = [line.encode() for line, _, _ in LINES] + [line.encode() for line in SILENT]
+
+ANY = {
+    severity: Engine(
+        [Rule("a", severities=frozenset({severity}), level=Level.INFO)], unwrap=Unwrapping()
+    )
+    for severity in Severity
+}
+
+
+def severity_of(line: str) -> Severity | None:
+    return declared(unwrap(line.encode()))
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"), [one[:2] for one in LINES], ids=[one[2] for one in LINES]
+)
+def test_each_form_declares_its_level(line: str, wanted: Severity | None):
+    """Whatever a logger calls it, and wherever it puts it."""
+    severity = severity_of(line)
+    if wanted is None:
+        assert severity in (Severity.TRACE, Severity.DEBUG, Severity.INFO)
+    else:
+        assert severity is wanted
+
+
+@pytest.mark.parametrize("line", SILENT)
+def test_what_only_looks_like_a_level_declares_none(line: str):
+    """Words in prose, values, payloads and settings say nothing of the line itself."""
+    assert severity_of(line) is None
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_no_line_that_declares_a_severity_is_overlooked(severity: Severity):
+    """Hyperscan finds each line that the module reads as this severity, and the engine no other."""
+    found = {match.message for match in ANY[severity].scan(MESSAGES)}
+    wanted = {i for i, text in enumerate(MESSAGES) if declared(unwrap(text)) is severity}
+    assert found == wanted
+
+
+words = st.sampled_from(
+    [
+        *("error", "ERROR", "Fatal", "info", "E", "50", "400", "3", "level", "severity", "lvl"),
+        *('"', ":", "=", "{", "}", "[", "]", " ", "|", "\t", "-", ",", "<", ">", "(", "msg"),
+        *("2026-11-01T00:00:00Z", "app", "'", "\\", "1", ".", "/", "@l", "_", "log", "time"),
+    ]
+)
+
+
+@given(st.lists(words, max_size=14).map("".join), st.sampled_from(Severity))
+def test_hyperscan_proposes_whatever_the_module_reads(line: str, severity: Severity):
+    """On any line the engine says what the module says of it."""
+    message = line.encode()
+    matched = bool(ANY[severity].scan([message]))
+    assert matched is (declared(unwrap(message)) is severity)
+
+
+@given(st.binary(max_size=80))
+def test_anything_can_be_read(message: bytes):
+    """No bytes make reading fail."""
+    declared(message)
+
+
+@given(
+    st.permutations(["level", "message", "time", "extra"]),
+    st.sampled_from([None, 1, 2, 4, "\t"]),
+    st.sampled_from(["error", "ERROR", "Fatal", "info"]),
+)
+def test_json_in_any_order_and_spacing(order: list[str], indent: int | str | None, level: str):
+    """One record on one line, or over several: it counts once, by the level of its own."""
+    values = {
+        "level": level,
+        "message": "level: 50",
+        "time": 1,
+        "extra": {"level": "fatal", "log": {"severity": "error"}},
+    }
+    text = json.dumps({key: values[key] for key in order}, indent=indent)
+    messages = [line.encode() for line in (*text.split("\n"), text.replace("\n", " "))]
+    counts = {severity: len(ANY[severity].scan(messages)) for severity in Severity}
+    wanted = {"error": Severity.ERROR, "fatal": Severity.CRITICAL, "info": Severity.INFO}
+    assert {one: count for one, count in counts.items() if count} == {wanted[level.lower()]: 2}
+
+
+PRETTY = b"""\
+{
+  "instant" : {
+    "level" : "FATAL"
+  },
+  "level" : "ERROR",
+  "level_name" : "ERROR",
+  "message" : "no stock"
+}
+[
+  {
+    "level": "error"
+  }
+]
+{
+  "@timestamp" : "2026-11-01T00:00:00Z",
+  "log" : {
+    "level" : "error"
+  }
+}
+{
+  level: 'error',
+  message: 'no stock'
+}""".splitlines()
+
+
+@pytest.mark.parametrize("cut", range(len(PRETTY) + 1))
+def test_a_record_over_several_lines_counts_once_wherever_it_is_cut(cut: int):
+    """What stands before the cut is known, so the level is that of the record, not of a part."""
+    engine = ANY[Severity.ERROR]
+    found = [m.message for m in engine.scan(PRETTY[:cut])]
+    found += [cut + m.message for m in engine.scan(PRETTY[cut:], context=PRETTY[:cut])]
+    assert found == [4, 16, 20]
+
+
+def test_a_rule_asks_for_text_and_severity():
+    """Beside a regex or fields, a severity is one condition more; a record's lines have its own."""
+    lines = [b'{"level":"error","msg":"declined"}', b"INFO declined", b"ERROR declined", b"-"]
+    lines += [b"{", b'  "level": "error",', b'  "msg": "declined"', b"}"]
+    severe = frozenset({Severity.ERROR})
+    text = Rule("a", "declined", severities=severe)
+    field = Rule("b", fields=(FieldCondition("msg", ("declined",)),), severities=severe)
+    found = [tuple(match) for match in Engine([text, field]).scan(lines)]
+    assert found == [(0, 0), (1, 0), (0, 2), (0, 6)]
+
+
+HARMLESS = [b"INFO declined", b'{"level":"debug","msg":"declined"}', b"level=trace msg=declined",
+            b"2026-11-01 00:00:00 [notice] declined"]  # fmt: skip
+OTHERS = [b"WARN declined", b"declined", b"ERROR declined", b"[critical] declined"]
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_a_line_says_of_itself_counts(level: Level):
+    """A rule of level error or critical leaves out what declares itself harmless; others do not."""
+    lines = HARMLESS + OTHERS
+    found = len(Engine([Rule("a", "declined", level)]).scan(lines))
+    assert found == (len(OTHERS) if level in ("error", "critical") else len(lines))
+    everything = Rule("a", "declined", level, any_severity=True)
+    assert len(Engine([everything]).scan(lines)) == len(lines)
+
+
+def test_a_rule_that_names_levels_itself_is_left_to_it():
+    """A condition on the level's field says which levels count, whatever the rule's own level."""
+    rule = Rule("a", fields=(FieldCondition("level", ("info",)),), level=Level.ERROR)
+    assert decision_of(rule, FieldReader()).matches(b'{"level":"info"}')
