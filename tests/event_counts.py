@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
+from exporter.logs.unwrap import Unwrapping, unwrap
 from exporter.matching.engine import Engine
 from exporter.matching.events import OpenEvents
 from exporter.matching.traces import HEADS
@@ -14,7 +15,7 @@ MILLISECOND = 1_000_000
 
 @cache
 def _engine(rules: tuple[Rule, ...]) -> Engine:
-    return Engine((*rules, *HEADS))
+    return Engine((*rules, *HEADS), unwrap=Unwrapping())
 
 
 def event_counts(rules: Sequence[Rule], messages: Sequence[bytes]) -> Counter[str]:
@@ -22,7 +23,7 @@ def event_counts(rules: Sequence[Rule], messages: Sequence[bytes]) -> Counter[st
     rules = tuple(rules)
     found = _engine(rules).scan(messages)
     lines = [
-        LogLine(message, len(message) + 1, 10**18 + index * MILLISECOND, message)
+        LogLine(message, len(message) + 1, 10**18 + index * MILLISECOND, unwrap(message))
         for index, message in enumerate(messages)
     ]
     begins = {m.message for m in found if m.rule >= len(rules) or rules[m.rule].per_event}
