@@ -31,8 +31,8 @@ SEED ?= 1000
 COUNT ?= 1000
 
 .PHONY: lives
-lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm) from SEED on; a bad one is printed
-	PYTHONPATH=tests $(BIN)/python tests/simulation.py $(KIND) $(SEED) $(COUNT)
+lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled) from SEED on; a bad one is printed
+	PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
 
 BENCH_ARGS ?=
 

@@ -5,10 +5,7 @@ and time are virtual. What the platform gave out is known line by line, so what 
 held against it, and what was never to be had against the gaps that were announced.
 """
 
-import logging
 import random
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -90,6 +87,9 @@ class World:
     wide: bool = False
     story: list[str] = field(default_factory=list)
 
+    clock_off = 0.0  # by how many seconds the exporter's clock is ahead of the platform's
+    scope = "component"
+
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.now = START
@@ -119,11 +119,14 @@ class World:
     def start(self) -> None:
         """Start the exporter on its file."""
         config = Config.model_validate(
-            {"logs": {"tail_lines": self.tail_lines}, "patterns": {"packs": []}}
+            {
+                "logs": {"tail_lines": self.tail_lines, "scope": self.scope},
+                "patterns": {"packs": []},
+            }
         )
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
-        clock = lambda: self.now  # noqa: E731
+        clock = lambda: self.now + self.clock_off  # noqa: E731
         self.state = SqliteState(self.folder / f"{self.seed}.db", clock)
         self.ledger = Ledger(metrics, self.state, clock)
         virtual: Any = self.virtual
@@ -367,7 +370,7 @@ class World:
         [instances] = [each.instances for each in self.components if each.name == key.component]
         return Outcome(
             instances,
-            self.layout is Layout.INTERLEAVED,
+            self.layout is not Layout.SEQUENTIAL,
             written=self.platform.truth().of(*key.parts).lines,
             delivered=len(delivered),
             counted=self.value("log_lines_total", key, log_type="RUN"),
@@ -458,22 +461,4 @@ def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
     live, judge = LIVES[kind]
     outcomes = live(world)
     faults = [f"{fault}: {outcome}" for outcome in outcomes for fault in judge(outcome)]
-    if faults:
-        command = f"make lives KIND={kind} SEED={seed} COUNT=1"
-        faults = [f"{kind} life of seed {seed} (again: {command})", *faults, *world.story]
-    return faults
-
-
-def main() -> None:
-    """Live as many lives as asked for, from any seed on; stop at the first that went wrong."""
-    kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(seed, seed + count):
-            if faults := faults_of(kind, number, Path(folder)):
-                sys.exit("\n".join(faults))
-    print(f"{count} {kind} lives from seed {seed} on: nothing went wrong")
-
-
-if __name__ == "__main__":
-    main()
+    return [*faults, *world.story] if faults else []

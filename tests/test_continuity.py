@@ -94,8 +94,8 @@ def test_a_window_that_shares_no_line_with_the_one_before_is_a_gap():
 
 def test_one_of_two_instances_that_moved_on_too_far_is_a_gap():
     """Instance logs one after another are each held against their own past."""
-    quiet = [line(n, "quiet") for n in range(20)]
-    busy = [line(n, "busy") for n in range(120)]
+    quiet = [line(n * NS, "quiet") for n in range(20)]
+    busy = [line(n * NS, "busy") for n in range(120)]
     poll = reader(tail_lines=20)
     poll.read(quiet[:19] + busy[:19])
     poll.read(quiet + busy[100:])
@@ -105,7 +105,7 @@ def test_one_of_two_instances_that_moved_on_too_far_is_a_gap():
 
 def test_a_burst_that_the_window_still_covers_is_no_gap():
     """As many new lines as were asked for, of two instances that both reach back: no gap."""
-    logs = [[line(n, name) for n in range(60)] for name in ("a", "b")]
+    logs = [[line(n * NS, name) for n in range(60)] for name in ("a", "b")]
     poll = reader(tail_lines=40)
     poll.read([entry for log in logs for entry in log[:30]])
     poll.read([entry for log in logs for entry in log[20:60]])
@@ -292,7 +292,7 @@ def test_a_gap_shows_though_the_read_that_met_it_broke_off():
 def test_a_broken_read_that_followed_known_lines_is_no_gap():
     """What it counted went on from the window before, so the next window may begin behind it."""
     log = [line(n) for n in range(60)]
-    poll = reader(tail_lines=20)
+    poll = reader(tail_lines=20, instances=1)
     poll.read(log[:19])
     broken = poll.memory.window(LogType.RUN, 20)
     assert len(broken.feed(log[10:30])) == 11

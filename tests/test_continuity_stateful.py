@@ -132,45 +132,43 @@ def settled() -> tuple[Reader, list[bytes]]:
 
 @pytest.mark.parametrize(("ago", "counts"), [(0.5, True), (9, True), (30, False)])
 def test_a_late_line_alone_counts_down_to_the_oldest_remembered(ago, counts):
-    """Older than all that is remembered, it may have been counted: it is let go, without a gap."""
+    """Before the window and older than all that is remembered, it is let go with a gap."""
     reader, latest = settled()
     late = at(1839 - ago, "late")
     assert reader.new(sorted([*latest, late]), []) == [late] * counts
+    assert reader.gaps == (not counts)
+
+
+@pytest.mark.parametrize("back", [5, 35])
+def test_a_clock_that_steps_back_far_loses_nothing_behind_what_a_window_showed(back):
+    """A line behind one of the window before was not there when that was read."""
+    reader, latest = settled()
+    stepped = [at(1840 - back + n / 10, "stepped") for n in range(3)]
+    assert reader.new([*latest[-2:], *stepped[:2]], []) == stepped[:2]
+    assert reader.new([*latest[-1:], *stepped], []) == stepped[2:]
     assert reader.gaps == 0
 
 
-@pytest.mark.parametrize(("back", "lost"), [(5, False), (35, True)])
-def test_a_clock_that_steps_back_far_loses_lines_with_a_gap(back, lost):
-    """Beyond what is remembered only what follows a line that a window has shown counts."""
-    reader, latest = settled()
-    stepped = [at(1840 - back + n / 10, "stepped") for n in range(3)]
-    assert reader.new([*latest[-2:], *stepped[:2]], []) == ([] if lost else stepped[:2])
-    assert reader.new([*latest[-1:], *stepped], []) == stepped[2:]
-    assert reader.gaps == lost
-
-
 @pytest.mark.parametrize("first", [3, 4])
-def test_what_joins_a_log_shown_from_its_first_line_counts_whatever_its_time(first: int):
-    """A clock an hour behind, one that steps back: only where the window before may be cut not."""
+def test_what_stands_behind_the_window_before_counts_whatever_its_time(first: int):
+    """A clock an hour behind, one that steps back: whether or not the window before was cut."""
     reader = Reader()
     known = [at(n) for n in range(first)]
     reader.read(known, [])
-    behind = [at(n - 3600, "behind") for n in range(3)]
-    stepped = [at(10), at(-60, "stepped back"), at(-59)]
-    assert reader.new([*known, *stepped, *behind], []) == (
-        stepped + behind if first < 4 else stepped[:1]
-    )
-    assert reader.gaps == (first == 4)
+    behind = [at(n - 3600, "behind") for n in range(2)]
+    text = [*known, at(-60, "stepped back"), *behind]
+    assert reader.new(text, []) == text[first:]
+    assert reader.gaps == (first == 4)  # before the first window
 
 
-def test_a_new_container_of_a_clock_that_is_behind_counts_from_its_second_window():
-    """Its first lines are older than all that is remembered, and follow no known one."""
+def test_a_new_container_of_a_clock_that_is_behind_counts_at_once():
+    """Its first lines are older than all that is remembered, and stand behind another's."""
     reader = Reader()
     ahead = [at(1800 + n) for n in range(40)]
     for n in range(1, 41):
         reader.read(ahead[max(0, n - 4) : n] + [at(n / 10, "behind")][: n // 40], [])
     new = [at(20 + n, "new") for n in range(3)]
-    assert reader.new(ahead[-4:] + new[:2], [at(4, "behind")]) == []
+    assert reader.new(ahead[-4:] + new[:2], [at(4, "behind")]) == new[:2]
     assert reader.new(ahead[-4:] + new, [at(4, "behind")]) == new[2:]
     assert reader.gaps == 0
 

@@ -137,7 +137,7 @@ GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: array("Q"
         GOOD[:-1],
         GOOD + b"x",
         GOOD[8:],
-        GOOD.replace(b'"format": 2', b'"format": 3'),
+        GOOD.replace(b'"format": 3', b'"format": 4'),
         GOOD.replace(b'"floor"', b'"ceiling"'),
         GOOD.replace(b"windows/RUN", b"windows/FUN"),
         GOOD.replace(b'"copies": 0', b'"others": 0'),

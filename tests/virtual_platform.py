@@ -30,10 +30,22 @@ from exporter.simulator.platform import Platform
 
 
 class VirtualPlatform:
-    """The platform as the program asks for it; ``faults`` is the share of requests that fail."""
+    """The platform as the program asks for it; ``faults`` is the share of requests that fail.
 
-    def __init__(self, platform: Platform, reader: LogReader, rng: random.Random) -> None:
+    ``varying``: the number of instances varies, so the spec does not tell it.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        reader: LogReader,
+        rng: random.Random,
+        *,
+        varying: bool = False,
+    ) -> None:
         self._platform = platform
+        self._varying = varying
+        self._sources: dict[Hashable, Source] = {}
         self._reader = reader
         self._rng = rng
         self.faults = 0.0
@@ -59,7 +71,10 @@ class VirtualPlatform:
     def apps(self) -> tuple[App, ...]:
         """Every app."""
         self._maybe_fail(Endpoint.APPS)
-        return self._platform.view(lambda apps: tuple(map(_app, apps.values())))
+        varying = self._varying
+        return self._platform.view(
+            lambda apps: tuple(_app(app, varying=varying) for app in apps.values())
+        )
 
     def deployments(self, app_id: str) -> tuple[Deployment, ...]:
         """The deployments of an app, newest first."""
@@ -112,10 +127,34 @@ class VirtualPlatform:
         archives = tuple(f"{grant}/{number}" for number in range(places.archives))
         return LogLocations(grant if places.live else None, archives)
 
+    def app_log_locations(
+        self,
+        app_id: str,
+        deployment_id: str,
+        log_type: LogType,
+        *,
+        tail_lines: int,
+        pod_connection_timeout: str,
+        urgent: bool = False,
+    ) -> LogLocations:
+        """Where the text of a log of all components of an app of one component is to be had."""
+        [component] = self._platform.view(lambda apps: apps[app_id].components)
+        [name] = self._platform.view(lambda apps: [apps[app_id].name])
+        source = Source(app_id, ComponentKey(name, component.name), log_type)
+        self._sources[app_id, log_type] = source
+        return self.log_locations(
+            source,
+            deployment_id,
+            tail_lines=tail_lines,
+            pod_connection_timeout=pod_connection_timeout,
+        )
+
     def read(
         self, locations: LogLocations, *, target: Hashable, past_failures: bool = False
     ) -> Iterator[LogChunk]:
         """The text, in chunks cut anywhere; a fault cuts it off."""
+        if isinstance(target, tuple):
+            target = self._sources[target]
         assert isinstance(target, Source)
         failed: ConnectionFailed | None = None
         for number, url in enumerate(locations.archive_urls):
@@ -173,13 +212,18 @@ def _copy(sets: Mapping[ComponentKey, set[bytes]]) -> dict[ComponentKey, set[byt
     return {key: set(lines) for key, lines in sets.items()}
 
 
-def _app(app: simulated.App) -> App:
+def _app(app: simulated.App, *, varying: bool) -> App:
     newest = max(app.deployments, key=lambda deployment: deployment.created_at, default=None)
     return App(
         app.id,
         app.name,
         components=tuple(
-            Component(spec.name, ComponentKind(spec.kind), spec.size, spec.instances)
+            Component(
+                spec.name,
+                ComponentKind(spec.kind),
+                spec.size,
+                None if varying else spec.instances,
+            )
             for spec in app.components
         ),
         active_deployment=_deployment(app.active) if app.active else None,

@@ -148,18 +148,20 @@ class Pipeline:
 
         def begin(released_at: int) -> Continuity:
             return Continuity(
-                max(self.limits.start, released_at),
+                self.limits.start,
                 remember=self.limits.tail_lines,
                 instances=component.instance_count,
                 restarts_watched=self.limits.restarts_watched,
                 from_first_line=from_first_line,
+                released_at=released_at,
             )
 
         cursor = CursorKey(source.key, deployment_id)
         with self.lock:
             counts = self.series.is_open(source.key)
             continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
-            if continuity.in_doubt:
+            run = source.log_type is LogType.RUN
+            if continuity.in_doubt or (run and continuity.needs_base):
                 tail_lines = self.limits.tail_lines
             restarts = self.restart_counts.of(source.key, deployment_id)
             if restarts is not None:

@@ -4,12 +4,17 @@ The platform gives a log no cursor: each read shows a window of it, and windows 
 and show the same line in RUN and later in RUN_RESTARTED. What identifies a line is its whole
 text with its timestamp, as a multiset: two equal lines in one window are two lines.
 
-A ``Continuity`` remembers one deployment of one component, RUN and RUN_RESTARTED together.
-What it remembers is bounded: the lines of the latest window of either log and of a few before,
-and of the others the newest ``remember``. Below the newest timestamp forgotten, its ``floor``,
-an unknown line counts only when it follows a known one in the same run of rising timestamps, or
-when the window before showed the log from its first line; elsewhere it is taken for one that was
-counted and forgotten.
+A ``Continuity`` remembers one deployment of one component, RUN and RUN_RESTARTED together. Two
+invariants make it impossible that a line counts twice:
+
+- Every counted line from after the ``floor`` is remembered, so an unknown line from after that
+  time is new.
+- Every line of the ``base`` is remembered, and every line counted since. The base is the latest
+  whole window of RUN that asked for as many lines as are ever asked for. Whatever a later window
+  shows that was there before the base is in it, so an unknown line behind a line of it is new.
+
+Any other unknown line is taken for one that was counted and forgotten; where the base says that
+nothing can have been forgotten that stands there, a gap is announced for it.
 """
 
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
@@ -23,12 +28,14 @@ from exporter.logs.counted_lines import CountedLines
 from exporter.logs.restart_tally import RestartTally
 from exporter.logs.restarts import ContainerEnd, ShownLine, container_ends
 from exporter.logs.snapshot import Snapshot
-from exporter.logs.window import Window
+from exporter.logs.window import CLOCK_NS, Base, Window
 from exporter.model import GapReason, LogType
 
 _REMEMBERED_ENDS = 256
-_MOST_REMEMBERED = 20
-"""How many times ``remember`` lines are kept at the most while one of the logs cannot be read."""
+_MOST_TIMES, _MOST_LINES = 20, 20_000
+"""So many times ``remember`` lines are kept at the most, or so many if that is more."""
+
+_WHOLE = 1 << 62  # lines: what a base reaches back by that showed each log from its first line
 
 _ANY_NUMBER = 1000  # of instances, where that varies
 
@@ -68,8 +75,10 @@ class Continuity:
         remember: how many counted lines are remembered beside the latest windows.
         instances: how many instances the component has, None if that varies.
         restarts_watched: whether RUN_RESTARTED is read too.
-        from_first_line: whether the deployment began under the exporter's eyes, so that lines
-            without a time are not from before.
+        from_first_line: whether the deployment began under the exporter's eyes, so that its first
+            lines are not from before, nor those without a time.
+        released_at: the newest timestamp (ns) that was read of the deployment before it was let
+            go, 0 if it never was.
     """
 
     def __init__(
@@ -80,8 +89,9 @@ class Continuity:
         instances: int | None = None,
         restarts_watched: bool = True,
         from_first_line: bool = False,
+        released_at: int = 0,
     ) -> None:
-        self._lines = CountedLines(floor)
+        self._lines = CountedLines(max(floor - CLOCK_NS, released_at))
         self._start = floor
         self._remember = remember
         self._instances = instances
@@ -95,7 +105,8 @@ class Continuity:
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
         self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
-        self._run_complete = False  # whether that window showed the log from its first line
+        self._base = array("Q")  # the lines of the latest base
+        self._base_tail = 0  # how many lines a window may ask for to be held against it
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._restarted_tail = 0  # how many lines RUN_RESTARTED's latest whole window asked for
         self._tally = RestartTally(held=from_first_line)
@@ -114,6 +125,14 @@ class Continuity:
     def in_doubt(self) -> bool:
         """Whether containers left RUN of which RUN_RESTARTED has to show the lines."""
         return bool(self._vanished)
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether RUN should be read as far back as is ever asked for.
+
+        Then what no window shows can be forgotten.
+        """
+        return not self._base_tail or len(self._lines.older) > 2 * self._remember
 
     @property
     def changed(self) -> bool:
@@ -137,7 +156,9 @@ class Continuity:
             restarted_read_to=self._restarted_read_to,
             vanished=frozenset(self._vanished),
             run_tail=self._run_tail,
-            run_complete=self._run_complete,
+            base=self._base,
+            base_tail=self._base_tail,
+            let_go=self._lines.let_go,
             moved_off=self._moved_off,
             sealed=self._lines.sealed,
             restarted_tail=self._restarted_tail,
@@ -164,7 +185,8 @@ class Continuity:
         self._restarted_read_to = snapshot.restarted_read_to
         self._vanished = set(snapshot.vanished)
         self._run_tail = snapshot.run_tail
-        self._run_complete = snapshot.run_complete
+        self._base = snapshot.base
+        self._base_tail = snapshot.base_tail
         self._moved_off = snapshot.moved_off
         self._restarted_tail = snapshot.restarted_tail
         self._tally = snapshot.tally
@@ -200,8 +222,22 @@ class Continuity:
             tally=self._tally,
             run_read_to=self._run_read_to,
             untimed_is_new=self._from_first_line or log_type in self._windows,
-            all_is_new=self._run_complete and log_type is LogType.RUN,
+            instances=self._instances,
+            old_until=self._old_until(log_type),
+            base=self._base_for(log_type, tail_lines),
         )
+
+    def _old_until(self, log_type: LogType) -> int:
+        """The time (ns) up to which a window shows lines from before the exporter's time.
+
+        What the first window of a log did not show and a later one does was written since.
+        """
+        return 0 if self._from_first_line or log_type in self._windows else self._start
+
+    def _base_for(self, log_type: LogType, tail_lines: int) -> Base | None:
+        if log_type is not LogType.RUN or tail_lines > self._base_tail:
+            return None
+        return Base(self._base, self._base_tail == _WHOLE)
 
     def finish(self, window: Window) -> WindowEnd:
         """Take note of a window that was read whole."""
@@ -214,8 +250,19 @@ class Continuity:
         if window.live or (restarted and not window.past):
             self._keep_window(window, None if as_before else identity)
         self._lines.settle(window.seen)
-        self._close(window)
+        rebased = window.live and not (restarted or window.past) and self._rebase(window)
+        self._close(rebased=rebased)
         return result
+
+    def _rebase(self, window: Window) -> bool:
+        """Make a whole window of RUN the base, if it shows no less than the one before."""
+        tail_lines = _WHOLE if window.complete else window.tail_lines
+        if tail_lines < min(self._base_tail, self._remember):
+            return False
+        lines = self._windows[LogType.RUN]
+        if lines is not self._base or tail_lines != self._base_tail:
+            self._base, self._base_tail, self.changed = lines, tail_lines, True
+        return True
 
     def _keep_window(self, window: Window, identity: int | None) -> None:
         """Keep the latest window of each log, and those of RUN since RUN_RESTARTED was read.
@@ -250,13 +297,16 @@ class Continuity:
         if self._windows_open:
             return
         if self._vanished:
-            self._forget(self._remember)
+            self._forget(self._remember, rebased=False, streamed=True)
             return
         self._earlier.clear()
         if self._instances == 1:
             # Its container has lived all the while: no other can have come and gone unseen.
             self._restarted_read_to = max(self._restarted_read_to, self._run_read_to)
-        self._forget(min(self._remember, window.keep))
+            self._base, self._base_tail = self._windows[LogType.RUN], window.keep
+            self._forget(min(self._remember, window.keep), rebased=True)
+        else:
+            self._forget(self._remember, rebased=False, streamed=True)
         self._lines.sealed = self._lines.floor
 
     def _note_stream(self, window: Window) -> None:
@@ -265,42 +315,55 @@ class Continuity:
         self._windows[LogType.RUN] = array("Q", window.seen)
         self._shown.pop(LogType.RUN, None)
         self._tidied = 0
-        self._run_tail, self._run_complete = window.keep, False
+        self._run_tail = window.keep
         self._run_read_to = max(self._run_read_to, window.newest)
 
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
         if not window.goes_on:
-            self._close(window)
+            self._close(rebased=False)
         elif window is self._stream:
             self._note_stream(window)
             self._stream = None
 
-    def _close(self, window: Window) -> None:
+    def _close(self, *, rebased: bool) -> None:
         self._windows_open -= 1
         # What another window has counted so far is not its to lose.
         if not self._windows_open:
-            self._forget(self._remember)
+            self._forget(self._remember, rebased=rebased)
 
-    def _forget(self, remember: int) -> None:
-        """Set aside what no window shows, and let go of the oldest of that: the floor rises."""
+    def _forget(self, remember: int, *, rebased: bool, streamed: bool = False) -> None:
+        """Set aside what no window shows, and let go of the oldest of that: the floor rises.
+
+        Args:
+            rebased: the latest window is the base, so that no other line is needed.
+            streamed: lines come without a window that could be the next base.
+        """
         lines, windows = self._lines, [*self._windows.values(), *self._earlier]
         largest = max(map(len, windows), default=0)
-        aside, unshown = dict[int, int](), len(lines.counted) - largest
+        unshown = len(lines.counted) - largest
         if unshown > max(largest, remember) // 2 and len(lines.counted) != self._tidied:
-            aside = lines.take_away(dict.fromkeys(chain(*windows)))
+            lines.set_aside(lines.take_away(dict.fromkeys(chain(*windows))), remember // 2)
             self._tidied = len(lines.counted)
-        held = len(lines.older) + len(aside)
+        held = len(lines.older)
         if held <= 2 * remember:
-            lines.set_aside(aside)
             return
+        if held > max(_MOST_TIMES * self._remember, _MOST_LINES):
+            forgot = lines.forget(remember, self.newest)
+        elif rebased or streamed or not self._base_tail:
+            forgot = lines.forget(remember, self._settled_until())
+        else:
+            return
+        if forgot and not rebased:
+            self._base, self._base_tail = array("Q"), 0
+
+    def _settled_until(self) -> int:
+        """The time (ns) up to which no line is still to come, whatever clocks do."""
         # A line tells that older ones were counted only where both logs were read since.
         read_to = self._run_read_to
         if self._restarts_watched:
             read_to = min(read_to, self._restarted_read_to)
-        if held > _MOST_REMEMBERED * remember:
-            read_to = self.newest
-        lines.set_aside_newest(aside, remember, read_to)
+        return read_to - (0 if self._instances == 1 else CLOCK_NS)
 
     def hints_at_restart(self, window: Window) -> bool:
         """Whether a whole RUN window, not finished yet, looks as if a container had ended.
@@ -321,9 +384,8 @@ class Continuity:
         if not window.live:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
-        if self._run_complete != window.complete:
-            self._run_complete, self.changed = window.complete, True
-        if window.moved_on():
+        let_go, self._lines.let_go = self._lines.let_go, False
+        if let_go or window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()

@@ -11,19 +11,24 @@ from exporter.model import LogType
 class CountedLines:
     """What is remembered of counted lines, and the floor that the forgotten ones leave.
 
+    Every counted line from after ``floor`` is known, so an unknown one from after it is new,
+    whatever clocks do: no line can count twice because of its time.
+
     ``counted`` has each line's timestamp, ``older`` those of lines that no window shows, which come
     back to ``counted`` when one does; ``unsettled`` are those counted by reads that no whole
     window has followed; ``places`` those that have no prefix, and so no time of their own. Up to
     ``sealed`` every line of RUN was shown by streams: RUN_RESTARTED can bring no other.
+    ``let_go``: lines were not counted that may have been new, and no gap says so yet.
 
     Args:
-        floor: Unix nanoseconds; lines up to here are taken for counted.
+        floor: Unix nanoseconds; lines up to here may have been counted and forgotten.
     """
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
         self.sealed = 0
         self.newest = 0
+        self.let_go = False
         self.counted: dict[int, int] = {}
         self.older = OlderLines()
         self.unsettled: set[int] = set()
@@ -39,6 +44,7 @@ class CountedLines:
         lines = cls(snapshot.floor)
         lines.newest = snapshot.newest
         lines.sealed = snapshot.sealed
+        lines.let_go = snapshot.let_go
         lines.counted = dict(snapshot.counted)
         lines.older = snapshot.older
         lines.unsettled = set(snapshot.unsettled)
@@ -72,10 +78,14 @@ class CountedLines:
             self.counted, self._lent = dict(self.counted), False
         return self.counted
 
-    def known_at(self, line: int, copy: int) -> int | None:
-        """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted."""
+    def known_at(self, line: int, copy: int, since: int = 0) -> int | None:
+        """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted.
+
+        Args:
+            since: a time (ns) that the line is not older than, where it is known.
+        """
         timestamp = self.counted.get(line)
-        if timestamp is None and (timestamp := self.older.time(line)) is not None:
+        if timestamp is None and (timestamp := self.older.time(line, since)) is not None:
             self._own()[line] = timestamp
         if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
             return None
@@ -99,7 +109,9 @@ class CountedLines:
 
     def knows_any(self, lines: Collection[int], *, since: int) -> bool:
         """Whether any of these lines, the oldest of them of a time (ns), is known to be counted."""
-        if since <= self.older.newest and any(self.older.time(line) is not None for line in lines):
+        if since <= self.older.newest and any(
+            self.older.time(line, since) is not None for line in lines
+        ):
             return True
         return not self.counted.keys().isdisjoint(lines)
 
@@ -140,23 +152,30 @@ class CountedLines:
         self.counted = {line: away.pop(line) for line in shown if line in away}
         return away
 
-    def set_aside(self, lines: Mapping[int, int]) -> None:
-        """Keep in few bytes what was taken away: it is looked for where a line is not known."""
-        if lines:
-            self.older = self.older.joined(lines)
-
-    def set_aside_newest(self, lines: Mapping[int, int], keep: int, read_to: int) -> None:
-        """Let go of all that was or is now set aside but the newest ``keep``; the floor rises.
+    def set_aside(self, lines: Mapping[int, int], part: int) -> None:
+        """Keep in few bytes what was taken away: it is looked for where a line is not known.
 
         Args:
-            lines: what was taken away.
-            read_to: Unix nanoseconds; lines after that may not be forgotten yet.
+            part: how many lines may be forgotten at a time.
         """
-        self.older, gone, newest = self.older.newest_of(lines, keep, read_to)
+        self.older = self.older.joined(lines, part)
+
+    def forget(self, keep: int, until: int) -> bool:
+        """Let go of what was set aside but the newest ``keep``; the floor rises.
+
+        Args:
+            until: Unix nanoseconds; lines after that may not be forgotten yet.
+
+        Returns:
+            whether anything was forgotten.
+        """
+        self.older, gone, newest = self.older.forget(keep, until)
         self.floor = max(self.floor, newest)
         if self._copies:
             for line in gone:
-                self._copies.pop(line, None)
+                if line not in self.counted:
+                    self._copies.pop(line, None)
         for some in (self.unsettled, self.places):
             if some:
-                some.difference_update(gone)
+                some.difference_update(line for line in gone if line not in self.counted)
+        return bool(gone)

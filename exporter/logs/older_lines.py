@@ -1,15 +1,18 @@
-"""Lines that no window shows any more, in sixteen bytes each: known if they ever come back."""
+"""Lines that no recent window shows, in sixteen bytes each: known if they ever come back."""
 
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_PARTS = 16
+"""Runs are joined while they are smaller than this fraction of all lines."""
+
 
 @dataclass(frozen=True, slots=True)
-class OlderLines:
+class Run:
     """The identities of lines in order, and their times (ns) beside them; never changed.
 
     ``newest``: the latest of the times, 0 of no line.
@@ -20,15 +23,10 @@ class OlderLines:
     newest: int = 0
 
     @classmethod
-    def of(cls, times: Mapping[int, int]) -> OlderLines:
+    def of(cls, times: Mapping[int, int]) -> Run:
         """These lines with their times."""
         lines = array("Q", sorted(times))
-        return cls.in_order(lines, array("q", map(times.__getitem__, lines)))
-
-    @classmethod
-    def in_order(cls, lines: array[int], times: array[int]) -> OlderLines:
-        """These lines, which are in the order of their identities, with their times."""
-        return cls(lines, times, max(times, default=0))
+        return cls(lines, array("q", map(times.__getitem__, lines)), max(times.values(), default=0))
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -40,31 +38,65 @@ class OlderLines:
             return self.times[index]
         return None
 
-    def joined(self, others: Mapping[int, int]) -> OlderLines:
-        """These and others, by their times."""
-        return OlderLines.of(dict(zip(self.lines, self.times, strict=True)) | dict(others))
+    def items(self) -> dict[int, int]:
+        """Its lines with their times."""
+        return dict(zip(self.lines, self.times, strict=True))
 
-    def newest_of(
-        self, others: Mapping[int, int], keep: int, until: int
-    ) -> tuple[OlderLines, list[int], int]:
-        """Of these and others the newest ``keep``, and all from after ``until`` (ns).
+
+@dataclass(frozen=True, slots=True)
+class OlderLines:
+    """Runs of lines; those that were set aside together are forgotten together."""
+
+    runs: tuple[Run, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.runs))
+
+    @property
+    def newest(self) -> int:
+        """The latest of all times; 0 of no line."""
+        return max((run.newest for run in self.runs), default=0)
+
+    def time(self, line: int, since: int = 0) -> int | None:
+        """When a line was written; None if it is none of these.
+
+        Args:
+            since: a time (ns) that the line is not older than.
+        """
+        for run in self.runs:
+            if run.newest >= since and (time := run.time(line)) is not None:
+                return time
+        return None
+
+    def joined(self, others: Mapping[int, int], part: int) -> OlderLines:
+        """These and others; the last runs become one while it has no more than ``part`` lines.
+
+        A line that is known already keeps both times, and is forgotten with the later one.
+        """
+        if not others:
+            return self
+        runs, lines = list(self.runs), dict(others)
+        part = max(part, (len(self) + len(lines)) // _PARTS)
+        while runs and len(runs[-1]) + len(lines) <= part:
+            lines = runs.pop().items() | lines
+        return OlderLines((*runs, Run.of(lines)))
+
+    def forget(self, keep: int, until: int) -> tuple[OlderLines, list[int], int]:
+        """Let go of the oldest runs, as far as ``keep`` lines stay.
+
+        Args:
+            until: no run with a line from after that time (ns) goes.
 
         Returns:
-            what stays, what goes, and the newest time of that; 0 of nothing.
+            what stays, the lines that went, and the newest time of those; 0 of none.
         """
-        # Where as many newer ones have come as are kept, as a busy log brings them, all these go.
-        oldest = min(others.values(), default=0)
-        all_go = len(others) >= keep and self.newest < oldest and self.newest <= until
-        held = OlderLines() if all_go else self
-        times = dict(zip(held.lines, held.times, strict=True)) | dict(others)
-        by_age, ages = list(times), list(times.values())
-        if ages != sorted(ages):
-            by_age.sort(key=times.__getitem__)
-        may_go = bisect_right(by_age, until, key=times.__getitem__)
-        going = min(max(0, len(by_age) - keep), may_go)
-        gone, newest = by_age[:going], times[by_age[going - 1]] if going else 0
-        if all_go:
-            gone, newest = [*self.lines, *gone], max(newest, self.newest)
-        lines = array("Q", sorted(by_age[going:]))
-        stays = OlderLines.in_order(lines, array("q", map(times.__getitem__, lines)))
-        return stays, gone, newest
+        left, gone, newest = len(self), list[int](), 0
+        stays = list(self.runs)
+        for run in sorted(self.runs, key=lambda run: run.newest):
+            if run.newest > until or left - len(run) < keep:
+                break
+            stays.remove(run)
+            left -= len(run)
+            gone += run.lines
+            newest = run.newest
+        return OlderLines(tuple(stays)), gone, newest

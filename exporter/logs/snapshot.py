@@ -5,17 +5,19 @@ from __future__ import annotations  # arrays cannot be subscripted when the prog
 import json
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.logs.older_lines import OlderLines
+from exporter.logs.older_lines import OlderLines, Run
 from exporter.logs.restart_tally import RestartTally
 from exporter.model import LogType
 
-FORMAT = 2
-READABLE = (1, FORMAT)
-"""Format 1 knew nothing of the platform's restart counts."""
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
+"""Format 1 knew nothing of the platform's restart counts, format 2 of the base."""
+
+_SIGNED = ("counted_at", "older_at", "copies_more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Snapshot:
     run_read_to: int = 0
     restarted_read_to: int = 0
     run_tail: int = 0
-    run_complete: bool = False
+    base_tail: int = 0
+    let_go: bool = False
     moved_off: int = 0
     sealed: int = 0
     restarted_tail: int = 0
@@ -43,6 +46,7 @@ class Snapshot:
     vanished: frozenset[int] = frozenset()
     places: frozenset[int] = frozenset()
     ends: tuple[int, ...] = ()
+    base: array[int] = field(default_factory=lambda: array("Q"))
     windows: Mapping[LogType, array[int]] = field(default_factory=dict)
     earlier: tuple[array[int], ...] = ()
     untimed: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
@@ -59,7 +63,8 @@ class Snapshot:
             "run_read_to": self.run_read_to,
             "restarted_read_to": self.restarted_read_to,
             "run_tail": self.run_tail,
-            "run_complete": self.run_complete,
+            "base_tail": self.base_tail,
+            "let_go": self.let_go,
             "moved_off": self.moved_off,
             "sealed": self.sealed,
             "restarted_tail": self.restarted_tail,
@@ -84,6 +89,7 @@ class Snapshot:
             lengths: dict[str, int] = header.pop("lists")
             if header.pop("format") not in READABLE or len(body) != 8 * sum(lengths.values()):
                 raise ValueError("it has another length or format")
+            header.pop("run_complete", None)  # of format 2: the next window tells it anew
             lists = _read_lists(lengths, body)
             tally = RestartTally.from_json(header.pop("tally", {}))
             return cls(**header, tally=tally, **_named(lists))
@@ -94,8 +100,7 @@ class Snapshot:
         lists = {
             "counted": array("Q", self.counted.keys()),
             "counted_at": array("q", self.counted.values()),
-            "older": self.older.lines,
-            "older_at": self.older.times,
+            "base": self.base,
             "copies": array("Q", self.copies.keys()),
             "copies_more": array("q", self.copies.values()),
             "unsettled": array("Q", self.unsettled),
@@ -103,6 +108,8 @@ class Snapshot:
             "places": array("Q", self.places),
             "ends": array("Q", self.ends),
         }
+        for number, run in enumerate(self.older.runs):
+            lists[f"older/{number}"], lists[f"older_at/{number}"] = run.lines, run.times
         lists |= {f"earlier/{number}": lines for number, lines in enumerate(self.earlier)}
         lists |= {f"windows/{log_type}": lines for log_type, lines in self.windows.items()}
         for log_type, untimed in self.untimed.items():
@@ -114,9 +121,8 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
     """The lists as the fields that they came from."""
     return {
         "counted": dict(zip(lists["counted"], lists["counted_at"], strict=True)),
-        "older": OlderLines.in_order(
-            lists.get("older", array("Q")), lists.get("older_at", array("q"))
-        ),
+        "older": OlderLines(tuple(_runs(lists))),
+        "base": lists.get("base", array("Q")),
         "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
         "unsettled": frozenset(lists["unsettled"]),
         "vanished": frozenset(lists["vanished"]),
@@ -128,6 +134,17 @@ def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
             log_type: tuple(lines) for log_type, lines in _by_log_type(lists, "untimed/").items()
         },
     }
+
+
+def _runs(lists: Mapping[str, array[int]]) -> Iterator[Run]:
+    """The older lines; format 2 had one run of them, or none."""
+    for name, lines in lists.items():
+        kind, slash, number = name.partition("/")
+        if kind == "older" and lines:
+            times = lists[f"older_at{slash}{number}"]
+            if len(times) != len(lines):
+                raise ValueError("lines and times differ in number")
+            yield Run(lines, times, max(times))
 
 
 def _by_log_type(lists: Mapping[str, array[int]], prefix: str) -> dict[LogType, array[int]]:
@@ -142,7 +159,7 @@ def _read_lists(lengths: Mapping[str, int], body: bytes) -> dict[str, array[int]
     lists = {}
     start = 0
     for name, length in lengths.items():
-        signed = name in ("counted_at", "older_at", "copies_more")
+        signed = name.partition("/")[0] in _SIGNED
         numbers: array[int] = array("q" if signed else "Q", body[start : start + 8 * length])
         lists[name] = _little_endian(numbers)
         start += 8 * length

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice, repeat
 
 from xxhash import xxh3_64_intdigest
@@ -13,6 +14,28 @@ from exporter.logs.restart_tally import RestartTally
 from exporter.model import LIVE_PART, LogType
 
 _REPLACED = re.compile("\ufffd+")
+
+CLOCK_NS = 15_000_000_000
+"""Nanoseconds: clocks of instances may differ by ten seconds, and lines come some seconds late.
+
+Timestamps that fall by more begin another instance's text.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The lines of a whole window behind which every unknown line is new.
+
+    Each line of it is known, and so is each that was counted since. A window that asks for no more
+    lines shows nothing else that was there before it, but for what stood before its first line
+    and comes into view again where lines behind that were taken away.
+
+    Args:
+        whole: it showed each container from its first line, so that nothing stood before it.
+    """
+
+    lines: Sequence[int]
+    whole: bool
 
 
 class Window:
@@ -30,8 +53,9 @@ class Window:
         tally: the platform's restart counts when it began.
         run_read_to: the newest timestamp of RUN's latest whole window when it began.
         untimed_is_new: whether a first text without timestamps is not from before.
-        all_is_new: whether the window before showed the log from its first line, so that what is
-            not known came after it, whatever its time.
+        instances: how many instances there are, None if that varies.
+        old_until: Unix nanoseconds; lines up to here are from before the exporter's time.
+        base: what it can be held against; None where it may show more than that knows.
     """
 
     def __init__(
@@ -45,7 +69,9 @@ class Window:
         tally: RestartTally,
         run_read_to: int,
         untimed_is_new: bool,
-        all_is_new: bool,
+        instances: int | None,
+        old_until: int,
+        base: Base | None,
     ) -> None:
         self.log_type = log_type
         self.resolves = resolves
@@ -63,7 +89,11 @@ class Window:
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = untimed_is_new
-        self._all_is_new = all_is_new
+        self._instances = instances
+        self._old_until = old_until
+        self._base = base
+        self._base_lines: frozenset[int] | None = None  # made when it is asked for
+        self._passed = 0  # how many of ``seen`` are known not to be of the base
         self.tail_lines = tail_lines
         self.keep = tail_lines  # how many of its lines are kept in mind while it goes on
         self.new = 0  # lines that no whole window has shown
@@ -76,8 +106,9 @@ class Window:
         self._run_knows = False  # a known line in the present run of rising timestamps
         self.stretch_since = 0  # timestamp of the longest stretch's first line
         self._stretch_began = 0
-        self._stretch = 0  # new live lines in a row, in one run
+        self._stretch = 0  # new live lines that may be of one instance
         self._longest_stretch = 0
+        self._begins_new = False  # its first line is new
 
     def feed(self, raws: Sequence[bytes], part: int = LIVE_PART) -> LogLines:
         """The lines among ``raws`` that have not been counted, in order."""
@@ -137,19 +168,31 @@ class Window:
     def moved_on(self) -> bool:
         """Whether the log moved on further than this window provably reaches back.
 
-        As many new lines in a row as were asked for may be all that was left of more; fewer
-        stand after a known line, or show their container from its first line.
+        As many new lines of one instance as were asked for may be all that was left of more;
+        fewer show that none is missing, as the text reaches back to what is known or shows the
+        container from its first line. Where the limit is one for the whole text, the lines before
+        a new one that begins it may be missing.
         """
-        whole_text = self.live_lines == self.new and (
-            self.live_lines == self.tail_lines
-            or (self._open_ended and self.live_lines > self.tail_lines)
-        )
-        return whole_text or self._longest_stretch >= self.tail_lines
+        if self.served_whole:
+            return False
+        asked, shown = self.tail_lines, self.live_lines
+        cut = shown == asked or (self._open_ended and shown > asked)
+        if cut and (self.new == shown or (self._begins_new and self._base is not None)):
+            return True
+        return self._instances != 1 and self._longest_stretch >= asked
+
+    @property
+    def served_whole(self) -> bool:
+        """Whether it shows more lines than a platform serves that honours the limit."""
+        if self._instances is None or self._open_ended:
+            return False
+        return self.live_lines > max(1, self._instances) * self.tail_lines
 
     @property
     def complete(self) -> bool:
         """Whether it showed, once fed to its end, each container from its first line."""
-        return self.live and not self.past and self.live_lines < self.tail_lines
+        few = self.live_lines < self.tail_lines
+        return self.live and not self.past and (few or self.served_whole)
 
     @property
     def waiting(self) -> bool:
@@ -181,30 +224,35 @@ class Window:
         """Pass over counted lines in a row."""
         if self._waiting:
             self._place_waiting(lines[0], False, fresh)
+        first = self._memory.counted[lines[0]]
+        if self._instances == 1 or first < self._last:
+            self._stretch = 0  # the text of one instance ends here, or reaches back to here
         self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
         self._placed = 0
         self.newest = max(self.newest, *map(self._memory.counted.__getitem__, lines))
         self.first = self.first or self._memory.counted[lines[0]]
         self.repeated += len(lines)
         self.reaches_back = self._run_knows = True
-        self._stretch = 0
         if self.log_type is LogType.RUN_RESTARTED:
             self.shown.extend(zip(raws, lines, repeat(True)))
 
     def _take(self, raw: bytes, line: int, live: bool, fresh: LogLines) -> None:
         """Decide on one line that is not simply known."""
         copy = self.seen.get(line, 0) + 1
-        timestamp = self._memory.known_at(line, copy)
-        if timestamp is None:
-            timestamp = timestamp_of(raw)
+        timestamp = self._memory.counted.get(line)
+        if timestamp is None or copy > 1:
+            written = timestamp_of(raw)
+            timestamp = self._memory.known_at(line, copy, written or 0)
             if timestamp is None:
-                self._waiting.append(raw)
-            else:
-                self._unknown(raw, timestamp, line, copy, live, fresh)
-            return
+                if written is None:
+                    self._waiting.append(raw)
+                else:
+                    self._unknown(raw, written, line, copy, live, fresh)
+                return
         self.seen[line] = copy
         if line not in self._memory.unsettled:
-            self._step(line, timestamp, False, fresh)
+            if self._waiting:
+                self._place_waiting(line, False, fresh)
             self._repeat([raw], [line], fresh)
             return
         # Counted by a read that broke off: no news, and no proof that the log goes on from
@@ -220,7 +268,9 @@ class Window:
             self._place_waiting(line, new, fresh)
         if timestamp < self._last:
             self._run_knows = False
-            self._stretch = 0
+            if timestamp < self._last - CLOCK_NS:
+                self._stretch = 0
+        self._begins_new = self._begins_new or (new and not self.first)
         self._before, self._last, self._placed = line, timestamp, 0
         self.first = self.first or timestamp
         self.newest = max(self.newest, timestamp)
@@ -246,26 +296,55 @@ class Window:
         live: bool,
         fresh: LogLines,
     ) -> None:
-        follows_known = live and self._run_knows and timestamp >= self._last
-        if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
-            follows_known = False
-        new = timestamp > self._memory.floor or follows_known or self._is_new(live)
+        new = self._is_new(timestamp, live)
         self._step(line, timestamp, new, fresh)
         if new:
             self._count_new(raw, timestamp, live, fresh)
         else:
             self.reaches_back = True
-            self._stretch = 0
             if not live:
                 return  # the beginning of a long archive is let go, not remembered
         self.seen[line] = copy
-        settled = not new or self._run_knows or self.goes_on
+        settled = not new or self.goes_on or (self._run_knows and self._instances == 1)
         self._memory.add(line, timestamp, settled=settled)
         self._show(raw, line, known=not new)
 
-    def _is_new(self, live: bool) -> bool:
-        """Whether an unknown line is new though its time does not say so."""
-        return self.goes_on or (live and self._all_is_new)
+    def _is_new(self, timestamp: int, live: bool) -> bool:
+        """Whether an unknown line, written at a time (ns), has not been counted.
+
+        All that is known to be counted of times after the floor is remembered. What is older may
+        have been forgotten, unless something else shows that it was not there before.
+        """
+        memory = self._memory
+        if self.goes_on or timestamp > max(memory.floor, self._old_until):
+            return True
+        if not live or timestamp <= self._old_until:
+            return False
+        if self._follows_known(timestamp) or self._is_behind_base():
+            return True
+        if self._base is not None:
+            memory.let_go = True
+        return False
+
+    def _follows_known(self, timestamp: int) -> bool:
+        """Whether it follows a known line of the only instance there is."""
+        if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
+            return False
+        return self._instances == 1 and self._run_knows and timestamp >= self._last
+
+    def _is_behind_base(self) -> bool:
+        """Whether a line of the base stands before, or nothing did."""
+        base = self._base
+        if base is None:
+            return False
+        if base.whole:
+            return True
+        if self._base_lines is None:
+            self._base_lines = frozenset(base.lines)
+        if self._passed >= 0:
+            more = islice(self.seen, self._passed, None)
+            self._passed = len(self.seen) if self._base_lines.isdisjoint(more) else -1
+        return self._passed < 0
 
     def _show(self, raw: bytes, line: int, *, known: bool) -> None:
         if self.log_type is LogType.RUN_RESTARTED:
@@ -277,7 +356,9 @@ class Window:
         if before is None:
             new_here = after_new
         else:
-            new_here = self._last > self._memory.floor or self._run_knows or self._is_new(self.live)
+            newest_old = max(self._memory.floor, self._old_until)
+            new_here = self._last > newest_old or self._run_knows or self.goes_on
+            new_here = new_here or (self.live and self._base is not None and self._base.whole)
         for index, raw in enumerate(raws):
             places = []
             if before is not None:

@@ -60,14 +60,21 @@ class LogReader:
         platform: whose logs.
         tail_in_total: apply ``tail_lines`` to the whole text; otherwise it applies to each
             instance, as it does in Kubernetes.
+        tail_ignored: serve the whole log, however many lines were asked for.
         archives_per_log: into how many archives the log of a past deployment is split.
     """
 
     def __init__(
-        self, platform: Platform, *, tail_in_total: bool = False, archives_per_log: int = 2
+        self,
+        platform: Platform,
+        *,
+        tail_in_total: bool = False,
+        tail_ignored: bool = False,
+        archives_per_log: int = 2,
     ) -> None:
         self._platform = platform
         self.tail_in_total = tail_in_total
+        self.tail_ignored = tail_ignored
         self.archives_per_log = archives_per_log
 
     def places(self, request: LogRequest) -> LogPlaces:
@@ -110,10 +117,11 @@ class LogReader:
         def look(apps: Mapping[str, App]) -> tuple[LiveLog, bytes]:
             app, deployment = _find(apps, request)
             containers = _select(deployment, request)
+            tail_lines = ALL_LINES if self.tail_ignored else request.tail_lines
             if self.tail_in_total:
-                lines = _tail(_arrange(containers, app.layout), request.tail_lines)
+                lines = _tail(_arrange(containers, app.layout), tail_lines)
             else:
-                lines = _arrange(containers, app.layout, request.tail_lines)
+                lines = _arrange(containers, app.layout, tail_lines)
             _mark_served(lines, containers, request.log_type)
             return LiveLog(tuple(containers), self._platform.sequence()), _join(lines)
 
@@ -176,6 +184,8 @@ def _arrange(
     lines = [line for each in containers for line in _tail(list(each.lines), tail_each)]
     if layout is Layout.INTERLEAVED:
         lines.sort(key=lambda line: (line.timestamp_ns, line.sequence))
+    elif layout is Layout.ARRIVAL:
+        lines.sort(key=lambda line: line.sequence)
     return lines
 
 

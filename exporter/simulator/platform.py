@@ -198,6 +198,18 @@ class Platform:
             self._ledger.crashed(key)
         self._notify(ComponentKey(app, component))
 
+    def scale(self, app: str, component: str, instances: int) -> None:
+        """Run so many instances of a component from now on, as autoscaling does.
+
+        The last ones go with their logs, including those of their previous containers.
+        """
+        with self._lock:
+            state = find_app(self._apps, app)
+            if state.active is None:
+                raise UnknownTargetError(f"{app} has no running deployment")
+            self._rollout.scale(state, state.active, component, instances)
+        self._notify()
+
     def begin_deployment(
         self,
         app: str,

@@ -93,6 +93,20 @@ class Rollout:
         self._start_containers(deployment)
         self._activate(app, deployment)
 
+    def scale(self, app: App, deployment: Deployment, component: str, count: int) -> None:
+        """Add instances of a component, or take the last ones away with their logs."""
+        instances = deployment.instances[component]
+        key = ComponentKey(app.name, component)
+        for instance in instances[count:]:
+            instance.running.ended = True
+            self.discard_previous(key, instance)
+            self._discard_lines(key, LogType.RUN, instance.running)
+        del instances[count:]
+        replica_set = self._suffix(10)
+        for index in range(len(instances), count):
+            name = f"{component}-{replica_set}-{self._suffix(5)}"
+            instances.append(Instance(component, index, name, Container(self.retention)))
+
     def discard(self, app: App, deployment: Deployment) -> None:
         """Throw away a deployment's logs."""
         self._discard_run_logs(app, deployment)

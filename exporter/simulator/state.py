@@ -27,10 +27,15 @@ RUNNING_KINDS = frozenset({Kind.SERVICE, Kind.WORKER, Kind.JOB})
 
 
 class Layout(StrEnum):
-    """How the lines of several instances come together in one text."""
+    """How the lines of several instances come together in one text.
+
+    One instance after another, merged by the lines' timestamps, or in the order in which the
+    platform received the lines (which differs from the timestamps where clocks do).
+    """
 
     SEQUENTIAL = "sequential"
     INTERLEAVED = "interleaved"
+    ARRIVAL = "arrival"
 
 
 @dataclass(frozen=True, slots=True)

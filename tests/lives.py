@@ -1,0 +1,34 @@
+"""Every kind of random life that there is, and the command that lives as many as asked for."""
+
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import crowded_life
+import simulation
+
+KINDS = (*simulation.LIVES, *crowded_life.SETTINGS)
+
+
+def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
+    """Live one life; what went wrong in it, with its story."""
+    module = simulation if kind in simulation.LIVES else crowded_life
+    faults = module.faults_of(kind, seed, folder)
+    command = f"make lives KIND={kind} SEED={seed} COUNT=1"
+    return [f"{kind} life of seed {seed} (again: {command})", *faults] if faults else []
+
+
+def main() -> None:
+    """Live so many lives of a kind, from any seed on; stop at the first that went wrong."""
+    kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(seed, seed + count):
+            if faults := faults_of(kind, number, Path(folder)):
+                sys.exit("\n".join(faults))
+    print(f"{count} {kind} lives from seed {seed} on: nothing went wrong")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Components with several instances: each line counts once, a gap is announced for a loss alone.
+
+Each setting was once measured to count wrong against a platform that serves the last ``tail_lines``
+lines of each instance; nobody knows whether the limit is meant so or for the whole text.
+"""
+
+from pathlib import Path
+
+import pytest
+from crowded_life import Crowd, Setting, Tail
+
+from exporter.simulator.state import Layout
+
+MEANINGS = [Tail.EACH, Tail.TOTAL]
+
+
+def bursts(world: Crowd, seconds: int) -> None:
+    """Five lines a second, and at times 300 to 900 lines of one instance; polled every second."""
+    world.discover()
+    world.read_all()
+    for second in range(seconds):
+        world.now += 0.9
+        for _ in range(5):
+            world.write_line(world.rng.randrange(world.count))
+        if second % 10 == 9:
+            busy = world.rng.randrange(world.count)
+            for _ in range(world.rng.randint(300, 900)):
+                world.write_line(busy)
+        world.read_all()
+    world.settle()
+
+
+@pytest.mark.parametrize("tail", MEANINGS)
+@pytest.mark.parametrize("instances", [5, 10])
+@pytest.mark.parametrize("seed", range(3))
+def test_bursts_of_one_instance_bring_no_line_twice(
+    instances: int, tail: Tail, seed: int, tmp_path: Path
+):
+    """A wide window behind narrow ones shows old lines of quiet instances: they are known."""
+    world = Crowd(seed, tmp_path, Setting(instances, 1000, Layout.INTERLEAVED, tail))
+    bursts(world, 100)
+    assert world.counted() == (world.lines, 0)
+
+
+@pytest.mark.parametrize("tail", MEANINGS)
+@pytest.mark.parametrize("layout", [Layout.ARRIVAL, Layout.INTERLEAVED])
+@pytest.mark.parametrize("seed", range(3))
+def test_clocks_that_differ_lose_no_line(layout: Layout, tail: Tail, seed: int, tmp_path: Path):
+    """Three instances whose clocks differ by up to two seconds, in either order of the text."""
+    world = Crowd(seed, tmp_path, Setting(3, 1000, layout, tail, skewed=True))
+    world.offs = {0: -1.0, 1: 0.0, 2: 1.0}
+    bursts(world, 60)
+    assert world.counted() == (world.lines, 0)
+
+
+@pytest.mark.parametrize("tail", MEANINGS)
+@pytest.mark.parametrize("seed", range(3))
+def test_one_instance_read_with_its_app_is_counted_without_a_gap(
+    tail: Tail, seed: int, tmp_path: Path
+):
+    """The text of a whole app, cut at as many lines as its components want together."""
+    setting = Setting(1, 1000, Layout.SEQUENTIAL, tail, scope="app")
+    world = Crowd(seed, tmp_path, setting)
+    bursts(world, 100)
+    assert world.counted() == (world.lines, 0)
