@@ -47,9 +47,11 @@ _SETTLE_SECONDS = 30.0
 
 
 @contextmanager
-def simulator(*, retention_lines: int = 10_000) -> Iterator[tuple[Platform, SimulatorServer]]:
+def simulator(
+    *, retention_lines: int = 10_000, run_archives: bool = False
+) -> Iterator[tuple[Platform, SimulatorServer]]:
     """A platform without apps, served without a rate limit."""
-    platform = Platform(time.time, retention_lines=retention_lines)
+    platform = Platform(time.time, retention_lines=retention_lines, run_archives=run_archives)
     with SimulatorServer(platform) as server:
         server.rate_limit.per_hour = server.rate_limit.per_minute = 1_000_000
         yield platform, server

@@ -70,6 +70,8 @@ class Outcome:
     delivered_bytes: int
     counted_bytes: float
     gaps: float
+    gaps_of_deployments: float
+    hand_overs: int
     ends_shown: int
     restarts: float
 
@@ -97,7 +99,11 @@ class World:
         self.layout = self.rng.choice(tuple(Layout))
         retention = 10_000 if self.wide else self.tail_lines * self.rng.choice((1, 2, 100))
         self.platform = Platform(
-            lambda: self.now, seed=self.seed, retention_lines=retention, record_lines=True
+            lambda: self.now,
+            seed=self.seed,
+            retention_lines=retention,
+            record_lines=True,
+            run_archives=self.seed % 3 == 0,
         )
         self.components = [
             ComponentSpec(name, instances=self.rng.randint(1, 3))
@@ -110,8 +116,10 @@ class World:
         self.platform.set_restart_count_lag(APP, self.lag)
         self.now += self.lag  # so that the first counts are there when the exporter starts
         self.lines = 0
+        self.hand_overs = 0
         self.crashes: Counter[str] = Counter()
         self.wrote: Counter[str] = Counter()
+        self.silent_stop = False  # containers that a deployment replaces write no last words
         self.may_be_silent = True  # containers that end without having written a line
         self.start()
 
@@ -214,6 +222,7 @@ class World:
 
     def live_calmly(self) -> list[Outcome]:
         """What a reader with wide windows and a short interval meets: nothing may be missing."""
+        self.silent_stop = True
         self.may_be_silent = not self.lag
         self.discover()
         for _ in range(ROUNDS):
@@ -308,6 +317,9 @@ class World:
 
     def deploy(self) -> None:
         """Another deployment becomes active."""
+        self.hand_overs += 1
+        if not self.silent_stop and self.rng.random() < 0.5:
+            self.write()
         deployment = self.platform.deploy(APP)
         self.tell(f"deployed {deployment}")
 
@@ -380,6 +392,10 @@ class World:
                 self.value("log_gaps_total", key, log_type="RUN", reason=reason)
                 for reason in GapReason
             ),
+            gaps_of_deployments=self.value(
+                "log_gaps_total", key, log_type="RUN", reason=GapReason.DEPLOYMENT
+            ),
+            hand_overs=0 if self.platform.run_archives else self.hand_overs,
             ends_shown=len(self.virtual.ends.get(key, set())),
             restarts=sum(
                 sample.value
@@ -439,7 +455,9 @@ def faults_of_calm_life(outcome: Outcome) -> list[str]:
     Of interleaved containers, one whose last line is older than another's end can hide behind it.
     """
     faults = faults_of_steady_life(outcome)
-    if outcome.counted != outcome.written or outcome.gaps:
+    if outcome.gaps_of_deployments > outcome.hand_overs:
+        faults.append("more gaps of deployments than there were hand-overs")
+    if outcome.counted != outcome.written or outcome.gaps > outcome.gaps_of_deployments:
         faults.append("the lines are not the truth, or a gap was invented")
     exact = outcome.instances == 1 or not outcome.interleaved
     if outcome.restarts > outcome.ends_shown or (exact and outcome.restarts < outcome.ends_shown):

@@ -221,7 +221,7 @@ def test_a_refused_handshake_falls_back_to_a_plain_get(tmp_path: Path):
 
 def test_an_archive_that_fails_is_read_again(tmp_path: Path):
     """The rest of a past deployment is not lost to a 404 and a cut archive, and counts once."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         config = simulated(server.api_url, logs={"types": ["RUN"]})
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
@@ -243,7 +243,7 @@ def test_an_archive_that_fails_is_read_again(tmp_path: Path):
 
 def test_an_archive_that_is_gone_is_a_gap(tmp_path: Path):
     """Where the rest of a past deployment is not to be had any more, the gap is counted, once."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         config = simulated(server.api_url, logs={"types": ["RUN"]})
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:

@@ -20,7 +20,7 @@ QUIET = {"health": False, "restart_count": False, "deployments": False}
 @pytest.mark.parametrize("in_total", [False, True], ids=["each", "in total"])
 def test_every_line_counts_once(tmp_path: Path, layout: Layout, in_total: bool):
     """Over crashes and a deployment, whether the platform cuts per instance or the whole text."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         server.reader.tail_in_total = in_total
         platform.create_app("shop", COMPONENTS, layout=layout)
         logs = {"interval": "1s", "scope": "app"}

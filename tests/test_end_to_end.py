@@ -40,7 +40,7 @@ def deploy_under_traffic(platform: Platform, app: str) -> None:
 
 def test_every_counter_equals_what_was_written(tmp_path: Path):
     """Two apps of three components write 200 lines a second, crash and are deployed: all counts."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", COMPONENTS, layout=Layout.SEQUENTIAL)
         platform.create_app("blog", COMPONENTS, layout=Layout.INTERLEAVED)
         config = simulated(server.api_url, patterns=OWN_RULE)
@@ -75,7 +75,7 @@ def test_every_counter_equals_what_was_written(tmp_path: Path):
 )
 def test_the_way_of_delivery_changes_no_count(tmp_path: Path, delivery: Delivery):
     """Cut frames, packed archives and the other answer shape bring the same lines."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         for field in dataclasses.fields(delivery):
             setattr(server.delivery, field.name, getattr(delivery, field.name))
         platform.create_app("shop", COMPONENTS)

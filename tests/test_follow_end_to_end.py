@@ -79,7 +79,7 @@ def test_every_counter_equals_what_was_written_over_streams_that_are_cut(
     tmp_path: Path, frame_chars: int
 ):
     """Lines, crashes and a deployment while all streams are cut again and again: all counts."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         server.delivery.frame_chars = frame_chars
         platform.create_app("shop", COMPONENTS)
         config = following(server)

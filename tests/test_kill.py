@@ -189,7 +189,7 @@ class Killing:
 
 def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
     """SIGKILL at any moment, over crashes and a deployment: counts are true and never fall."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", COMPONENTS, layout=Layout.SEQUENTIAL)
         config = durable(server, tmp_path)
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
@@ -227,7 +227,7 @@ def assert_metrics_of_rules_are_true(samples: Samples, traffic: Traffic) -> None
 
 def test_a_second_exporter_on_a_file_is_refused(tmp_path: Path):
     """It says why in one line and exits with 1; the first goes on, and its file is free after."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         config = durable(server, tmp_path)
         second = (f"--config.file={tmp_path / 'config.yml'}", "--web.listen-address=127.0.0.1:0")
@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_used_ends_the_start(
 
 def test_a_file_that_cannot_be_written_any_more_stops_no_count(tmp_path: Path):
     """State is down while lines count on; once it can be written again nothing is missing."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         config = durable(server, tmp_path)
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:

@@ -29,7 +29,7 @@ LINES = "digitalocean_app_log_lines_total"
 @contextmanager
 def one_app() -> Iterator[tuple[Platform, SimulatorServer]]:
     """A platform with one app of one component."""
-    with simulator() as (platform, server):
+    with simulator(run_archives=True) as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         yield platform, server
 

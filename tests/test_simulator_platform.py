@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.model import LogType
+from exporter.model import ComponentKey, LogType
 from exporter.simulator.documents import monitoring_document, restart_count
 from exporter.simulator.log_reading import LogPlaces, LogReader, LogRequest
-from exporter.simulator.lookup import UnknownTargetError
+from exporter.simulator.lookup import LogRefusedError, UnknownTargetError
 from exporter.simulator.platform import Platform
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.state import ComponentSpec, Kind, Layout
@@ -167,7 +167,7 @@ def test_retention_loses_only_what_was_never_served():
 
 def test_a_deployment_supersedes_and_archives():
     """The old deployment's whole log moves to archives; the new one begins empty."""
-    platform, reader = make(instances=1)
+    platform, reader = make(instances=1, run_archives=True)
     old = platform.active_deployment_id("shop")
     for index in range(5):
         platform.write("shop", "web", 0, str(index))
@@ -187,9 +187,38 @@ def test_a_deployment_supersedes_and_archives():
         platform.write("shop", "web", 0, "late", deployment_id=old)
 
 
+@pytest.mark.parametrize("log_type", [LogType.RUN, LogType.RUN_RESTARTED])
+def test_run_time_logs_of_a_deployment_that_has_ended_are_refused(log_type: LogType):
+    """A stream that is open brings the last words; what nobody was shown is lost."""
+    platform, reader = make(instances=2)
+    old = request(platform, log_type=log_type)
+    platform.write("shop", "web", 0, "before")
+    live, _ = reader.open(request(platform))
+    platform.write("shop", "mail", 0, "unseen")
+    platform.deploy("shop", last_words={"web": ["bye"]})
+    assert messages(reader.more(live).data) == [b"bye", b"bye"]
+    with pytest.raises(LogRefusedError, match="cannot get running logs from deployment"):
+        reader.places(old)
+    assert reader.places(request(platform)).live
+    truth = platform.truth()
+    assert (truth.of("shop", "web").lines, truth.of("shop", "web").lost_lines) == (3, 0)
+    assert (truth.of("shop", "mail").lost_lines, truth.of("shop", "web").container_ends) == (1, 0)
+
+
+def test_the_platform_tells_of_an_end_late_and_with_its_code():
+    """The line stands in the new container's log, and its time is before that of the last words."""
+    platform, reader = make(instances=1)
+    platform.crash("shop", "web", 0, ["panic: no"], exit_code=137)
+    [told] = lines(reader.text(request(platform)))
+    assert told.endswith(b" ERROR component web exited with code: 137\n")
+    [words] = lines(reader.text(request(platform, log_type=LogType.RUN_RESTARTED)))
+    assert told.split()[1] < words.split()[1]
+    assert platform.truth().exits == {ComponentKey("shop", "web"): {137: 1}}
+
+
 def test_a_deployment_in_progress_runs_beside_the_active_one():
     """New containers write from DEPLOYING on, and take over only when active."""
-    platform, reader = make()
+    platform, reader = make(run_archives=True)
     old = platform.active_deployment_id("shop")
     new = platform.begin_deployment("shop")
     assert reader.places(request(platform, deployment_id=new)) == LogPlaces()

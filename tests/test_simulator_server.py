@@ -267,6 +267,7 @@ def test_both_shapes_of_the_answer(server, client, platform):
     old = platform.active_deployment_id("shop")
     for index in range(4):
         platform.write("shop", "web", 0, str(index))
+    platform.run_archives = True
     platform.deploy("shop")
     value = client.logs(deployment=old)["value"]
     texts = [client.content(url).text for url in (*value["historic_logs"], value["url"])]
@@ -279,6 +280,7 @@ def test_both_shapes_of_the_answer(server, client, platform):
 @pytest.mark.parametrize("encoding", ArchiveEncoding)
 def test_archives_together_are_the_whole_log(server, client, platform, encoding):
     """A past deployment's archives, in order, hold every line, gzip or not."""
+    platform.run_archives = True
     old = platform.active_deployment_id("shop")
     for index in range(7):
         platform.write("shop", "web", 0, str(index))
@@ -459,6 +461,7 @@ def test_faults_of_websockets(server, client, platform):
 
 def test_faults_of_archives_and_plain_get(server, client, platform):
     """The n-th archive is missing; a plain stream breaks off in the middle."""
+    platform.run_archives = True
     old = platform.active_deployment_id("shop")
     for index in range(4):
         platform.write("shop", "web", 0, str(index))

@@ -7,7 +7,7 @@ platform; everything inside is the program's own.
 import random
 from collections.abc import Hashable, Iterator, Mapping
 
-from exporter.errors import ConnectionFailed, NotFound, ServerError
+from exporter.errors import ConnectionFailed, DeploymentEnded, NotFound, ServerError
 from exporter.model import (
     LIVE_PART,
     App,
@@ -25,7 +25,7 @@ from exporter.model import (
 from exporter.simulator import state as simulated
 from exporter.simulator.documents import monitoring_document, restart_count
 from exporter.simulator.log_reading import LogReader, LogRequest
-from exporter.simulator.lookup import UnknownTargetError
+from exporter.simulator.lookup import LogRefusedError, UnknownTargetError
 from exporter.simulator.platform import Platform
 
 
@@ -122,6 +122,8 @@ class VirtualPlatform:
             places = self._reader.places(request)
         except UnknownTargetError:
             raise NotFound(Endpoint.LOGS, "no such deployment") from None
+        except LogRefusedError as refusal:
+            raise DeploymentEnded(str(refusal)) from None
         grant = f"{len(self._grants)}"
         self._grants[grant] = request
         archives = tuple(f"{grant}/{number}" for number in range(places.archives))

@@ -44,6 +44,10 @@ LONGEST_WAIT = 60.0
 FALLBACK_WAITS = (30.0, 600.0)
 """Seconds, the shortest and the longest, before a stream is tried again that could not be had."""
 
+PROOF_SECONDS = 5.0
+"""A stream that ended in good order proves that a log is complete if asking for it again shows so
+soon that its deployment has ended: later, another container may have begun and ended meanwhile."""
+
 QUIET_SECONDS, LONGEST_STAY = 60.0, 600.0
 """A stream of a past deployment that does not end is left when it was silent for so long; at the
 latest after the longest time that the platform gives a container to end."""
@@ -136,7 +140,8 @@ class FollowedSource:
         if self._left_at is None:
             self.deployment.streamed = True
             self._left_at = self._around.clock()
-            self._doubt()
+            if not self._refused:
+                self._doubt()
 
     def wake(self) -> None:
         """Wait no longer for what comes next; called on the loop."""
@@ -168,7 +173,7 @@ class FollowedSource:
 
     def _doubt(self) -> None:
         """An end of long ago proves nothing: another container may have begun and ended since."""
-        if self._around.clock() - self._ended_at > GOOD_SECONDS:
+        if self._around.clock() - self._ended_at > PROOF_SECONDS:
             self.deployment.complete = False
 
     async def _once(self) -> float:
@@ -179,9 +184,10 @@ class FollowedSource:
         except HandshakeError as error:
             return self._fall_back(error.error)
         except DeploymentEnded:
+            if not (self._refused or self._left):
+                self._doubt()
             self._refused = True
             if not self._left:
-                self._doubt()
                 self._around.reads.found_past(self.deployment)
             return self._backoff.next()
         except ApiError as error:

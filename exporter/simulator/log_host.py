@@ -109,7 +109,9 @@ class LogHost:
             text = data.decode(errors="replace")
             size = self._delivery.frame_chars
             for start in range(0, len(text), size):
-                await websocket.send_text(json.dumps({"data": text[start : start + size]}))
+                await websocket.send_text(
+                    json.dumps({"data": text[start : start + size], "op": "stdout"})
+                )
         if not gone.is_set():
             await websocket.close(1000)
 

@@ -7,8 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
-from exporter.model import LogType
-from exporter.simulator.lookup import UnknownTargetError, find_app, find_deployment
+from exporter.model import RUN_TIME_LOGS, LogType
+from exporter.simulator.lookup import (
+    LogRefusedError,
+    UnknownTargetError,
+    find_app,
+    find_deployment,
+)
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import App, Container, Deployment, Layout, Line
 
@@ -82,10 +87,17 @@ class LogReader:
 
         Raises:
             UnknownTargetError: there is no such app, deployment or component.
+            LogRefusedError: it is a run-time log of a deployment that has ended.
         """
 
         def look(apps: Mapping[str, App]) -> LogPlaces:
             _, deployment = _find(apps, request)
+            refused = request.log_type in RUN_TIME_LOGS and not self._platform.run_archives
+            if refused and not deployment.live:
+                raise LogRefusedError(
+                    f"cannot get running logs from deployment {deployment.id} "
+                    "in phase final_cleanup"
+                )
             containers = _select(deployment, request)
             if _is_live(deployment, request.log_type):
                 return LogPlaces(live=bool(containers))

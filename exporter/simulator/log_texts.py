@@ -91,7 +91,7 @@ def _spring(rng: random.Random) -> str:
 
 
 PYTHON = Voice(
-    everyday=(_gunicorn_access,),
+    everyday=(_gunicorn_access, _gunicorn_access, _gunicorn_access, _fixed("")),
     errors=(
         _gunicorn_5xx,
         _fixed(

@@ -9,6 +9,10 @@ class UnknownTargetError(LookupError):
     """There is no such app, deployment, component or instance."""
 
 
+class LogRefusedError(Exception):
+    """A log of a deployment that has ended, which the platform refuses."""
+
+
 def find_app(apps: Mapping[str, App], key: str) -> App:
     """One app by whatever ``apps`` is keyed with."""
     if key not in apps:

@@ -20,9 +20,11 @@ from exporter.simulator.lookup import (
 )
 from exporter.simulator.rollout import Rollout
 from exporter.simulator.state import (
+    IN_PROGRESS_PHASES,
     App,
     ComponentSpec,
     Container,
+    Deployment,
     Health,
     Instance,
     Layout,
@@ -30,6 +32,11 @@ from exporter.simulator.state import (
 from exporter.simulator.truth import Ledger, Truth
 
 T = TypeVar("T")
+
+LastWords = Mapping[str, Sequence[str | bytes]]
+
+LATE_SECONDS = 2.0
+"""How far behind their time the platform's own lines stand in a log."""
 
 
 class Platform:
@@ -41,6 +48,8 @@ class Platform:
         retention_lines: how many lines of one container's log are kept; older ones are lost.
         past_deployments: how many deployments at rest are kept per app beside the active one.
         record_lines: keep the text of every line written, for ``lines_written``.
+        run_archives: archive the run-time logs of deployments that have ended; else they are
+            refused, as the platform does.
     """
 
     def __init__(
@@ -51,6 +60,7 @@ class Platform:
         retention_lines: int = 10_000,
         past_deployments: int = 10,
         record_lines: bool = False,
+        run_archives: bool = False,
     ) -> None:
         self._clock = clock
         self._lock = threading.RLock()
@@ -62,6 +72,7 @@ class Platform:
             self._ledger,
             retention=retention_lines,
             past_deployments=past_deployments,
+            run_archives=run_archives,
         )
         self._writer = LogWriter(clock, self._ledger)
         self._listeners: list[Callable[[str | None], None]] = []
@@ -95,6 +106,16 @@ class Platform:
                 self._rollout.discard(app, deployment)
             del self._apps[name]
         self._notify()
+
+    @property
+    def run_archives(self) -> bool:
+        """Whether the run-time logs of deployments that have ended are archived."""
+        return self._rollout.run_archives
+
+    @run_archives.setter
+    def run_archives(self, archived: bool) -> None:
+        with self._lock:
+            self._rollout.run_archives = archived
 
     def set_layout(self, app: str, layout: Layout) -> None:
         """How the texts of several instances come together from now on."""
@@ -180,10 +201,13 @@ class Platform:
         last_words: Sequence[str | bytes] = (),
         *,
         deployment_id: str | None = None,
+        exit_code: int | None = None,
     ) -> None:
         """End an instance's container after its last words; a new one begins with an empty log.
 
-        The ended one's log becomes the instance's previous log and replaces an older one.
+        The ended one's log becomes the instance's previous log and replaces an older one. With an
+        ``exit_code`` the platform tells of the end in a line of its own, which stands in the log of
+        the new container with a time before those of the last words.
         """
         with self._lock:
             for words in last_words:
@@ -196,6 +220,8 @@ class Platform:
             ended.running = Container(self._rollout.retention)
             ended.restarted_at.append(self._clock())
             self._ledger.crashed(key)
+            if exit_code is not None:
+                self._tell_exit(key, ended, exit_code)
         self._notify(ComponentKey(app, component))
 
     def scale(self, app: str, component: str, instances: int) -> None:
@@ -209,6 +235,22 @@ class Platform:
                 raise UnknownTargetError(f"{app} has no running deployment")
             self._rollout.scale(state, state.active, component, instances)
         self._notify()
+
+    def tell(self, app: str, component: str, instance: int, message: str) -> None:
+        """Write a line of the platform's own among those of an instance, ``LATE_SECONDS`` late."""
+        with self._lock:
+            at = int((self._clock() - LATE_SECONDS) * 1e9)
+            self.write(app, component, instance, message, timestamp_ns=at)
+
+    def _tell_exit(self, key: ComponentKey, instance: Instance, exit_code: int) -> None:
+        self._ledger.exited(key, exit_code)
+        self._writer.append(
+            instance.running,
+            key,
+            f"ERROR component {key.component} exited with code: {exit_code}".encode(),
+            instance=instance.index,
+            timestamp_ns=int((self._clock() - LATE_SECONDS) * 1e9),
+        )
 
     def begin_deployment(
         self,
@@ -225,17 +267,28 @@ class Platform:
         self._notify()
         return deployment.id
 
-    def advance_deployment(self, app: str) -> str:
+    def advance_deployment(self, app: str, last_words: LastWords | None = None) -> str:
         """Move the deployment under way to its next phase; return the phase.
 
-        Its containers start with DEPLOYING; with ACTIVE they take over from the old ones.
+        Its containers start with DEPLOYING and run beside the old ones; with ACTIVE they take
+        over: the old ones get SIGTERM, say their last words and end.
+
+        Args:
+            last_words: what each instance of a component (by name) writes on SIGTERM.
         """
         with self._lock:
             state = find_app(self._apps, app)
             deployment = deployment_under_way(state)
+            if deployment.phase == IN_PROGRESS_PHASES[-1] and state.active is not None:
+                self._terminate(app, state.active, last_words or {})
             self._rollout.advance(state, deployment)
         self._notify()
         return deployment.phase
+
+    def _terminate(self, app: str, deployment: Deployment, last_words: LastWords) -> None:
+        for instance in deployment.all_instances():
+            for words in last_words.get(instance.component, ()):
+                self.write(app, instance.component, instance.index, words)
 
     def end_deployment(self, app: str, phase: str = "ERROR") -> None:
         """Let the deployment under way fail (ERROR) or be CANCELED; the active one goes on."""
@@ -250,11 +303,16 @@ class Platform:
         components: Iterable[ComponentSpec] | None = None,
         *,
         cause: str = "manual",
+        last_words: LastWords | None = None,
     ) -> str:
-        """Deploy from start to ACTIVE at once; return the new deployment's id."""
+        """Deploy from start to ACTIVE at once; return the new deployment's id.
+
+        Args:
+            last_words: as in ``advance_deployment``.
+        """
         with self._lock:
             deployment_id = self.begin_deployment(app, components, cause=cause)
-            while self.advance_deployment(app) != "ACTIVE":
+            while self.advance_deployment(app, last_words) != "ACTIVE":
                 pass
         return deployment_id
 
@@ -285,6 +343,11 @@ class Platform:
         with self._lock:
             active = find_app(self._apps, app).active
             return None if active is None else active.id
+
+    def under_way_deployment_id(self, app: str) -> str:
+        """The id of an app's deployment that is under way."""
+        with self._lock:
+            return deployment_under_way(find_app(self._apps, app)).id
 
     def truth(self) -> Truth:
         """What really happened so far."""

@@ -19,7 +19,7 @@ from exporter.simulator.disruption import ConnectionDroppedError, Disruption
 from exporter.simulator.documents import Document
 from exporter.simulator.faults import Channel, Faults
 from exporter.simulator.log_locations import LogLocator
-from exporter.simulator.lookup import UnknownTargetError, find_app, find_deployment
+from exporter.simulator.lookup import LogRefusedError, UnknownTargetError, find_app, find_deployment
 from exporter.simulator.paging import BadRequestError, paged
 from exporter.simulator.platform import Platform
 from exporter.simulator.rate_limit import RateLimit
@@ -29,11 +29,17 @@ from exporter.simulator.state import App
 View = Callable[[Request], Document]
 
 
+SCOPE_OF_MONITORING = "monitoring:read"
+USUAL_SCOPE = "app:read"
+ALL_SCOPES = frozenset({USUAL_SCOPE, SCOPE_OF_MONITORING})
+
+
 @dataclass(slots=True)
 class Tokens:
-    """The API token that is valid now."""
+    """The API token that is valid now, and the scopes that it has."""
 
     valid: str
+    scopes: frozenset[str] = ALL_SCOPES
 
 
 class RestApi:
@@ -109,6 +115,9 @@ class RestApi:
             verdict = self._rate_limit.check(token)
             if token != self._tokens.valid:
                 response = error_response(401, "unauthorized", "Unable to authenticate you")
+            elif _scope_of(request.url.path) not in self._tokens.scopes:
+                message = "You do not have permission to perform this action."
+                response = error_response(403, "forbidden", message)
             elif not verdict.allowed:
                 response = error_response(429, "too_many_requests", "API rate limit exceeded")
             else:
@@ -211,12 +220,17 @@ def error_response(status: int, error_id: str, message: str) -> Response:
     return JSONResponse(document, status, headers={"x-request-id": request_id})
 
 
+def _scope_of(path: str) -> str:
+    """The scope that a token needs for a path."""
+    return SCOPE_OF_MONITORING if path.startswith("/v2/monitoring/") else USUAL_SCOPE
+
+
 def _respond(view: View, request: Request) -> Response:
     try:
         return JSONResponse(view(request))
     except UnknownTargetError as missing:
         return error_response(404, "not_found", str(missing))
-    except BadRequestError as mistake:
+    except (BadRequestError, LogRefusedError) as mistake:
         return error_response(400, "bad_request", str(mistake))
 
 

@@ -32,6 +32,7 @@ class Rollout:
         ledger: is told of phases and of what is thrown away.
         retention: lines that a container keeps.
         past_deployments: how many deployments at rest an app keeps beside its active one.
+        run_archives: whether run-time logs of deployments that have ended are archived.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Rollout:
         *,
         retention: int,
         past_deployments: int,
+        run_archives: bool,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._ledger = ledger
         self.retention = retention
         self._past_deployments = past_deployments
+        self.run_archives = run_archives
 
     def new_id(self) -> str:
         """An id as the platform gives them."""
@@ -81,6 +84,9 @@ class Rollout:
         """Bring a deployment to rest in ``phase``: its containers and builds end."""
         for instance in deployment.all_instances():
             instance.running.ended = True
+            if not self.run_archives:
+                for container in instance.containers():
+                    self._ledger.refused(ComponentKey(app.name, instance.component), container)
         for log in (*deployment.build.values(), *deployment.deploy.values()):
             log.ended = True
         self._enter(app, deployment, phase)

@@ -6,7 +6,7 @@
 import random
 from dataclasses import dataclass
 
-from exporter.model import LogType
+from exporter.model import FINAL_PHASES, LogType
 from exporter.simulator.log_texts import GO, JAVA, NODE, PYTHON, RUBY, Voice
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Health, Kind
@@ -18,10 +18,16 @@ CATCH_UP_SECONDS = 2.0
 """A step that comes late makes up for so much time at most."""
 
 PHASE_SECONDS = 3.0
-"""How long each phase of a deployment takes."""
+"""How long each phase of a deployment takes but the last."""
+
+ROLLOUT_SECONDS = 10.0
+"""How long old and new containers run side by side."""
 
 RECOVERY_SECONDS = 10.0
 """How long a component counts as unhealthy after a crash."""
+
+EXIT_CODES = (1, 1, 134, 137)
+"""What the platform says that containers which crash exit with."""
 
 FAILING_SHARE = 0.25
 """How many of the deployments fail."""
@@ -134,7 +140,9 @@ class Scenario:
         name = role.spec.name
         index = self._rng.randrange(role.spec.instances)
         last_words = self._rng.choice(role.voice.last_words)(self._rng)
-        self._platform.crash(role.app, name, index, [last_words])
+        self._platform.crash(
+            role.app, name, index, [last_words], exit_code=self._rng.choice(EXIT_CODES)
+        )
         self._platform.write(role.app, name, index, role.voice.start)
         ready = role.spec.instances - 1
         self._platform.set_health(role.app, name, Health("UNHEALTHY", ready=ready))
@@ -154,15 +162,17 @@ class Scenario:
                 self._platform.begin_deployment(self._deploying, cause="commit pushed to main")
                 self._next_phase = now + PHASE_SECONDS
         elif now >= self._next_phase:
-            self._next_phase = now + PHASE_SECONDS
-            if self._advance():
+            phase = self._advance()
+            self._next_phase = now + (ROLLOUT_SECONDS if phase == "DEPLOYING" else PHASE_SECONDS)
+            if phase in FINAL_PHASES:
                 self._next_phase = None
                 self._next_deployment = now + self._rng.uniform(180, 400)
 
-    def _advance(self) -> bool:
-        """Move the deployment on; say whether it has come to rest."""
+    def _advance(self) -> str:
+        """Move the deployment on; return the phase that it is in then."""
         roles = [role for role in ROLES if role.app == self._deploying]
-        phase = self._platform.advance_deployment(self._deploying)
+        last_words = {role.spec.name: [role.voice.stop] for role in roles}
+        phase = self._platform.advance_deployment(self._deploying, last_words)
         for role in roles:
             self._write_of_phase(role, phase)
         if phase == "BUILDING" and self._fails:
@@ -170,8 +180,8 @@ class Scenario:
                 self._deploying, roles[0].spec.name, LogType.BUILD, "ERROR: failed to build image"
             )
             self._platform.end_deployment(self._deploying, "ERROR")
-            return True
-        return phase == "ACTIVE"
+            return "ERROR"
+        return phase
 
     def _write_of_phase(self, role: Role, phase: str) -> None:
         name = role.spec.name
@@ -181,8 +191,8 @@ class Scenario:
             )
         elif phase == "DEPLOYING":
             self._platform.write_deployment_log(role.app, name, LogType.DEPLOY, f"starting {name}")
-            for index in range(role.spec.instances):
-                self._platform.write(role.app, name, index, role.voice.stop)
-        elif phase == "ACTIVE":
-            for index in range(role.spec.instances):
-                self._platform.write(role.app, name, index, role.voice.start)
+            under_way = self._platform.under_way_deployment_id(role.app)
+            for index in range(role.spec.instances):  # beside the old ones, which go on
+                self._platform.write(
+                    role.app, name, index, role.voice.start, deployment_id=under_way
+                )

@@ -83,6 +83,10 @@ class SimulatorServer:
         """The API token that is accepted, ``dop_v1_…``."""
         return self._tokens.valid
 
+    def grant(self, *scopes: str) -> None:
+        """Let the API token have these scopes and no others from now on; else 403."""
+        self._tokens.scopes = frozenset(scopes)
+
     def rotate_token(self) -> str:
         """Revoke the API token; return the one that is accepted from now on."""
         self._tokens.valid = _new_token()

@@ -5,7 +5,7 @@
 
 import builtins
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.model import ComponentKey, LogType
@@ -20,7 +20,8 @@ class LogTruth:
         lines: lines written.
         bytes: their bytes as served, prefix and newline included.
         container_ends: containers that crashed; those a deployment replaced do not count.
-        lost_lines: lines that left the platform before any answer had held them.
+        lost_lines: lines that left the platform, or can be read no more since their deployment
+            has ended, before any answer had held them.
         lost_bytes: the bytes of those.
         lost_container_ends: ends that RUN_RESTARTED never showed and never will, since a newer
             one took their place or because the container had no line.
@@ -43,10 +44,12 @@ class Truth:
     Args:
         logs: by component and log; RUN stands for all run-time lines, as in the metrics.
         phases: how often deployments of an app (by name) entered each phase.
+        exits: ends of containers that the platform told in a line of its own, by exit code.
     """
 
     logs: Mapping[tuple[ComponentKey, LogType], LogTruth]
     phases: Mapping[str, Mapping[str, int]]
+    exits: Mapping[ComponentKey, Mapping[int, int]] = field(default_factory=dict)
 
     def of(self, app: str, component: str, log_type: LogType = LogType.RUN) -> LogTruth:
         """The truth about one log; all zero when nothing was ever written to it."""
@@ -64,13 +67,13 @@ class _Account:
     last_timestamp_ns: int | None = None
     texts: list[builtins.bytes] = field(default_factory=list)
 
-    def snapshot(self) -> LogTruth:
+    def snapshot(self, unread: Sequence[Line] = ()) -> LogTruth:
         return LogTruth(
             self.lines,
             self.bytes,
             self.container_ends,
-            self.lost_lines,
-            self.lost_bytes,
+            self.lost_lines + len(unread),
+            self.lost_bytes + sum(len(line.text) for line in unread),
             self.lost_container_ends,
             self.last_timestamp_ns,
         )
@@ -83,6 +86,8 @@ class Ledger:
         self._record_lines = record_lines
         self._accounts: dict[tuple[ComponentKey, LogType], _Account] = {}
         self._phases: dict[str, Counter[str]] = {}
+        self._exits: dict[ComponentKey, Counter[int]] = {}
+        self._refused: list[tuple[ComponentKey, Container]] = []
 
     def _account(self, key: ComponentKey, log_type: LogType) -> _Account:
         return self._accounts.setdefault((key, log_type), _Account())
@@ -112,6 +117,14 @@ class Ledger:
         if not previous.end_served:
             self._account(key, LogType.RUN).lost_container_ends += 1
 
+    def exited(self, key: ComponentKey, exit_code: int) -> None:
+        """Count a container end that the platform told in a line of its own."""
+        self._exits.setdefault(key, Counter())[exit_code] += 1
+
+    def refused(self, key: ComponentKey, container: Container) -> None:
+        """Note that the log of a container can be asked for no more; open streams go on."""
+        self._refused.append((key, container))
+
     def entered(self, app: str, phase: str) -> None:
         """Count a deployment that entered a phase."""
         self._phases.setdefault(app, Counter())[phase] += 1
@@ -122,5 +135,14 @@ class Ledger:
 
     def snapshot(self) -> Truth:
         """The truth as of now."""
-        logs = {key: account.snapshot() for key, account in self._accounts.items()}
-        return Truth(logs, {app: dict(phases) for app, phases in self._phases.items()})
+        unread: dict[ComponentKey, list[Line]] = {}
+        for key, container in self._refused:
+            unread.setdefault(key, []).extend(line for line in container.lines if not line.served)
+        logs = {
+            (key, log_type): account.snapshot(
+                unread.get(key, ()) if log_type is LogType.RUN else ()
+            )
+            for (key, log_type), account in self._accounts.items()
+        }
+        phases = {app: dict(phases) for app, phases in self._phases.items()}
+        return Truth(logs, phases, {key: dict(codes) for key, codes in self._exits.items()})
