@@ -59,9 +59,10 @@ from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
-from exporter.digitalocean.client import Client
+from exporter.digitalocean.client import Client, OnAnswer
 from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.log_streams import LogStreams
+from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
@@ -113,11 +114,16 @@ def connect(
     config: Config,
     token_source: TokenSource,
     budget: Budget,
-    api_metrics: ApiMetrics,
+    api_metrics: RequestObserver,
     clock: Callable[[], float],
     monotonic: Callable[[], float],
+    on_answer: OnAnswer | None = None,
 ) -> Connections:
     """Prepare the ways to the platform; nothing is sent.
+
+    Args:
+        api_metrics: hears how each request went.
+        on_answer: see ``Client``.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -136,6 +142,7 @@ def connect(
         rng=random.Random(),
         user_agent=USER_AGENT,
         ca_file=config.digitalocean.ca_file,
+        on_answer=on_answer,
     )
     content = LogContent(
         requests.Session(),

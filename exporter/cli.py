@@ -30,6 +30,7 @@ COMMANDS = {
     "match": "run the patterns over log files or standard input, offline",
     "demo": "run against a simulated App Platform; nothing else is needed",
     "destinations": "print what makes the platform push logs to an address, or check who does",
+    "doctor": "ask the API, read-only, whether all is as the exporter relies on it to be",
     "simulate": "run the simulated App Platform alone",
     "canary": "write numbered lines, to measure whether each of them is counted",
 }
@@ -144,7 +145,7 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--log.format", dest="log_format", choices=FORMATS, help=_HELP["--log.format"]
     )
-    if name in ("run", "check", "match", "destinations"):
+    if name in ("run", "check", "match", "destinations", "doctor"):
         command.add_argument(
             "--config.file", dest="config_file", metavar="PATH", help=_HELP["--config.file"]
         )
@@ -195,6 +196,14 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
         )
         command.add_argument("--tls-certificate", metavar="PATH", help="Serve TLS: certificate.")
         command.add_argument("--tls-key", metavar="PATH", help="Serve TLS: its private key.")
+    if name == "doctor":
+        command.add_argument("--app", metavar="NAME", help="Look at this app alone.")
+        command.add_argument("--format", choices=("table", "json"), help="How to print the checks.")
+        command.add_argument(
+            "--report",
+            metavar="FILE",
+            help="Write what was seen, without any name, token, URL or text, for a bug report.",
+        )
     if name == "canary":
         command.add_argument("--rate", metavar="N", help="Lines a second; 1.")
         command.add_argument(

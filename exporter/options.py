@@ -31,6 +31,7 @@ class Options:
     url: str | None = None
     app: str | None = None
     check: bool = False
+    report: str | None = None
     rate: str | None = None
     crash_every: str | None = None
 

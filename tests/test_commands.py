@@ -61,7 +61,7 @@ def test_help_names_every_command():
     """`--help` lists the five commands, and each has a help of its own."""
     done = run_command("--help")
     assert done.returncode == 0
-    for command in ("run", "check", "match", "demo", "simulate"):
+    for command in ("run", "check", "match", "demo", "doctor", "simulate", "canary"):
         assert re.search(rf"^\s+{command}\s+\S", done.stdout, re.MULTILINE)
         own = run_command(command, "--help")
         assert own.returncode == 0

@@ -36,6 +36,7 @@ LAYERS = (
         "configuration",
         "costs",
         "demo",
+        "doctor",
         "log_output",
         "options",
         "ruleset",

@@ -22,6 +22,17 @@ class Selection:
         narrowed = (self._narrow(app) for app in apps)
         return tuple(app for app in narrowed if app is not None)
 
+    def unmatched(self, apps: Iterable[App]) -> tuple[str, ...]:
+        """Return the globs of ``include`` that match no app and no component."""
+        keys = [
+            ComponentKey(app.name, name)
+            for app in apps
+            for name in ([component.name for component in app.components] or [""])
+        ]
+        return tuple(
+            glob for glob in self.include if not any(selects((glob,), key) for key in keys)
+        )
+
     def _narrow(self, app: App) -> App | None:
         if not app.components:
             return app if self._selected(ComponentKey(app.name, "")) else None

@@ -7,7 +7,7 @@ what the answers mean.
 import json
 import random
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import requests
@@ -39,6 +39,7 @@ from exporter.errors import (
 from exporter.model import Endpoint, Params
 
 JsonObject = dict[str, Any]
+OnAnswer = Callable[[Endpoint, int, Mapping[str, str], JsonObject | None], None]
 T = TypeVar("T")
 
 RETRIES = 2
@@ -61,6 +62,8 @@ class Client:
         wall_clock: Unix seconds, to read ``retry-after`` and ``ratelimit-reset`` by.
         rng: the jitter between retries.
         ca_file: PEM file of certificate authorities trusted beside the system's.
+        on_answer: called with the endpoint, the status, the headers and the JSON object (None for
+            an error) of each answer, as the API sent them.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Client:
         rng: random.Random,
         user_agent: str,
         ca_file: str | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._token = token
@@ -90,6 +94,7 @@ class Client:
         self._wall_clock = wall_clock
         self._rng = rng
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self._on_answer = on_answer
         prepare_session(session, ca_file)
 
     def get(
@@ -237,8 +242,17 @@ class Client:
             # A proxy or an API that quotes the request must not bring the token into a message.
             words = bytes(body).replace(token.encode(), b"[token]")
             now = self._wall_clock()
+            self._show(endpoint, response, None)
             raise status_error(endpoint, response.status_code, response.headers, words, now)
-        return _json_object(endpoint, bytes(body))
+        answer = _json_object(endpoint, bytes(body))
+        self._show(endpoint, response, answer)
+        return answer
+
+    def _show(
+        self, endpoint: Endpoint, response: requests.Response, answer: JsonObject | None
+    ) -> None:
+        if self._on_answer is not None:
+            self._on_answer(endpoint, response.status_code, response.headers, answer)
 
     def _tell_rate_limit(self, response: requests.Response) -> None:
         limit, remaining, reset = (
