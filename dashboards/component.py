@@ -162,6 +162,18 @@ def _add_resources(board: dashboards.Dashboard) -> None:
             "Container ends, by what their last words say.",
             f"sum by (reason) ({increase_per_step('digitalocean_app_restarts_total')}) > 0",
             "{{reason}}",
+            width=8,
+        )
+    )
+    board.with_panel(
+        bars(
+            "Exits by code",
+            "Container ends that lines of App Platform report, by exit code: 137 is a kill, mostly "
+            "for want of memory; each deployment ends containers with 143.",
+            f"sum by (exit_code) ({increase_per_step('digitalocean_app_container_exits_total')})"
+            " > 0",
+            "{{exit_code}}",
+            width=8,
         )
     )
     board.with_panel(
@@ -174,6 +186,7 @@ def _add_resources(board: dashboards.Dashboard) -> None:
                 f"({select('digitalocean_app_instance_restarts')})",
                 f"{COMPONENT} {{{{component_instance}}}}",
             ),
+            width=8,
         )
     )
     for title, what, metric in (

@@ -67,8 +67,8 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "Restarts",
-        "Containers that ended, as RUN_RESTARTED shows them, and the platform's own count.",
-        ("restarts_", "last_restart_", "instance_restarts"),
+        "Containers that ended, as RUN_RESTARTED or lines of the platform tell, and its own count.",
+        ("restarts_", "container_exits_", "last_restart_", "instance_restarts"),
     ),
     (
         "Apps, components, deployments",
@@ -164,8 +164,10 @@ def label_meanings() -> dict[str, str]:
         "pattern": "The rule's name, from the configuration or a pack.",
         "level": f"The rule's level: {_values(Level)}.",
         "reason": f"Why a container ended, by its last words: {_values(RestartReason)}. `exit` is "
-        "a program that said that it exits; one that is killed says nothing (`unknown`). Of "
+        "a program that said that it exits. Where its words say nothing, the exit code that the "
+        "platform reports decides; without one the reason is `unknown`. Of "
         "`deployment_failures_total`, the platform's own word for why a step failed.",
+        "exit_code": "The exit code of a container, 0 to 255, or `other`.",
         "component_instance": "The instance's stable alias, such as `web-0`.",
         "app_id": "The app's id in the API.",
         "app_region": "The slug of the app's region.",

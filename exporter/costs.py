@@ -8,6 +8,7 @@ from exporter.collect.pacing import HOUR, Demand, Fleet, demand
 from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
+from exporter.logs.platform_lines import TYPICAL_EXIT_CODES
 from exporter.matching.engine import Engine
 from exporter.matching.packs import CANARY_RULE
 from exporter.metrics import DELAY_BUCKETS
@@ -92,6 +93,7 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     series = 1 + len(line_types) * (_LOG_SERIES + len(rules)) + len(RestartReason) + 1
     if any(rule.name == CANARY_RULE for rule in rules):
         series += _CANARY_SERIES
+    series += len(TYPICAL_EXIT_CODES)
     series += _ERROR_SERIES + _SOURCE_SERIES * len(config.logs.types)
     series += _STREAM_SERIES if config.logs.mode is LogMode.FOLLOW else 0
     wanted = config.collectors

@@ -226,13 +226,18 @@ class Metrics(DeclaredMetrics):
     # Container ends.
     restarts = counter(
         "digitalocean_app_restarts_total",
-        "Container ends that the RUN_RESTARTED log newly showed, by the reason in their "
-        "last words.",
+        "Container ends that the RUN_RESTARTED log newly showed or a line of the platform "
+        "reported, each once, by the reason in their last words or else their exit code.",
         (*IDENTITY, "reason"),
+    )
+    container_exits = counter(
+        "digitalocean_app_container_exits_total",
+        "Container ends that the platform's own lines report, by exit code, each once.",
+        (*IDENTITY, "exit_code"),
     )
     last_restart_timestamp = gauge(
         "digitalocean_app_last_restart_timestamp_seconds",
-        "When the newest container end seen in RUN_RESTARTED happened; 0 before the first.",
+        "When the newest counted container end happened; 0 before the first.",
         IDENTITY,
     )
     instance_restarts = gauge(

@@ -352,6 +352,8 @@ class FollowedSource:
         self._note()
         reading = self._stream.reading
         reading.settle(self._around.clock())
+        if reading.exits_wait:
+            self._ends.look()
         if minute:
             self.state.tail.learn(self.state.lines - self._lines_before)
             self._lines_before = self.state.lines

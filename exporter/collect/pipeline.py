@@ -13,6 +13,7 @@ from typing import Protocol
 
 from exporter.collect.activity import Activity
 from exporter.collect.canary import Canary
+from exporter.collect.container_exits import ContainerExits
 from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
@@ -22,7 +23,6 @@ from exporter.collect.series import Series, enabled_rules, line_log_type
 from exporter.logs.continuity import Continuity, WindowEnd
 from exporter.logs.lines import NANOSECONDS, message_of
 from exporter.logs.log_lines import LogLines
-from exporter.logs.restart_reasons import restart_reason
 from exporter.logs.window import Window
 from exporter.matching.engine import Engine, Match
 from exporter.metrics import Metrics
@@ -122,6 +122,15 @@ class Pipeline:
         self.activity = activity
         self.crashes = crashes
         self.canary = canary
+        self.exits = ContainerExits(
+            metrics,
+            series,
+            ledger,
+            crashes,
+            restarts_watched=limits.restarts_watched,
+            unwrap=engine.unwrap,
+            clock=findings.clock,
+        )
         self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
         self.judge: LineJudge | None = None
 
@@ -189,6 +198,7 @@ class Pipeline:
             if not self.series.is_open(key):
                 return
             self.ledger.release(CursorKey(key, deployment_id))
+            self.exits.release(CursorKey(key, deployment_id))
             if cut_off:
                 self._count_gap(key, LogType.RUN, WindowEnd(reason=GapReason.DEPLOYMENT))
 
@@ -266,10 +276,9 @@ class Pipeline:
                 self.metrics.source_last_success.labels(*labels).set(at)
 
     def count_window(self, source: Source, newest: int, end: WindowEnd) -> None:
-        """Count what a window showed as a whole: its newest line, a gap, container ends."""
+        """Count what a window showed as a whole: its newest line, a gap."""
         if not self.series.is_open(source.key):
             return
-        metrics = self.metrics
         self.note_newest(source, newest)
         if end.gaps and not self._was_pushed(source):
             self._count_gap(source.key, source.log_type, end)
@@ -280,19 +289,6 @@ class Pipeline:
                 "a shorter logs.interval would show them",
                 extra={"fields": fields},
             )
-        for container in end.restarts:
-            last_words = self._unwrapped(container.last_words)
-            reason = restart_reason(last_words)
-            self.crashes.add(source.key, container, last_words, reason)
-            self.ledger.add(metrics.restarts, (*source.key.parts, reason), 1)
-            ended = container.timestamp / NANOSECONDS
-            self.series.advance(metrics.last_restart_timestamp, source.key, ended)
-            fields = {"source": source.key, "reason": reason, "at": _utc(ended)}
-            LOG.warning("container ended", extra={"fields": fields})
-
-    def _unwrapped(self, messages: Sequence[bytes]) -> Sequence[bytes]:
-        unwrap = self.engine.unwrap
-        return messages if unwrap is None else tuple(map(unwrap, messages))
 
     def _was_pushed(self, source: Source) -> bool:
         """Whether the lines of a log were pushed, so that none is missing where it shows none."""

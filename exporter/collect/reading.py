@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from exporter.collect.pipeline import Pipeline
 from exporter.logs.continuity import WindowEnd
 from exporter.logs.lines import LineSplitter
-from exporter.model import LIVE_PART, Component, LogChunk, LogLine, Source
+from exporter.logs.log_lines import LogLines
+from exporter.model import LIVE_PART, Component, LogChunk, LogLine, LogType, Source
 
 _BATCH_BYTES = 1 << 16
 """Frames may be as small as a line; so much of them is counted at a time."""
@@ -49,6 +50,7 @@ class Reading:
         self._counts = place.counts
         self._pipeline = pipeline
         self._source = source
+        self._component = component
         self._cursor = place.cursor
         self._continuity = place.continuity
         self._window = place.window
@@ -131,9 +133,19 @@ class Reading:
             self.restart_hinted = self._continuity.hints_at_restart(self._window)
             end = self._continuity.finish(self._window)
             self.restart_hinted = self.restart_hinted or self._continuity.in_doubt
-            self._pipeline.count_window(self._source, self._continuity.newest, end)
-            self._pipeline.settle_events(self._source.key, self._began)
+            self._count_whole(end)
+            self.restart_hinted = self.restart_hinted or self._pipeline.exits.waiting(
+                self._source.key
+            )
             self._move_cursor()
+
+    def _count_whole(self, end: WindowEnd) -> None:
+        """Count what the log shows as a whole, and what waited for it to be read."""
+        pipeline, restarted = self._pipeline, self._source.log_type is LogType.RUN_RESTARTED
+        pipeline.count_window(self._source, self._continuity.newest, end)
+        pipeline.exits.show(self._cursor, end.restarts, pipeline.findings.clock())
+        pipeline.exits.settle(self._cursor, self._component, self._began if restarted else None)
+        pipeline.settle_events(self._source.key, self._began)
 
     def drop(self) -> None:
         """The log broke off: what is whole counts, the rest is for the next reading."""
@@ -154,6 +166,8 @@ class Reading:
         self._repeated = self._window.repeated
         self.lines += len(fresh)
         self._pipeline.count_lines(self._source, fresh, repeated)
+        raws = fresh.raws if isinstance(fresh, LogLines) else [line.raw for line in fresh]
+        self._pipeline.exits.take(self._cursor, self._component, raws)
 
     def _move_cursor(self) -> None:
         """Let the cursor go with the counts that changed under the same lock."""

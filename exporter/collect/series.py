@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import RuleMetrics
+from exporter.logs.platform_lines import TYPICAL_EXIT_CODES
 from exporter.matching.packs import CANARY_RULE
 from exporter.matching.selection import selects
 from exporter.metrics import Metrics, Owner
@@ -110,6 +111,10 @@ class Series:
         metrics.error_kinds.labels(*identity)
         for reason in RestartReason:
             self._begin(metrics.restarts, (*identity, reason))
+        typical = {(*identity, str(code)) for code in TYPICAL_EXIT_CODES}
+        known = self._ledger.known(metrics.container_exits)
+        for labels in typical.union(labels for labels in known if labels[:2] == identity):
+            self._begin(metrics.container_exits, labels)
         self._begin(metrics.last_restart_timestamp, identity)
 
     def _chosen(self, key: ComponentKey) -> "dict[_Begun, None]":

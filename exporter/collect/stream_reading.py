@@ -75,6 +75,12 @@ class StreamReading(Reading):
         return self._window.first
 
     @property
+    def exits_wait(self) -> bool:
+        """Whether the log has reported ends of containers that RUN_RESTARTED has not shown."""
+        with self._pipeline.lock:
+            return self._pipeline.exits.waiting(self._source.key)
+
+    @property
     def waiting(self) -> bool:
         """Whether lines wait for the one behind them, which a pause decides."""
         return self._window.waiting
@@ -104,8 +110,7 @@ class StreamReading(Reading):
                 end = self._continuity.finish(self._window)
             else:
                 self._continuity.give_up(self._window)
-            self._pipeline.count_window(self._source, self._continuity.newest, end)
-            self._pipeline.settle_events(self._source.key, self._began)
+            self._count_whole(end)
             self._continuity.go_on(self._window)
             self._move_cursor()
         held, self._held = self._held, []
@@ -120,6 +125,7 @@ class StreamReading(Reading):
         """All that was written until a time (Unix seconds) has come, as far as can be told."""
         with self._pipeline.lock:
             if self._still_counts():
+                self._pipeline.exits.settle(self._cursor, self._component, None)
                 self._pipeline.settle_events(self._source.key, at)
 
     def pause(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from exporter.logs.lines import parse_line
+from exporter.logs.platform_lines import exit_line
 
 LAST_WORDS = 1000
 _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall by less
@@ -52,20 +53,24 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
         shown: every line of the text.
         instances: how many instances there are, so how many containers at most; None if unknown.
     """
-    if not shown:
-        return []
-    falls = [
-        (shown[index - 1].timestamp - shown[index].timestamp, index)
-        for index in range(1, len(shown))
-    ]
+    # The platform's own lines come late and out of time order: they neither part containers nor
+    # identify one that has other lines.
+    program = [index for index, line in enumerate(shown) if exit_line(line.raw) is None]
+    if not program:
+        return [_end(shown, shown[:1])] if shown else []
+    falls = [(shown[a].timestamp - shown[b].timestamp, b) for a, b in pairwise(program)]
     falls = sorted((fall for fall in falls if fall[0] >= _SMALLEST_FALL), reverse=True)
     if instances is not None:
         falls = falls[: max(0, instances - 1)]
     starts = [0, *sorted(index for _, index in falls), len(shown)]
-    return [_end(shown[a:b]) for a, b in pairwise(starts)]
+    own = set(program)
+    return [
+        _end(shown[a:b], [shown[index] for index in range(a, b) if index in own])
+        for a, b in pairwise(starts)
+    ]
 
 
-def _end(container: Sequence[ShownLine]) -> ContainerEnd:
-    last = container[-1]
+def _end(container: Sequence[ShownLine], program: Sequence[ShownLine]) -> ContainerEnd:
+    last = program[-1]
     lines = tuple(shown.raw for shown in container[-LAST_WORDS:])
     return ContainerEnd(last.line, last.timestamp, lines, any(shown.known for shown in container))

@@ -1,0 +1,151 @@
+"""Container ends counted through the readings of RUN and RUN_RESTARTED."""
+
+from pathlib import Path
+
+import pytest
+from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, START, WEB, Clock, Site, line
+
+from exporter.collect.reading import Reading
+from exporter.model import LIVE_PART, Component, ComponentKind, LogChunk, Source
+from exporter.state.sqlite import SqliteState
+
+EXITED = "ERROR component web exited with code: 137"
+WORDS = line(10, "listening") + line(11, "GET / 200")
+BEGUN = line(1, "begun")
+
+
+class Scene:
+    """One component and its state, over restarts of the exporter."""
+
+    def __init__(self, path: Path, component: Component = WEB) -> None:
+        self.path, self.component, self.clock = path, component, Clock(START + 20)
+        self._open()
+        self.read(RESTARTED, b"")
+        self.read(RUN, BEGUN)
+
+    def _open(self) -> None:
+        self.site = Site(clock=self.clock, state=SqliteState(self.path, self.clock))
+        self.site.series.open_component(KEY, self.component)
+
+    def restart(self) -> None:
+        """End the exporter and start it anew on the same state."""
+        self.site.ledger.flush()
+        self.site.ledger.end()
+        self._open()
+
+    def read(self, source: Source, text: bytes) -> Reading:
+        reading = Reading(
+            self.site.pipeline, source, self.component, "d1", tail_lines=100, from_first_line=False
+        )
+        reading.feed(LogChunk(text, LIVE_PART))
+        reading.feed(LogChunk(b"", LIVE_PART, last=True))
+        reading.end()
+        self.site.ledger.flush()
+        self.clock.now += 6
+        return reading
+
+    def restarts(self) -> dict[str, float]:
+        """The restarts by reason, without the zeros."""
+        family = self.site.metrics.restarts.collect()
+        return {
+            sample.labels["reason"]: sample.value
+            for metric in family
+            for sample in metric.samples
+            if sample.value and sample.name.endswith("_total")
+        }
+
+    def exits(self, code: int = 137) -> float | None:
+        return self.site.value("container_exits_total", **IDENTITY, exit_code=str(code))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "out of time order"])
+def test_a_line_in_run_and_the_container_are_one_end(scene: Scene, late: bool, restarted: bool):
+    """RUN tells first, RUN_RESTARTED shows the container with the line in it: one end, its reason
+    from the code, since the words say nothing."""
+    told = line(9.5 if late else 11.5, EXITED)
+    assert scene.read(RUN, BEGUN + WORDS + told).restart_hinted
+    assert scene.restarts() == {}
+    if restarted:
+        scene.restart()
+    scene.read(RESTARTED, BEGUN + WORDS + told)
+    scene.read(RESTARTED, BEGUN + WORDS + told)
+    scene.read(RUN, line(12, "begun"))
+    assert scene.restarts() == {"out_of_memory": 1}
+    assert scene.exits() == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
+def test_a_container_first_and_its_line_later_are_one_end(scene: Scene, restarted: bool):
+    """RUN_RESTARTED shows the container, then with a late line, then RUN has it too: one end."""
+    words = BEGUN + WORDS + line(11.2, "panic: no")
+    scene.read(RUN, BEGUN)
+    scene.read(RESTARTED, words)
+    assert scene.restarts() == {"panic": 1}
+    if restarted:
+        scene.restart()
+    told = line(11.1, EXITED)
+    scene.read(RESTARTED, words + told)
+    scene.read(RUN, line(12, "begun") + told)
+    scene.read(RESTARTED, words + told)
+    assert scene.restarts() == {"panic": 1}
+    assert scene.exits() == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
+def test_an_end_that_only_a_line_tells_counts_once(scene: Scene, restarted: bool):
+    """RUN_RESTARTED has nothing new: the line counts, with the words before it."""
+    trace = line(11, "Traceback (most recent call last):") + line(11, "ValueError: no")
+    told = line(11.5, "ERROR component terminated with non-zero exit code: 1")
+    scene.read(RUN, BEGUN + trace + told)
+    scene.clock.now += 6
+    if restarted:
+        scene.restart()
+    for _ in range(3):
+        scene.read(RESTARTED, b"")
+        scene.read(RUN, BEGUN + trace + told)
+    assert scene.restarts() == {"exception": 1}
+    assert scene.exits(1) == 1
+    last = scene.site.value("last_restart_timestamp_seconds", **IDENTITY)
+    assert last == START + 11.5
+
+
+def test_a_deployment_is_no_restart(scene: Scene):
+    """The SIGTERM of a hand-over is an exit and no end that counts."""
+    scene.read(RUN, BEGUN + line(11.5, "ERROR component web exited with code: 143"))
+    for _ in range(3):
+        scene.clock.now += 100
+        scene.read(RESTARTED, b"")
+    assert scene.restarts() == {}
+    assert scene.exits(143) == 1
+
+
+def test_a_job_that_ends_is_no_restart(tmp_path: Path):
+    """Containers of jobs end when they are done, or fail: their exit lines alone do not count."""
+    scene = Scene(tmp_path / "state.db", Component("web", ComponentKind.JOB, "small", 1))
+    scene.read(RUN, BEGUN + line(11.5, "ERROR component web exited with code: 1"))
+    scene.clock.now += 100
+    scene.read(RESTARTED, b"")
+    assert scene.restarts() == {}
+    assert scene.exits(1) == 1
+
+
+def test_lines_of_the_platform_part_no_containers(tmp_path: Path):
+    """Out of time order in a log of two instances, they make no third container."""
+    scene = Scene(tmp_path / "state.db", Component("web", ComponentKind.SERVICE, "small", 2))
+    told = line(9, "ERROR component web exited with code: 3")
+    first, second = line(10, "one") + line(11, "panic: no"), line(10.5, "two") + line(11, "two end")
+    scene.read(RESTARTED, first + told)
+    scene.read(RESTARTED, first + told + second)
+    assert scene.restarts() == {"panic": 1, "unknown": 1}
+    assert scene.exits(3) == 1
+
+
+def test_codes_stand_at_zero_from_discovery(scene: Scene):
+    """The codes with a meaning have series before the first end; others begin with it."""
+    assert (scene.exits(137), scene.exits(1), scene.exits(3)) == (0, 0, None)
