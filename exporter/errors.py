@@ -10,7 +10,8 @@
     ├── DeploymentEnded        a run-time log is no more, since its deployment has ended
     ├── InternalError          what nobody foresaw, counted and outlived
     └── ApiError               a request or a log could not be read
-        ├── Unauthorized       401: the token is wrong, revoked or lacks a scope
+        ├── Unauthorized       401: the token is wrong or revoked
+        ├── Forbidden          403: the token lacks a scope
         ├── NotFound           404
         ├── TooManyRequests    429, or the pause that a 429 asked for
         ├── ServerError        500
@@ -135,9 +136,15 @@ class ApiError(ExporterError):
 
 
 class Unauthorized(ApiError):
-    """401: the token is wrong, revoked, or lacks a scope."""
+    """401: the token is wrong or revoked."""
 
     kind = "unauthorized"
+
+
+class Forbidden(ApiError):
+    """403: the token lacks the scope of this endpoint."""
+
+    kind = "forbidden"
 
 
 class NotFound(ApiError):
@@ -197,6 +204,7 @@ class InvalidResponse(ApiError):
 API_ERRORS: tuple[type[ApiError], ...] = (
     Unauthorized,
     NotFound,
+    Forbidden,
     TooManyRequests,
     ServerError,
     UnexpectedStatus,

@@ -36,6 +36,8 @@ LINES = "digitalocean_app_log_lines_total"
 API_FAULTS = {
     "unauthorized": ("unauthorized", error(401)),
     "not-found": ("not_found", error(404)),
+    "forbidden": ("forbidden", error(403)),
+    "cloudflare": ("unexpected", html(524)),
     "too-many-requests": ("too_many_requests", error(429, retry_after=1)),
     "server-error": ("server_error", error(500)),
     "teapot": ("unexpected", error(418)),
@@ -214,7 +216,7 @@ def test_a_refused_handshake_falls_back_to_a_plain_get(tmp_path: Path):
             samples = exporter.wait_until(lambda samples: samples.total(LINES) == 1)
     assert samples.value("digitalocean_app_source_up", log_type="RUN") == 1
     assert failing(samples, Endpoint.LOG_CONTENT) == {}
-    refused = {"endpoint": "log_content", "error": "unexpected"}
+    refused = {"endpoint": "log_content", "error": "forbidden"}
     assert samples.value("digitalocean_app_api_request_errors_total", **refused) >= 1
     assert samples.value("digitalocean_app_log_plain_get_reads_total") >= 1
 

@@ -36,10 +36,10 @@ from exporter.errors import (
     ApiError,
     ConnectionFailed,
     DeploymentEnded,
+    Forbidden,
     InvalidResponse,
     ServerError,
     TooManyRequests,
-    UnexpectedStatus,
 )
 from exporter.model import Component, Endpoint, GapReason, LogType
 
@@ -301,7 +301,7 @@ def test_streams_that_do_not_last_are_opened_less_and_less_often(begin):
 def test_a_refused_stream_is_polled_until_it_can_be_had(begin, caplog):
     """The poller takes over at once, the status says why, and a stream takes it back."""
     caplog.set_level(logging.INFO)
-    refusal = UnexpectedStatus(Endpoint.LOG_CONTENT, "status 403", 403)
+    refusal = Forbidden(Endpoint.LOG_CONTENT, "status 403")
     scene = begin(refusal=refusal)
     scene.loop.advance(1)
     assert scene.site.scheduler.due(RUN) is not None

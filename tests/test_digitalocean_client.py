@@ -21,6 +21,7 @@ from exporter.errors import (
     ApiError,
     BadRequest,
     ConnectionFailed,
+    Forbidden,
     InvalidResponse,
     NotFound,
     RequestTimeout,
@@ -92,7 +93,11 @@ STATUSES = [
     (504, UnexpectedStatus, "unexpected", 3),
     (302, UnexpectedStatus, "unexpected", 1),
     (400, BadRequest, "unexpected", 1),
-    (403, UnexpectedStatus, "unexpected", 1),
+    (403, Forbidden, "forbidden", 1),
+    (520, UnexpectedStatus, "unexpected", 3),
+    (524, UnexpectedStatus, "unexpected", 3),
+    (530, UnexpectedStatus, "unexpected", 3),
+    (531, UnexpectedStatus, "unexpected", 1),
     (418, UnexpectedStatus, "unexpected", 1),
 ]
 
@@ -131,6 +136,19 @@ def test_each_status_is_an_error_of_its_own(
     assert len(api.request_history) == attempts
     if isinstance(caught.value, UnexpectedStatus):
         assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "scope"),
+    [(APPS, "app:read"), (Endpoint.RESTART_COUNT, "monitoring:read")],
+)
+def test_a_refusal_for_want_of_a_scope_names_it(
+    rig: Rig, api: requests_mock.Mocker, endpoint: Endpoint, scope: str
+):
+    """A 403 says which scope the endpoint needs, beside the API's own words."""
+    api.get(URL, status_code=403, json={"id": "forbidden", "message": "No permission."})
+    with pytest.raises(Forbidden, match=f"No permission.*needs the scope {scope}"):
+        rig.client.get(endpoint, "/v2/apps", {"page": 1}, target="t", parse=dict)
 
 
 def test_redirects_are_not_followed(rig: Rig, api: requests_mock.Mocker):

@@ -38,6 +38,7 @@ from exporter.digitalocean.log_content import GET_REMEMBERED, LogContent
 from exporter.errors import (
     ApiError,
     ConnectionFailed,
+    Forbidden,
     InvalidResponse,
     NotFound,
     RequestTimeout,
@@ -226,7 +227,7 @@ def test_chunked_archive(reader: Reader):
         (answer(b"\x0b", Content_Encoding="br"), InvalidResponse),
         (answer(status="401 Unauthorized"), Unauthorized),
         (answer(status="404 Not Found"), NotFound),
-        (answer(status="403 Forbidden"), UnexpectedStatus),
+        (answer(status="403 Forbidden"), Forbidden),
         (answer(status="500 Internal Server Error"), ServerError),
         (answer(b'{"message":"credential"}', status="503 No"), UnexpectedStatus),
         (answer(status="302 Found"), UnexpectedStatus),

@@ -31,9 +31,9 @@ from exporter.digitalocean.log_streams import (
 from exporter.errors import (
     ApiError,
     ConnectionFailed,
+    Forbidden,
     InvalidResponse,
     RequestTimeout,
-    UnexpectedStatus,
 )
 
 QUERY = "/?token=live-credential-4711"
@@ -208,8 +208,8 @@ def test_a_refused_handshake_says_with_what():
         pytest.raises(HandshakeError) as refused,
     ):
         follow(host, to_the_end, observer=observer)
-    assert isinstance(refused.value.error, UnexpectedStatus)
-    assert observer.kinds == ["sent", "unexpected"]
+    assert isinstance(refused.value.error, Forbidden)
+    assert observer.kinds == ["sent", "forbidden"]
     with http_host(**{"": hang}) as host, pytest.raises(HandshakeError) as silent:
         follow(host, to_the_end, timeout=0.3)
     assert isinstance(silent.value.error, RequestTimeout)

@@ -165,10 +165,13 @@ def test_url_narrows_and_sorts(query: str, names: list[str]):
 
 
 def test_failing_requests_say_what_to_do():
-    """Each error of the API stands with its targets and a way out; a 401 names the scope."""
+    """Each error of the API stands with its targets and a way out; 401 and 403 name the scope."""
     failures = [
         ApiFailure(Endpoint.RESTART_COUNT, "unauthorized", 4),
         ApiFailure(Endpoint.LOGS, "unauthorized", 2),
+        ApiFailure(Endpoint.RESTART_COUNT, "forbidden", 1),
+        ApiFailure(Endpoint.HEALTH, "forbidden", 1),
+        ApiFailure(Endpoint.LOG_CONTENT, "forbidden", 1),
         ApiFailure(Endpoint.LOG_CONTENT, "timeout", 1),
     ]
     with serving(status=Status(failures=failures)) as base:
@@ -178,11 +181,17 @@ def test_failing_requests_say_what_to_do():
     assert [row[:3] for row in cells] == [
         ["restart_count", "unauthorized", "4"],
         ["logs", "unauthorized", "2"],
+        ["restart_count", "forbidden", "1"],
+        ["health", "forbidden", "1"],
+        ["log_content", "forbidden", "1"],
         ["log_content", "timeout", "1"],
     ]
     assert "lacks the scope monitoring:read" in cells[0][3]
     assert "lacks the scope app:read" in cells[1][3]
-    assert "logs.timeout" in cells[2][3]
+    assert "lacks the scope monitoring:read" in cells[2][3]
+    assert "lacks the scope app:read" in cells[3][3]
+    assert "scope" not in cells[4][3]
+    assert "logs.timeout" in cells[5][3]
 
 
 def test_component_page_shows_the_last_words_of_each_crash():

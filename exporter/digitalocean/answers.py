@@ -18,6 +18,7 @@ from exporter.errors import (
     ApiError,
     BadRequest,
     ConnectionFailed,
+    Forbidden,
     InvalidResponse,
     NotFound,
     RequestTimeout,
@@ -57,6 +58,8 @@ def status_error(
             return BadRequest(endpoint, detail, status)
         case 401:
             return Unauthorized(endpoint, detail)
+        case 403:
+            return Forbidden(endpoint, _with_scope(detail, endpoint))
         case 404:
             return NotFound(endpoint, detail)
         case 429:
@@ -137,6 +140,13 @@ def _describe(status: int, body: bytes | None) -> str:
         if isinstance(answer.get(name), str) and answer[name]
     ]
     return f"status {status}" + (f": {', '.join(words)}" if words else "")
+
+
+def _with_scope(detail: str, endpoint: Endpoint) -> str:
+    """A refusal with the scope that the token probably lacks."""
+    if endpoint.scope is None:
+        return detail
+    return f"{detail}; the token needs the scope {endpoint.scope}"
 
 
 def _clean(text: str) -> str:

@@ -47,7 +47,8 @@ FIRST_BACKOFF = 0.5
 LARGEST_BODY = 64 * 1024 * 1024
 MOST_PAGES = 1000
 
-_GATEWAY_STATUSES = frozenset({502, 503, 504})
+# Of gateways; 520 to 530 are those of Cloudflare, in front of the API.
+_GATEWAY_STATUSES = frozenset({502, 503, 504, *range(520, 531)})
 
 
 class Client:

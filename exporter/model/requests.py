@@ -15,6 +15,13 @@ class Endpoint(StrEnum):
     HEALTH = "health"
     RESTART_COUNT = "restart_count"
 
+    @property
+    def scope(self) -> str | None:
+        """The scope that a token needs for it; None where no token is sent."""
+        if self is Endpoint.LOG_CONTENT:
+            return None
+        return "monitoring:read" if self is Endpoint.RESTART_COUNT else "app:read"
+
 
 Params = Mapping[str, str | int]
 """Query parameters of an API request."""

@@ -1,9 +1,6 @@
 """What to do about each error of the API, in words for the page."""
 
-from exporter.model import ApiFailure, Endpoint
-
-_SCOPES = {Endpoint.RESTART_COUNT: "monitoring:read"}
-_USUAL_SCOPE = "app:read"
+from exporter.model import ApiFailure
 
 _ADVICE = {
     "not_found": "What was asked for is not there any more; it goes with the next discovery.",
@@ -19,10 +16,15 @@ _ADVICE = {
 
 def advice(failure: ApiFailure) -> str:
     """What to do about an error, in a sentence or two."""
+    scope = failure.endpoint.scope
+    if failure.error in ("unauthorized", "forbidden") and scope is None:
+        return "The log's own address was refused; the next read asks for a new one."
+    if failure.error == "forbidden":
+        return (
+            f"The token lacks the scope {scope}. Give it that scope, or switch off what asks for "
+            "it under collectors. A token_file is read again when it changes."
+        )
     if failure.error == "unauthorized":
-        if failure.endpoint is Endpoint.LOG_CONTENT:
-            return "The log's own address was refused; the next read asks for a new one."
-        scope = _SCOPES.get(failure.endpoint, _USUAL_SCOPE)
         return (
             f"The token is wrong, was revoked, or lacks the scope {scope}. "
             "A token_file is read again when it changes."
