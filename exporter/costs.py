@@ -84,7 +84,7 @@ def features(config: Config) -> Iterator[tuple[str, float]]:
     if wanted.deployments:
         yield "deployments, for each app", discoveries
     if wanted.restart_count:
-        yield "restart counts, for each component", discoveries
+        yield "restart counts, for each app", discoveries
 
 
 def series_per_component(config: Config, rules: Sequence[Rule]) -> int:

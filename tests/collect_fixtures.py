@@ -155,7 +155,8 @@ class FakePlatform:
     deployed: dict[str, Any] = field(default_factory=dict)
     healths: Any = ()
     running: Any = ()
-    restarts: dict[str, Any] = field(default_factory=dict)
+    restarts: dict[str | None, Any] = field(default_factory=dict)
+    counted: list[str | None] = field(default_factory=list)
     logs: dict[tuple[str, LogType], Log] = field(default_factory=dict)
     asked: list[tuple[str, str, LogType]] = field(default_factory=list)
     during: Callable[[Source], None] = lambda source: None
@@ -172,8 +173,13 @@ class FakePlatform:
     def instances(self, app_id: str) -> Any:
         return answer(self.running)
 
-    def restart_counts(self, app_id: str, component: str, start: float, end: float) -> Any:
-        return answer(self.restarts.get(component, ()))
+    def restart_counts(self, app_id: str, component: str | None, start: float, end: float) -> Any:
+        self.counted.append(component)
+        if component is not None:
+            return answer(self.restarts.get(component, ()))
+        if None in self.restarts:
+            return answer(self.restarts[None])
+        return tuple(count for counts in self.restarts.values() for count in answer(counts))
 
     def log_locations(self, source: Source, deployment_id: str, **options: Any) -> LogLocations:
         self.asked.append((deployment_id, source.key.component, source.log_type))

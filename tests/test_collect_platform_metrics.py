@@ -1,12 +1,14 @@
 """What the platform says of components: as it says it, absent when it says nothing."""
 
 import logging
+from typing import Any
 
 import pytest
 from collect_fixtures import IDENTITY, JOBS, WEB, Site, app, deployment, server_error
 
 from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
-from exporter.model import ComponentHealth, Instance, InstanceRestarts
+from exporter.errors import BadRequest
+from exporter.model import ComponentHealth, Endpoint, Instance, InstanceRestarts
 
 GAUGES = (
     "component_replicas_desired",
@@ -138,20 +140,58 @@ def test_restart_counts_are_the_latest_not_their_sum(site: Site, read: PlatformM
     assert restarts(site) == {"web-0": 1}
 
 
-def test_restart_counts_of_one_component_fail_alone(
+SHOP = app("shop", WEB, JOBS)
+WEB_COUNT = InstanceRestarts("web", "web-0", 1)
+JOBS_COUNT = InstanceRestarts("jobs", "jobs-0", 2)
+
+
+def test_restart_counts_of_an_app_are_one_request(
     site: Site, read: PlatformMetrics, caplog: pytest.LogCaptureFixture
 ):
-    """Each component has a request of its own, and its own failure."""
-    site.platform.restarts = {
-        "web": (InstanceRestarts("web", "web-0", 1),),
-        "jobs": (InstanceRestarts("jobs", "jobs-0", 2),),
-    }
-    read.read_restart_counts(app("shop", WEB, JOBS))
-    site.platform.restarts["web"] = server_error()
+    """One answer has those of all components; a failure of it loses them, and is said once."""
+    site.platform.restarts = {"web": (WEB_COUNT,), "jobs": (JOBS_COUNT,)}
+    read.read_restart_counts(SHOP)
+    assert restarts(site) == {"web-0": 1, "jobs-0": 2}
+    site.platform.restarts[None] = server_error()
     for _ in range(2):
-        read.read_restart_counts(app("shop", WEB, JOBS))
-    assert restarts(site) == {"jobs-0": 2}
+        read.read_restart_counts(SHOP)
+    assert restarts(site) == {}
+    assert site.platform.counted == [None] * 3
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BadRequest(Endpoint.RESTART_COUNT, "app_component is required", 400),
+        (InstanceRestarts("", "web-0", 1),),
+        (WEB_COUNT,),
+    ],
+    ids=["refused", "without names", "of one component"],
+)
+def test_an_answer_for_one_component_is_asked_for_by_component(
+    site: Site, read: PlatformMetrics, answer: Any
+):
+    """The older form is recognized once; then each component has a request of its own."""
+    site.platform.restarts = {None: answer, "web": (WEB_COUNT,), "jobs": (JOBS_COUNT,)}
+    read.read_restart_counts(SHOP)
+    assert restarts(site) == {"web-0": 1, "jobs-0": 2}
+    site.platform.counted.clear()
+    site.platform.restarts["web"] = server_error()
+    read.read_restart_counts(SHOP)
+    assert site.platform.counted == ["web", "jobs"]
+    assert restarts(site) == {"jobs-0": 2}
+
+
+def test_a_component_without_counts_is_asked_for_once_a_deployment(
+    site: Site, read: PlatformMetrics
+):
+    """Where the other has none by itself either, the answer was whole: one request from then on."""
+    site.platform.restarts = {None: (WEB_COUNT,), "web": (WEB_COUNT,)}
+    for _ in range(3):
+        read.read_restart_counts(SHOP)
+    assert restarts(site) == {"web-0": 1}
+    assert site.platform.counted == [None, "jobs", None, None]
 
 
 def test_restart_counts_are_asked_for_the_last_minutes(
@@ -160,7 +200,7 @@ def test_restart_counts_are_asked_for_the_last_minutes(
     """The window ends now, by the clock handed in."""
     asked: list[tuple[float, float]] = []
 
-    def record(app_id: str, component: str, start: float, end: float) -> tuple[()]:
+    def record(app_id: str, component: str | None, start: float, end: float) -> tuple[()]:
         asked.append((start, end))
         return ()
 

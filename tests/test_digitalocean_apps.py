@@ -217,6 +217,10 @@ def test_restart_counts(platform: AppPlatform, api: requests_mock.Mocker):
     )
     asked = {"app_id": ["a"], "app_component": ["web"], "start": ["100"], "end": ["400"]}
     assert api.request_history[0].qs == asked
+    assert platform.restart_counts("a", None, 0, 1)[0] == InstanceRestarts("web", "web-0", 5)
+    assert "app_component" not in api.request_history[1].qs
+    api.get(url, json={"data": {"result": [{"values": [[1, "2"]]}]}})
+    assert platform.restart_counts("a", None, 0, 1) == (InstanceRestarts("", "", 2),)
     api.get(url, json={"data": {"result": [{"values": [["x"]]}]}})
     with pytest.raises(InvalidResponse, match=r"data.result\[0\].values: not a list of pairs"):
         platform.restart_counts("a", "web", 0, 1)

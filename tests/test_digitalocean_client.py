@@ -495,6 +495,7 @@ def test_token_is_in_no_exception(rig: Rig, api: requests_mock.Mocker):
     assert kinds == {
         "unauthorized",
         "not_found",
+        "forbidden",
         "too_many_requests",
         "server_error",
         "unexpected",

@@ -87,7 +87,7 @@ class VirtualPlatform:
         return self._platform.view(look)
 
     def restart_counts(
-        self, app_id: str, component: str, start: float, end: float
+        self, app_id: str, component: str | None, start: float, end: float
     ) -> tuple[InstanceRestarts, ...]:
         """The latest restart count of each instance, as late as the platform has it."""
         self._maybe_fail(Endpoint.RESTART_COUNT)
@@ -96,7 +96,7 @@ class VirtualPlatform:
         )
         return tuple(
             InstanceRestarts(
-                component,
+                series["metric"]["app_component"],
                 series["metric"]["app_component_instance"],
                 float(series["values"][-1][1]),
             )

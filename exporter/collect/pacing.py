@@ -97,8 +97,7 @@ def demand(settings: CollectorSettings, fleet: Fleet) -> Demand:
         steady=polls * (fleet.run + fleet.apps * settings.health)
         + discoveries * fleet.apps * instances,
         swept=HOUR / (settings.restarted_interval or settings.poll_interval) * fleet.restarted
-        + discoveries
-        * (fleet.apps * settings.deployments + fleet.components * settings.restart_count),
+        + discoveries * fleet.apps * (settings.deployments + settings.restart_count),
     )
 
 

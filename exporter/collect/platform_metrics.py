@@ -1,17 +1,20 @@
 """What the platform itself says: health, instances, its restart counts, deployments."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exporter.collect.deployments import Deployments
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.series import remove
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import ApiError
+from exporter.errors import ApiError, BadRequest
 from exporter.metrics import Metrics
-from exporter.model import App, ComponentHealth, ComponentKey
+from exporter.model import App, ComponentHealth, ComponentKey, InstanceRestarts
 
 LOG = logging.getLogger(__name__)
+
+RESTART_COUNTS = "restart_count"
+"""The name of these reads in log messages."""
 
 RESTART_COUNT_WINDOW = 600.0
 """Seconds of the restart counts asked for; only their latest values are used."""
@@ -47,6 +50,8 @@ class PlatformMetrics:
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
         self._health: dict[ComponentKey, ComponentHealth] = {}
+        self._one_by_one: set[str] = set()  # apps whose restart counts come by component
+        self._tried_one: dict[str, str] = {}  # app → deployment in which that was tried
 
     def health_of(self, key: ComponentKey) -> ComponentHealth | None:
         """What the platform last said of a component; None if not asked or not answered."""
@@ -81,26 +86,78 @@ class PlatformMetrics:
             self._metrics.component_replicas_desired.labels(app.name, component.name).set(running)
 
     def read_restart_counts(self, app: App) -> None:
-        """Restart counts of every instance of an app: one request for each component."""
+        """Restart counts of every instance of an app: one request.
+
+        An older form of the answer is for one component only; from then on the components of that
+        app are asked for one by one.
+        """
         now = self._clock()
-        for component in app.components:
-            labels = {"app": app.name, "component": component.name}
+        if app.id not in self._one_by_one:
             try:
-                counts = self._platform.restart_counts(
-                    app.id, component.name, now - RESTART_COUNT_WINDOW, now
-                )
+                counts = self._counts(app, None, now)
+            except BadRequest:
+                counts = None  # the component is required, as in the older form
             except ApiError as error:
-                self._failed(app, f"restart_count/{component.name}", error)
+                self._failed(app, RESTART_COUNTS, error)
+                self.lose_restart_counts(app)
+                return
+            self._worked(app, RESTART_COUNTS)
+            if counts is not None and self._tells_all(app, counts, now):
+                for component in app.components:
+                    own = [count for count in counts if count.component == component.name]
+                    self._set_restart_counts(app, component.name, own, now)
+                return
+            self._one_by_one.add(app.id)
+        for component in app.components:
+            what = f"{RESTART_COUNTS}/{component.name}"
+            try:
+                of_it = self._counts(app, component.name, now)
+            except ApiError as error:
+                self._failed(app, what, error)
+                labels = {"app": app.name, "component": component.name}
                 remove(labels, self._metrics.instance_restarts)
                 continue
-            self._worked(app, f"restart_count/{component.name}")
-            self._restart_counts.note(app, component.name, counts, now)
-            remove(labels, self._metrics.instance_restarts)
-            self._hint_where_they_rose(app, component.name, sum(count.count for count in counts))
-            for count in counts:
-                self._metrics.instance_restarts.labels(
-                    app.name, component.name, count.component_instance
-                ).set(count.count)
+            self._worked(app, what)
+            self._set_restart_counts(app, component.name, of_it, now)
+
+    def _counts(self, app: App, component: str | None, now: float) -> Sequence[InstanceRestarts]:
+        start = now - RESTART_COUNT_WINDOW
+        return self._platform.restart_counts(app.id, component, start, now)
+
+    def _tells_all(self, app: App, counts: Sequence[InstanceRestarts], now: float) -> bool:
+        """Whether an answer for an app is about all of its components.
+
+        One that names a single component of several may be of the older form. Then another
+        component is asked for by itself, once for each deployment: if it has counts, it is.
+        """
+        if len(app.components) == 1:
+            return True
+        told = {count.component for count in counts}
+        if "" in told:
+            return False
+        deployment = app.active_deployment.id if app.active_deployment else ""
+        if len(told) != 1 or self._tried_one.get(app.id) == deployment:
+            return True
+        other = next(each.name for each in app.components if each.name not in told)
+        try:
+            older = bool(self._counts(app, other, now))
+        except ApiError as error:
+            self._failed(app, f"{RESTART_COUNTS}/{other}", error)
+            return True
+        self._worked(app, f"{RESTART_COUNTS}/{other}")
+        self._tried_one[app.id] = deployment
+        return not older
+
+    def _set_restart_counts(
+        self, app: App, component: str, counts: Sequence[InstanceRestarts], now: float
+    ) -> None:
+        self._restart_counts.note(app, component, counts, now)
+        remove({"app": app.name, "component": component}, self._metrics.instance_restarts)
+        self._hint_where_they_rose(app, component, sum(count.count for count in counts))
+        for count in counts:
+            self._metrics.instance_restarts.labels(
+                app.name, component, count.component_instance
+            ).set(count.count)
 
     def lose_health(self, app: App) -> None:
         """The health of an app's components is not known any more."""

@@ -130,23 +130,31 @@ class AppPlatform:
         return self._client.get(Endpoint.HEALTH, path, target=app_id, parse=parse)
 
     def restart_counts(
-        self, app_id: str, component: str, start: float, end: float
+        self, app_id: str, component: str | None, start: float, end: float
     ) -> tuple[InstanceRestarts, ...]:
         """The latest restart count of each instance between two times (Unix seconds).
 
         The token needs the scope ``monitoring:read`` for this.
+
+        Args:
+            component: the only one to ask for; None for all of the app.
+
+        Returns:
+            the counts; their ``component`` is empty where the answer does not name it.
         """
 
         def parse(answer: JsonObject) -> tuple[InstanceRestarts, ...]:
             data = Fields(Endpoint.RESTART_COUNT, answer).nested("data")
             found = (
-                (_restarts(series, component) for series in data.objects("result")) if data else ()
+                (_restarts(series, component or "") for series in data.objects("result"))
+                if data
+                else ()
             )
             return tuple(restarts for restarts in found if restarts is not None)
 
         params: dict[str, str | int] = {
             "app_id": app_id,
-            "app_component": component,
+            **({} if component is None else {"app_component": component}),
             "start": int(start),
             "end": int(end),
         }
@@ -154,7 +162,7 @@ class AppPlatform:
             Endpoint.RESTART_COUNT,
             "/v2/monitoring/metrics/apps/restart_count",
             params,
-            target=(app_id, component),
+            target=app_id if component is None else (app_id, component),
             parse=parse,
         )
 
