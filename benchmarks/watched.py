@@ -1,28 +1,23 @@
 """A pipeline as ``run`` builds it, and reads of its components' logs without a platform."""
 
+import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import Event
+from typing import Any
 
+from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import CollectorRegistry
 
 from benchmarks.log_texts import messages, served_lines
-from exporter.collect.activity import Activity
-from exporter.collect.canary import Canary
-from exporter.collect.crashes import Crashes
-from exporter.collect.error_counts import ErrorCounts
-from exporter.collect.findings import Findings
-from exporter.collect.ledger import Ledger
-from exporter.collect.pipeline import Pipeline, ReadingLimits
+from exporter.assembly import build_account
+from exporter.collect.pipeline import Pipeline
 from exporter.collect.reading import Reading
-from exporter.collect.restart_counts import RestartCounts
-from exporter.collect.rule_metrics import RuleMetrics
-from exporter.collect.series import Series
-from exporter.logs.unwrap import Unwrapping
-from exporter.matching.engine import Engine
+from exporter.config.schema import Config
+from exporter.digitalocean.budget import Budget
+from exporter.environment import Environment, Records
 from exporter.matching.packs import load_packs
-from exporter.matching.traces import HEADS
-from exporter.metrics import Metrics
 from exporter.model import (
     LIVE_PART,
     Component,
@@ -53,17 +48,21 @@ def build_pipeline(
     state: State, tail_lines: int, registry: CollectorRegistry | None = None
 ) -> Pipeline:
     """A pipeline with the default pack, and a registry of its own where none is given."""
-    metrics = Metrics(registry or CollectorRegistry())
-    ledger = Ledger(metrics, state, time.time)
-    rules = default_rules()
-    limits = ReadingLimits(tail_lines, MAX_LINE_BYTES, start=0, restarts_watched=True)
-    engine = Engine((*rules, *HEADS), unwrap=Unwrapping())
-    series = Series(metrics, ledger, rules, LOG_TYPES, RuleMetrics(metrics, ledger, engine))
-    findings = Findings(ledger, rules, ErrorCounts(metrics, ledger, time.time), time.time)
-    activity, crashes = Activity(time.time), Crashes(ledger, excerpts=True)
-    canary = Canary(metrics, ledger, rules, start=0.0, interval=60.0, clock=time.time)
-    parts = (RestartCounts(), findings, activity, crashes, canary)
-    return Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
+    config = Config.model_validate(
+        {"logs": {"tail_lines": tail_lines, "max_line_bytes": MAX_LINE_BYTES, "lookback": "10y"}}
+    )
+    platform: Any = None  # nothing is read from one
+    environment = Environment(
+        time.time,
+        random.Random(),
+        BackgroundScheduler(),
+        platform,
+        platform,
+        None,
+        Budget(10**9, 10**9, 1.0, clock=time.monotonic, stop=Event()),
+        Records.open(registry or CollectorRegistry(), state, time.time),
+    )
+    return build_account(config, default_rules(), environment).counting.pipeline
 
 
 @dataclass(slots=True)

@@ -1,26 +1,26 @@
 """One account: its token, its budget, and what lasts of it when the configuration changes."""
 
+import random
 import threading
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
 from exporter.assembly import (
+    AccountParts,
     Connections,
-    ReadingParts,
-    assemble_reading,
+    build_account,
     build_budget,
     build_scheduler,
     connect,
 )
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.ledger import Ledger
 from exporter.collect.receiver import AccountInbox
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
-from exporter.metrics import Metrics
+from exporter.environment import Environment, Records
+from exporter.ruleset import load_rules
 from exporter.state.store import State
 
 
@@ -55,27 +55,25 @@ class Account:
         self._monotonic = monotonic
         self._stopped = threading.Event()
         self.registry = CollectorRegistry()
-        self._metrics = Metrics(self.registry)
-        self._api_metrics = ApiMetrics(self._metrics)
-        self._ledger = Ledger(self._metrics, state, clock)
+        self._records = Records.open(self.registry, state, clock)
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._connections = self._connect(config, token_source)
-        self._reading = self._assemble(config, self._connections)
-        self._reading.pipeline.series.rule_metrics.publish()
+        self._parts = self._build(config, self._connections)
+        self._parts.counting.pipeline.series.rule_metrics.publish()
 
     @property
     def status(self) -> Status:
         """How it stands."""
-        return self._reading.status
+        return self._parts.status
 
     @property
     def inbox(self) -> AccountInbox | None:
         """Takes pushed lines; None where none are received."""
-        return self._reading.account_inbox
+        return self._parts.inbox
 
     def start(self) -> None:
         """Begin to read."""
-        self._reading.start()
+        self._parts.start()
 
     def change(self, config: Config, token_source: TokenSource) -> None:
         """Go on by another configuration: counters, positions in logs and the budget are kept.
@@ -86,46 +84,46 @@ class Account:
         """
         if config.api_budget != self._budget_of:
             self._budget_of, self._budget = config.api_budget, self._new_budget(config)
-        connections, before = self._connect(config, token_source), self._reading
+        connections, before = self._connect(config, token_source), self._parts
         self._connections.stop.set()
         before.stop()
-        with self._ledger.lock:  # so that nothing counts between one and the other
-            reading = self._assemble(config, connections)
-            reading.pipeline.take_over(before.pipeline)
-            if reading.account_inbox is not None and before.account_inbox is not None:
-                reading.account_inbox.inbox.take_over(before.account_inbox.inbox)
-        reading.discovery.take_over(before.discovery)
-        reading.collector.take_over(before.collector)
-        self._connections, self._reading = connections, reading
-        reading.start()
+        with self._records.ledger.lock:  # so that nothing counts between one and the other
+            parts = self._build(config, connections)
+            parts.counting.pipeline.take_over(before.counting.pipeline)
+            if parts.inbox is not None and before.inbox is not None:
+                parts.inbox.inbox.take_over(before.inbox.inbox)
+        parts.discovery.take_over(before.discovery)
+        parts.collector.take_over(before.collector)
+        self._connections, self._parts = connections, parts
+        parts.start()
 
     def stop(self) -> None:
         """Begin nothing new, give up what waits, and keep what was counted."""
         self._stopped.set()
         self._connections.stop.set()
-        self._reading.stop()
-        self._ledger.end()
+        self._parts.stop()
+        self._records.ledger.end()
 
     def _new_budget(self, config: Config) -> Budget:
         return build_budget(config, self._stopped, self._monotonic)
 
     def _connect(self, config: Config, token_source: TokenSource) -> Connections:
+        api_metrics = self._records.api_metrics
         return connect(
-            config, token_source, self._budget, self._api_metrics, self._clock, self._monotonic
+            config, token_source, self._budget, api_metrics, self._clock, self._monotonic
         )
 
-    def _assemble(self, config: Config, connections: Connections) -> ReadingParts:
-        return assemble_reading(
-            config,
-            self._metrics,
-            self._api_metrics,
-            self._budget,
+    def _build(self, config: Config, connections: Connections) -> AccountParts:
+        environment = Environment(
+            self._clock,
+            random.Random(),
+            build_scheduler(config.logs.workers),
             connections.platform,
             connections.content,
-            self._ledger,
-            build_scheduler(config.logs.workers),
-            self._clock,
             connections.streams,
+            self._budget,
+            self._records,
             self._monotonic,
             self._retry_unknown,
         )
+        return build_account(config, load_rules(config), environment)

@@ -6,20 +6,17 @@
 import logging
 import random
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import BaseScheduler
 
 from exporter import __version__
 from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
-from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.app_reads import AppReads
 from exporter.collect.canary import FOLLOWED_SECONDS, Canary
 from exporter.collect.collector import Collector
@@ -33,9 +30,7 @@ from exporter.collect.follower import Follower
 from exporter.collect.inbox import Inbox
 from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
-from exporter.collect.ledger import Ledger
-from exporter.collect.open_stream import Streams
-from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
+from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
@@ -54,6 +49,7 @@ from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.collect.status import Status
+from exporter.collect.timer import Timer
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode, LogScope
@@ -64,15 +60,14 @@ from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.log_streams import LogStreams
 from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.token import EnvToken, FileToken, Token
+from exporter.environment import Environment
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.matching.selection import selects
 from exporter.matching.traces import HEADS
-from exporter.metrics import Metrics
-from exporter.model import RUN_TIME_LOGS, ComponentKey, LogType, Source
-from exporter.ruleset import load_rules
+from exporter.model import RUN_TIME_LOGS, ComponentKey, LogType, Rule, Source
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
@@ -164,212 +159,251 @@ def connect(
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingParts:
-    """What reads: discovery and poller on one schedule, which the collector starts and stops.
+class Counting:
+    """What counts lines and container ends, and what the pages show of it."""
 
-    ``follower``: stands between the two where logs are followed.
-    """
+    pipeline: Pipeline
+    restart_counts: RestartCounts
+    errors: ErrorCounts
+    activity: Activity
+    crashes: Crashes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reads the logs of sources, by turns or over streams."""
+
+    schedule: Schedule[Source]
+    past: PastDeployments
+    reads: SourceReads
+    poller: Poller
+    follower: Follower | None
+
+    @property
+    def reader(self) -> Reader:
+        """What discovery tells which sources there are."""
+        return self.follower or self.poller
+
+
+@dataclass(frozen=True, slots=True)
+class AccountParts:
+    """What watches one account: all of it on one schedule, which the collector starts and stops."""
 
     collector: Collector
+    timer: Timer
+    counting: Counting
+    reading: Reading
     discovery: Discovery
-    poller: Poller
+    deployments: Deployments
+    deployment_logs: DeploymentLogs
     platform_metrics: PlatformMetrics
+    internal_errors: InternalErrors
     status: Status
-    follower: Follower | None
-    pipeline: Pipeline
-    account_inbox: AccountInbox | None = None
+    inbox: AccountInbox | None
 
     def start(self) -> None:
         """Begin to read."""
-        if self.follower is not None:
-            self.follower.start()
+        if self.reading.follower is not None:
+            self.reading.follower.start()
         self.collector.start()
 
     def stop(self) -> None:
         """Begin no more reads; those under way end by themselves."""
-        if self.follower is not None:
-            self.follower.stop()
+        if self.reading.follower is not None:
+            self.reading.follower.stop()
         self.collector.stop()
 
 
-def assemble_reading(
-    config: Config,
-    metrics: Metrics,
-    api_metrics: ApiMetrics,
-    budget: Budget,
-    platform: AppPlatform,
-    content: LogContent,
-    ledger: Ledger,
-    scheduler: BaseScheduler,
-    clock: Callable[[], float],
-    streams: Streams | None = None,
-    monotonic: Callable[[], float] = time.monotonic,
-    retry_unknown: Callable[[], None] | None = None,
-) -> ReadingParts:
-    """Build what reads the platform and counts into the ledger.
-
-    Args:
-        streams: needed where logs are followed.
-        retry_unknown: called now and then where logs are received: lines may have come of
-            components that are known by now.
-    """
-    rules, logs = load_rules(config), config.logs
-    engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
-    rule_metrics = RuleMetrics(metrics, ledger, engine)
-    follows = logs.mode is LogMode.FOLLOW and LogType.RUN in logs.types
-    series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=follows)
-    limits = ReadingLimits(
-        tail_lines=logs.tail_lines,
-        max_line_bytes=logs.max_line_bytes,
-        start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
-        restarts_watched=LogType.RUN_RESTARTED in logs.types,
-    )
-    internal_errors = InternalErrors(metrics)
-    restart_counts = RestartCounts()
-    errors = ErrorCounts(metrics, ledger, clock)
-    findings = Findings(ledger, rules, errors, clock)
-    activity, crashes = Activity(clock), Crashes(ledger, excerpts=config.web.excerpts)
-    canary = Canary(
-        metrics,
-        ledger,
-        rules,
-        start=limits.start / NANOSECONDS,
-        interval=FOLLOWED_SECONDS if follows else logs.interval,
-        clock=clock,
-    )
-    parts = (restart_counts, findings, activity, crashes, canary)
-    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
-    run_time = tuple(log_type for log_type in logs.types if log_type in RUN_TIME_LOGS)
-    deployment_logs = DeploymentLogs(
-        scheduler,
-        platform,
-        content,
-        pipeline,
-        executor=scheduling.EXECUTOR,
-        log_types=tuple(log_type for log_type in logs.types if log_type not in run_time),
-        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
-        clock=clock,
-        internal_errors=internal_errors,
-    )
-    deployments = Deployments(platform, metrics, ledger, deployment_logs)
+def build_account(config: Config, rules: Sequence[Rule], environment: Environment) -> AccountParts:
+    """Build everything that reads and counts one account; nothing is started."""
+    env, records = environment, environment.records
     settings = collector_settings(config)
-    pacing = Pacing(budget, settings, lambda: _fleet(discovery, poller), clock)
-    schedule: Schedule[Source] = Schedule(
-        scheduler,
-        pacing.log_interval,
-        first_delay=pacing.first_delay,
-        defer=budget.delay,
-        forget=api_metrics.forget,
-        clock=clock,
-        rng=random.Random(),
-    )
-    past = PastDeployments(pipeline.release)
-    reads = SourceReads(
-        platform,
-        content,
-        pipeline,
-        past,
-        ReadSettings(logs.tail_lines, format_duration(logs.pod_connection_timeout)),
-        read_soon=schedule.soon,
-        on_deployment_gone=lambda: collector.discover_soon(),
-        internal_errors=internal_errors,
-    )
-    poller = Poller(
-        schedule,
-        reads,
-        past,
-        pipeline,
-        clock=clock,
-        internal_errors=internal_errors,
-        app_reads=AppReads(platform, content, reads) if logs.scope is LogScope.APP else None,
-    )
-    follower = None
-    if follows and streams is not None:
-        follower = Follower(
-            poller,
-            reads,
-            platform,
-            streams,
-            pipeline,
-            clock=clock,
-            rng=random.Random(),
-            internal_errors=internal_errors,
-        )
-    reader: Reader = follower or poller
+    internal_errors = InternalErrors(records.metrics)
+    pacing = Pacing(env.budget, settings, env.clock)
+    timer = _discovery_timer(settings, env)
+    counting = _build_counting(config, rules, env)
+    reading = _build_reading(config, env, counting.pipeline, pacing, timer, internal_errors)
+    deployment_logs = _build_deployment_logs(config, env, counting.pipeline, internal_errors)
+    deployments = Deployments(env.platform, records.metrics, records.ledger, deployment_logs)
     platform_metrics = PlatformMetrics(
-        platform,
-        metrics,
+        env.platform,
+        records.metrics,
         deployments,
-        restart_counts,
-        clock,
-        on_restart_hint=poller.restart_hinted,
+        counting.restart_counts,
+        env.clock,
+        reading.schedule,
     )
-    receives, receiver, inbox = receives_of(config), None, None
-    if config.receive.listen_addresses:
-        inbox = pipeline.judge = Inbox(pipeline, receives, clock, monotonic)
-        reader = receiver = Receiver(
-            reader, poller, inbox, receives, platform_metrics.health_of, clock
-        )
-        scheduler.add_job(
-            receiver.beat,
-            "interval",
-            seconds=BEAT_SECONDS,
-            executor=collecting.HEARTBEAT_EXECUTOR,
-        )
-        if retry_unknown is not None:
-            scheduler.add_job(
-                retry_unknown,
-                "interval",
-                seconds=BEAT_SECONDS,
-                executor=collecting.PLATFORM_EXECUTOR,
-            )
+    receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
+    reader = receiver or reading.reader
     selection = Selection(config.discovery.include, config.discovery.exclude)
     discovery = Discovery(
-        platform,
+        env.platform,
         reader,
-        pipeline,
+        counting.pipeline,
         deployments,
-        api_metrics,
-        DiscoverySettings(selection, run_time),
-    )
-    platform_schedule: Schedule[PlatformRead] = Schedule(
-        scheduler,
-        intervals(pacing),
-        first_delay=pacing.first_delay,
-        defer=budget.delay,
-        forget=lambda read: None,
-        clock=clock,
-        rng=random.Random(),
-        executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
+        records.api_metrics,
+        DiscoverySettings(selection, _run_time_logs(config)),
     )
     collector = Collector(
-        scheduler,
+        env.scheduler,
         discovery,
+        timer,
         reader,
-        PlatformReads(platform_schedule, platform_metrics, wanted_reads(settings), internal_errors),
-        ledger,
+        _build_platform_reads(env, pacing, settings, platform_metrics, internal_errors),
+        records.ledger,
         pacing,
-        poller.repace,
         settings,
-        clock,
+        env.clock,
         internal_errors,
     )
     status = Status(
         collector,
         discovery,
         platform_metrics,
-        api_metrics,
-        activity,
-        crashes,
-        errors,
-        budget,
+        records.api_metrics,
+        counting.activity,
+        counting.crashes,
+        counting.errors,
+        env.budget,
         pacing,
-        ledger.lock,
+        records.ledger.lock,
     )
-    account_inbox = AccountInbox(receiver, inbox, discovery) if receiver and inbox else None
-    return ReadingParts(
-        collector, discovery, poller, platform_metrics, status, follower, pipeline, account_inbox
+    return AccountParts(
+        collector,
+        timer,
+        counting,
+        reading,
+        discovery,
+        deployments,
+        deployment_logs,
+        platform_metrics,
+        internal_errors,
+        status,
+        AccountInbox(receiver, receiver.inbox, discovery) if receiver else None,
     )
+
+
+def _run_time_logs(config: Config) -> tuple[LogType, ...]:
+    return tuple(log_type for log_type in config.logs.types if log_type in RUN_TIME_LOGS)
+
+
+def _follows(config: Config) -> bool:
+    return config.logs.mode is LogMode.FOLLOW and LogType.RUN in config.logs.types
+
+
+def _discovery_timer(settings: CollectorSettings, env: Environment) -> Timer:
+    return Timer(
+        env.scheduler,
+        "discovery",
+        collecting.PLATFORM_EXECUTOR,
+        env.clock,
+        min_gap=min(settings.poll_interval, collecting.RETRY_SECONDS),
+    )
+
+
+def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> Counting:
+    logs, metrics, ledger = config.logs, env.records.metrics, env.records.ledger
+    engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
+    rule_metrics = RuleMetrics(metrics, ledger, engine)
+    followed = _follows(config)
+    series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=followed)
+    limits = ReadingLimits(
+        tail_lines=logs.tail_lines,
+        max_line_bytes=logs.max_line_bytes,
+        start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
+        restarts_watched=LogType.RUN_RESTARTED in logs.types,
+    )
+    restart_counts = RestartCounts()
+    errors = ErrorCounts(metrics, ledger, env.clock)
+    findings = Findings(ledger, rules, errors, env.clock)
+    activity, crashes = Activity(env.clock), Crashes(ledger, excerpts=config.web.excerpts)
+    canary = Canary(
+        metrics,
+        ledger,
+        rules,
+        start=limits.start / NANOSECONDS,
+        interval=FOLLOWED_SECONDS if followed else logs.interval,
+        clock=env.clock,
+    )
+    parts = (restart_counts, findings, activity, crashes, canary)
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
+    return Counting(pipeline, restart_counts, errors, activity, crashes)
+
+
+def _build_reading(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    pacing: Pacing,
+    discovery: Timer,
+    internal_errors: InternalErrors,
+) -> Reading:
+    logs = config.logs
+    schedule: Schedule[Source] = Schedule(
+        env.scheduler,
+        pacing.log_interval,
+        first_delay=pacing.first_delay,
+        defer=env.budget.delay,
+        forget=env.records.api_metrics.forget,
+        clock=env.clock,
+        rng=env.rng,
+    )
+    past = PastDeployments(pipeline.release)
+    reads = SourceReads(
+        env.platform,
+        env.content,
+        pipeline,
+        past,
+        ReadSettings(logs.tail_lines, format_duration(logs.pod_connection_timeout)),
+        schedule,
+        discovery,
+        internal_errors,
+    )
+    by_app = logs.scope is LogScope.APP
+    poller = Poller(
+        schedule,
+        reads,
+        past,
+        pipeline,
+        clock=env.clock,
+        internal_errors=internal_errors,
+        app_reads=AppReads(env.platform, env.content, reads) if by_app else None,
+    )
+    follower = None
+    if _follows(config) and env.streams is not None:
+        follower = Follower(
+            poller,
+            reads,
+            env.platform,
+            env.streams,
+            pipeline,
+            clock=env.clock,
+            rng=env.rng,
+            internal_errors=internal_errors,
+        )
+    return Reading(schedule, past, reads, poller, follower)
+
+
+def _build_receiver(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    reading: Reading,
+    platform_metrics: PlatformMetrics,
+) -> Receiver | None:
+    if not config.receive.listen_addresses:
+        return None
+    receives = receives_of(config)
+    inbox = pipeline.judge = Inbox(pipeline, receives, env.clock, env.monotonic)
+    receiver = Receiver(
+        reading.reader, reading.poller, inbox, receives, platform_metrics.health_of, env.clock
+    )
+    jobs = [(receiver.beat, collecting.HEARTBEAT_EXECUTOR)]
+    if env.retry_unknown is not None:
+        jobs.append((env.retry_unknown, collecting.PLATFORM_EXECUTOR))
+    for job, executor in jobs:
+        env.scheduler.add_job(job, "interval", seconds=BEAT_SECONDS, executor=executor)
+    return receiver
 
 
 def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
@@ -380,15 +414,41 @@ def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
     return lambda key: bool(globs) and selects(globs, key)
 
 
-def _fleet(discovery: Discovery, poller: Poller) -> Fleet:
-    """What there is to ask for now."""
-    polled = poller.polled()
-    return Fleet(
-        apps=len(discovery.inventory.apps),
-        components=len(discovery.inventory.keys()),
-        run=polled[LogType.RUN],
-        restarted=polled[LogType.RUN_RESTARTED],
+def _build_deployment_logs(
+    config: Config, env: Environment, pipeline: Pipeline, internal_errors: InternalErrors
+) -> DeploymentLogs:
+    logs = config.logs
+    return DeploymentLogs(
+        env.scheduler,
+        env.platform,
+        env.content,
+        pipeline,
+        executor=scheduling.EXECUTOR,
+        log_types=tuple(log_type for log_type in logs.types if log_type not in RUN_TIME_LOGS),
+        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
+        clock=env.clock,
+        internal_errors=internal_errors,
     )
+
+
+def _build_platform_reads(
+    env: Environment,
+    pacing: Pacing,
+    settings: CollectorSettings,
+    platform_metrics: PlatformMetrics,
+    internal_errors: InternalErrors,
+) -> PlatformReads:
+    schedule: Schedule[PlatformRead] = Schedule(
+        env.scheduler,
+        intervals(pacing),
+        first_delay=pacing.first_delay,
+        defer=env.budget.delay,
+        forget=lambda read: None,
+        clock=env.clock,
+        rng=env.rng,
+        executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
+    )
+    return PlatformReads(schedule, platform_metrics, wanted_reads(settings), internal_errors)
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:

@@ -9,39 +9,16 @@ from typing import Any
 from apscheduler.schedulers.base import BaseScheduler
 from prometheus_client import CollectorRegistry
 
-from exporter.collect.activity import Activity
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.canary import Canary
-from exporter.collect.collector import PLATFORM_EXECUTOR, Collector
-from exporter.collect.crashes import Crashes
-from exporter.collect.deployment_logs import DeploymentLogs
-from exporter.collect.deployments import Deployments
-from exporter.collect.discovery import Discovery, DiscoverySettings
-from exporter.collect.error_counts import ErrorCounts
-from exporter.collect.findings import Findings
-from exporter.collect.internal_errors import InternalErrors
+from exporter.assembly import AccountParts, build_account
+from exporter.collect.collector import Collector
 from exporter.collect.inventory import Selection
-from exporter.collect.ledger import Ledger
-from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
-from exporter.collect.past_deployments import PastDeployments
-from exporter.collect.pipeline import Pipeline, ReadingLimits
-from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.collect.platform_reads import PlatformRead, PlatformReads, intervals, wanted_reads
-from exporter.collect.poller import Poller
-from exporter.collect.restart_counts import RestartCounts
-from exporter.collect.rule_metrics import RuleMetrics
-from exporter.collect.schedule import Schedule
-from exporter.collect.series import Series
-from exporter.collect.source_reads import ReadSettings, SourceReads
+from exporter.collect.pacing import CollectorSettings
+from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
+from exporter.environment import Environment, Records
 from exporter.errors import ApiError, NotFound, ServerError
-from exporter.logs.unwrap import Unwrapping
-from exporter.matching.engine import Engine
-from exporter.matching.traces import HEADS
-from exporter.metrics import Metrics
 from exporter.model import (
     LIVE_PART,
-    RUN_TIME_LOGS,
     App,
     Component,
     ComponentKey,
@@ -59,6 +36,7 @@ from exporter.state.memory import MemoryState
 from exporter.state.store import State
 
 NS = 1_000_000_000
+ALL_OFF = CollectorSettings(300.0, 60.0, False, False, False, False)
 START = 1_793_491_200.0  # 2026-11-01T00:00:00Z
 WEB = Component("web", ComponentKind.SERVICE, "small", 1)
 JOBS = Component("jobs", ComponentKind.WORKER, "big", 1)
@@ -229,7 +207,7 @@ def answer(value: Any) -> Any:
 
 @dataclass
 class Site:
-    """The real parts on a fresh registry, around a fake platform, clock and schedule."""
+    """An account as production builds it, around a fake platform, clock and schedule."""
 
     rules: tuple[Rule, ...] = RULES
     tail_lines: int = 1000
@@ -245,140 +223,82 @@ class Site:
     def __post_init__(self) -> None:
         self.platform: Any = FakePlatform()
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
-        self.api_metrics = ApiMetrics(self.metrics)
         state = self.state or MemoryState(self.clock)
-        self.ledger = Ledger(self.metrics, state, self.clock)
-        engine = Engine((*self.rules, *HEADS), unwrap=Unwrapping())
-        rule_metrics = RuleMetrics(self.metrics, self.ledger, engine)
-        rule_metrics.publish()
-        self.series = Series(
-            self.metrics,
-            self.ledger,
-            self.rules,
-            self.log_types,
-            rule_metrics,
-            followed=self.followed,
-        )
-        limits = ReadingLimits(self.tail_lines, 65536, int(START) * NS - 1, True)
-        self.internal_errors = InternalErrors(self.metrics)
-        self.restart_counts = RestartCounts()
-        self.activity = Activity(self.clock)
-        self.crashes = Crashes(self.ledger, excerpts=self.excerpts)
-        self.pipeline = Pipeline(
-            self.metrics,
-            self.series,
-            self.ledger,
-            engine,
-            self.rules,
-            limits,
-            self.restart_counts,
-            Findings(
-                self.ledger,
-                self.rules,
-                ErrorCounts(self.metrics, self.ledger, self.clock),
-                self.clock,
-            ),
-            self.activity,
-            self.crashes,
-            Canary(
-                self.metrics,
-                self.ledger,
-                self.rules,
-                start=START,
-                interval=self.interval,
-                clock=self.clock,
-            ),
-        )
+        self.records = Records.open(self.registry, state, self.clock)
+        self.metrics, self.ledger = self.records.metrics, self.records.ledger
+        self.api_metrics = self.records.api_metrics
         self.early_discoveries: list[float] = []
-        self.schedule = Schedule(
+        self.build(ALL_OFF)
+        self.series.rule_metrics.publish()
+
+    def build(self, settings: CollectorSettings) -> AccountParts:
+        """Build the account over what was counted; nothing else of an earlier one is left."""
+        self.parts = parts = build_account(self.config(settings), self.rules, self.environment())
+        counting, reading = parts.counting, parts.reading
+        self.pipeline, self.restart_counts = counting.pipeline, counting.restart_counts
+        self.activity, self.crashes = counting.activity, counting.crashes
+        self.series = self.pipeline.series
+        self.schedule, self.past, self.reads = reading.schedule, reading.past, reading.reads
+        self.poller = reading.poller
+        self.deployments, self.deployment_logs = parts.deployments, parts.deployment_logs
+        self.discovery, self.internal_errors = parts.discovery, parts.internal_errors
+        self.timer = parts.timer
+        run_soon = self.timer.run_soon
+
+        def ask() -> None:
+            self.early_discoveries.append(self.clock())
+            run_soon()
+
+        self.timer.run_soon = ask
+        return parts
+
+    def collector(self, settings: CollectorSettings) -> Collector:
+        """The supervisor of an account with these settings, in the place of the first."""
+        self.series.rule_metrics.withdraw()
+        self.build(settings)
+        self.series.rule_metrics.publish()
+        return self.parts.collector
+
+    def environment(self) -> Environment:
+        """What the account stands on; the budget hinders nothing."""
+        budget = Budget(10**9, 10**9, 1.0, clock=self.clock, stop=Event())
+        return Environment(
+            self.clock,
+            Random(7),
             self.scheduler,
-            lambda source: self.interval,
-            first_delay=lambda: 0.0,
-            defer=lambda: 0.0,
-            forget=self.api_metrics.forget,
-            clock=self.clock,
-            rng=Random(7),
-        )
-        self.past = PastDeployments(self.pipeline.release)
-        self.reads = SourceReads(
             self.platform,
             self.platform,
-            self.pipeline,
-            self.past,
-            ReadSettings(self.tail_lines, "3m"),
-            read_soon=lambda source: self.poller.read_soon(source),
-            on_deployment_gone=lambda: self.early_discoveries.append(self.clock()),
-            internal_errors=self.internal_errors,
-        )
-        self.poller = Poller(
-            self.schedule,
-            self.reads,
-            self.past,
-            self.pipeline,
-            clock=self.clock,
-            internal_errors=self.internal_errors,
-        )
-        run_time = tuple(log_type for log_type in self.log_types if log_type in RUN_TIME_LOGS)
-        self.deployment_logs = DeploymentLogs(
-            self.scheduler,
-            self.platform,
-            self.platform,
-            self.pipeline,
-            executor="sources",
-            log_types=tuple(log_type for log_type in self.log_types if log_type not in run_time),
-            pod_connection_timeout="3m",
-            clock=self.clock,
-            internal_errors=self.internal_errors,
-        )
-        self.deployments = Deployments(
-            self.platform, self.metrics, self.ledger, self.deployment_logs
-        )
-        self.discovery = Discovery(
-            self.platform,
-            self.poller,
-            self.pipeline,
-            self.deployments,
-            self.api_metrics,
-            DiscoverySettings(self.selection, run_time),
+            None,
+            budget,
+            self.records,
         )
 
-    def collector(self, settings: CollectorSettings, budget: Budget | None = None) -> Collector:
-        """A collector of this site, with a budget that hinders nothing where none is given."""
-        if budget is None:
-            budget = Budget(10**9, 10**9, 1.0, clock=self.clock, stop=Event())
-        pacing = Pacing(budget, settings, lambda: Fleet(0, 0, 0, 0), self.clock)
-        reader = PlatformMetrics(
-            self.platform,
-            self.metrics,
-            self.deployments,
-            self.restart_counts,
-            self.clock,
-            on_restart_hint=self.poller.restart_hinted,
-        )
-        schedule: Schedule[PlatformRead] = Schedule(
-            self.scheduler,
-            intervals(pacing),
-            first_delay=pacing.first_delay,
-            defer=budget.delay,
-            forget=lambda read: None,
-            clock=self.clock,
-            rng=Random(7),
-            executors=(PLATFORM_EXECUTOR, PLATFORM_EXECUTOR),
-        )
-        reads = PlatformReads(schedule, reader, wanted_reads(settings), self.internal_errors)
-        return Collector(
-            self.scheduler,
-            self.discovery,
-            self.poller,
-            reads,
-            self.ledger,
-            pacing,
-            self.poller.repace,
-            settings,
-            self.clock,
-            self.internal_errors,
-        )
+    def config(self, settings: CollectorSettings) -> Config:
+        """The configuration of the site; its values need not be those that a user may choose."""
+        config = Config.model_validate({})
+        discovery = {
+            "interval": settings.discovery_interval,
+            "include": list(self.selection.include),
+            "exclude": list(self.selection.exclude),
+        }
+        logs = {
+            "types": list(self.log_types),
+            "interval": min(self.interval, settings.poll_interval),
+            "tail_lines": self.tail_lines,
+            "lookback": 1e-6,  # so that a line of the very start counts
+            "mode": LogMode.FOLLOW if self.followed else LogMode.POLL,
+        }
+        collectors = {
+            name: getattr(settings, name)
+            for name in ("health", "instances", "restart_count", "deployments")
+        }
+        parts = {
+            "discovery": config.discovery.model_copy(update=discovery),
+            "logs": config.logs.model_copy(update=logs),
+            "collectors": config.collectors.model_copy(update=collectors),
+            "web": config.web.model_copy(update={"excerpts": self.excerpts}),
+        }
+        return config.model_copy(update=parts)
 
     def watch(self, active: str = "d1", *sources: Source, **options: Any) -> None:
         """Watch both logs of the component (or ``sources``), its series open."""

@@ -18,15 +18,14 @@ from unittest.mock import patch
 from prometheus_client import CollectorRegistry
 from virtual_platform import VirtualPlatform
 
-from exporter.assembly import ReadingParts, assemble_reading
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.ledger import Ledger
+from exporter.assembly import AccountParts, build_account
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
+from exporter.environment import Environment, Records
 from exporter.logs.restart_tally import LATE_SECONDS
 from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey, GapReason, Source, SourceStatus
+from exporter.ruleset import load_rules
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
@@ -133,24 +132,17 @@ class World:
             }
         )
         self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
         clock = lambda: self.now + self.clock_off  # noqa: E731
         self.state = SqliteState(self.folder / f"{self.seed}.db", clock)
-        self.ledger = Ledger(metrics, self.state, clock)
+        records = Records.open(self.registry, self.state, clock)
+        self.ledger = records.ledger
         virtual: Any = self.virtual
         self.schedule = NoSchedule()
         schedule: Any = self.schedule
-        self.parts: ReadingParts = assemble_reading(
-            config,
-            metrics,
-            ApiMetrics(metrics),
-            Budget(10**9, 10**9, 1.0, clock=clock, stop=Event()),
-            virtual,
-            virtual,
-            self.ledger,
-            schedule,
-            clock,
-        )
+        budget = Budget(10**9, 10**9, 1.0, clock=clock, stop=Event())
+        rng = random.Random(self.seed)
+        environment = Environment(clock, rng, schedule, virtual, virtual, None, budget, records)
+        self.parts: AccountParts = build_account(config, load_rules(config), environment)
 
     def container(self, component: str, instance: int) -> str:
         """A name for the container of an instance that runs now."""
@@ -271,17 +263,17 @@ class World:
 
     def poll(self) -> None:
         """One read of one log."""
-        sources = self.parts.poller.sources()
+        sources = self.parts.reading.poller.sources()
         if sources:
             source = self.rng.choice(sources)
             self.read(source)
 
     def read(self, source: Source) -> None:
         """Read one log; only what the platform did may go wrong."""
-        self.parts.poller.poll(source)
+        self.parts.reading.poller.poll(source)
         [problem] = [
             status.problem
-            for status in self.parts.poller.statuses()
+            for status in self.parts.reading.poller.statuses()
             if (status.component, status.log_type) == (source.key.component, source.log_type)
         ]
         assert "internal" not in problem, self.story
@@ -305,7 +297,7 @@ class World:
         self.parts.discovery.run()
         self.tell("discovered")
         self.count_restarts()
-        for status in self.parts.poller.statuses():
+        for status in self.parts.reading.poller.statuses():
             if status.state == "waiting":
                 self.read(self.source(status))
 
@@ -361,7 +353,7 @@ class World:
 
     def read_all(self) -> None:
         """One read of every log, in any order."""
-        sources = self.parts.poller.sources()
+        sources = self.parts.reading.poller.sources()
         for source in self.rng.sample(sources, len(sources)):
             self.read(source)
 

@@ -17,7 +17,7 @@ def test_an_hour_of_500_components():
     assert hour.parts.collector.ready() == (True, "")
     hour.run(80 * 60)
     assert hour.refused == {}
-    sources = hour.parts.poller.sources()
+    sources = hour.parts.reading.poller.sources()
     assert len(sources) == 1000
     assert len(hour.reads) == 1000
     assert hour.busiest(60) <= 200

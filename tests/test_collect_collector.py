@@ -9,7 +9,7 @@ import pytest
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from collect_fixtures import KEY, RESTARTED, RUN, START, Site, app, server_error
+from collect_fixtures import ALL_OFF, KEY, RESTARTED, RUN, START, Site, app, server_error
 
 from exporter.collect.collector import (
     HEARTBEAT_EXECUTOR,
@@ -28,7 +28,6 @@ from exporter.model import Deployment
 WAIT = 20.0
 """Seconds that a test waits for an event before it fails."""
 
-ALL_OFF = CollectorSettings(300.0, 60.0, False, False, False, False)
 ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
 
 
@@ -199,10 +198,10 @@ def test_early_discoveries_keep_their_distance(site: Site):
     site.scheduler.step("discovery")
     site.clock.now += 3
     for _ in range(5):
-        crank.discover_soon()
+        site.timer.run_soon()
     assert site.scheduler.due("discovery") == RETRY_SECONDS
     site.clock.now += 100
-    crank.discover_soon()
+    site.timer.run_soon()
     assert site.scheduler.due("discovery") == 103
     jobs = [job.id for job in site.scheduler.get_jobs()]
     assert jobs.count("discovery") == 1
@@ -213,7 +212,7 @@ def test_early_discoveries_are_no_rarer_than_polls(site: Site):
     crank = collector(site, CollectorSettings(300.0, 2.0, False, False, False, False))
     crank.start()
     site.scheduler.step("discovery")
-    crank.discover_soon()
+    site.timer.run_soon()
     assert site.scheduler.due("discovery") == 2
 
 
@@ -222,12 +221,12 @@ def test_early_discovery_puts_off_none_that_comes_sooner(site: Site):
     crank = collector(site, CollectorSettings(1.0, 60.0, False, False, False, False))
     crank.start()
     site.scheduler.step("discovery")
-    crank.discover_soon()
+    site.timer.run_soon()
     assert site.scheduler.due("discovery") == 1
     site.clock.now += 1
     site.scheduler.step("discovery")
     site.clock.now += 0.5
-    crank.discover_soon()
+    site.timer.run_soon()
     assert site.scheduler.due("discovery") == 2
 
 
@@ -364,7 +363,7 @@ def test_discovery_asked_for_while_one_goes_on_comes_after_it(background: Backgr
         lambda event: event.job_id == "discovery" and handled.set(),
         EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES,
     )
-    crank.discover_soon()
+    site.timer.run_soon()
     assert handled.wait(WAIT)
     may_end.set()
     assert again.wait(WAIT)

@@ -8,7 +8,7 @@ from collect_fixtures import IDENTITY, JOBS, WEB, Site, app, deployment, server_
 
 from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
 from exporter.errors import BadRequest
-from exporter.model import ComponentHealth, Endpoint, Instance, InstanceRestarts
+from exporter.model import ComponentHealth, Endpoint, Instance, InstanceRestarts, LogType, Source
 
 GAUGES = (
     "component_replicas_desired",
@@ -31,17 +31,15 @@ def read(site: Site) -> PlatformMetrics:
 
 
 def reader(site: Site) -> tuple[PlatformMetrics, list[str]]:
-    """What reads, and the components of which it hints at a restart."""
+    """What reads, and the components whose RUN_RESTARTED it asks for."""
     hints: list[str] = []
-    metrics = PlatformMetrics(
-        site.platform,
-        site.metrics,
-        site.deployments,
-        site.restart_counts,
-        site.clock,
-        on_restart_hint=lambda app, component: hints.append(component),
-    )
-    return metrics, hints
+
+    def soon(source: Source) -> None:
+        assert source.log_type is LogType.RUN_RESTARTED
+        hints.append(source.key.component)
+
+    site.schedule.soon = soon
+    return site.parts.platform_metrics, hints
 
 
 def health(site: Site, component: str = "web") -> tuple[float | None, ...]:

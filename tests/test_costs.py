@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from exporter.assembly import SWEEP_SECONDS, collector_settings
 from exporter.collect.follower import SILENCE_SECONDS
-from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.config.schema import Collectors, Config, LogMode
 from exporter.costs import SILENT_STREAMS, demand_of, series_per_component
 from exporter.model import (
@@ -154,14 +153,7 @@ def test_series_are_those_that_a_component_has(
     chosen = tuple(Rule(f"rule_{n}", "x") for n in range(rules))
     site = Site(rules=chosen, log_types=types)
     site.series.open_component(KEY, WEB)
-    reader = PlatformMetrics(
-        site.platform,
-        site.metrics,
-        site.deployments,
-        site.restart_counts,
-        site.clock,
-        on_restart_hint=site.poller.restart_hinted,
-    )
+    reader = site.parts.platform_metrics
     site.platform.healths = (ComponentHealth("web", True, 1, 1, 0.1, 0.1),)
     site.platform.running = (Instance("web", "web-x", "web-0"),)
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 0),)

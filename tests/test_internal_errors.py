@@ -216,7 +216,6 @@ def test_any_job_of_the_schedule(caplog: pytest.LogCaptureFixture):
         executors={"default": ThreadPoolExecutor(1)}, timezone="UTC", daemon=False
     )
     site = Site(scheduler=scheduler)
-    site.internal_errors.watch_jobs(scheduler)
     twice = threading.Semaphore(0)
 
     raised: list[BaseException] = []

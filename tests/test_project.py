@@ -37,6 +37,7 @@ LAYERS = (
         "costs",
         "demo",
         "doctor",
+        "environment",
         "log_output",
         "options",
         "ruleset",

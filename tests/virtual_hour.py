@@ -24,15 +24,13 @@ from prometheus_client import CollectorRegistry
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from exporter.assembly import assemble_reading
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.ledger import Ledger
+from exporter.assembly import build_account
 from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.token import EnvToken
-from exporter.metrics import Metrics
+from exporter.environment import Environment, Records
 from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType, Source
 from exporter.simulator.rate_limit import RateLimit
 from exporter.state.memory import MemoryState
@@ -79,8 +77,7 @@ class VirtualHour:
         self.clock = VirtualClock()
         self.limit = RateLimit(self.clock)
         self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
-        api_metrics = ApiMetrics(metrics)
+        records = Records.open(self.registry, MemoryState(self.clock), self.clock)
         config = Config.model_validate(self.config | {"patterns": {"packs": []}})
         limits = config.api_budget
         self.budget = Budget(
@@ -97,7 +94,7 @@ class VirtualHour:
             EnvToken("token"),
             session,
             self.budget,
-            api_metrics,
+            records.api_metrics,
             stop=self.clock,
             timeout=30.0,
             clock=self.clock,
@@ -108,18 +105,17 @@ class VirtualHour:
         session.mount("https://", _Api(self))
         self.scheduler: Any = SteppedScheduler()
         content: Any = self
-        ledger = Ledger(metrics, MemoryState(self.clock), self.clock)
-        self.parts = assemble_reading(
-            config,
-            metrics,
-            api_metrics,
-            self.budget,
+        environment = Environment(
+            self.clock,
+            random.Random(1),
+            self.scheduler,
             AppPlatform(client),
             content,
-            ledger,
-            self.scheduler,
-            self.clock,
+            None,
+            self.budget,
+            records,
         )
+        self.parts = build_account(config, (), environment)
         self.parts.collector.start()
         self._other = START + self.others_from
 
@@ -167,7 +163,7 @@ class VirtualHour:
     def intervals(self, log_type: LogType) -> set[float]:
         """The intervals in force of all logs of a type, as the metric tells them."""
         [family] = self.registry.restricted_registry([INTERVAL]).collect()
-        watched = sum(source.log_type is log_type for source in self.parts.poller.sources())
+        watched = sum(source.log_type is log_type for source in self.parts.reading.poller.sources())
         found = [s.value for s in family.samples if s.labels["log_type"] == log_type]
         assert len(found) == watched
         return {round(value, 3) for value in found}

@@ -5,19 +5,19 @@ logs cannot hold them up and no two of them race; logs are read by a pool of wor
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter.collect.discovery import Discovery
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.ledger import Ledger
-from exporter.collect.pacing import CollectorSettings, Pacing
+from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.platform_reads import PlatformReads
 from exporter.collect.reader import Reader
 from exporter.collect.schedule import shut_down
+from exporter.collect.timer import Timer
 from exporter.errors import InternalError, Stopping
-from exporter.model import SourceStatus
+from exporter.model import LogType, SourceStatus
 
 PLATFORM_EXECUTOR = "platform"
 HEARTBEAT_EXECUTOR = "heartbeat"
@@ -33,43 +33,39 @@ STALLED_SECONDS = 30.0
 RETRY_SECONDS = 10.0
 """How soon a discovery that failed is tried again, at the latest."""
 
-_MOST_INSTANCES = 2  # of one job: with one only, what came due while it runs would be dropped
-
 
 class Collector:
     """Starts and stops the schedule, and says whether it lives and has seen everything once.
 
     Args:
-        on_pace: called with the factor by which intervals became longer, or shorter, and with
-            how many times as long as configured they are.
+        timer: of the discovery.
     """
 
     def __init__(
         self,
         scheduler: BackgroundScheduler,
         discovery: Discovery,
+        timer: Timer,
         reader: Reader,
         platform_reads: PlatformReads,
         ledger: Ledger,
         pacing: Pacing,
-        on_pace: Callable[[float, float], None],
         settings: CollectorSettings,
         clock: Callable[[], float],
         internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
         self._discovery = discovery
+        self._timer = timer
         self._reader = reader
         self._platform_reads = platform_reads
         self._ledger = ledger
         self._pacing = pacing
-        self._on_pace = on_pace
         self._settings = settings
         self._clock = clock
         self._internal_errors = internal_errors
         internal_errors.watch_jobs(scheduler)
         self._beat = clock()
-        self._discovered_at = self._discovery_due = 0.0
         self._ready = False
 
     def start(self) -> None:
@@ -84,7 +80,7 @@ class Collector:
         self._scheduler.add_job(
             self._pace, "interval", seconds=PACING_SECONDS, executor=PLATFORM_EXECUTOR, id="pacing"
         )
-        self._schedule_discovery(0.0)
+        self._timer.start(self._discover)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -94,14 +90,8 @@ class Collector:
 
     def take_over(self, before: "Collector") -> None:
         """Stand where another collector stood."""
-        self._ready, self._discovered_at = before._ready, before._discovered_at
-
-    def discover_soon(self) -> None:
-        """Look for another active deployment now, or a bit later where that was just done."""
-        now = self._clock()
-        wait = min(self._settings.poll_interval, RETRY_SECONDS) - (now - self._discovered_at)
-        if not now < self._discovery_due <= now + wait:  # no later than it comes anyway
-            self._schedule_discovery(max(0.0, wait))
+        self._ready = before._ready
+        self._timer.take_over(before._timer)
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule lives, and if not, what is wrong."""
@@ -128,10 +118,20 @@ class Collector:
 
     def _pace(self) -> None:
         """Bring the intervals in line with what the budget has left."""
-        longer = self._pacing.update()
+        longer = self._pacing.update(self._fleet())
         if longer != 1:
-            self._on_pace(longer, self._pacing.stretch)
+            self._reader.repace(longer, self._pacing.stretch)
             self._platform_reads.repace(longer)
+
+    def _fleet(self) -> Fleet:
+        """What there is to ask for now."""
+        inventory, polled = self._discovery.inventory, self._reader.polled()
+        return Fleet(
+            apps=len(inventory.apps),
+            components=len(inventory.keys()),
+            run=polled[LogType.RUN],
+            restarted=polled[LogType.RUN_RESTARTED],
+        )
 
     def _heartbeat(self) -> None:
         self._beat = self._clock()
@@ -145,25 +145,11 @@ class Collector:
             return
         except InternalError as error:
             self._discovery.problem = str(error)
-        self._discovered_at = self._clock()
         interval = self._pacing.discovery_interval()
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
-        self._schedule_discovery(interval if worked else retry)
+        self._timer.run_in(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
             with self._ledger.lock:
                 self._ledger.expire()
             self._platform_reads.watch(self._discovery.inventory.apps)
             self._pace()
-
-    def _schedule_discovery(self, delay: float) -> None:
-        self._discovery_due = self._clock() + delay
-        self._scheduler.add_job(
-            self._discover,
-            "date",
-            run_date=datetime.fromtimestamp(self._discovery_due, UTC),
-            id="discovery",
-            executor=PLATFORM_EXECUTOR,
-            replace_existing=True,
-            misfire_grace_time=None,
-            max_instances=_MOST_INSTANCES,
-        )

@@ -8,12 +8,12 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
+from exporter.collect.timer import run_at
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
@@ -103,16 +103,13 @@ class DeploymentLogs:
         with self._ledger.lock:
             if not self._pipeline.series.is_app_open(app.name) or not any(self._due(app).values()):
                 return
-        self._scheduler.add_job(
+        run_at(
+            self._scheduler,
             self.read,
-            "date",
-            run_date=datetime.fromtimestamp(self._clock() + delay, UTC),
-            args=[app],
-            id=f"{KIND} {app.id}",
+            self._clock() + delay,
+            name=f"{KIND} {app.id}",
             executor=self._executor,
-            replace_existing=True,
-            misfire_grace_time=None,
-            max_instances=2,
+            args=(app,),
         )
 
     def read(self, app: App) -> None:

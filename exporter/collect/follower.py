@@ -7,6 +7,7 @@ a log whose stream cannot be had.
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -145,6 +146,14 @@ class Follower:
         with self._lock:
             followed = sum(not each.tried for each in self._followed.values())
         return self._poller.waiting() + followed
+
+    def polled(self) -> Counter[LogType]:
+        """How many requests read the logs of each type, each interval."""
+        return self._poller.polled()
+
+    def repace(self, factor: float, stretch: float) -> None:
+        """Intervals became longer by ``factor``, or shorter; they are ``stretch`` times as long."""
+        self._poller.repace(factor, stretch)
 
     def statuses(self) -> list[SourceStatus]:
         """How each source stands."""

@@ -125,7 +125,6 @@ class Pacing:
     """The plan in force.
 
     Args:
-        fleet: what there is to ask for now.
         clock: monotonic or Unix seconds.
     """
 
@@ -133,12 +132,10 @@ class Pacing:
         self,
         budget: Rates,
         settings: CollectorSettings,
-        fleet: Callable[[], Fleet],
         clock: Callable[[], float],
     ) -> None:
         self._budget = budget
         self._settings = settings
-        self._fleet = fleet
         self._clock = clock
         self._first_read_at = float("-inf")
         self.plan = Plan()
@@ -148,9 +145,13 @@ class Pacing:
         """By how much the intervals in force are longer than configured."""
         return self.plan.stretch
 
-    def update(self) -> float:
-        """Plan anew; returns by how much intervals became longer, 1 if they stay as they are."""
-        now = plan(demand(self._settings, self._fleet()), self._budget.pace() * HOUR)
+    def update(self, fleet: Fleet) -> float:
+        """Plan anew for what there is to ask for now.
+
+        Returns:
+            by how much intervals became longer, 1 if they stay as they are.
+        """
+        now = plan(demand(self._settings, fleet), self._budget.pace() * HOUR)
         before = self.plan
         changes = (now.stretch / before.stretch, now.sweep / before.sweep)
         settled = all(abs(change - 1) < _NOTEWORTHY for change in changes)

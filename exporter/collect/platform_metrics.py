@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 
 from exporter.collect.deployments import Deployments
 from exporter.collect.restart_counts import RestartCounts
+from exporter.collect.schedule import Schedule
 from exporter.collect.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, BadRequest
 from exporter.metrics import Metrics
-from exporter.model import App, ComponentHealth, ComponentKey, InstanceRestarts
+from exporter.model import App, ComponentHealth, ComponentKey, InstanceRestarts, LogType, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ class PlatformMetrics:
 
     Args:
         clock: Unix seconds.
-        on_restart_hint: called with an app and the name of a component of which a container may
-            have ended: its health fell, fewer instances are ready, or a restart count rose.
+        schedule: of the logs; RUN_RESTARTED is read at once where a container may have ended: the
+            health fell, fewer instances are ready, or a restart count rose.
     """
 
     def __init__(
@@ -38,14 +39,14 @@ class PlatformMetrics:
         deployments: Deployments,
         restart_counts: RestartCounts,
         clock: Callable[[], float],
-        on_restart_hint: Callable[[App, str], None],
+        schedule: Schedule[Source],
     ) -> None:
         self._platform = platform
         self._deployments = deployments
         self._restart_counts = restart_counts
         self._metrics = metrics
         self._clock = clock
-        self._on_restart_hint = on_restart_hint
+        self._schedule = schedule
         self._failing: set[tuple[str, str]] = set()
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
@@ -188,14 +189,18 @@ class PlatformMetrics:
             self._ailing.discard(key)
         elif key not in self._ailing:
             self._ailing.add(key)
-            self._on_restart_hint(app, health.component)
+            self._read_last_words(app, key)
 
     def _hint_where_they_rose(self, app: App, component: str, restarts: float) -> None:
         key = ComponentKey(app.name, component)
         before = self._restarts.get(key, restarts)
         self._restarts[key] = restarts
         if restarts > before:
-            self._on_restart_hint(app, component)
+            self._read_last_words(app, key)
+
+    def _read_last_words(self, app: App, key: ComponentKey) -> None:
+        """Read RUN_RESTARTED before the next container of the component ends."""
+        self._schedule.soon(Source(app.id, key, LogType.RUN_RESTARTED))
 
     def forget(self, app: str) -> None:
         """The app is gone."""

@@ -19,9 +19,7 @@ from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
 from exporter.errors import ApiError, DeploymentEnded, InternalError, Stopping
 from exporter.model import (
-    App,
     Component,
-    ComponentKey,
     Deployment,
     LogType,
     Source,
@@ -164,11 +162,6 @@ class Poller:
         if up:
             state.last_success = at
         self._pipeline.note_read(source, at if up else None)
-
-    def restart_hinted(self, app: App, component: str) -> None:
-        """A container of a component may have ended: read its last words before the next does."""
-        key = ComponentKey(app.name, component)
-        self.read_soon(Source(app.id, key, LogType.RUN_RESTARTED))
 
     def suspend(self, source: Source) -> None:
         """Leave the active deployment of a source to another reader, and drain only past ones."""

@@ -1,9 +1,10 @@
 """Who reads what discovery finds: the poller alone, or the follower in front of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from exporter.model import Component, Deployment, Source, SourceStatus
+from exporter.model import Component, Deployment, LogType, Source, SourceStatus
 
 
 class Reader(Protocol):
@@ -37,6 +38,14 @@ class Reader(Protocol):
 
     def waiting(self) -> int:
         """How many sources still wait for a first read to be tried."""
+        ...
+
+    def polled(self) -> Counter[LogType]:
+        """How many requests read the logs of each type, each interval."""
+        ...
+
+    def repace(self, factor: float, stretch: float) -> None:
+        """Intervals became longer by ``factor``, or shorter; they are ``stretch`` times as long."""
         ...
 
     def statuses(self) -> list[SourceStatus]:

@@ -5,6 +5,7 @@ of one from which nothing came for a while, until lines are pushed again.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -87,7 +88,7 @@ class Receiver:
     ) -> None:
         self._reader = reader
         self._poller = poller
-        self._inbox = inbox
+        self.inbox = inbox
         self._receives = receives
         self._health_of = health_of
         self._clock = clock
@@ -114,7 +115,7 @@ class Receiver:
             before = self._received.get(source)
             self._received[source] = _Received(component, active, from_first_line)
             polled = source in self._polled
-        if before is None and self._inbox.is_polled(source.key):  # before a reload
+        if before is None and self.inbox.is_polled(source.key):  # before a reload
             with self._lock:
                 self._polled.add(source)
             polled = True
@@ -123,7 +124,7 @@ class Receiver:
                 source, component, active, between=between, from_first_line=from_first_line
             )
         else:
-            self._inbox.note_receiving(source, self._clock())
+            self.inbox.note_receiving(source, self._clock())
 
     def unwatch(self, source: Source) -> None:
         """Read a source no more."""
@@ -134,9 +135,17 @@ class Receiver:
         if received is None:
             self._reader.unwatch(source)
             return
-        self._inbox.forget(source.key)
+        self.inbox.forget(source.key)
         if polled:
             self._poller.unwatch(source)
+
+    def polled(self) -> Counter[LogType]:
+        """How many requests read the logs of each type, each interval."""
+        return self._poller.polled()
+
+    def repace(self, factor: float, stretch: float) -> None:
+        """Intervals became longer by ``factor``, or shorter; they are ``stretch`` times as long."""
+        self._poller.repace(factor, stretch)
 
     def sources(self) -> list[Source]:
         """Every source that is watched."""
@@ -158,10 +167,10 @@ class Receiver:
         with self._lock:
             received = [source for source in self._received if source not in self._polled]
         for source in received:
-            if self._inbox.silent(source.key, SILENCE_SECONDS) and self._lives(source.key):
+            if self.inbox.silent(source.key, SILENCE_SECONDS) and self._lives(source.key):
                 self._fall_back(source)
             else:
-                self._inbox.note_receiving(source, self._clock())
+                self.inbox.note_receiving(source, self._clock())
 
     def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Taken:
         """Count pushed lines, and keep that; what was polled until now is polled no more.
@@ -169,10 +178,10 @@ class Receiver:
         Raises:
             RequestRefused: they could not be kept.
         """
-        taken, returned = self._inbox.take(digest, lines)
+        taken, returned = self.inbox.take(digest, lines)
         for key in returned:
             self._come_back(key)
-        self._inbox.keep()
+        self.inbox.keep()
         return taken
 
     def _come_back(self, key: ComponentKey) -> None:
@@ -189,7 +198,7 @@ class Receiver:
             if received is None:
                 return
             self._polled.add(source)
-        self._inbox.fall_back(source.key)
+        self.inbox.fall_back(source.key)
         LOG.warning(
             "nothing was pushed for ten minutes, polling the log until something is: see the "
             "component's log_destinations",
@@ -208,7 +217,7 @@ class Receiver:
         return health is None or health.replicas_ready != 0
 
     def _status(self, source: Source) -> SourceStatus:
-        last, newest, lines = self._inbox.seen(source.key)
+        last, newest, lines = self.inbox.seen(source.key)
         return SourceStatus(
             app=source.key.app,
             component=source.key.component,

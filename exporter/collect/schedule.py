@@ -8,7 +8,6 @@ worker. Reads that were asked for have workers of their own: they never queue be
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from random import Random
 from threading import Lock
 from typing import Generic, TypeVar
@@ -16,11 +15,12 @@ from typing import Generic, TypeVar
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 
+from exporter.collect.timer import run_at
+
 EXECUTOR = "sources"
 SOON_EXECUTOR = "soon"
 
 _JITTER = 0.1
-_MOST_INSTANCES = 10  # of one job; at its limit the scheduler would drop the job for good
 _DEFER = 1.0
 """Seconds: a longer wait for the budget is no worker's to sit out."""
 
@@ -197,16 +197,13 @@ class Schedule(Generic[S]):
         turn = self._turns[source]
         self._jobs += 1
         turn.job, turn.due, turn.soon = self._jobs, max(at, self._clock()), soon
-        self._scheduler.add_job(
+        run_at(
+            self._scheduler,
             self._run_job,
-            "date",
-            run_date=datetime.fromtimestamp(turn.due, UTC),
-            args=[source, turn.job, soon],
-            id=str(source),
+            turn.due,
+            name=str(source),
             executor=self._executors[soon],
-            replace_existing=True,
-            misfire_grace_time=None,
-            max_instances=_MOST_INSTANCES,
+            args=(source, turn.job, soon),
         )
 
     def _run_job(self, source: S, job: int, soon: bool) -> None:

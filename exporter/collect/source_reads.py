@@ -1,14 +1,15 @@
 """One read of one source: its past deployments to their end, then the active one."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.reading import Reading
+from exporter.collect.schedule import Schedule
 from exporter.collect.source_state import DeploymentToRead, SourceState
+from exporter.collect.timer import Timer
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, DeploymentEnded, InternalError, NotFound
@@ -37,8 +38,8 @@ class SourceReads:
     """Reads sources, and keeps in their states what it learns about them.
 
     Args:
-        read_soon: called with a source that should be read at once.
-        on_deployment_gone: called when the active deployment of an app turns out to be past.
+        schedule: of the sources; RUN_RESTARTED is read at once where a container may have ended.
+        discovery: run soon when the active deployment of an app turns out to be past.
     """
 
     def __init__(
@@ -48,9 +49,8 @@ class SourceReads:
         pipeline: Pipeline,
         past: PastDeployments,
         settings: ReadSettings,
-        *,
-        read_soon: Callable[[Source], None],
-        on_deployment_gone: Callable[[], None],
+        schedule: Schedule[Source],
+        discovery: Timer,
         internal_errors: InternalErrors,
     ) -> None:
         self._platform = platform
@@ -58,8 +58,8 @@ class SourceReads:
         self._pipeline = pipeline
         self._past = past
         self.settings = settings
-        self._read_soon = read_soon
-        self._on_deployment_gone = on_deployment_gone
+        self._schedule = schedule
+        self._discovery = discovery
         self._internal_errors = internal_errors
 
     def read(self, state: SourceState, urgent: bool) -> None:
@@ -115,13 +115,13 @@ class SourceReads:
         if deployment is state.active:
             state.tail.learn(new)
             if reading.restart_hinted and state.source.log_type is LogType.RUN:
-                self._read_soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
+                self._schedule.soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
 
     def found_past(self, deployment: DeploymentToRead) -> None:
         """A deployment that was taken for the active one is past: there must be another."""
         deployment.found_past += 1
         if deployment.found_past <= EARLY_DISCOVERIES:
-            self._on_deployment_gone()
+            self._discovery.run_soon()
 
     def _read_active(self, state: SourceState, active: DeploymentToRead, urgent: bool) -> None:
         try:
