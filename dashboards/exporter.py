@@ -81,6 +81,20 @@ def _add_state(board: dashboards.Dashboard) -> None:
             None,
         ),
         (
+            "Components watched",
+            "Components that discovery.include and discovery.exclude leave, by each exporter.",
+            "short",
+            f"sum({select('digitalocean_app_discovery_components')})",
+            None,
+        ),
+        (
+            "Patterns without match",
+            "Patterns of discovery.include that match no app and no component.",
+            "short",
+            f"sum({select('digitalocean_app_discovery_unmatched_includes')})",
+            0.5,
+        ),
+        (
             "Unreadable logs",
             "Logs whose latest read failed, or that were not read yet.",
             "short",

@@ -75,7 +75,11 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "What the platform says of them. Join the `_info` metrics for their labels, as below.",
         ("spec_info", "component_", "deployment"),
     ),
-    ("Sources", "How reading goes: one source is one log of one component.", ("source_",)),
+    (
+        "Sources",
+        "How reading goes: one source is one log of one component.",
+        ("source_", "discovery_"),
+    ),
     ("Streams", "Live streams, where `logs.mode` is `follow`.", ("stream_",)),
     ("Receiving", "Logs that [the platform pushes](receiving.md).", ("receiv",)),
     ("API", "Requests to DigitalOcean and to the hosts of the logs.", ("api_",)),

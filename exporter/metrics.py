@@ -309,6 +309,16 @@ class Metrics(DeclaredMetrics):
         ("app", "step", "reason"),
     )
 
+    # What is watched.
+    discovery_components = gauge(
+        "digitalocean_app_discovery_components",
+        "Components that are watched; 0 before the first discovery, or if nothing is selected.",
+    )
+    discovery_unmatched_includes = gauge(
+        "digitalocean_app_discovery_unmatched_includes",
+        "Patterns of discovery.include that match no app and no component; named in the log.",
+    )
+
     # The API.
     api_errors = gauge(
         "digitalocean_app_api_errors",

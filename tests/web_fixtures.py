@@ -34,6 +34,7 @@ class Status:
     readiness: tuple[bool, str] = (True, "")
     rows: list[ComponentStatus] = field(default_factory=list)
     failures: list[ApiFailure] = field(default_factory=list)
+    patterns_without_match: Mapping[str, str] = field(default_factory=dict)
     requests: BudgetStatus = IDLE
 
     def healthy(self) -> tuple[bool, str]:
@@ -44,6 +45,9 @@ class Status:
 
     def components(self) -> Sequence[ComponentStatus]:
         return self.rows
+
+    def unmatched(self) -> Mapping[str, str]:
+        return self.patterns_without_match
 
     def api_failures(self) -> Sequence[ApiFailure]:
         return self.failures

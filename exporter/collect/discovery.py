@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.deployments import Deployments, came_between
-from exporter.collect.inventory import Inventory, Selection, gone
+from exporter.collect.inventory import Inventory, Selection, gone, nothing_matched
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.reader import Reader
 from exporter.digitalocean.apps import AppPlatform
@@ -46,6 +46,7 @@ class Discovery:
         self.done = False
         self.problem = "the first discovery is under way"
         self._failure = ""  # its kind
+        self.unmatched = ""  # which patterns match nothing, in words
 
     def take_over(self, before: "Discovery") -> None:
         """Go on from what another discovery found last, with this one's selection."""
@@ -53,6 +54,7 @@ class Discovery:
         self._listed = before._listed
         if self.done:
             self._apply(Inventory(self._settings.selection.narrow(self._listed)))
+            self._judge_selection()
 
     def run(self) -> bool:
         """List the apps once.
@@ -77,7 +79,21 @@ class Discovery:
         self._apply(Inventory(self._settings.selection.narrow(apps)))
         self.problem = ""
         self.done = True
+        self._judge_selection()
         return True
+
+    def _judge_selection(self) -> None:
+        """Show how much is watched, and log which patterns match nothing when that is news."""
+        metrics, selection = self._pipeline.metrics, self._settings.selection
+        globs = selection.unmatched(self._listed)
+        metrics.discovery_components.set(len(self.inventory.keys()))
+        metrics.discovery_unmatched_includes.set(len(globs))
+        before, self.unmatched = self.unmatched, nothing_matched(globs, self._listed)
+        if self.unmatched and self.unmatched != before:
+            LOG.warning(
+                "patterns of discovery.include match nothing",
+                extra={"fields": {"problem": self.unmatched}},
+            )
 
     def _apply(self, now: Inventory) -> None:
         before, self.inventory = self.inventory, now

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from exporter.matching.selection import selects
 from exporter.model import App, Component, ComponentKey
 
+MOST_NAMES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -22,8 +24,13 @@ class Selection:
         narrowed = (self._narrow(app) for app in apps)
         return tuple(app for app in narrowed if app is not None)
 
-    def unmatched(self, apps: Iterable[App]) -> tuple[str, ...]:
-        """Return the globs of ``include`` that match no app and no component."""
+    def unmatched(self, apps: Sequence[App]) -> tuple[str, ...]:
+        """Return the globs of ``include`` that match no app and no component, where there are any.
+
+        An account without apps is no fault of a glob.
+        """
+        if not apps:
+            return ()
         keys = [
             ComponentKey(app.name, name)
             for app in apps
@@ -46,6 +53,16 @@ class Selection:
     def _selected(self, key: ComponentKey) -> bool:
         excluded = bool(self.exclude) and selects(self.exclude, key)
         return bool(self.include) and selects(self.include, key) and not excluded
+
+
+def nothing_matched(globs: Sequence[str], apps: Sequence[App]) -> str:
+    """Say that globs match nothing, with what there is; empty where there is nothing to say."""
+    if not globs:
+        return ""
+    names = sorted(app.name for app in apps)
+    more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    quoted = ", ".join(f"`{glob}`" for glob in globs)
+    return f"{quoted} matches none of: {', '.join([*names[:MOST_NAMES], *more])}"
 
 
 @dataclass(frozen=True, slots=True)

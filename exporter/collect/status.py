@@ -85,6 +85,10 @@ class Status:
         """How the request budget stands."""
         return self._budget.status(self._pacing.stretch)
 
+    def unmatched(self) -> str:
+        """Which patterns of `discovery.include` match nothing, with what there is; else empty."""
+        return self._discovery.unmatched
+
     def api_failures(self) -> Sequence[ApiFailure]:
         """What requests fail with now, most targets first."""
         return [
@@ -122,6 +126,11 @@ class AllStatus:
             for account, status in self._accounts().items()
             for component in status.components()
         ]
+
+    def unmatched(self) -> Mapping[str, str]:
+        """Which patterns of `discovery.include` match nothing, by account."""
+        found = {name: status.unmatched() for name, status in self._accounts().items()}
+        return {name: words for name, words in found.items() if words}
 
     def api_failures(self) -> Sequence[ApiFailure]:
         """What requests fail with now, account by account."""

@@ -1,8 +1,19 @@
-"""``check``: validate all that needs no network, and say what the configuration costs."""
+"""``check``: validate all that needs no network, and say what the configuration costs.
 
+Where the configuration selects apps by patterns and there is a token, the apps are listed to say
+which patterns match nothing; that is no fault of the configuration, nor is an API out of reach.
+"""
+
+import threading
 import time
 
+from prometheus_client import CollectorRegistry
+
+from exporter.assembly import build_budget, connect
+from exporter.collect.api_metrics import ApiMetrics
+from exporter.collect.inventory import Selection, nothing_matched
 from exporter.collect.pacing import Plan, plan
+from exporter.config.credentials import resolve_tokens
 from exporter.config.schema import Config
 from exporter.config.web_load import load_web_security
 from exporter.configuration import configuration_of
@@ -14,9 +25,13 @@ from exporter.costs import (
     seconds_per_line,
     series_per_component,
 )
+from exporter.errors import ApiError, ConfigError
 from exporter.matching.engine import Engine
+from exporter.metrics import Metrics
 from exporter.options import Options
 from exporter.ruleset import load_rules
+
+EVERYTHING = ("*",)
 
 FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 """Apps and components for which the requests an hour are shown."""
@@ -34,7 +49,29 @@ def check(options: Options) -> int:
         print(f"  {rule.name}: tried on each line by itself, which adds {cost:.1f} µs to a line")
     print(f"series per component: at most {series_per_component(config, rules)}")
     _print_requests(config)
+    if config.discovery.include != EVERYTHING:
+        _print_unmatched(config, options)
     return 0
+
+
+def _print_unmatched(config: Config, options: Options) -> None:
+    try:
+        tokens = resolve_tokens(config, options.environ, options.config_file or "configuration")
+    except ConfigError:
+        return  # without a token nothing can be asked
+    include = config.discovery.include
+    for account, token in tokens.items():
+        place = f"{account}: discovery.include" if account else "discovery.include"
+        budget = build_budget(config, threading.Event(), time.monotonic)
+        observer = ApiMetrics(Metrics(CollectorRegistry()))
+        try:
+            connections = connect(config, token, budget, observer, time.time, time.monotonic)
+            apps = connections.platform.apps()
+        except (ApiError, ConfigError) as error:
+            print(f"{place}: not compared with the apps that there are: {error}")
+            continue
+        if words := nothing_matched(Selection(include).unmatched(apps), apps):
+            print(f"{place}: warning: {words}")
 
 
 def _print_requests(config: Config) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from exporter.assembly import Connections
-from exporter.collect.inventory import Inventory, Selection
+from exporter.collect.inventory import Inventory, Selection, nothing_matched
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config
 from exporter.doctor.line_forms import LineForms, line_forms
@@ -111,12 +111,11 @@ class Examination:
         selection = Selection(wanted.include, wanted.exclude)
         self.seen.inventory = Inventory(selection.narrow(apps))
         watched = self.seen.inventory.keys()
-        unmatched = [f"`{glob}`" for glob in selection.unmatched(apps)]
+        unmatched = nothing_matched(selection.unmatched(apps), apps)
         remedy = "correct discovery.include, or take the pattern out"
         if apps and unmatched:
-            detail = f"{', '.join(unmatched)} matches none of: {names}"
             judge = warning if watched else failed
-            yield judge("include", detail, remedy)
+            yield judge("include", unmatched, remedy)
         elif apps and not watched:
             remedy = "correct discovery.include and discovery.exclude"
             yield failed("include", f"nothing is watched of: {names}", remedy)

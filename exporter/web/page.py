@@ -74,6 +74,7 @@ class Pages:
             missing=missing,
             overview=overview(self._status.components(), query, now),
             failures=self._status.api_failures(),
+            unmatched=self._status.unmatched(),
             budgets=self._status.budgets(),
         )
 

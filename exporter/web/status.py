@@ -33,6 +33,10 @@ class StatusSource(Protocol):
         """How the request budget of each account stands, by its name; empty where it has none."""
         ...
 
+    def unmatched(self) -> Mapping[str, str]:
+        """Which patterns of `discovery.include` match nothing, in words, by account."""
+        ...
+
     def api_failures(self) -> Sequence[ApiFailure]:
         """The errors that requests fail with now, in the order in which to show them."""
         ...
