@@ -131,7 +131,7 @@ def _add_state(board: dashboards.Dashboard) -> None:
             select("digitalocean_app_exporter_build_info"),
             hidden=("__name__",),
             height=4,
-        )
+        ).span(18)  # beside the last of the numbers
     )
     board.with_panel(
         graph(
