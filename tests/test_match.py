@@ -96,8 +96,8 @@ def test_why_a_line_does_not_match_is_said(config: str):
 
 def test_a_word_in_the_prefix_is_not_in_the_message():
     """A component called error-worker is no error, and the explanation says so."""
-    line = "error: 2026-11-01T00:00:00Z ok"
-    (one,) = explained("--log.level=info", "system_error", line)
+    line = "ECONNRESET: 2026-11-01T00:00:00Z ok"
+    (one,) = explained("--log.level=info", "system_connection_broken", line)
     assert one["matches"] is False
     assert one["steps"][2] == (
         "regex: not found in the message, only with the prefix, which is not searched"
@@ -113,10 +113,12 @@ def test_fields_are_explained_one_by_one(config: str):
     assert first["steps"][1:] == [
         "json.level: is 'fatal', as wanted error or fatal",
         "json.http.status: is '503', as wanted 503",
+        "severity: the line declares critical",
     ]
     assert second["steps"][1:] == [
         "json.level: is 'info', but wanted is error or fatal",
         "json.http.status: is '500', but wanted is 503",
+        "severity: the line declares info",
     ]
     absent = "the message has no such field with a text, a number or a boolean"
     assert third["steps"][1:] == [f"json.level: {absent}", f"json.http.status: {absent}"]

@@ -118,7 +118,7 @@ def test_any_number_of_processes_count_the_same(tmp_path: Path, processes: int):
     stopwatch = Stopwatch(lambda: 0.0)
     engine = Engine(rules, stopwatch.watch)
     logs = [input_of(file) for file in files]
-    tally = count_inputs(engine, logs, stopwatch, processes=processes, notice=noticed.append)
+    tally = count_inputs(engine, rules, logs, stopwatch, processes=processes, notice=noticed.append)
     tally.lines += lines_of(logs)
     for file in files:
         file.close()

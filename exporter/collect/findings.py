@@ -18,9 +18,9 @@ from exporter.errors import StateError
 from exporter.logs.log_lines import LogLines
 from exporter.logs.unfinished import unfinished
 from exporter.matching.engine import Match
-from exporter.matching.events import Event, OpenEvents, kept
-from exporter.matching.traces import HEADS
-from exporter.model import ComponentKey, Level, LogLine, Rule
+from exporter.matching.event_matches import BADNESS, EventMatches
+from exporter.matching.events import Event, OpenEvents
+from exporter.model import ERRORS, ComponentKey, Level, LogLine, Rule
 
 DOCUMENT = "events"
 
@@ -36,10 +36,6 @@ class Taken(NamedTuple):
 
     matches: list[Match]
     found: list[Found]
-
-
-_ERRORS = (Level.ERROR, Level.CRITICAL)
-_BADNESS = _ERRORS.index
 
 
 class Findings:
@@ -61,14 +57,10 @@ class Findings:
         self.clock = clock
         self.errors = errors
         self._ledger = ledger
-        self._rules = tuple(rules)
-        self._identities = [f"{rule.name} {rule.meaning}" for rule in rules]
-        self._indexes = {identity: index for index, identity in enumerate(self._identities)}
+        self._matches = EventMatches(rules)
+        self.heads = self._matches.heads
         self._open: dict[ComponentKey, OpenEvents] = {}
         self._unfinished: dict[ComponentKey, Sequence[bytes]] = {}
-        self.heads = frozenset(range(len(self._rules), len(self._rules) + len(HEADS)))
-        per_event = (index for index, rule in enumerate(self._rules) if rule.per_event)
-        self._begin_events = self.heads.union(per_event)
 
     def lines_before(self, key: ComponentKey, lines: LogLines) -> Sequence[bytes]:
         """Return the lines of a component before new ones, as far as one record may hold both."""
@@ -79,13 +71,8 @@ class Findings:
 
     def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
         """What counts of all that the engine found in new lines of a component."""
-        heads = {match.message for match in found if match.rule in self._begin_events}
         events = self._events(key)
-        if not lines or not (heads or events.events):
-            self._take_errors(key, lines, found, {})
-            return Taken(list(found), [])
-        members = events.take(lines, heads, self.clock())
-        matches = [match for match in found if self._counts(match, lines, members)]
+        matches, members = self._matches.take(events, lines, found, self.clock())
         self._take_errors(key, lines, matches, members)
         over = self._hand_out(key, events.pushed_out())
         if members:
@@ -123,9 +110,9 @@ class Findings:
         """Tell the kind of each line at error level that is no part of an event."""
         levels: dict[int, Level] = {}
         for match in matches:
-            level = self._rules[match.rule].level
-            if level in _ERRORS and match.message not in members:
-                levels[match.message] = max(levels.get(match.message, level), level, key=_BADNESS)
+            level = self._matches.rules[match.rule].level
+            if level in ERRORS and match.message not in members:
+                levels[match.message] = max(levels.get(match.message, level), level, key=BADNESS)
         for index, level in levels.items():
             line = lines[index]
             self.errors.take(key, line.message, level, line.timestamp)
@@ -137,33 +124,11 @@ class Findings:
             if event.level is not None:
                 self.errors.take(key, event.told.encode(), event.level, event.newest or None)
             found += [
-                Found(self._indexes[identity], _line(message, timestamp), event.fields)
+                Found(self._matches.indexes[identity], _line(message, timestamp), event.fields)
                 for identity, message, timestamp in event.waiting
-                if identity in self._indexes
+                if identity in self._matches.indexes
             ]
         return found
-
-    def _counts(self, match: Match, lines: Sequence[LogLine], members: Mapping[int, Event]) -> bool:
-        """Note a match in the event of its line, if there is one; False if that has it already."""
-        if match.rule in self.heads:
-            return False
-        rule, event = self._rules[match.rule], members.get(match.message)
-        if event is None:
-            return True
-        if not event.is_of(rule.language):
-            return False
-        if rule.level in _ERRORS:
-            event.level = max(event.level or rule.level, rule.level, key=_BADNESS)
-        if not rule.per_event:
-            return True
-        identity = self._identities[match.rule]
-        if identity in event.counted:
-            return False
-        event.counted.append(identity)
-        if rule.metric is not None:
-            line = lines[match.message]
-            event.waiting.append((identity, kept(line.message), line.timestamp))
-        return True
 
     def _events(self, key: ComponentKey) -> OpenEvents:
         if key not in self._open:

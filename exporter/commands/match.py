@@ -29,15 +29,17 @@ def match(options: Options) -> int:
         # To load what follows takes as long as to count the lines of 500 MB.
         from exporter.commands import searching
         from exporter.configuration import configuration_of
+        from exporter.logs.unwrap import Unwrapping
         from exporter.ruleset import load_rules
 
-        rules = load_rules(configuration_of(options, credentials=False))
+        config = configuration_of(options, credentials=False)
+        rules, unwrap = load_rules(config), Unwrapping() if config.logs.unwrap else None
         if options.explain is not None:
-            searching.explain(_named(rules, options.explain), logs, options)
+            searching.explain(_named(rules, options.explain), logs, options, unwrap)
         elif shown:
-            searching.show(rules, logs, options)
+            searching.show(rules, logs, options, unwrap)
         else:
-            searching.count(rules, logs, lines, options)
+            searching.count(rules, logs, lines, options, unwrap)
     return 0
 
 

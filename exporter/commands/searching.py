@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from exporter.logs.redaction import redact
+from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
-from exporter.matching.extract import extractions_of
 from exporter.model import Rule
 from exporter.options import Options
 from exporter.workbench.counting import count_inputs, size_of_inputs
 from exporter.workbench.explain import Explainer, Explanation
 from exporter.workbench.inputs import Input
 from exporter.workbench.lines import first_lines, matching_lines
+from exporter.workbench.matches import rules_of
 from exporter.workbench.processes import cores
 from exporter.workbench.progress import Progress
 from exporter.workbench.report import (
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from exporter.workbench.unmatched import Unmatched
 
 
-def explain(rule: Rule, logs: Sequence[Input], options: Options) -> None:
+def explain(rule: Rule, logs: Sequence[Input], options: Options, unwrap: Unwrapping | None) -> None:
     """Print why a rule matches each line of the logs, or why it does not."""
-    explainer, tally = Explainer(rule, redact), Tally()
+    explainer, tally = Explainer(rule, redact, unwrap), Tally()
     started = time.perf_counter()
     explanations = map(explainer.explain, first_lines(logs, options.limit, tally))
     if options.format == "json":
@@ -56,7 +57,11 @@ def _tallied(explanations: Iterable[Explanation], tally: Tally) -> Iterator[dict
 
 
 def count(
-    rules: Sequence[Rule], logs: Sequence[Input], lines: Callable[[], int], options: Options
+    rules: Sequence[Rule],
+    logs: Sequence[Input],
+    lines: Callable[[], int],
+    options: Options,
+    unwrap: Unwrapping | None,
 ) -> None:
     """Print how many lines of the logs each rule matches.
 
@@ -64,10 +69,10 @@ def count(
         lines: says how many lines those inputs have that can be read from any place.
     """
     stopwatch = Stopwatch(time.perf_counter)
-    engine = Engine(rules, stopwatch.watch)
+    engine = Engine(rules_of(rules), stopwatch.watch, unwrap)
     started = time.perf_counter()
     with _progress(logs) as progress:
-        tally = count_inputs(engine, logs, stopwatch, processes=cores(), notice=progress.add)
+        tally = count_inputs(engine, rules, logs, stopwatch, processes=cores(), notice=progress.add)
         tally.lines += lines()
     seconds = time.perf_counter() - started
     if options.format == "json":
@@ -76,16 +81,18 @@ def count(
         _print_all(table_report(rules, tally, seconds))
 
 
-def show(rules: Sequence[Rule], logs: Sequence[Input], options: Options) -> None:
+def show(
+    rules: Sequence[Rule], logs: Sequence[Input], options: Options, unwrap: Unwrapping | None
+) -> None:
     """Print lines of the logs beside the counts: those that match, those that look like errors."""
     stopwatch = Stopwatch(time.perf_counter)
-    engine = Engine(rules, stopwatch.watch)
-    unmatched = _unmatched() if options.unmatched else None
+    engine = Engine(rules_of(rules), stopwatch.watch, unwrap)
+    unmatched = _unmatched(unwrap) if options.unmatched else None
     started = time.perf_counter()
     with _progress(logs) as progress:
-        tally = _count_lines(engine, logs, options, unmatched, progress)
+        tally = _count_lines(engine, rules, logs, options, unmatched, progress)
     seconds = time.perf_counter() - started
-    tally.costs = stopwatch.take()
+    tally.costs = stopwatch.take()[: len(rules)]
     if options.format == "json":
         result = result_of(rules, tally, seconds) | (unmatched.as_json() if unmatched else {})
         print(json_rest(result) if options.show else json.dumps(result))
@@ -104,26 +111,27 @@ def _progress(logs: Sequence[Input]) -> Iterator[Progress]:
         progress.clear()
 
 
-def _unmatched() -> "Unmatched":
+def _unmatched(unwrap: Unwrapping | None) -> "Unmatched":
     # What tells kinds apart takes longer to load than most logs take to read.
     from exporter.workbench.unmatched import Unmatched
 
-    return Unmatched(redact)
+    return Unmatched(redact, unwrap)
 
 
 def _count_lines(
     engine: Engine,
+    rules: Sequence[Rule],
     logs: Sequence[Input],
     options: Options,
     unmatched: "Unmatched | None",
     progress: Progress,
 ) -> Tally:
-    tally, extractions = Tally(), extractions_of(engine, redact)
+    tally = Tally()
     # A terminal that shows lines needs no word on how far they are.
     watched = options.show and sys.stdout.isatty()
     notice = deque[int](maxlen=0).append if watched else progress.add
     look = unmatched.look if unmatched else None
-    lines = matching_lines(engine, extractions, logs, tally, look, notice)
+    lines = matching_lines(engine, rules, logs, tally, look, notice)
     if not options.show:
         deque(lines, maxlen=0)
     elif options.format == "json":

@@ -20,6 +20,13 @@ Scalar = str | int | float | bool
 _SCALARS = (str, int, float)  # bool is an int
 
 _PAIR = re.compile(r'(?<!\S)([^\s="]++)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)', re.DOTALL)
+
+# More items of a list, as nginx writes one of each server that it tried: a comma and a space
+# between, a colon between spaces where it was sent on.
+_ITEM = r"(?:-|[0-9][^\s=\",;]*+)(?![^\s,;])"
+_MORE = re.compile(rf"\s+{_ITEM}(?:(?:[,;]|\s:)\s+{_ITEM})*+")
+_MORE_BEHIND_COLON = re.compile(rf"(?:\s:\s+{_ITEM}(?:,\s+{_ITEM})*+)++")
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -127,10 +134,18 @@ def _lenient(text: bytes) -> object:
 
 
 def _pairs(message: bytes) -> Mapping[str, object]:
+    text = message.decode("utf-8", "replace")
     return {
-        found[1]: _unquoted(found[2])
-        for found in _PAIR.finditer(message.decode("utf-8", "replace"))
+        found[1]: _list_at(text, found) or _unquoted(found[2]) for found in _PAIR.finditer(text)
     }
+
+
+def _list_at(text: str, found: re.Match[str]) -> str | None:
+    """Return the whole list of which a value is the first item, such as ``0.000, 0.016``."""
+    if not found[2] or found[2][0] == '"':
+        return None
+    more = (_MORE if found[2][-1] in ",;" else _MORE_BEHIND_COLON).match(text, found.end())
+    return None if more is None else found[2] + more[0]
 
 
 def _unquoted(text: str) -> str:

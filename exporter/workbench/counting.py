@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
-from exporter.matching.extract import extractions_of
-from exporter.workbench.inputs import Input, Part, parts_of, pieces_of
+from exporter.model import Rule
+from exporter.workbench.inputs import Input, Part, lines_before, parts_of, pieces_of
 from exporter.workbench.newlines import lines_in
 from exporter.workbench.processes import run_together
 from exporter.workbench.stopwatch import Stopwatch
-from exporter.workbench.tally import Tally, count
+from exporter.workbench.tally import Counting, Tally
 
 _PART_BYTES = 16 << 20
 """For less than that a process is not worth its start."""
+
+_BEFORE_BYTES = 1 << 16
+"""How much before a part is looked at for events that go on in it."""
 
 Notice = Callable[[int], None]
 """Called with about how many bytes were read since the last call."""
@@ -27,6 +29,7 @@ def size_of_inputs(logs: Iterable[Input]) -> int | None:
 
 def count_inputs(
     engine: Engine,
+    rules: Sequence[Rule],
     logs: Iterable[Input],
     stopwatch: Stopwatch,
     *,
@@ -36,7 +39,8 @@ def count_inputs(
     """Count in one input after the other; the lines of those with places are counted elsewhere.
 
     Args:
-        engine: the rules, watched by ``stopwatch``.
+        engine: has ``matches.rules_of`` the rules, watched by ``stopwatch``.
+        rules: the rules.
         logs: the inputs, open.
         processes: how many may work at a time.
         notice: hears of what the first of them has read, as if the others were as fast.
@@ -47,7 +51,7 @@ def count_inputs(
         notices: list[Notice] = [partial(_notice_times, notice, len(parts))]
         notices += [_ignore] * (len(parts) - 1)
         tasks = [
-            partial(_count_part, engine, log, part, stopwatch, told)
+            partial(_count_part, engine, rules, log, part, stopwatch, told)
             for part, told in zip(parts, notices, strict=True)
         ]
         for found in run_together(tasks):
@@ -64,13 +68,24 @@ def _ignore(read: int) -> None:
 
 
 def _count_part(
-    engine: Engine, log: Input, part: Part | None, stopwatch: Stopwatch, notice: Notice
+    engine: Engine,
+    rules: Sequence[Rule],
+    log: Input,
+    part: Part | None,
+    stopwatch: Stopwatch,
+    notice: Notice,
 ) -> Tally:
-    tally, extractions = Tally(), extractions_of(engine, redact)
+    tally = Tally()
+    counting = Counting(engine, rules, tally)
+    if part is not None and (before := lines_before(log, part, _BEFORE_BYTES)) is not None:
+        counting.matches.warm_up(before)
+        stopwatch.take()
     for piece in pieces_of(log, part):
         if part is None:
             tally.lines += lines_in(piece)
-        count(engine, extractions, piece, tally)
-        notice(piece.end)
-    tally.costs = stopwatch.take()
+        for _ in counting.count(piece):
+            pass
+        notice(piece.size)
+    counting.end()
+    tally.costs = stopwatch.take()[: len(rules)]
     return tally

@@ -1,17 +1,23 @@
 """Why a rule matches a line, or why it does not, step by step."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.logs.lines import message_of
 from exporter.matching.conditions import Condition
-from exporter.matching.decision import decision_of
+from exporter.matching.decision import asks_severity, decision_of
 from exporter.matching.extract import Clean, Extraction
 from exporter.matching.fields import FieldReader, text_of
 from exporter.matching.patterns import Pattern, compile_pattern
+from exporter.matching.severity import Before, declared
 from exporter.model import FieldCondition, Rule
 
 _SHOWN_CHARACTERS = 200
+
+_EARLIER_LINES = 100
+"""How many lines before one are looked at for the record that it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,18 @@ class Explanation:
 class Explainer:
     """Explains one rule on any number of lines."""
 
-    def __init__(self, rule: Rule, clean: Clean) -> None:
+    def __init__(
+        self, rule: Rule, clean: Clean, unwrap: Callable[[bytes], bytes] | None = None
+    ) -> None:
         """Compile what the rule asks; raises ValueError as the engine does.
 
-        ``clean`` takes secrets out of label values.
+        Args:
+            clean: takes secrets out of label values.
+            unwrap: is applied to every message; None leaves them as they are.
         """
         self._rule = rule
+        self._unwrap = unwrap
+        self._earlier: deque[bytes] = deque(maxlen=_EARLIER_LINES)
         self._reader = FieldReader()
         self._decision = decision_of(rule, self._reader)
         self._extraction = None
@@ -44,17 +56,27 @@ class Explainer:
 
     def explain(self, line: bytes) -> Explanation:
         """Explain what the rule makes of a line, which has no newline."""
-        message = message_of(line)
-        matches = self._decision.matches(message)
-        steps = (*self._prefix_steps(line, message), *self._search_steps(line, message))
+        written = message_of(line)
+        message = written if self._unwrap is None else self._unwrap(written)
+        before = partial(reversed, tuple(self._earlier))
+        matches = self._decision.matches(message, before)
+        steps = (
+            *self._prefix_steps(line, written, message),
+            *self._search_steps(line, message),
+            *self._severity_steps(message, before),
+        )
+        self._earlier.append(message)
         if matches and self._extraction is not None:
             steps = (*steps, _metric_step(self._extraction, message))
         return Explanation(_shown(line), matches, steps)
 
-    def _prefix_steps(self, line: bytes, message: bytes) -> Iterator[str]:
-        prefix = line[: len(line) - len(message) - line.endswith(b"\r")]
+    def _prefix_steps(self, line: bytes, written: bytes, message: bytes) -> Iterator[str]:
+        prefix = line[: len(line) - len(written) - line.endswith(b"\r")]
         if prefix:
             yield f"prefix: {_shown(prefix)!r} is not searched"
+        if message != written:
+            yield f"taken off: {_taken_off(written, message)}"
+        if prefix or message != written:
             yield f"message: {_shown(message)!r}"
         else:
             yield "prefix: none, the whole line is searched"
@@ -70,6 +92,18 @@ class Explainer:
         if self._exclude is not None:
             found = _found(self._exclude, message)
             yield f"exclude_regex: {f'{found}, so it does not count' if found else 'not found'}"
+
+    def _severity_steps(self, message: bytes, before: Before) -> Iterator[str]:
+        severity = declared(message, before)
+        said = "none is declared" if severity is None else f"the line declares {severity}"
+        wanted = sorted(self._rule.severities)
+        if wanted:
+            verdict = "as wanted" if severity in self._rule.severities else "but wanted is"
+            yield f"severity: {said}, {verdict} {' or '.join(wanted)}"
+        elif severity in self._rule.refused and asks_severity(self._rule):
+            yield f"severity: {said}, so it does not count; any_severity: true would count it"
+        elif severity is not None:
+            yield f"severity: {said}"
 
     def _regex_finding(self, regex: Pattern, line: bytes, message: bytes) -> str:
         if found := _found(regex, message):
@@ -90,6 +124,17 @@ class Explainer:
         if condition.regex is not None:
             wanted.append(f"regex {condition.regex}")
         return f"is {_cut(text_of(value))!r}, {verdict} {' or '.join(wanted)}"
+
+
+def _taken_off(written: bytes, message: bytes) -> str:
+    """Return what was taken off a message, so far as it is a piece; else what was written."""
+    if message and written.endswith(message):
+        return repr(_shown(written[: len(written) - len(message)]))
+    start = written.find(message) if message else -1
+    if start < 0:
+        return f"what stands around and within {_shown(written)!r}"
+    ends = (written[:start], written[start + len(message) :])
+    return " and ".join(repr(_shown(end)) for end in ends if end)
 
 
 def _metric_step(extraction: Extraction, message: bytes) -> str:

@@ -13,20 +13,33 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from exporter.errors import ConfigError, Fault
+from exporter.workbench.panel import Turn, form_of
 
 PIECE_BYTES = 1 << 20
 """How much is read at once: it fits the CPU's cache, and more is no faster."""
 
 STANDARD_INPUT = "-"
 
+_LOOK_BYTES = 1 << 13
+"""How much tells the form of a log."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Piece(NamedTuple):
-    """Whole lines: the first ``end`` bytes of ``text``, the rest of which comes again."""
+    """Whole lines: the first ``end`` bytes of ``text``, the rest of which comes again.
+
+    ``read`` is how many bytes of the input they were, where they were turned into another form.
+    """
 
     text: bytes
     end: int
+    read: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the input it is."""
+        return self.end if self.read is None else self.read
 
 
 class Part(NamedTuple):
@@ -42,14 +55,18 @@ class Part(NamedTuple):
 
 
 class Input(NamedTuple):
-    """An open log; ``whole`` is what it had when opened, where it can be read from any place.
+    """An open log.
 
-    That is no pipe, nothing that has to be decompressed, and no file that does not know its size,
-    as those in ``/proc``.
+    Args:
+        whole: what it had when opened, where it can be read from any place. That is no pipe,
+            nothing that has to be decompressed, and no file that does not know its size, as those
+            in ``/proc``.
+        turn: brings its lines into the API's form; None where they have it.
     """
 
     stream: BinaryIO
     whole: Part | None
+    turn: Turn | None = None
 
 
 def open_inputs(names: Sequence[str], stack: ExitStack) -> list[Input]:
@@ -68,9 +85,19 @@ def open_inputs(names: Sequence[str], stack: ExitStack) -> list[Input]:
 def input_of(stream: BinaryIO) -> Input:
     """Return an open stream as an input."""
     if isinstance(stream, gzip.GzipFile) or not _is_file(stream):
-        return Input(stream, None)
+        return Input(stream, None, form_of(_look_ahead(stream)))
     start, end = _place(stream), os.fstat(stream.fileno()).st_size
-    return Input(stream, Part(start, end) if start < end else None)
+    turn = form_of(os.pread(stream.fileno(), _LOOK_BYTES, start))
+    return Input(stream, Part(start, end) if start < end else None, turn)
+
+
+def _look_ahead(stream: BinaryIO) -> bytes:
+    if not isinstance(stream, io.BufferedReader | gzip.GzipFile):
+        return b""
+    try:
+        return stream.peek(_LOOK_BYTES)
+    except (EOFError, OSError, zlib.error):
+        return b""  # what reads it says so
 
 
 def _open(name: str, stack: ExitStack) -> BinaryIO:
@@ -132,7 +159,26 @@ def _behind_newline(descriptor: int, at: int, end: int) -> int:
 def pieces_of(log: Input, part: Part | None = None) -> Iterator[Piece]:
     """Yield an input, or a part of it, in pieces that end with a line, however long that is."""
     part = part or log.whole
-    return _flowing(log.stream) if part is None else _placed(log.stream.fileno(), part)
+    pieces = _flowing(log.stream) if part is None else _placed(log.stream.fileno(), part)
+    return pieces if log.turn is None else _turned(pieces, log.turn)
+
+
+def lines_before(log: Input, part: Part, size: int) -> Piece | None:
+    """Return up to ``size`` bytes of whole lines before a part; None where there are none."""
+    start = max(0 if log.whole is None else log.whole.start, part.start - size)
+    text = os.pread(log.stream.fileno(), part.start - start, start)
+    if log.whole is not None and start > log.whole.start:
+        text = text[text.find(b"\n") + 1 :]
+    if not text:
+        return None
+    text = text if log.turn is None else log.turn(text)
+    return Piece(text, len(text))
+
+
+def _turned(pieces: Iterator[Piece], turn: Turn) -> Iterator[Piece]:
+    for piece in pieces:
+        text = turn(piece.text[: piece.end])
+        yield Piece(text, len(text), piece.end)
 
 
 def _placed(descriptor: int, part: Part) -> Iterator[Piece]:

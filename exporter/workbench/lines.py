@@ -1,13 +1,13 @@
 """Counting where the lines themselves are asked for: what matches, and what nothing matches."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine
+from exporter.model import Rule
 from exporter.workbench.inputs import Input, Piece, pieces_of
 from exporter.workbench.newlines import lines_in
-from exporter.workbench.tally import Extractions, Tally, take_sample
+from exporter.workbench.tally import Counting, Tally
 
 
 class MatchingLine(NamedTuple):
@@ -19,38 +19,36 @@ class MatchingLine(NamedTuple):
 
 def matching_lines(
     engine: Engine,
-    extractions: Extractions,
+    rules: Sequence[Rule],
     logs: Iterable[Input],
     tally: Tally,
     look: Callable[[Piece, Collection[int]], None] | None,
     notice: Callable[[int], None],
 ) -> Iterator[MatchingLine]:
-    """Count as ``tally.count`` does, and yield every match in the order of lines, then of rules.
+    """Count, and yield every match that counts in the order of lines, then of rules.
 
     Args:
-        engine: the rules.
-        extractions: those of the rules that feed a metric.
+        engine: has ``matches.rules_of`` the rules.
+        rules: the rules.
         logs: the inputs, open.
         tally: what is counted goes there.
         look: is shown each piece and where in it lines begin that a rule matched.
         notice: hears of the bytes that were read.
     """
     for log in logs:
+        counting = Counting(engine, rules, tally)
         for piece in pieces_of(log):
             starts = set()
             tally.lines += lines_in(piece)
-            tally.bytes += piece.end
-            for found in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
-                tally.patterns[found.rule] += 1
+            for found in counting.count(piece):
                 starts.add(found.start)
                 line = piece.text[found.start : found.end]
-                if found.rule in extractions:
-                    take_sample(extractions[found.rule], line, tally)
                 shown = line.decode("utf-8", "replace").removesuffix("\r")
-                yield MatchingLine(engine.rules[found.rule].name, shown)
+                yield MatchingLine(rules[found.rule].name, shown)
             if look is not None:
                 look(piece, starts)
-            notice(piece.end)
+            notice(piece.size)
+        counting.end()
 
 
 def first_lines(logs: Iterable[Input], limit: int, tally: Tally) -> Iterator[bytes]:

@@ -15,5 +15,5 @@ def lines_of(logs: Iterable[Input]) -> int:
 
 def lines_in(piece: Piece) -> int:
     """How many lines a piece has; the last of an input may have no newline."""
-    text, end = piece
+    text, end = piece.text, piece.end
     return text.count(b"\n", 0, end) + (not text.endswith(b"\n", 0, end))

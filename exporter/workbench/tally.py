@@ -1,19 +1,17 @@
 """Counting: how many lines there are, and how many each rule matches."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from exporter.logs.lines import message_of
-from exporter.matching.engine import Engine
-from exporter.matching.extract import Extraction, Sample
-from exporter.model import RuleMetric
+from exporter.logs.redaction import redact
+from exporter.matching.engine import Engine, LineMatch
+from exporter.matching.extract import Sample, extractions_of
+from exporter.model import Rule, RuleMetric
 from exporter.workbench.inputs import Piece
+from exporter.workbench.matches import LogMatches, sample_of
 from exporter.workbench.series import SeriesTally
 from exporter.workbench.stopwatch import Cost
-
-Extractions = Mapping[int, Extraction]
-"""What takes the samples of rules that feed a metric, by the rule's index."""
 
 
 @dataclass(slots=True)
@@ -46,16 +44,41 @@ class Tally:
         self.series.setdefault(metric.name, SeriesTally(metric)).take(sample)
 
 
-def count(engine: Engine, extractions: Extractions, piece: Piece, tally: Tally) -> None:
-    """Add to the tally what rules match in a piece, and its bytes; not its lines."""
-    tally.bytes += piece.end
-    patterns = tally.patterns
-    for rule, start, end in engine.scan_text(piece.text, message_of=message_of, end=piece.end):
-        patterns[rule] += 1
-        if rule in extractions:
-            take_sample(extractions[rule], piece.text[start:end], tally)
+class Counting:
+    """Counts in one log, piece by piece.
 
+    Args:
+        engine: has ``matches.rules_of`` the rules.
+        rules: the rules.
+        tally: what is counted goes there; lines are counted by others.
+    """
 
-def take_sample(extraction: Extraction, line: bytes, tally: Tally) -> None:
-    """Give a line that a rule matched to the metric that the rule feeds."""
-    tally.take(extraction.metric, extraction.sample(message_of(line)))
+    def __init__(self, engine: Engine, rules: Sequence[Rule], tally: Tally) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._tally = tally
+        self._extractions = extractions_of(engine, redact)
+        self.matches = LogMatches(engine, rules)
+
+    def count(self, piece: Piece) -> Iterator[LineMatch]:
+        """Add what counts in a piece, and its bytes; yield each match once it is counted."""
+        tally, extractions = self._tally, self._extractions
+        tally.bytes += piece.size
+        for match in self.matches.counted(piece):
+            rule = match.rule
+            tally.patterns[rule] += 1
+            if rule in extractions and not self._rules[rule].per_event:
+                extraction = extractions[rule]
+                line = piece.text[match.start : match.end]
+                tally.take(extraction.metric, sample_of(extraction, self._engine, line))
+            yield match
+        self._take_over(ended=False)
+
+    def end(self) -> None:
+        """The log has ended: add what waited for the end of events."""
+        self._take_over(ended=True)
+
+    def _take_over(self, *, ended: bool) -> None:
+        for rule, message, event in self.matches.waited(ended=ended):
+            extraction = self._extractions[rule]
+            self._tally.take(extraction.metric, extraction.sample(message, event.fields))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 
 from exporter.logs.lines import message_of
-from exporter.matching.engine import Engine
+from exporter.matching.engine import Engine, Unwrapping
 from exporter.matching.error_kinds import REST, ErrorKinds, Kind
 from exporter.model import Level
 from exporter.workbench.inputs import Piece
@@ -21,22 +21,26 @@ class Unmatched:
 
     Args:
         redact: takes secrets out of a text.
+        unwrap: is applied to every message; None leaves them as they are.
     """
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
-        self._engine = Engine([SUSPICIOUS])
+    def __init__(self, redact: Callable[[str], str], unwrap: Unwrapping | None = None) -> None:
+        self._engine = Engine([SUSPICIOUS], unwrap=unwrap)
         self._kinds = ErrorKinds((), redact)
         self.lines = 0
 
     def look(self, piece: Piece, matched: Collection[int]) -> None:
         """Gather from a piece; ``matched`` are the places where lines begin that a rule matched."""
-        text, end = piece
+        text, end = piece.text, piece.end
         for found in self._engine.scan_text(text, message_of=message_of, end=end):
             if found.start in matched or _continues_match(text, found.start, matched):
                 continue
             self.lines += 1
             # All at one time: no kind makes room for another.
-            self._kinds.take(message_of(text[found.start : found.end]), Level.ERROR, 0.0)
+            message = message_of(text[found.start : found.end])
+            if self._engine.unwrap is not None:
+                message = self._engine.unwrap(message)
+            self._kinds.take(message, Level.ERROR, 0.0)
 
     def as_json(self) -> dict[str, object]:
         """The key ``unmatched`` of the JSON result."""
