@@ -20,7 +20,9 @@ from exporter.workbench.series import series_of
 from exporter.workbench.stopwatch import Stopwatch
 from exporter.workbench.tally import Tally
 
-SLOW = RuleMetric("slow_seconds_total", MetricType.COUNTER, "Seconds.", value="upstream_response_time")
+SLOW = RuleMetric(
+    "slow_seconds_total", MetricType.COUNTER, "Seconds.", value="upstream_response_time"
+)
 FAILED = RuleMetric("failed_total", MetricType.COUNTER, "Failures.", (("exception", "exception"),))
 RULES = (
     *load_packs(["default"]),
