@@ -1,4 +1,4 @@
-"""Events over the graphs: restarts with their reasons, deployments, what failed.
+"""Events over the graphs: restarts with their reasons, deployments, what failed, autoscaling.
 
 The SDK's annotation knows no more than an expression; the fields that Grafana's Prometheus data
 source reads beside it are added here.
@@ -40,9 +40,11 @@ class PrometheusAnnotation(model.AnnotationQuery):
 
 
 def add_events(board: dashboards.Dashboard) -> dashboards.Dashboard:
-    """Mark what happens to apps: restarts, deployments, deployments that failed."""
+    """Mark what happens to apps: restarts, deployments, what failed, autoscaling."""
     restarts = increase_per_step("digitalocean_app_restarts_total")
     failed = increase_per_step("digitalocean_app_deployments_total", 'phase="ERROR"')
+    jobs = increase_per_step("digitalocean_app_job_invocations_total", 'phase="failed"')
+    scaled = increase_per_step("digitalocean_app_autoscaling_events_total")
     active = select("digitalocean_app_deployment_timestamp_seconds")
     for event in (
         PrometheusAnnotation(
@@ -63,6 +65,18 @@ def add_events(board: dashboards.Dashboard) -> dashboards.Dashboard:
             f"sum by (account, app) ({failed}) > 0",
             "A deployment of {{account}} {{app}} failed",
             "orange",
+        ),
+        PrometheusAnnotation(
+            "Failed jobs",
+            f"sum by (account, app, component) ({jobs}) > 0",
+            "Job {{account}} {{app}}/{{component}} failed",
+            "orange",
+        ),
+        PrometheusAnnotation(
+            "Autoscaling",
+            f"sum by (account, app, component, direction, trigger) ({scaled}) > 0",
+            "{{account}} {{app}}/{{component}} scaled {{direction}}: {{trigger}}",
+            "purple",
         ),
     ):
         board.annotation(_Made(event))

@@ -36,6 +36,8 @@ def build() -> dashboards.Dashboard:
     _add_logs(board)
     board.with_row(dashboards.Row("Restarts and resources"))
     _add_resources(board)
+    board.with_row(dashboards.Row("Jobs, autoscaling, bandwidth"))
+    _add_jobs(board)
     board.with_row(dashboards.Row("Deployments"))
     _add_deployments(board)
     return add_events(board)
@@ -215,6 +217,82 @@ def _add_resources(board: dashboards.Dashboard) -> None:
                 f"max {BY} ({select('digitalocean_app_component_replicas_desired')})",
                 f"{COMPONENT} wanted",
             ),
+            width=8,
+        )
+    )
+
+
+def _add_jobs(board: dashboards.Dashboard) -> None:
+    ended = increase_per_step("digitalocean_app_job_invocations_total")
+    board.with_panel(
+        bars(
+            "Job runs",
+            "Runs of scheduled jobs that ended, by how.",
+            f"sum by (account, app, component, phase) ({ended}) > 0",
+            f"{COMPONENT} {{{{phase}}}}",
+            width=8,
+        )
+    )
+    limit = select("digitalocean_app_job_timeout_seconds")
+    duration = select("digitalocean_app_job_invocation_duration_seconds")
+    running = select("digitalocean_app_job_running_start_timestamp_seconds")
+    board.with_panel(
+        graph(
+            "Jobs: duration",
+            "How long the latest run of a scheduled job took, for how long one runs now, and the "
+            "time limit.",
+            "s",
+            target(f"max {BY} ({duration})", COMPONENT),
+            target(f"time() - max {BY} ({running} > 0)", f"{COMPONENT} running"),
+            target(f"max {BY} ({limit})", f"{COMPONENT} limit"),
+            width=8,
+        )
+    )
+    last = select("digitalocean_app_job_last_invocation_timestamp_seconds")
+    success = select("digitalocean_app_job_last_success_timestamp_seconds")
+    missed = select("digitalocean_app_job_missed_run_timestamp_seconds")
+    due = select("digitalocean_app_job_next_run_timestamp_seconds")
+    board.with_panel(
+        graph(
+            "Jobs: last and next run",
+            "How long ago the latest run of a scheduled job began, and the latest success ended; "
+            "in how long the schedule wants the next, and for how long one is missing.",
+            "s",
+            target(f"time() - max {BY} ({last} > 0)", f"{COMPONENT} last"),
+            target(f"time() - max {BY} ({success} > 0)", f"{COMPONENT} success"),
+            target(f"max {BY} ({due}) - time()", f"{COMPONENT} next"),
+            target(f"time() - max {BY} ({missed} > 0)", f"{COMPONENT} missing"),
+            width=8,
+        )
+    )
+    running = select("digitalocean_app_job_running")
+    board.with_panel(
+        graph(
+            "Jobs running",
+            "Runs of scheduled jobs that go on.",
+            "short",
+            target(f"max {BY} ({running})", COMPONENT),
+            width=8,
+        )
+    )
+    scaled = increase_per_step("digitalocean_app_autoscaling_events_total")
+    board.with_panel(
+        bars(
+            "Autoscaling",
+            "Times that App Platform changed the number of instances; nothing where "
+            "collectors.events is off.",
+            f"sum by (account, app, component, direction, trigger) ({scaled}) > 0",
+            f"{COMPONENT} {{{{direction}}}}: {{{{trigger}}}}",
+            width=8,
+        )
+    )
+    sent = select("digitalocean_app_bandwidth_bytes")
+    board.with_panel(
+        graph(
+            "Bandwidth",
+            "What each app sent on the last full day; nothing where collectors.bandwidth is off.",
+            "bytes",
+            target(f"max by (account, app) ({sent})", "{{account}} {{app}}"),
             width=8,
         )
     )

@@ -20,10 +20,13 @@ from exporter.model import (
     ComponentKind,
     DeploymentStage,
     Endpoint,
+    InvocationPhase,
     Level,
     LogType,
     RestartReason,
     Rule,
+    ScalingTrigger,
+    Trigger,
 )
 from exporter.receiving.records import Format
 
@@ -74,6 +77,17 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "Apps, components, deployments",
         "What the platform says of them. Join the `_info` metrics for their labels, as below.",
         ("spec_info", "component_", "deployment"),
+    ),
+    (
+        "Jobs",
+        "The runs of scheduled jobs, see [jobs](jobs.md). Lines of their logs have the `log_type` "
+        "`JOB_INVOCATION`.",
+        ("job_",),
+    ),
+    (
+        "Autoscaling, bandwidth",
+        "With `collectors.events` and `collectors.bandwidth`.",
+        ("autoscaling_", "bandwidth_"),
     ),
     (
         "Sources",
@@ -163,7 +177,8 @@ def label_meanings() -> dict[str, str]:
         "app": "The app's name.",
         "component": "The component's name: a service, worker or job.",
         "log_type": f"Which log: {_values(LogType)}. On `log_…` metrics every run-time line is "
-        "`RUN`, also one that only RUN_RESTARTED showed.",
+        "`RUN`, also one that only RUN_RESTARTED showed; one in the log of a job's run is "
+        "`JOB_INVOCATION`.",
         "metric": "The name of a metric that a rule feeds.",
         "pattern": "The rule's name, from the configuration or a pack.",
         "level": f"The rule's level: {_values(Level)}.",
@@ -180,7 +195,11 @@ def label_meanings() -> dict[str, str]:
         "instance_size": "The slug of the instance size.",
         "step": f"The part of a deployment: {_values(DeploymentStage)}.",
         "phase": "The deployment's phase as in the API; of `deployments_total` a final one: "
-        f"{_values(sorted(FINAL_PHASES))}.",
+        f"{_values(sorted(FINAL_PHASES))}. Of `job_invocations_total`, how a run ended: "
+        f"{_values(InvocationPhase)}.",
+        "trigger": f"What started a run of a job: {_values(Trigger)}. Of "
+        f"`autoscaling_events_total`, what led to the change: {_values(ScalingTrigger)}.",
+        "direction": "`up` to more instances, `down` to fewer.",
         "deployment_id": "The deployment's id in the API.",
         "endpoint": f"What was asked for, never a URL: {_values(Endpoint)}. `log_content` is the "
         "text of a log, from the host that the answer to `logs` names.",

@@ -18,6 +18,8 @@ from exporter.collect import collector as collecting
 from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
 from exporter.collect.app_reads import AppReads
+from exporter.collect.autoscaling import Autoscaling
+from exporter.collect.bandwidth import Bandwidth
 from exporter.collect.canary import FOLLOWED_SECONDS, Canary
 from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
@@ -25,16 +27,21 @@ from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.deployments import Deployments
 from exporter.collect.discovery import Discovery, DiscoverySettings
 from exporter.collect.error_counts import ErrorCounts
+from exporter.collect.failures import Failures
 from exporter.collect.findings import Findings
 from exporter.collect.follower import Follower
 from exporter.collect.inbox import Inbox
 from exporter.collect.internal_errors import InternalErrors
 from exporter.collect.inventory import Selection
+from exporter.collect.invocation_logs import InvocationLogs
+from exporter.collect.job_runs import JobRuns
+from exporter.collect.jobs import Jobs
 from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.collect.platform_reads import (
+    AppReader,
     PlatformRead,
     PlatformReads,
     intervals,
@@ -74,6 +81,9 @@ from exporter.state.store import State
 
 USER_AGENT = f"do-app-exporter/{__version__}"
 SOON_WORKERS = 2
+LOG_RETRY_SECONDS = 60.0
+"""The longest time until the log of a job's run is tried again."""
+
 SWEEP_SECONDS = 3600.0
 """How often RUN_RESTARTED is read where nothing hints at the end of a container."""
 
@@ -242,14 +252,18 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         counting.pipeline,
         deployments,
         records.api_metrics,
-        DiscoverySettings(selection, _run_time_logs(config)),
+        DiscoverySettings(selection, _run_time_logs(config), jobs=config.collectors.jobs),
     )
+    failures = Failures()
+    jobs = _build_jobs(config, env, counting.pipeline, failures, internal_errors)
     collector = Collector(
         env.scheduler,
         discovery,
         timer,
         reader,
-        _build_platform_reads(env, pacing, settings, platform_metrics, internal_errors),
+        _build_platform_reads(
+            env, pacing, settings, platform_metrics, internal_errors, counting, jobs, failures
+        ),
         records.ledger,
         pacing,
         settings,
@@ -266,6 +280,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         counting.errors,
         env.budget,
         pacing,
+        jobs,
         records.ledger.lock,
     )
     return AccountParts(
@@ -306,7 +321,16 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
     engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     followed = _follows(config)
-    series = Series(metrics, ledger, rules, logs.types, rule_metrics, followed=followed)
+    series = Series(
+        metrics,
+        ledger,
+        rules,
+        logs.types,
+        rule_metrics,
+        followed=followed,
+        jobs=config.collectors.jobs,
+        events=config.collectors.events,
+    )
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
         max_line_bytes=logs.max_line_bytes,
@@ -431,13 +455,55 @@ def _build_deployment_logs(
     )
 
 
+def _build_jobs(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    failures: Failures,
+    internal_errors: InternalErrors,
+) -> Jobs:
+    logs, ledger = config.logs, env.records.ledger
+    runs = JobRuns(ledger, excerpts=config.web.excerpts)
+    invocation_logs = InvocationLogs(
+        env.scheduler,
+        env.platform,
+        env.content,
+        pipeline,
+        runs,
+        executor=scheduling.EXECUTOR,
+        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
+        retry_seconds=min(logs.interval, LOG_RETRY_SECONDS),
+        clock=env.clock,
+        internal_errors=internal_errors,
+    )
+    return Jobs(
+        env.platform,
+        env.records.metrics,
+        ledger,
+        pipeline.series,
+        invocation_logs,
+        runs,
+        failures,
+        start=pipeline.limits.start / NANOSECONDS,
+    )
+
+
 def _build_platform_reads(
     env: Environment,
     pacing: Pacing,
     settings: CollectorSettings,
     platform_metrics: PlatformMetrics,
     internal_errors: InternalErrors,
+    counting: Counting,
+    jobs: Jobs,
+    failures: Failures,
 ) -> PlatformReads:
+    pipeline, metrics = counting.pipeline, env.records.metrics
+    readers: list[AppReader] = [jobs] if settings.jobs else []
+    if settings.events:
+        start = pipeline.limits.start / NANOSECONDS
+        ledger, series = env.records.ledger, pipeline.series
+        readers.append(Autoscaling(env.platform, metrics, ledger, series, failures, start=start))
     schedule: Schedule[PlatformRead] = Schedule(
         env.scheduler,
         intervals(pacing),
@@ -448,7 +514,15 @@ def _build_platform_reads(
         rng=env.rng,
         executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
     )
-    return PlatformReads(schedule, platform_metrics, wanted_reads(settings), internal_errors)
+    bandwidth = Bandwidth(env.platform, metrics, failures, env.clock)
+    return PlatformReads(
+        schedule,
+        platform_metrics,
+        wanted_reads(settings),
+        internal_errors,
+        readers=readers,
+        bandwidth=bandwidth if settings.bandwidth else None,
+    )
 
 
 def open_state(config: Config, clock: Callable[[], float]) -> State:
@@ -483,6 +557,9 @@ def collector_settings(config: Config) -> CollectorSettings:
         instances=wanted.instances,
         restart_count=wanted.restart_count,
         deployments=wanted.deployments,
+        jobs=wanted.jobs,
+        events=wanted.events,
+        bandwidth=wanted.bandwidth,
     )
 
 

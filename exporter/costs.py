@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from exporter.assembly import collector_settings
-from exporter.collect.pacing import HOUR, Demand, Fleet, demand
+from exporter.collect.pacing import HOUR, HOURS_A_DAY, Demand, Fleet, demand
 from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
@@ -37,6 +37,9 @@ _STREAM_SERIES = 2
 
 _HEALTH_SERIES = 5
 """Instances, ready ones, healthy, CPU and memory."""
+
+_AUTOSCALING_SERIES = 8
+"""Each direction with the triggers that lead there."""
 
 
 def demand_of(config: Config, apps: int, components: int) -> Demand:
@@ -83,6 +86,13 @@ def features(config: Config) -> Iterator[tuple[str, float]]:
         yield "instances, for each app", discoveries
     if wanted.deployments:
         yield "deployments, for each app", discoveries
+    if wanted.jobs:
+        yield "runs of jobs, for each app that has them", polls
+        yield "log of a job's run, for each run", 1
+    if wanted.events:
+        yield "autoscaling events, for each app", discoveries
+    if wanted.bandwidth:
+        yield "bandwidth, for all apps", 1 / HOURS_A_DAY
     if wanted.restart_count:
         yield "restart counts, for each app", discoveries
 
@@ -98,6 +108,7 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
     series += _STREAM_SERIES if config.logs.mode is LogMode.FOLLOW else 0
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
+    series += _AUTOSCALING_SERIES if wanted.events else 0
     return series + wanted.restart_count + _rule_series(rules)
 
 

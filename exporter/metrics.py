@@ -309,6 +309,64 @@ class Metrics(DeclaredMetrics):
         ("app", "step", "reason"),
     )
 
+    # Jobs, and what the platform does by itself.
+    job_invocations = counter(
+        "digitalocean_app_job_invocations_total",
+        "Runs of a scheduled job that ended, by how and by what started them.",
+        (*IDENTITY, "phase", "trigger"),
+    )
+    job_running = gauge(
+        "digitalocean_app_job_running",
+        "Runs of a scheduled job that go on now.",
+        IDENTITY,
+    )
+    job_running_since = gauge(
+        "digitalocean_app_job_running_start_timestamp_seconds",
+        "When the oldest run of a scheduled job began that goes on now; 0 if none does.",
+        IDENTITY,
+    )
+    job_duration = gauge(
+        "digitalocean_app_job_invocation_duration_seconds",
+        "How long the latest run of a scheduled job took that ended; absent before the first.",
+        IDENTITY,
+    )
+    job_last_invocation = gauge(
+        "digitalocean_app_job_last_invocation_timestamp_seconds",
+        "When the latest run of a scheduled job began; 0 before the first.",
+        IDENTITY,
+    )
+    job_last_success = gauge(
+        "digitalocean_app_job_last_success_timestamp_seconds",
+        "When the latest run of a scheduled job ended that succeeded; 0 before the first.",
+        IDENTITY,
+    )
+    job_next_run = gauge(
+        "digitalocean_app_job_next_run_timestamp_seconds",
+        "When the schedule of a job wants its next run; absent where the schedule cannot be read.",
+        IDENTITY,
+    )
+    job_missed_run = gauge(
+        "digitalocean_app_job_missed_run_timestamp_seconds",
+        "When the oldest run of a scheduled job was due that has not begun; 0 if none is missing.",
+        IDENTITY,
+    )
+    job_timeout = gauge(
+        "digitalocean_app_job_timeout_seconds",
+        "How long the platform lets a run of a scheduled job take.",
+        IDENTITY,
+    )
+    autoscaling_events = counter(
+        "digitalocean_app_autoscaling_events_total",
+        "Times that the platform changed the number of a component's instances; with "
+        "collectors.events only.",
+        (*IDENTITY, "direction", "trigger"),
+    )
+    bandwidth = gauge(
+        "digitalocean_app_bandwidth_bytes",
+        "Bytes that an app sent on the last full day; with collectors.bandwidth only.",
+        ("app",),
+    )
+
     # What is watched.
     discovery_components = gauge(
         "digitalocean_app_discovery_components",

@@ -20,7 +20,7 @@ from collect_fixtures import (
     server_error,
 )
 
-from exporter.collect import deployment_logs
+from exporter.collect import deployment_logs, whole_log
 from exporter.model import LogType
 from exporter.state.sqlite import SqliteState
 
@@ -132,7 +132,7 @@ def test_log_that_cannot_be_read_at_all_is_a_gap(
 
 def test_log_beyond_the_bound_counts_as_far_as_it_goes(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Reading stops there, and the rest is a gap."""
-    monkeypatch.setattr(deployment_logs, "MOST_BYTES", 10)
+    monkeypatch.setattr(whole_log, "MOST_BYTES", 10)
     build_log(site, b"12345678\n", b"abcdefgh\n", b"never\n")
     look(site, "ACTIVE")
     site.scheduler.step(JOB)

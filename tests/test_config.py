@@ -188,6 +188,9 @@ def test_defaults_are_those_of_the_contract():
         "instances": False,
         "restart_count": True,
         "deployments": True,
+        "jobs": True,
+        "events": False,
+        "bandwidth": False,
     }
     assert config.api_budget == ApiBudget()
     assert ApiBudget().model_dump() == {"per_hour": 5000, "per_minute": 250, "share": 0.8}

@@ -169,7 +169,13 @@ def test_restarts_are_annotated_with_their_reasons():
     """Overview and component show restarts by reason, and deployments, over every graph."""
     for name in ("overview.json", "component.json"):
         titles = {a["name"]: a["titleFormat"] for a in BOARDS[name]["annotations"]["list"]}
-        assert list(titles) == ["Restarts", "Deployments", "Failed deployments"]
+        assert list(titles) == [
+            "Restarts",
+            "Deployments",
+            "Failed deployments",
+            "Failed jobs",
+            "Autoscaling",
+        ]
         assert titles["Restarts"] == "{{account}} {{app}}/{{component}} restarted: {{reason}}"
 
 

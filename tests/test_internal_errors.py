@@ -77,7 +77,16 @@ def test_every_part_is_there_at_zero(site: Site):
         if sample.name == "digitalocean_app_exporter_internal_errors_total"
     }
     assert samples == dict.fromkeys(
-        ("discovery", "poller", "follower", "deployment_logs", "platform_reads", "schedule"), 0
+        (
+            "discovery",
+            "poller",
+            "follower",
+            "deployment_logs",
+            "invocation_logs",
+            "platform_reads",
+            "schedule",
+        ),
+        0,
     )
 
 

@@ -131,6 +131,7 @@ class Collector:
             components=len(inventory.keys()),
             run=polled[LogType.RUN],
             restarted=polled[LogType.RUN_RESTARTED],
+            with_jobs=sum(any(c.scheduled for c in app.components) for app in inventory.apps),
         )
 
     def _heartbeat(self) -> None:

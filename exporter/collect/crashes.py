@@ -39,7 +39,7 @@ class Crashes:
         reason: RestartReason,
     ) -> None:
         """Keep the end of a container with its last messages; the oldest of too many is evicted."""
-        lines = _excerpt(last_words[-LINES:]) if self._excerpts else []
+        lines = excerpt(last_words[-LINES:]) if self._excerpts else []
         document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
         name = f"{end.timestamp:020d} {end.line:016x}"
         self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
@@ -59,6 +59,7 @@ class Crashes:
         return Crash(document["at"], RestartReason(document["reason"]), tuple(lines))
 
 
-def _excerpt(messages: Sequence[bytes]) -> list[str]:
+def excerpt(messages: Sequence[bytes]) -> list[str]:
+    """Messages as text that may be kept: cut to a length, and redacted."""
     texts = (message.decode("utf-8", "replace")[:LONGEST_LINE] for message in messages)
     return redact_lines(texts)

@@ -7,17 +7,16 @@ note that it was read, and until then nothing of it is.
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.timer import run_at
+from exporter.collect.whole_log import whole_log
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
-from exporter.logs.lines import LineSplitter, parse_line
 from exporter.model import (
     App,
     ComponentKey,
@@ -35,9 +34,6 @@ KIND = "deployment_logs"
 """Of the documents that name what is left to read of each deployment, nothing once all is read."""
 
 ALL_LINES = -1
-MOST_BYTES = 32 << 20
-"""Of one log; what is beyond is a gap."""
-
 ATTEMPTS = 10
 RETRY_SECONDS = 60.0
 
@@ -144,26 +140,15 @@ class DeploymentLogs:
         self._pipeline.note_read(source, self._clock())
 
     def _lines(self, source: Source, deployment_id: str) -> tuple[list[LogLine], bool]:
-        """The lines of a log, and whether they are all; archives hold what live text repeats."""
+        """The lines of a log, and whether they are all."""
         locations = self._platform.log_locations(
             source,
             deployment_id,
             tail_lines=ALL_LINES,
             pod_connection_timeout=self._pod_connection_timeout,
         )
-        if locations.archive_urls:
-            locations = replace(locations, live_url=None)
-        splitter = LineSplitter(self._pipeline.limits.max_line_bytes)
-        raws: list[bytes] = []
-        size = 0
-        for chunk in self._content.read(locations, target=source):
-            size += len(chunk.data)
-            raws += splitter.feed(chunk.data)
-            if chunk.last:
-                raws += splitter.end()
-            if size > MOST_BYTES:
-                break
-        return [parse_line(raw) for raw in raws], size <= MOST_BYTES
+        limit = self._pipeline.limits.max_line_bytes
+        return whole_log(self._content, locations, source, max_line_bytes=limit)
 
     def _failed(
         self, app: App, deployment_id: str, source: Source, error: ApiError | InternalError

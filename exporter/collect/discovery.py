@@ -10,7 +10,7 @@ from exporter.collect.pipeline import Pipeline
 from exporter.collect.reader import Reader
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
-from exporter.model import App, ComponentKey, Deployment, LogType, Source
+from exporter.model import App, Component, ComponentKey, Deployment, LogType, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +21,11 @@ class DiscoverySettings:
 
     selection: Selection
     log_types: tuple[LogType, ...]
+    jobs: bool = False  # whether scheduled jobs are read by their runs
+
+    def log_types_of(self, component: Component) -> tuple[LogType, ...]:
+        """The run-time logs that are read of a component."""
+        return () if self.jobs and component.scheduled else self.log_types
 
 
 class Discovery:
@@ -147,9 +152,9 @@ class Discovery:
         """The sources of every component that runs; an app never deployed has no run-time logs."""
         return [
             (app, Source(app.id, key, log_type))
-            for key, app, _ in inventory.components()
+            for key, app, component in inventory.components()
             if app.active_deployment is not None
-            for log_type in self._settings.log_types
+            for log_type in self._settings.log_types_of(component)
         ]
 
     def _watch(self, before: Inventory, app: App) -> None:
@@ -162,7 +167,7 @@ class Discovery:
         changed = last is None or last.active_deployment != active
         between = self._came_between(app, earlier, active.id) if earlier and changed else ()
         for component in app.components:
-            for log_type in self._settings.log_types:
+            for log_type in self._settings.log_types_of(component):
                 self._reader.watch(
                     Source(app.id, ComponentKey(app.name, component.name), log_type),
                     component,

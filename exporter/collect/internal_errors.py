@@ -28,6 +28,7 @@ class Part(StrEnum):
     POLLER = "poller"
     FOLLOWER = "follower"
     DEPLOYMENT_LOGS = "deployment_logs"
+    INVOCATION_LOGS = "invocation_logs"
     PLATFORM_READS = "platform_reads"
     SCHEDULE = "schedule"  # jobs that no other part has a boundary for
 

@@ -15,6 +15,7 @@ from exporter.model import LogType, Source
 LOG = logging.getLogger(__name__)
 
 HOUR = 3600.0
+HOURS_A_DAY = 24
 APPS_PER_REQUEST = 200
 MOST_SWEEP = 10.0
 """How many times rarer than configured a sweep may be before all intervals are stretched."""
@@ -40,6 +41,9 @@ class CollectorSettings:
     instances: bool
     restart_count: bool
     deployments: bool
+    jobs: bool = False
+    events: bool = False
+    bandwidth: bool = False
     restarted_interval: float | None = None  # of RUN_RESTARTED, None for that of polls
 
 
@@ -51,6 +55,7 @@ class Fleet:
     components: int
     run: int
     restarted: int
+    with_jobs: int = 0  # apps that have a scheduled job
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,9 @@ def demand(settings: CollectorSettings, fleet: Fleet) -> Demand:
     return Demand(
         discovery=discoveries * pages,
         steady=polls * (fleet.run + fleet.apps * settings.health)
-        + discoveries * fleet.apps * instances,
+        + polls * fleet.with_jobs * settings.jobs
+        + discoveries * fleet.apps * (instances + settings.events)
+        + settings.bandwidth / HOURS_A_DAY,
         swept=HOUR / (settings.restarted_interval or settings.poll_interval) * fleet.restarted
         + discoveries * fleet.apps * (settings.deployments + settings.restart_count),
     )
@@ -170,11 +177,11 @@ class Pacing:
         return configured * self.plan.stretch * self.plan.sweep
 
     def health_interval(self) -> float:
-        """Seconds between two looks at the health of an app."""
+        """Seconds between two looks at the health of an app, or at the runs of its jobs."""
         return self._settings.poll_interval * self.plan.stretch
 
     def instances_interval(self) -> float:
-        """Seconds between two looks at the instances of an app."""
+        """Seconds between two looks at the instances or the events of an app."""
         return self._settings.discovery_interval * self.plan.stretch
 
     def sweep_interval(self) -> float:

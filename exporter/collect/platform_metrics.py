@@ -1,9 +1,9 @@
 """What the platform itself says: health, instances, its restart counts, deployments."""
 
-import logging
 from collections.abc import Callable, Sequence
 
 from exporter.collect.deployments import Deployments
+from exporter.collect.failures import Failures
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.schedule import Schedule
 from exporter.collect.series import remove
@@ -11,8 +11,6 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, BadRequest
 from exporter.metrics import Metrics
 from exporter.model import App, ComponentHealth, ComponentKey, InstanceRestarts, LogType, Source
-
-LOG = logging.getLogger(__name__)
 
 RESTART_COUNTS = "restart_count"
 """The name of these reads in log messages."""
@@ -47,7 +45,7 @@ class PlatformMetrics:
         self._metrics = metrics
         self._clock = clock
         self._schedule = schedule
-        self._failing: set[tuple[str, str]] = set()
+        self._failures = Failures()
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
         self._health: dict[ComponentKey, ComponentHealth] = {}
@@ -63,10 +61,10 @@ class PlatformMetrics:
         try:
             health = self._platform.health(app.id)
         except ApiError as error:
-            self._failed(app, "health", error)
+            self._failures.failed(app.name, "health", error)
             self.lose_health(app)
             return
-        self._worked(app, "health")
+        self._failures.worked(app.name, "health")
         told = {component.component: component for component in health}
         for component in app.components:
             now = told.get(component.name, _untold(component.name))
@@ -78,10 +76,10 @@ class PlatformMetrics:
         try:
             instances = self._platform.instances(app.id)
         except ApiError as error:
-            self._failed(app, "instances", error)
+            self._failures.failed(app.name, "instances", error)
             self.lose_instances(app)
             return
-        self._worked(app, "instances")
+        self._failures.worked(app.name, "instances")
         for component in app.components:
             running = sum(instance.component == component.name for instance in instances)
             self._metrics.component_replicas_desired.labels(app.name, component.name).set(running)
@@ -99,10 +97,10 @@ class PlatformMetrics:
             except BadRequest:
                 counts = None  # the component is required, as in the older form
             except ApiError as error:
-                self._failed(app, RESTART_COUNTS, error)
+                self._failures.failed(app.name, RESTART_COUNTS, error)
                 self.lose_restart_counts(app)
                 return
-            self._worked(app, RESTART_COUNTS)
+            self._failures.worked(app.name, RESTART_COUNTS)
             if counts is not None and self._tells_all(app, counts, now):
                 for component in app.components:
                     own = [count for count in counts if count.component == component.name]
@@ -114,11 +112,11 @@ class PlatformMetrics:
             try:
                 of_it = self._counts(app, component.name, now)
             except ApiError as error:
-                self._failed(app, what, error)
+                self._failures.failed(app.name, what, error)
                 labels = {"app": app.name, "component": component.name}
                 remove(labels, self._metrics.instance_restarts)
                 continue
-            self._worked(app, what)
+            self._failures.worked(app.name, what)
             self._set_restart_counts(app, component.name, of_it, now)
 
     def _counts(self, app: App, component: str | None, now: float) -> Sequence[InstanceRestarts]:
@@ -143,9 +141,9 @@ class PlatformMetrics:
         try:
             older = bool(self._counts(app, other, now))
         except ApiError as error:
-            self._failed(app, f"{RESTART_COUNTS}/{other}", error)
+            self._failures.failed(app.name, f"{RESTART_COUNTS}/{other}", error)
             return True
-        self._worked(app, f"{RESTART_COUNTS}/{other}")
+        self._failures.worked(app.name, f"{RESTART_COUNTS}/{other}")
         self._tried_one[app.id] = deployment
         return not older
 
@@ -212,9 +210,9 @@ class PlatformMetrics:
         try:
             self._deployments.read(app)
         except ApiError as error:
-            self._failed(app, "deployments", error)
+            self._failures.failed(app.name, "deployments", error)
         else:
-            self._worked(app, "deployments")
+            self._failures.worked(app.name, "deployments")
 
     def _set_health(self, app: str, health: ComponentHealth) -> None:
         self._health[ComponentKey(app, health.component)] = health
@@ -229,22 +227,6 @@ class PlatformMetrics:
                 remove({"app": app, "component": health.component}, gauge)
             else:
                 gauge.labels(app, health.component).set(value)
-
-    def _failed(self, app: App, what: str, error: ApiError) -> None:
-        if (app.name, what) not in self._failing:
-            self._failing.add((app.name, what))
-            LOG.warning(
-                "platform metrics can not be read, trying again",
-                extra={"fields": {"app": app.name, "what": what, "problem": error}},
-            )
-
-    def _worked(self, app: App, what: str) -> None:
-        if (app.name, what) in self._failing:
-            self._failing.discard((app.name, what))
-            LOG.info(
-                "platform metrics can be read again",
-                extra={"fields": {"app": app.name, "what": what}},
-            )
 
 
 def _untold(component: str) -> ComponentHealth:

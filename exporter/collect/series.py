@@ -18,15 +18,22 @@ from exporter.model import (
     App,
     Component,
     ComponentKey,
+    ComponentKind,
     DeploymentStage,
     GapReason,
+    InvocationPhase,
     LogType,
     RestartReason,
     Rule,
+    ScalingTrigger,
+    Trigger,
 )
 
 RUN_TIME = LogType.RUN
 """``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
+
+_SCALING = (("up", ScalingTrigger.SCALE_TO_ZERO), ("down", ScalingTrigger.SCALE_FROM_ZERO))
+"""Each direction of autoscaling, with the trigger that cannot lead there."""
 
 _Begun = tuple[Counter | Gauge | Histogram, tuple[str, ...], str]
 """A series: its metric, the values of its labels, and what is counted in it."""
@@ -40,6 +47,8 @@ class Series:
         log_types: the logs that are read.
         rule_metrics: the metrics that rules feed; their series come and go with the others.
         followed: whether RUN is followed over live streams.
+        jobs: whether the runs of scheduled jobs are observed.
+        events: whether autoscaling events are.
     """
 
     def __init__(
@@ -51,6 +60,8 @@ class Series:
         rule_metrics: RuleMetrics,
         *,
         followed: bool = False,
+        jobs: bool = False,
+        events: bool = False,
     ) -> None:
         self._metrics = metrics
         self._ledger = ledger
@@ -58,11 +69,21 @@ class Series:
         self._log_types = log_types
         self.rule_metrics = rule_metrics
         self._followed = followed
+        self._jobs = jobs
+        self._events = events
         self._about_lines: tuple[Counter | Gauge, ...] = (
             metrics.log_lines,
             metrics.log_bytes,
             metrics.log_repeated_lines,
             metrics.log_last_line_timestamp,
+        )
+        self._of_jobs = (
+            metrics.job_running,
+            metrics.job_running_since,
+            metrics.job_duration,
+            metrics.job_next_run,
+            metrics.job_missed_run,
+            metrics.job_timeout,
         )
         self._open: dict[ComponentKey, Component] = {}
         self._open_apps: dict[str, tuple[str, ...]] = {}
@@ -83,6 +104,9 @@ class Series:
             for metric, labels, meaning in (series for series in ours if series not in theirs):
                 self._begin(metric, labels, meaning)
             self.rule_metrics.open(key)
+        if not self._jobs:
+            for gauge in self._of_jobs:
+                gauge.clear()
 
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
@@ -93,8 +117,11 @@ class Series:
 
         Counters begin at 0, or where they stood when the component was last seen.
         """
-        if self._open.get(key) == component:
+        before = self._open.get(key)
+        if before == component:
             return
+        if before is not None and self.log_types_of(before) != self.log_types_of(component):
+            self.close_component(key)  # other logs are read of it now
         metrics, identity = self._metrics, (key.app, key.component)
         was_open = key in self._open
         self._open[key] = component
@@ -116,12 +143,21 @@ class Series:
         for labels in typical.union(labels for labels in known if labels[:2] == identity):
             self._begin(metrics.container_exits, labels)
         self._begin(metrics.last_restart_timestamp, identity)
+        # Metrics whose labels no list foresees.
+        for metric in (metrics.job_invocations, metrics.autoscaling_events):
+            begun = {labels for chosen, labels, _ in self._chosen(key) if chosen is metric}
+            for labels in self._ledger.known(metric):
+                if begun and labels[:2] == identity and labels not in begun:
+                    self._begin(metric, labels)
+        if self._observes(key) and self._ledger.value(metrics.job_duration, identity):
+            self._begin(metrics.job_duration, identity)
 
     def _chosen(self, key: ComponentKey) -> "dict[_Begun, None]":
         """The series of a component that depend on the configuration, in order."""
         metrics, identity = self._metrics, key.parts
         series: list[_Begun] = []
-        for log_type in dict.fromkeys(map(line_log_type, self._log_types)):
+        log_types = self.log_types_of(self._open[key])
+        for log_type in dict.fromkeys(map(line_log_type, log_types)):
             series += [(family, (*identity, log_type), "") for family in self._about_lines]
             series += [(metrics.log_gaps, (*identity, log_type, why), "") for why in GapReason]
             series += [
@@ -136,15 +172,43 @@ class Series:
                 (metrics.canary_lines_repeated, identity, ""),
                 (metrics.canary_delay, identity, ""),
             ]
-        for log_type in self._log_types:
+        for log_type in log_types:
+            if log_type is LogType.JOB_INVOCATION:
+                continue  # one log for each run: none that is up or down
             read = [metrics.source_up, metrics.source_last_success]
             if log_type in RUN_TIME_LOGS:
                 read.append(metrics.source_interval)
             series += [(gauge, (*identity, log_type), "") for gauge in read]
-        if self._followed:
+        if self._followed and LogType.RUN in log_types:
             series.append((metrics.stream_connected, identity, ""))
             series.append((metrics.stream_reconnects, identity, ""))
+        if self._observes(key):
+            series += [
+                (metrics.job_invocations, (*identity, phase, trigger), "")
+                for phase in InvocationPhase
+                for trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
+            ]
+            gauges = (metrics.job_last_invocation, metrics.job_last_success)
+            series += [(gauge, identity, "") for gauge in gauges]
+        if self._events and self._open[key].kind is not ComponentKind.JOB:
+            series += [
+                (metrics.autoscaling_events, (*identity, direction, trigger), "")
+                for direction, unlikely in _SCALING
+                for trigger in ScalingTrigger
+                if trigger not in (unlikely, ScalingTrigger.OTHER)
+            ]
         return dict.fromkeys(series)
+
+    def _observes(self, key: ComponentKey) -> bool:
+        """Whether the runs of a component are observed, which has to be open."""
+        return self._jobs and self._open[key].scheduled
+
+    def log_types_of(self, component: Component) -> tuple[LogType, ...]:
+        """The logs that are read of a component: of a scheduled job, those of its runs."""
+        if not (self._jobs and component.scheduled):
+            return tuple(self._log_types)
+        others = (log_type for log_type in self._log_types if log_type not in RUN_TIME_LOGS)
+        return (*others, LogType.JOB_INVOCATION)
 
     def is_app_open(self, name: str) -> bool:
         """Whether an app is watched."""

@@ -11,6 +11,7 @@ from exporter.collect.collector import Collector
 from exporter.collect.crashes import Crashes
 from exporter.collect.discovery import Discovery
 from exporter.collect.error_counts import ErrorCounts
+from exporter.collect.jobs import Jobs
 from exporter.collect.pacing import Pacing
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.digitalocean.budget import Budget
@@ -35,6 +36,7 @@ class Status:
         errors: ErrorCounts,
         budget: Budget,
         pacing: Pacing,
+        jobs: Jobs,
         lock: Lock,
     ) -> None:
         self._collector = collector
@@ -46,6 +48,7 @@ class Status:
         self._errors = errors
         self._budget = budget
         self._pacing = pacing
+        self._jobs = jobs
         self._lock = lock
 
     def healthy(self) -> tuple[bool, str]:
@@ -66,6 +69,7 @@ class Status:
             with self._lock:
                 minutes, crashes = self._activity.of(key), self._crashes.of(key)
                 error_kinds = self._errors.of(key)
+                job = self._jobs.status(key, component)
             found.append(
                 ComponentStatus(
                     key=key,
@@ -77,6 +81,7 @@ class Status:
                     minutes=minutes,
                     crashes=crashes,
                     error_kinds=error_kinds,
+                    job=job,
                 )
             )
         return found

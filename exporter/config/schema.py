@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from exporter.config.accounts import Account, DigitalOcean
 from exporter.config.addresses import ListenAddress
@@ -20,6 +21,7 @@ from exporter.config.fields import (
     Glob,
     Items,
     ItemsOrNone,
+    Kind,
     Listen,
     Number,
     Section,
@@ -31,6 +33,24 @@ from exporter.config.fields import (
 )
 from exporter.config.rules import PatternRule
 from exporter.model import LogType, Rule
+
+_READABLE = (LogType.RUN, LogType.RUN_RESTARTED, LogType.BUILD, LogType.DEPLOY)
+
+
+def _readable(value: object) -> object:
+    """Refuse what is no log of a component; the logs of a job's runs are read with its runs."""
+    if value in _READABLE:
+        return value
+    names = [f"'{log_type}'" for log_type in _READABLE]
+    raise PydanticCustomError("enum", "no log", {"expected": ", ".join(names)})
+
+
+ReadableLog = Annotated[
+    LogType,
+    BeforeValidator(_readable),
+    Kind(", ".join(f"`{log_type}`" for log_type in _READABLE)),
+]
+"""A log that is read by its type."""
 
 
 class LogMode(StrEnum):
@@ -70,7 +90,7 @@ class Discovery(Section):
 class Logs(Section):
     """How logs are read."""
 
-    types: Items[LogType] = Field(
+    types: Items[ReadableLog] = Field(
         default=(LogType.RUN, LogType.RUN_RESTARTED),
         min_length=1,
         description="Which logs of a component are read. `RUN_RESTARTED` is that of the container "
@@ -168,6 +188,16 @@ class Collectors(Section):
     )
     deployments: Flag = Field(
         default=True, description="Deployments, their phases and when they ended."
+    )
+    jobs: Flag = Field(
+        default=True,
+        description="The runs of scheduled jobs and their logs: one request each `logs.interval` "
+        "for each app that has such a job, and one for the log of each run.",
+    )
+    events: Flag = Field(default=False, description="Autoscaling, by component and why.")
+    bandwidth: Flag = Field(
+        default=False,
+        description="What each app sent on the last full day: one request a day for all apps.",
     )
 
 

@@ -6,17 +6,20 @@ its Go client; where these disagree, both forms are accepted.
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from exporter.digitalocean.client import Client, JsonObject
+from exporter.digitalocean.events import autoscaling_events
 from exporter.digitalocean.fields import Fields
+from exporter.digitalocean.jobs import invocations, job_spec
 from exporter.digitalocean.refusals import Refusals
 from exporter.errors import BadRequest, DeploymentEnded, InvalidResponse
 from exporter.model import (
     FINAL_PHASES,
     RUN_TIME_LOGS,
     App,
+    AutoscalingEvent,
     Component,
     ComponentHealth,
     ComponentKind,
@@ -26,6 +29,7 @@ from exporter.model import (
     Endpoint,
     Instance,
     InstanceRestarts,
+    Invocation,
     LogLocations,
     LogType,
     Params,
@@ -33,6 +37,9 @@ from exporter.model import (
 )
 
 APPS_PER_PAGE = 200
+INVOCATIONS_PER_PAGE = 100
+EVENTS_READ = 100
+ALL_LINES = -1
 DEPLOYMENTS_READ = 20
 
 _KINDS = (
@@ -47,9 +54,9 @@ _HEALTHY = {"HEALTHY": True, "UNHEALTHY": False}
 class AppPlatform:
     """The App Platform of one account.
 
-    Every method sends one request (``apps`` one for each 200 apps) and raises what
-    ``Client.get`` raises; ``InvalidResponse`` names the field whose type is wrong. Missing fields
-    are no fault.
+    Every method sends one request (``apps`` one for each 200 apps, ``job_invocations`` one for
+    each page) and raises what ``Client.get`` raises; ``InvalidResponse`` names the field whose
+    type is wrong. Missing fields are no fault.
 
     Args:
         clock: monotonic seconds.
@@ -165,6 +172,76 @@ class AppPlatform:
             target=app_id if component is None else (app_id, component),
             parse=parse,
         )
+
+    def job_invocations(self, app_id: str) -> Iterator[tuple[Invocation, ...]]:
+        """The runs of an app's jobs, a page of at most 100 at a time, in the API's order.
+
+        Each page is one request, sent when it is asked for.
+        """
+
+        def parse(page: JsonObject) -> tuple[Invocation, ...]:
+            return invocations(Fields(Endpoint.JOB_INVOCATIONS, page))
+
+        path = f"/v2/apps/{_quote(app_id)}/job-invocations"
+        params = {"page": 1, "per_page": INVOCATIONS_PER_PAGE}
+        return self._client.answers(
+            Endpoint.JOB_INVOCATIONS, path, params, target=app_id, parse=parse
+        )
+
+    def autoscaling_events(self, app_id: str) -> tuple[AutoscalingEvent, ...]:
+        """The latest events by which the platform changed the number of instances."""
+
+        def parse(answer: JsonObject) -> tuple[AutoscalingEvent, ...]:
+            return autoscaling_events(Fields(Endpoint.EVENTS, answer))
+
+        path = f"/v2/apps/{_quote(app_id)}/events"
+        params: dict[str, str | int] = {
+            "event_types": "AUTOSCALING",
+            "page": 1,
+            "per_page": EVENTS_READ,
+        }
+        return self._client.get(Endpoint.EVENTS, path, params, target=app_id, parse=parse)
+
+    def bandwidth(self, app_ids: Sequence[str]) -> Mapping[str, float]:
+        """The bytes that each app sent on the last full day, by its id: one request for all."""
+
+        def parse(answer: JsonObject) -> dict[str, float]:
+            return {
+                item.required("app_id"): item.amount("bandwidth_bytes") or 0.0
+                for item in Fields(Endpoint.BANDWIDTH, answer).objects("app_bandwidth_usage")
+            }
+
+        return self._client.get(
+            Endpoint.BANDWIDTH,
+            "/v2/apps/metrics/bandwidth_daily",
+            target="bandwidth",
+            parse=parse,
+            body={"app_ids": list(app_ids)},
+        )
+
+    def invocation_log_locations(
+        self,
+        source: Source,
+        invocation_id: str,
+        deployment_id: str,
+        *,
+        pod_connection_timeout: str,
+    ) -> LogLocations:
+        """Where the whole log of one run of a job is to be had; nowhere, when there is no log."""
+        path = (
+            f"/v2/apps/{_quote(source.app_id)}/jobs/{_quote(source.key.component)}"
+            f"/invocations/{_quote(invocation_id)}/logs"
+        )
+        params: dict[str, str | int] = {
+            "type": source.log_type.value,
+            "follow": "false",
+            "tail_lines": ALL_LINES,
+            "pod_connection_timeout": pod_connection_timeout,
+        }
+        if deployment_id:
+            params["deployment_id"] = deployment_id
+        run = (source.app_id, invocation_id)
+        return self._locations(path, params, source, run, urgent=False)
 
     def log_locations(
         self,
@@ -296,6 +373,7 @@ def _components(spec: Fields) -> list[Component]:
         Component(
             name=item.required("name"),
             kind=kind,
+            job=job_spec(item) if kind is ComponentKind.JOB else None,
             instance_size=item.text("instance_size_slug"),
             # The platform chooses then; the number in the spec is left from before.
             instance_count=None if item.nested("autoscaling") else item.count("instance_count"),

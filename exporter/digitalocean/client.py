@@ -1,4 +1,4 @@
-"""The API of one account: GET, paging, errors, retries, and what the headers say of the limit.
+"""The API of one account: requests, paging, errors, retries, and what the headers say of the limit.
 
 Every request passes the budget and is told to the observer; ``apps.py`` says what to ask for and
 what the answers mean.
@@ -22,7 +22,7 @@ from exporter.digitalocean.transport import (
     Deadline,
     prepare_session,
     read_body,
-    send_get,
+    send_request,
 )
 from exporter.errors import (
     ApiError,
@@ -52,7 +52,7 @@ _GATEWAY_STATUSES = frozenset({502, 503, 504, *range(520, 531)})
 
 
 class Client:
-    """Sends GET requests to the API with the account's token; safe to share between threads.
+    """Sends requests to the API with the account's token; safe to share between threads.
 
     Args:
         api_url: where the API is, with the scheme; the token goes to this host alone.
@@ -108,6 +108,7 @@ class Client:
         parse: Callable[[JsonObject], T],
         urgent: bool = False,
         is_answer: Callable[[BadRequest], bool] = lambda refusal: False,
+        body: JsonObject | None = None,
     ) -> T:
         """Ask for ``path`` and return what ``parse`` makes of the answer's JSON object.
 
@@ -116,7 +117,8 @@ class Client:
         status 401 once, if the token's source has another token by now. A fault that ``parse``
         finds is the request's own failure, so the observer hears of it. An ``urgent`` request
         goes before others that wait for the budget. A 400 for which ``is_answer`` is true is no
-        failure: it is raised, and the observer hears that the request succeeded.
+        failure: it is raised, and the observer hears that the request succeeded. A request with a
+        ``body`` is a POST, of a query that changes nothing, so it is sent again as others are.
 
         Raises:
             ApiError: the error of the last attempt; InvalidResponse from ``parse``.
@@ -128,7 +130,7 @@ class Client:
             token = self._token.value()
             try:
                 return self._attempt(
-                    endpoint, path, params, target, parse, token, urgent, is_answer
+                    endpoint, path, params, target, parse, token, urgent, is_answer, body
                 )
             except Unauthorized:
                 self._token.refresh()
@@ -166,11 +168,32 @@ class Client:
         Raises:
             ApiError, Stopping: as ``get``; InvalidResponse when the pages lead in a circle.
         """
+
+        def read(answer: JsonObject) -> list[T]:
+            return [parse(item) for item in items(endpoint, answer, key)]
+
+        for found in self.answers(endpoint, path, params, target=target, parse=read, urgent=True):
+            yield from found
+
+    def answers(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Params,
+        *,
+        target: Hashable,
+        parse: Callable[[JsonObject], T],
+        urgent: bool = False,
+    ) -> Iterator[T]:
+        """Yield what ``parse`` makes of each page of a list; a page is asked for when it is wanted.
+
+        Raises:
+            ApiError, Stopping: as ``pages``.
+        """
         seen = {as_query(params)}
 
-        def read(answer: JsonObject) -> tuple[list[T], Query | None]:
-            found = [parse(item) for item in items(endpoint, answer, key)]
-            following = next_query(endpoint, answer)
+        def read(answer: JsonObject) -> tuple[T, Query | None]:
+            found, following = parse(answer), next_query(endpoint, answer)
             if following is not None and (following in seen or len(seen) == MOST_PAGES):
                 raise InvalidResponse(endpoint, "links.pages.next leads in a circle")
             return found, following
@@ -178,9 +201,9 @@ class Client:
         wanted: Params = params
         while True:
             found, following = self.get(
-                endpoint, path, wanted, target=target, parse=read, urgent=True
+                endpoint, path, wanted, target=target, parse=read, urgent=urgent
             )
-            yield from found
+            yield found
             if following is None:
                 return
             seen.add(following)
@@ -196,6 +219,7 @@ class Client:
         token: str,
         urgent: bool,
         is_answer: Callable[[BadRequest], bool],
+        body: JsonObject | None,
     ) -> T:
         """Send one request and tell the observer how it went."""
         waited = self._budget.acquire(endpoint, urgent=urgent)
@@ -204,7 +228,7 @@ class Client:
         started = self._clock()
         try:
             self._observer.sent(endpoint)
-            result = parse(self._exchange(endpoint, path, params, token))
+            result = parse(self._exchange(endpoint, path, params, token, body))
         except ApiError as error:
             if isinstance(error, TooManyRequests) and error.retry_after is not None:
                 self._budget.pause_until(self._clock() + error.retry_after)
@@ -219,14 +243,20 @@ class Client:
         return result
 
     def _exchange(
-        self, endpoint: Endpoint, path: str, params: Params | None, token: str
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Params | None,
+        token: str,
+        sent: JsonObject | None,
     ) -> JsonObject:
         """Send one request and return the JSON object of its answer."""
         deadline = Deadline(self._clock() + self._timeout, self._clock)
-        response = send_get(
+        response = send_request(
             self._session,
             endpoint,
             self._api_url + path,
+            json=sent,
             auth=BearerAuth(token),
             headers=self._headers,
             deadline=deadline,

@@ -50,6 +50,16 @@ class Fields:
             raise self.wrong(name, "finite number")
         return value
 
+    def amount(self, name: str) -> float | None:
+        """A number, or the text of one as the API writes 64-bit integers; None if missing."""
+        value = self._values.get(name)
+        if not isinstance(value, str):
+            return self.number(name)
+        try:
+            return float(value)
+        except ValueError:
+            raise self.wrong(name, "number") from None
+
     def count(self, name: str) -> int | None:
         """A whole number, None if missing."""
         value = self.number(name)
@@ -79,6 +89,10 @@ class Fields:
         if not isinstance(value, dict):
             raise self.wrong(name, "object")
         return Fields(self._endpoint, value, self._path(name))
+
+    def names(self) -> list[str]:
+        """The names of all fields that are not null."""
+        return [name for name, value in self._values.items() if value is not None]
 
     def objects(self, name: str) -> "Iterator[Fields]":
         """The objects of a list, none if it is missing."""

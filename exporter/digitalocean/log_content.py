@@ -23,7 +23,7 @@ from exporter.digitalocean.transport import (
     NoAuth,
     prepare_session,
     read_body,
-    send_get,
+    send_request,
     tls_context,
 )
 from exporter.errors import ApiError, InvalidResponse
@@ -213,7 +213,7 @@ class LogContent:
 
     def _send(self, url: SplitResult, deadline: Deadline) -> requests.Response:
         deadline.check(_ENDPOINT)
-        return send_get(
+        return send_request(
             self._session,
             _ENDPOINT,
             http_url(url),

@@ -109,7 +109,7 @@ class _TlsAdapter(HTTPAdapter):
         return manager
 
 
-def send_get(
+def send_request(
     session: requests.Session,
     endpoint: Endpoint,
     url: str,
@@ -118,8 +118,11 @@ def send_get(
     headers: dict[str, str],
     deadline: Deadline,
     params: dict[str, str] | None = None,
+    json: dict[str, Any] | None = None,
 ) -> requests.Response:
-    """Send one GET and return the answer with its body unread; close it after.
+    """Send one GET, or a POST of ``json``; return the answer with its body unread.
+
+    Close the answer after.
 
     Raises:
         RequestTimeout, ConnectionFailed: no answer came.
@@ -127,9 +130,11 @@ def send_get(
     # One limit over connecting and waiting for the headers, where two numbers would add up.
     timeout: Any = urllib3.Timeout(total=max(deadline.left(), 0.001))
     try:
-        return session.get(
+        return session.request(
+            "GET" if json is None else "POST",
             url,
             params=params,
+            json=json,
             headers=headers,
             auth=auth,
             timeout=timeout,

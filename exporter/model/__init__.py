@@ -17,6 +17,15 @@ from exporter.model.apps import (
     Instance,
     InstanceRestarts,
 )
+from exporter.model.events import AutoscalingEvent, Scaling, ScalingTrigger
+from exporter.model.jobs import (
+    DEFAULT_JOB_TIMEOUT,
+    Invocation,
+    InvocationPhase,
+    JobKind,
+    JobSpec,
+    Trigger,
+)
 from exporter.model.logs import (
     LIVE_PART,
     RUN_TIME_LOGS,
@@ -47,11 +56,14 @@ from exporter.model.status import (
     ComponentStatus,
     Crash,
     ErrorKind,
+    JobRun,
+    JobStatus,
     Minutes,
     SourceStatus,
 )
 
 __all__ = [
+    "DEFAULT_JOB_TIMEOUT",
     "ERRORS",
     "FINAL_PHASES",
     "HARMLESS",
@@ -59,6 +71,7 @@ __all__ = [
     "RUN_TIME_LOGS",
     "ApiFailure",
     "App",
+    "AutoscalingEvent",
     "BudgetStatus",
     "Component",
     "ComponentHealth",
@@ -75,6 +88,12 @@ __all__ = [
     "GapReason",
     "Instance",
     "InstanceRestarts",
+    "Invocation",
+    "InvocationPhase",
+    "JobKind",
+    "JobRun",
+    "JobSpec",
+    "JobStatus",
     "Level",
     "LogChunk",
     "LogLine",
@@ -87,8 +106,11 @@ __all__ = [
     "Rule",
     "RuleMetric",
     "RuleTests",
+    "Scaling",
+    "ScalingTrigger",
     "Severity",
     "Source",
     "SourceStatus",
+    "Trigger",
     "WrappedMessage",
 ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exporter.model.jobs import JobKind, JobSpec
+
 
 class ComponentKind(StrEnum):
     """The kinds of component that have run-time logs."""
@@ -50,12 +52,23 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One service, worker or job of an app; ``instance_count`` is None where the spec is silent."""
+    """One service, worker or job of an app.
+
+    Args:
+        instance_count: None where the spec is silent.
+        job: when it runs; None of what is no job, or a job of which the spec does not say.
+    """
 
     name: str
     kind: ComponentKind
     instance_size: str = ""
     instance_count: int | None = None
+    job: JobSpec | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether it runs by a schedule, so that each of its runs has a log of its own."""
+        return self.job is not None and self.job.kind is JobKind.SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)

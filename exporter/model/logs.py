@@ -14,6 +14,7 @@ class LogType(StrEnum):
     RUN_RESTARTED = "RUN_RESTARTED"
     BUILD = "BUILD"
     DEPLOY = "DEPLOY"
+    JOB_INVOCATION = "JOB_INVOCATION"
 
 
 class RestartReason(StrEnum):

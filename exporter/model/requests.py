@@ -14,6 +14,9 @@ class Endpoint(StrEnum):
     INSTANCES = "instances"
     HEALTH = "health"
     RESTART_COUNT = "restart_count"
+    JOB_INVOCATIONS = "job_invocations"
+    EVENTS = "events"
+    BANDWIDTH = "bandwidth"
 
     @property
     def scope(self) -> str | None:

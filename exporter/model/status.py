@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exporter.model.apps import ComponentHealth, ComponentKey, ComponentKind
+from exporter.model.jobs import InvocationPhase, JobSpec, Trigger
 from exporter.model.logs import LogType, RestartReason
 from exporter.model.requests import Endpoint
 from exporter.model.rules import Level
@@ -83,6 +84,44 @@ class Minutes:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRun:
+    """One run of a job that has ended, for people.
+
+    Args:
+        began, ended: Unix seconds; None where the platform did not tell.
+        reason: why it failed, by its last words; None where it did not, or they are not read yet.
+        lines: the last messages of one that failed, redacted; empty where no text may be kept.
+    """
+
+    phase: InvocationPhase
+    trigger: Trigger
+    began: float | None
+    ended: float | None
+    duration: float | None
+    reason: RestartReason | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How a job stands.
+
+    Args:
+        spec: its kind and schedule.
+        running_since: when the oldest run that goes on began, in Unix seconds; None if none does.
+        next_run: when the schedule wants the next run.
+        missed_run: when the oldest run was due that did not begin; None if none is missing.
+        runs: its latest runs that have ended, the newest first.
+    """
+
+    spec: JobSpec
+    running_since: float | None = None
+    next_run: float | None = None
+    missed_run: float | None = None
+    runs: tuple[JobRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentStatus:
     """How one component stands.
 
@@ -96,6 +135,7 @@ class ComponentStatus:
         minutes: what it wrote in the last hour.
         crashes: its latest container ends, the newest first.
         error_kinds: the kinds of its errors, those seen last first.
+        job: how its runs stand, of a scheduled job that is observed.
         account: the account that it is of; empty where none has a name.
     """
 
@@ -108,6 +148,7 @@ class ComponentStatus:
     minutes: Minutes
     crashes: tuple[Crash, ...] = ()
     error_kinds: tuple[ErrorKind, ...] = ()
+    job: JobStatus | None = None
     account: str = ""
 
     def __str__(self) -> str:

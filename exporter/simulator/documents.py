@@ -1,7 +1,6 @@
 """The platform's state as JSON documents, in the shapes of the API's OpenAPI description."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from exporter.simulator.state import (
@@ -13,6 +12,7 @@ from exporter.simulator.state import (
     Instance,
     Kind,
 )
+from exporter.simulator.timestamps import timestamp
 
 Document = dict[str, Any]
 
@@ -27,11 +27,6 @@ SPEC_LISTS = {
 
 MAX_POINTS = 100
 """How many points of a monitoring series one answer holds at most."""
-
-
-def timestamp(seconds: float) -> str:
-    """Unix seconds as the API writes times."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def app_document(app: App) -> Document:
@@ -201,6 +196,8 @@ def _spec_lists(components: tuple[ComponentSpec, ...]) -> dict[str, list[Documen
         if component.kind in (Kind.SERVICE, Kind.WORKER, Kind.JOB):
             entry["instance_count"] = component.instances
             entry["instance_size_slug"] = component.size
+        if component.job is not None:
+            entry |= component.job.document()
         lists.setdefault(SPEC_LISTS[component.kind], []).append(entry)
     return lists
 

@@ -13,13 +13,15 @@ from exporter.simulator.delivery import (
     Grant,
     LogLinks,
 )
+from exporter.simulator.invocations import find_invocation
 from exporter.simulator.log_reading import ALL_LINES, LogPlaces, LogReader, LogRequest
-from exporter.simulator.lookup import find_app
+from exporter.simulator.lookup import UnknownTargetError, find_app
 from exporter.simulator.paging import BadRequestError
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import App
 
-KNOWN_TYPES = frozenset(LogType) | {"AUTOSCALE_EVENT"}
+COMPONENT_LOGS = frozenset(LogType) - {LogType.JOB_INVOCATION}
+KNOWN_TYPES = COMPONENT_LOGS | {"AUTOSCALE_EVENT"}
 """The values of ``type`` that name a log; UNSPECIFIED names none."""
 
 
@@ -57,7 +59,7 @@ class LogLocator:
         app_id = request.path_params["app_id"]
         name, active_id = self._platform.view(lambda apps: _identify(apps, app_id))
         deployment_id = request.path_params.get("deployment_id") or active_id
-        if deployment_id is None or log_type not in frozenset(LogType):
+        if deployment_id is None or log_type not in COMPONENT_LOGS:
             return self._document([], live=False)
         wanted = LogRequest(
             app_id,
@@ -71,6 +73,35 @@ class LogLocator:
         )
         follow = request.query_params.get("follow", "false").lower() == "true"
         return self._locate(Grant(wanted, name, follow))
+
+    def answer_invocation(self, request: Request) -> dict[str, Any]:
+        """The answer of the logs path of one run of a job.
+
+        Raises:
+            BadRequestError: ``type`` is missing or wrong.
+            UnknownTargetError: there is no such app, job or run.
+        """
+        if request.query_params.get("type") != LogType.JOB_INVOCATION:
+            raise BadRequestError("type must be JOB_INVOCATION")
+        app_id, job = request.path_params["app_id"], request.path_params["job"]
+        invocation_id = request.path_params["invocation_id"]
+
+        def look(apps: Mapping[str, App]) -> str:
+            app = find_app(apps, app_id)
+            if find_invocation(app, invocation_id).job != job:
+                raise UnknownTargetError(f"no run {invocation_id} of {job}")
+            return app.name
+
+        wanted = LogRequest(
+            app_id,
+            invocation_id,
+            job,
+            LogType.JOB_INVOCATION,
+            _tail_lines(request),
+            invocation_id=invocation_id,
+        )
+        follow = request.query_params.get("follow", "false").lower() == "true"
+        return self._locate(Grant(wanted, self._platform.view(look), follow))
 
     def _locate(self, grant: Grant) -> dict[str, Any]:
         places: LogPlaces = self._reader.places(grant.request)

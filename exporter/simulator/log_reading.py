@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
 from exporter.model import RUN_TIME_LOGS, LogType
+from exporter.simulator.invocations import find_invocation
 from exporter.simulator.lookup import (
     LogRefusedError,
     UnknownTargetError,
@@ -31,6 +32,7 @@ class LogRequest:
     log_type: LogType = LogType.RUN
     tail_lines: int = ALL_LINES
     instance_name: str | None = None
+    invocation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ class LogReader:
 
 def _find(apps: Mapping[str, App], request: LogRequest) -> tuple[App, Deployment]:
     app = find_app(apps, request.app_id)
+    if request.invocation_id is not None:
+        return app, find_invocation(app, request.invocation_id).as_deployment()
     deployment = find_deployment(app, request.deployment_id)
     names = [component.name for component in deployment.components]
     if request.component is not None and request.component not in names:
@@ -164,13 +168,13 @@ def _find(apps: Mapping[str, App], request: LogRequest) -> tuple[App, Deployment
 
 
 def _is_live(deployment: Deployment, log_type: LogType) -> bool:
-    if log_type in (LogType.BUILD, LogType.DEPLOY):
+    if log_type in (LogType.BUILD, LogType.DEPLOY, LogType.JOB_INVOCATION):
         return deployment.in_progress
     return deployment.live
 
 
 def _select(deployment: Deployment, request: LogRequest) -> list[Container]:
-    if request.log_type in (LogType.BUILD, LogType.DEPLOY):
+    if request.log_type in (LogType.BUILD, LogType.DEPLOY, LogType.JOB_INVOCATION):
         logs = deployment.build if request.log_type is LogType.BUILD else deployment.deploy
         return [log for name, log in logs.items() if request.component in (None, name)]
     instances = [

@@ -18,12 +18,14 @@ from exporter.simulator import documents
 from exporter.simulator.disruption import ConnectionDroppedError, Disruption
 from exporter.simulator.documents import Document
 from exporter.simulator.faults import Channel, Faults
+from exporter.simulator.invocations import invocation_documents
 from exporter.simulator.log_locations import LogLocator
 from exporter.simulator.lookup import LogRefusedError, UnknownTargetError, find_app, find_deployment
 from exporter.simulator.paging import BadRequestError, paged
 from exporter.simulator.platform import Platform
 from exporter.simulator.rate_limit import RateLimit
 from exporter.simulator.request_log import ReceivedRequest, RequestLog
+from exporter.simulator.scaling import scaling_documents
 from exporter.simulator.state import App
 
 View = Callable[[Request], Document]
@@ -81,7 +83,13 @@ class RestApi:
             (f"{app}{deployment}{component}/logs", Endpoint.LOGS, logs),
             (f"{app}/instances", Endpoint.INSTANCES, self._of_app(documents.instances_document)),
             (f"{app}/health", Endpoint.HEALTH, self._of_app(documents.health_document)),
-            (f"{app}/events", Endpoint.DEPLOYMENTS, self._list_events),
+            (f"{app}/events", Endpoint.EVENTS, self._list_events),
+            (f"{app}/job-invocations", Endpoint.JOB_INVOCATIONS, self._list_invocations),
+            (
+                f"{app}/jobs/{{job}}/invocations/{{invocation_id}}/logs",
+                Endpoint.LOGS,
+                self._locator.answer_invocation,
+            ),
             (
                 f"{monitoring}/restart_count",
                 Endpoint.RESTART_COUNT,
@@ -99,9 +107,13 @@ class RestApi:
             ),
             ("/{path:path}", None, _nowhere),
         ]
+        bandwidth = self._serve(Endpoint.BANDWIDTH, self._bandwidth)
         return [
-            Route(path, self._serve(endpoint, view), methods=["GET"])
-            for path, endpoint, view in views
+            Route("/v2/apps/metrics/bandwidth_daily", bandwidth, methods=["POST"]),
+            *(
+                Route(path, self._serve(endpoint, view), methods=["GET"])
+                for path, endpoint, view in views
+            ),
         ]
 
     def _serve(self, endpoint: Endpoint | None, view: View) -> Callable[[Request], Any]:
@@ -111,6 +123,7 @@ class RestApi:
                     endpoint, request.url.path, dict(request.query_params), dict(request.headers)
                 )
             )
+            request.state.json = await _json_body(request)
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             verdict = self._rate_limit.check(token)
             if token != self._tokens.valid:
@@ -167,10 +180,35 @@ class RestApi:
         return paged(request, "deployments", self._deployments(request, "deployment"))
 
     def _list_events(self, request: Request) -> Document:
-        wanted = request.query_params.getlist("event_types")
-        if wanted and "DEPLOYMENT" not in ",".join(wanted):
-            return paged(request, "events", [])
-        return paged(request, "events", self._deployments(request, "event"))
+        wanted = ",".join(request.query_params.getlist("event_types"))
+        events: list[Document] = []
+        if not wanted or "DEPLOYMENT" in wanted:
+            events += self._deployments(request, "event")
+        if not wanted or "AUTOSCALING" in wanted:
+            events += self._platform.view(
+                lambda apps: scaling_documents(find_app(apps, request.path_params["app_id"]))
+            )
+        events.sort(key=lambda event: str(event["created_at"]), reverse=True)
+        return paged(request, "events", events)
+
+    def _list_invocations(self, request: Request) -> Document:
+        jobs = ",".join(request.query_params.getlist("job_names"))
+        everything = self._platform.view(
+            lambda apps: invocation_documents(find_app(apps, request.path_params["app_id"]), jobs)
+        )
+        return paged(request, "job_invocations", everything)
+
+    def _bandwidth(self, request: Request) -> Document:
+        wanted = getattr(request.state, "json", {}).get("app_ids", [])
+        return self._platform.view(
+            lambda apps: {
+                "app_bandwidth_usage": [
+                    {"app_id": app.id, "bandwidth_bytes": str(app.bandwidth_bytes)}
+                    for app in apps.values()
+                    if app.id in wanted
+                ]
+            }
+        )
 
     def _deployments(self, request: Request, kind: str) -> list[Document]:
         make = documents.event_document if kind == "event" else documents.deployment_document
@@ -232,6 +270,17 @@ def _respond(view: View, request: Request) -> Response:
         return error_response(404, "not_found", str(missing))
     except (BadRequestError, LogRefusedError) as mistake:
         return error_response(400, "bad_request", str(mistake))
+
+
+async def _json_body(request: Request) -> Document:
+    """The object that a request carries; an empty one where it carries none."""
+    if request.method != "POST":
+        return {}
+    try:
+        body = await request.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _nowhere(request: Request) -> Document:

@@ -7,6 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from exporter.simulator.job_schedule import JobSchedule
+from exporter.simulator.scaling import Scaling
+
+if TYPE_CHECKING:
+    from exporter.simulator.invocations import Invocation
 
 IN_PROGRESS_PHASES = ("PENDING_BUILD", "BUILDING", "PENDING_DEPLOY", "DEPLOYING")
 """The phases a deployment goes through on its way to ACTIVE, in order."""
@@ -46,6 +53,7 @@ class ComponentSpec:
     kind: Kind = Kind.SERVICE
     instances: int = 1
     size: str = "apps-s-1vcpu-1gb"
+    job: JobSchedule | None = None
 
 
 @dataclass(slots=True)
@@ -162,6 +170,9 @@ class App:
     health: dict[str, Health] = field(default_factory=dict)
     activations: list[tuple[float, Deployment]] = field(default_factory=list)
     restart_count_lag: float = 0.0
+    invocations: "list[Invocation]" = field(default_factory=list)  # oldest first
+    scalings: list[Scaling] = field(default_factory=list)  # oldest first
+    bandwidth_bytes: int = 0
 
     def active_at(self, moment: float) -> Deployment | None:
         """The deployment that was active at a time (Unix seconds), None before the first."""

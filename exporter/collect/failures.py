@@ -1,0 +1,32 @@
+"""Failed requests about apps, logged when they begin to fail and when they work again."""
+
+import logging
+
+from exporter.errors import ApiError
+
+LOG = logging.getLogger(__name__)
+
+
+class Failures:
+    """What fails now, by the app and what was asked of it."""
+
+    def __init__(self) -> None:
+        self._failing: set[tuple[str, str]] = set()
+
+    def failed(self, app: str, what: str, error: ApiError) -> None:
+        """A request failed; logged if the one before had not."""
+        if (app, what) not in self._failing:
+            self._failing.add((app, what))
+            LOG.warning(
+                "platform metrics can not be read, trying again",
+                extra={"fields": {"app": app, "what": what, "problem": error}},
+            )
+
+    def worked(self, app: str, what: str) -> None:
+        """A request worked; logged if the one before had not."""
+        if (app, what) in self._failing:
+            self._failing.discard((app, what))
+            LOG.info(
+                "platform metrics can be read again",
+                extra={"fields": {"app": app, "what": what}},
+            )
