@@ -32,49 +32,115 @@ MARKS = (
     Mark(
         CAUSE,
         RestartReason.OUT_OF_MEMORY,
-        r"(?:^|\\n)(?:[\w.]+\.)?MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|System\.OutOfMemoryException"
+        r"(?:^|\\n)[\w.]*MemoryError\b|\bjava\.lang\.OutOfMemoryError\b"
+        r"|System\.OutOfMemoryException"
         r"|heap out of memory|(?i:\bout of memory\b)|\bOOM-?[Kk]ill|\boom-kill\b|std::bad_alloc"
         r"|memory allocation of \d+ bytes failed|Allowed memory size of \d+ bytes exhausted"
-        r"|NoMemoryError|Cannot allocate memory|Perhaps out of memory\?|(?:^|: |\d )Killed\s*$"
-        r"|: line \d+: +\d+ Killed\b"
+        r"|NoMemoryError|(?i:\bcannot allocate (?:memory|\d+ bytes of memory))|\bENOMEM\b"
+        r"|Perhaps out of memory\?|(?:^|: |\d )Killed\s*$|: line \d+: +\d+ Killed\b"
+        # The JVM and .NET that cannot have what they want of the machine.
+        r"|insufficient memory for the Java Runtime|Native memory allocation \(\w+\) failed"
+        r"|\berrno=12\b|Could not reserve enough space for \d+\w* object heap"
+        r"|GC heap initialization failed|Worker with pid \d+ was terminated due to signal 9\b"
+        r"|\bexited with signal \(with signal 'Killed'\)"
+        r"|^(?:npm (?:ERR!|error) signal|error Command failed with signal) \"?SIGKILL"
         r"|(?i:\b(?:exit|exited|status|code)\b[^.,;]{0,20}\b137\b)",
+        r"(?i:-XX:\S*OutOfMemory)|(?i:out of memory:? (?:kills?|errors?|events?)?:? ?0\b)",
     ),
     Mark(
         CAUSE,
         RestartReason.PORT_IN_USE,
-        r"\bEADDRINUSE\b|(?i:address (?:is )?already in use|port \d+ (?:is|was) already in use)"
-        r"|Only one usage of each socket address",
+        r"(?i:\beaddrinuse\b|\baddr(?:ess)? ?(?:is )?(?:already )?in use\b)|\bAddrInUse\b"
+        r"|(?i:\bport:? \d+ (?:is |was )?(?:already )?in use\b|\bport (?:is|was) already (?:in use"
+        r"|allocated))"
+        r"|Only one usage of each socket address|\bConnection in use: \('",
+        r"(?i:e-?mail address|address already in use by another (?:account|user|customer))",
     ),
     Mark(
         CAUSE,
         RestartReason.MISSING_MODULE,
-        r"\b(?:ModuleNotFoundError|ImportError): |Cannot find (?:module|package) '"
-        r"|ERR_MODULE_NOT_FOUND|\(LoadError\)|cannot load such file -- |\bClassNotFoundException\b"
+        r"\b(?:ModuleNotFoundError|ImportError): |Cannot find (?:module|package) ['\"]"
+        r"|ERR_MODULE_NOT_FOUND|^error: Module not found \"|\(LoadError\)|: No module named [\w.]+$"
+        r"|cannot load such file -- |\bClassNotFoundException\b"
         r"|\bNoClassDefFoundError\b|Could not find or load main class|Unable to access jarfile"
-        r"|error while loading shared libraries|Uncaught Error: Class \"|Failed opening required"
+        r"|error while loading shared libraries|Error loading shared library"
+        r"|Uncaught Error: Class \""
+        r"|Failed opening required|Could not open input file: |: can't open file '"
         r"|Could not load file or assembly|executable file not found in"
-        r"|\bCould not import module \""
-        r"|^exec \S+: no such file"
-        r"|^(?:\S+: (?:line )?\d+: |(?:/bin/)?(?:ba|da|a)?sh: )\S+: (?:command )?not found$",
+        r"|You must install or update \.NET"
+        r"|not possible to find any (?:compatible framework|installed)"
+        r"|\bCould not import module \"|Can't locate \S+ in @INC"
+        r"|\((?:Gem|Bundler)::\w*(?:NotFound|MissingSpec)\w*\)|Bundler::GemNotFound"
+        r"|^Could not find (?:gem|\S+ in (?:any of the sources|locally installed gems))"
+        r"|\(module \S+ is not available\)|init terminating in do_boot.*\{undef,"
+        r"|(?i:\bexec format error\b)|\bexec user process caused\b|required file not found$"
+        r"|\bexec(?:ve)?:? \S+ (?:failed: )?no such file"
+        r"|\bexec \S+ failed: No such file|\[dumb-init\] \S+: No such file"
+        r"|^exec \S+: no such file|(?i:\bscript not found[: ])"
+        r"|^(?:\S+: (?:line )?\d+: |(?:/bin/)?(?:ba|da|a)?sh: )\S+: "
+        r"(?:(?:command )?not found|No such file or directory)$",
     ),
     Mark(
         CAUSE,
         RestartReason.CONFIGURATION,
         r"File \"(?:<frozen os>|[^\"]*/os\.py)\", line \d+, in __getitem__"
         r"|\b(?:KeyError: '|key not found: \")[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+['\"]"
-        r"|(?i:\b(?:missing|required|undefined|unset|invalid) (?:required )?"
-        r"(?:env(?:ironment)?(?: var(?:iable)?s?)?|config(?:uration)?|settings?)\b)"
+        r"|\bImproperlyConfigured\b|\bUndefinedValueError: "
+        r"|\bConfig '\w+' is missing, and has no default"
+        r"|\bSettingsError: |(?i:\bvalidation errors? for \w*(?:settings|config|env)\w*)"
+        r"|\bDotenv\\Exception\\|\bDotenv::MissingKeys\b|\bMissingEnvVarsError\b"
+        # Rails
+        r"|Missing `secret_key_base`|Missing encryption key to decrypt|EncryptedFile::\w+Error"
+        r"|MessageEncryptor::InvalidMessage|\bAdapterNotSpecified\b"
+        r"|Cannot load database configuration"
+        # Spring, Quarkus, Typesafe's Config
+        r"|Could not resolve placeholder '|Failed to configure a DataSource"
+        r"|Failed to bind properties under '|^Binding to target "
+        r"|ConfigurationPropertiesBindException"
+        r"|\bConfigData\w*Exception\b|\bConfigValidationException\b|\bSRCFG000\d\d: "
+        r"|\bConfigException\$|\bOptionsValidationException\b"
+        r"|Unrecognized VM option|^Invalid (?:maximum|initial) heap size|^Unrecognized option: -"
+        # Prisma, envalid, zod, Joi, convict; clients that got nothing to connect to
+        r"|\bPrismaConfigEnvError\b|Error validating datasource|(?i:\bconfig validation error)"
+        r"|Configuration property \"[^\"]+\" is not defined|^\s+\"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\"$"
+        r"|\"path\": \[\s*\"[A-Z][A-Z0-9_]+\""
+        r"|\bMongoParseError: |parameter to `openUri\(\)` must be a string"
+        r"|client password must be a string|Could not parse (?:rfc1738|SQLAlchemy) URL"
+        r"|ConnectionString property has not been initialized"
+        r"|config\S* file '[^']+' was not found and is not optional"
+        # viper, envconfig, cleanenv, flags
+        r"|\brequired key \S+ missing value|is required but the value is not provided"
+        r"|(?i:fatal error config file)|^flag provided but not defined: "
+        r"|^invalid value \".*\" for flag -"
+        r"|could not fetch application environment |: bad option: -"
+        r"|error: (?:the following arguments are required|unrecognized arguments"
+        r"|argument \S+: invalid)"
+        r"|^Error: (?:No such option|Missing option|Invalid value for) "
+        # the launcher and the package managers: there is nothing that could be run
+        r"|\bfailed to launch: |(?i:\bmissing script: )|_NO_SCRIPT\b"
+        r"|^error Command \"[^\"]+\" not found"
+        r"|Couldn't find a script named "
+        # servers
+        r"|\[emerg\] |nginx\.conf test failed|\bAH00526: |\bAH00014: |FATAL CONFIG FILE ERROR"
+        r"|^Error: (?:adapting config|loading (?:initial )?config)"
+        r"|Fatal errors found in configuration"
+        r"|failed to post process the configuration|\bunknown entry '"
+        r"|^(?:\S+: (?:line )?\d+: )?[A-Z][A-Z0-9_]+: unbound variable$"
+        r"|^(?:\S+: (?:line )?\d+: )?[A-Z][A-Z0-9_]+: parameter (?:null or )?not set$",
+    ),
+    Mark(
+        CAUSE,
+        RestartReason.CONFIGURATION,
+        r"(?i:\b(?:missing|required|undefined|unset|invalid) (?:required )?"
+        r"(?:env(?:ironment)?(?: var(?:iable)?s?)?|config(?:uration)?(?: key)?|settings?)\b)"
         r"|(?i:\benv(?:ironment)? var(?:iable)?s?\b.*"
-        r"\b(?:not set|required|missing|not found|must be set|not defined|undefined|empty)\b)"
+        r"\b(?:not set|required|missing|not found|must be set|not defined|undefined|empty"
+        r"|failed)\b)"
         r"|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b\W{0,2} (?:environment variable )?(?:(?:is|was) )?"
         r"(?:not set|required|missing|must be set|not defined|undefined|must not be empty)"
-        r"|(?i:\brequired\b.*\bnot set\b)|\bImproperlyConfigured\b"
-        r"|validation errors? for \w*(?:Settings|Config)|Could not resolve placeholder '"
-        r"|^(?:\S+: (?:line )?\d+: )?[A-Z][A-Z0-9_]+: unbound variable$"
-        r"|^(?:\S+: (?:line )?\d+: )?[A-Z][A-Z0-9_]+: parameter (?:null or )?not set$"
-        r"|\brequired key \S+ missing value|Failed to configure a DataSource"
-        r"|Missing `secret_key_base`"
+        r"|(?i:\brequired\b.*\bnot set\b)|^\w+(?:Url|Key|Secret|Token) is required\b"
         r"|(?i:\b(?:failed|unable) to (?:load|read|parse) (?:the )?config)"
+        r"|(?i:\b(?:while|error) (?:parsing|unmarshal\w*|decoding|reading) (?:the )?config)"
         r"|(?i:\bconfig\S* file.*not found)",
         r"(?i:default|fall(?:ing)? ?back|optional|deprecat|ignor)",
     ),
@@ -89,7 +155,8 @@ MARKS = (
     Mark(
         CRASH,
         RestartReason.PANIC,
-        r"(?:^|\s)panic: |^fatal error: |\bpanicked at\b|^fatal runtime error: ",
+        r"(?:^|\s)panic: |^fatal error: |\bpanicked at\b|^fatal runtime error: "
+        r"|^The application panicked|\bhas overflowed its stack$",
         r"\[recovered\]$|panic recovered",
     ),
     Mark(
@@ -99,6 +166,8 @@ MARKS = (
         r"(?:15|2|3|term|terminated|int|interrupt|quit)\b))"
         r"|\bHandling signal: (?:term|int|quit)\b|\bsignal:? \[?SIG(?:TERM|INT|QUIT)\b"
         r"|(?i:\bsig(?:term|int|quit)\b\W{0,2} ?(?:received|signal|caught)\b)"
+        r"|\bpm2 has been killed by signal\b|\bexited with signal \(with signal 'Terminated'\)"
+        r"|NOTICE: (?:Terminating|Finishing) \.\.\.$"
         r"|: SIGTERM \(SignalException\)"
         r"|^KeyboardInterrupt\b|^Terminated\s*$|(?i:\b(?:exit|exited|status|code)\b.{0,20}\b143\b)",
         _HANDLERS,
@@ -128,14 +197,18 @@ MARKS = (
     Mark(
         CRASH,
         RestartReason.EXCEPTION,
-        r"\bTraceback \(most recent call last\):|^Node\.js v\d+\."
+        r"\bTraceback \(most recent call last\):|^(?:Node\.js|Bun) v\d+\."
         r"|\bUnhandledPromiseRejection"
-        r"|(?i:\bun(?:caught|handled) ?(?:exception|error|rejection|promise))|\bUncaught \w+"
+        r"|(?i:\bun(?:caught|handled) ?(?:exception|error|rejection|promise))|\bUncaught [\w(\"]"
         r"|^(?:\d[\d:TZ.,+/ -]{7,40})?(?:\w+ )?\w*Error(?: \[\w+\])?: "
         r"|^Exception in thread \"|^Unhandled exception\b"
         r"|^(?:Caused by: )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error)(?::|$)"
         r"|^\S+:\d+:in [`'].*': .*\([A-Z][\w:]*\)$"
         r"|^\S+:\d+: syntax error|PHP (?:Fatal|Parse) error: |^(?:Fatal|Parse) error: "
+        r"|^(?:\w+ )?\*\* \([A-Z]|\binit terminating in |\bKernel pid terminated\b"
+        r"|^escript: exception "
+        r"|\bRuntime terminating during boot\b| at \S+ line \d+\.$|^libc\+\+abi: terminating"
+        r"|^syntax error at \S+ line \d+"
         r"|terminate called after throwing|APPLICATION FAILED TO START|Application run failed",
         r"(?i:handlers? (?:registered|installed))",
     ),
@@ -164,6 +237,46 @@ MARKS = (
         r"|\blevel(?:=\"?|\": ?\")(?i:fatal)\b|^(?:[\d\[]\S* ){0,3}\W?FATAL\b|^FATA\[\d",
     ),
 )
+
+CHILD = (
+    # PM2
+    r"\bApp \[[^\]]*\] exited with code|\bapp \[[^\]]*\] (?:stopped|exited)"
+    r"|msg=(?:process|failed to kill)"
+    # foreman, honcho, overmind, concurrently, npm-run-all, Docker Compose
+    r"|\bterminated by SIG[A-Z]+$|\bstopped \(rc=-?\d+\)|^\[[^\]]+\] .* exited with code \S+$"
+    r"|^ERROR: \"[^\"]+\" exited with \S+\.$|^[\w.-]+[._-]\d+ exited with code \d+$"
+    # supervisord, runit, s6
+    r"|\b(?:exited|stopped|gave up|reaped unknown pid): ?\S+ (?:\(|entered FATAL)"
+    r"|\breaped unknown pid \d+"
+    r"|^\[cmd\] |^\[services\.d\] |^s6-\S+: |^\S+ exited \d+$"
+    # gunicorn, uvicorn, Celery, uWSGI, unicorn, puma
+    r"|\bWorker \(pid:\d+\) (?:was sent SIG(?:TERM|INT|QUIT|SEGV|ABRT|BUS|HUP)|exited with code)"
+    r"|\bWorker with pid \d+ was terminated due to signal (?:[1-8]|1\d)\b|\bWorker exiting \(pid:"
+    r"|(?i:\bchild process \[\d+\])|\bProcess '[^']+' pid:\d+ exited with "
+    r"|^DAMN ! worker |^worker \d+ buried|\breaped #<Process::Status: |\bWorker \d+ \(PID: \d+\) "
+    # php-fpm, nginx, Apache
+    r"|\bchild \d+ exited (?:on signal|with code)|\bworker process \d+ exited "
+    r"|\bchild pid \d+ exit signal"
+    r"|\bcache (?:manager|loader) process \d+ exited|\(SIGCHLD\)"
+    # tini and dumb-init about others than the main one
+    r"|\bA child with PID \d+ |\bReaped child with pid|\bReceived signal 17\b"
+    # forever, nodemon, node's cluster
+    r"|Forever detected script |^error: Script restart attempt|^\[nodemon\] "
+    r"|(?i:\bworker \d+ (?:died|exited))"
+)
+"""What a supervisor says of one of its children: no end of the container's own."""
+
+SENDS = (
+    r"(?i:\bsending SIG\w+ to\b)|\bwaiting for \S.* to die$|\bkilling '[^']+' \(\d+\) with SIG"
+    r"|(?i:^interrupting\.\.\.$)|^--> Sending SIG\w+|(?i:\bterminating other processes)"
+)
+"""A supervisor ends what is left of its children: whatever ends behind it, ends for that."""
+
+ECHO = (
+    r"(?i:\b(?:SIG(?:TERM|INT|QUIT|KILL|HUP)|terminated|killed|stopped|exited)\b"
+    r"|\bexit(?:ing)?\b.{0,20}\b(?:0|130|137|143)\b)"
+)
+"""What is said of an end that a supervisor has asked for."""
 
 STACK_LINE = (
     r"^\s|^$|^goroutine \d+|^created by |^[\w./*()%@$-]+\(.*\)$|^\d+: 0x|^#\d+ |^[\]})]|^\.\.\."

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import re2
 
-from exporter.logs.restart_marks import MARKS, PROBE, STACK_LINE, Mark
+from exporter.logs.restart_marks import CHILD, ECHO, MARKS, PROBE, SENDS, STACK_LINE, Mark
 from exporter.model import RestartReason
 
 _REACH = 15
@@ -26,6 +26,9 @@ _COMPILED = tuple(
     for mark in MARKS
 )
 _STACK_LINE = _compile(STACK_LINE)
+_CHILD = _compile(CHILD)
+_SENDS = _compile(SENDS)
+_ECHO = _compile(ECHO)
 
 
 def restart_reason(last_words: Sequence[bytes]) -> RestartReason:
@@ -47,13 +50,16 @@ def restart_reason(last_words: Sequence[bytes]) -> RestartReason:
     but for a health check that failed, which is why platforms ask. ``shutting down gracefully``
     closes it too, unless the exception stands right before: then it is why the program ended.
 
+    What a supervisor says of its children is no end of the container's own, and neither is what
+    ends because a supervisor asked for it: the crash before it is the reason.
+
     Nothing of it is ``unknown``. "Killed" alone and exit code 137 are taken for the kernel's
     out-of-memory killer, which is what ends containers so.
     """
     weight = 0
     reason = RestartReason.UNKNOWN
     orderly = closed = False
-    for line in _end(last_words):
+    for line in _without_children(list(_end(last_words))):
         mark = _mark(line)
         if mark is None:
             closed = closed or (orderly and not _is_stack(line))
@@ -79,6 +85,19 @@ def _end(last_words: Sequence[bytes]) -> Iterator[bytes]:
             told += 1
         if told == _REACH:
             return
+
+
+def _without_children(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the lines that are not about children of a supervisor.
+
+    Args:
+        lines: the last one first.
+    """
+    sends = next((place for place, line in enumerate(lines) if _SENDS.search(line)), -1)
+    for place, line in enumerate(lines):
+        asked_for = place < sends and _ECHO.search(line) is not None
+        if place != sends and not asked_for and _CHILD.search(line) is None:
+            yield line
 
 
 def _mark(line: bytes) -> Mark | None:
