@@ -42,8 +42,8 @@ def test_default_is_all_packs_and_every_name_is_unique():
 def test_pack_names_are_those_that_are_documented():
     """The packs are those of the documentation."""
     assert pack_names() == (
-        "default", "canary", "dotnet", "go", "http", "java", "mysql", "node", "php", "platform",
-        "postgres", "python", "redis", "ruby", "system",
+        "default", "canary", "dotnet", "elixir", "go", "http", "java", "mysql", "node", "php",
+        "platform", "postgres", "python", "redis", "ruby", "rust", "system",
     )  # fmt: skip
 
 

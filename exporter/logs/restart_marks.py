@@ -51,7 +51,7 @@ MARKS = (
         CAUSE,
         RestartReason.PORT_IN_USE,
         r"(?i:\beaddrinuse\b|\baddr(?:ess)? ?(?:is )?(?:already )?in use\b)|\bAddrInUse\b"
-        r"|(?i:\bport:? \d+ (?:is |was )?(?:already )?in use\b|\bport (?:is|was) already (?:in use"
+        r"|(?i:\bis port \d+ in use\?|\bport:? \d+ (?:is|was) (?:already )?in use\b|\bport (?:is|was) already (?:in use"
         r"|allocated))"
         r"|Only one usage of each socket address|\bConnection in use: \('",
         r"(?i:e-?mail address|address already in use by another (?:account|user|customer))",
