@@ -94,6 +94,10 @@ class Findings:
         self.errors.refresh(key)
         return found
 
+    def events(self, key: ComponentKey) -> Sequence[Event]:
+        """The events of a component that are remembered, the latest last."""
+        return self._events(key).events
+
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
         self._open.pop(key, None)

@@ -51,7 +51,8 @@ MARKS = (
         CAUSE,
         RestartReason.PORT_IN_USE,
         r"(?i:\beaddrinuse\b|\baddr(?:ess)? ?(?:is )?(?:already )?in use\b)|\bAddrInUse\b"
-        r"|(?i:\bis port \d+ in use\?|\bport:? \d+ (?:is|was) (?:already )?in use\b|\bport (?:is|was) already (?:in use"
+        r"|(?i:\bis port \d+ in use\?|\bport:? \d+ (?:is|was) (?:already )?in use\b|\bport (?:is"
+        r"|was) already (?:in use"
         r"|allocated))"
         r"|Only one usage of each socket address|\bConnection in use: \('",
         r"(?i:e-?mail address|address already in use by another (?:account|user|customer))",
@@ -197,7 +198,7 @@ MARKS = (
     Mark(
         CRASH,
         RestartReason.EXCEPTION,
-        r"\bTraceback \(most recent call last\):|^(?:Node\.js|Bun) v\d+\."
+        r"\bTraceback \(most recent call last\):|^(?:\[[^\]]{1,40}\] )?(?:Node\.js|Bun) v\d+\."
         r"|\bUnhandledPromiseRejection"
         r"|(?i:\bun(?:caught|handled) ?(?:exception|error|rejection|promise))|\bUncaught [\w(\"]"
         r"|^(?:\d[\d:TZ.,+/ -]{7,40})?(?:\w+ )?\w*Error(?: \[\w+\])?: "
