@@ -202,7 +202,7 @@ REASONS: dict[Reason, list[str]] = {
         "panic: required key SHOP_PORT missing value\n\ngoroutine 1 [running]:",
         "================================\n Missing environment variables:\n    DATABASE_URL: "
         "Required\n================================\n\n Exiting with error code 1",
-        'ZodError: [\n  {\n    "code": "invalid_type",\n    "path": [\n      "DATABASE_URL"\n    ]\n'
+        'ZodError: [\n  {\n    "code": "invalid",\n    "path": [\n      "DATABASE_URL"\n    ]\n'
         '    "message": "Required"\n  }\n]',
         "❌ Invalid environment variables: { STRIPE_KEY: [ 'Required' ] }",
         'Error: Config validation error: "JWT_SECRET" is required',
@@ -223,7 +223,7 @@ REASONS: dict[Reason, list[str]] = {
         "error: Uncaught (in promise) AddrInUse: Address already in use (os error 98)",
         "** (MatchError) no match of right hand side value: {:error, :eaddrinuse}",
         "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)",
-        'called `Result::unwrap()` on an `Err` value: Os { code: 98, kind: AddrInUse, message: "" }',
+        "called `Result::unwrap()` on an `Err` value: Os { code: 98, kind: AddrInUse, message: x }",
         "docker: port is already allocated",
     ],
     Reason.MISSING_MODULE: [
@@ -338,7 +338,7 @@ def test_a_failure_with_two_addresses_counts_once(what: str, port: int, rule: st
 @pytest.mark.parametrize(
     ("text", "rule", "count"),
     [
-        ("INFO:     Child process [8] died\nINFO:  Child process [9] died", "python_worker_died", 2),
+        ("INFO:     Child process [8] died\nINFO: Child process [9] died", "python_worker_died", 2),
         ("    ECONNREFUSED\n\n  ENOTFOUND", "system_connection_refused", 0),
         ("\u2009ELIFECYCLE\u2009 Command failed.", "node_start_failed", 0),
         ("\u2009ELIFECYCLE\u2009 Command failed with exit code 1.", "node_start_failed", 1),
