@@ -13,7 +13,8 @@ from exporter.model import RestartReason as Reason
 class CrashingProgram:
     """A program as text, what runs it, and the reason that its last words must give.
 
-    ``command`` stands before the file's name; ``dies`` is whether it ends with an error.
+    ``command`` stands before the file's name; ``dies`` is whether it ends with an error; ``needs``
+    is what has to be installed, where that is not the command itself.
     """
 
     name: str
@@ -22,6 +23,7 @@ class CrashingProgram:
     text: str
     reason: Reason
     dies: bool = True
+    needs: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -29,7 +31,7 @@ class CrashingProgram:
     @property
     def runtime(self) -> str | None:
         """The program that has to be installed; None for those that are wherever tests run."""
-        first = self.command[0]
+        first = self.needs or self.command[0]
         return None if first in (sys.executable, "sh", "bash") else first
 
 
@@ -66,6 +68,46 @@ def _java(name: str, body: str, reason: Reason, *flags: str) -> CrashingProgram:
 
 def _go(name: str, text: str, reason: Reason) -> CrashingProgram:
     return CrashingProgram(f"go {name}", ("go", "run"), "main.go", text, reason)
+
+
+def _elixir(name: str, text: str, reason: Reason) -> CrashingProgram:
+    return CrashingProgram(f"elixir {name}", ("elixir",), "main.exs", text, reason)
+
+
+def _erlang(name: str, text: str, reason: Reason) -> CrashingProgram:
+    text = f"#!/usr/bin/env escript\nmain(_) -> {text}.\n"
+    return CrashingProgram(f"erlang {name}", ("escript",), "main.escript", text, reason)
+
+
+def _perl(name: str, text: str, reason: Reason) -> CrashingProgram:
+    return CrashingProgram(f"perl {name}", ("perl",), "main.pl", text, reason)
+
+
+def _deno(name: str, text: str, reason: Reason, *flags: str) -> CrashingProgram:
+    return CrashingProgram(f"deno {name}", ("deno", "run", "-A", *flags), "main.ts", text, reason)
+
+
+def _bun(name: str, text: str, reason: Reason) -> CrashingProgram:
+    return CrashingProgram(f"bun {name}", ("bun", "run"), "main.ts", text, reason)
+
+
+def _compiled(compiler: str, file: str, name: str, text: str, reason: Reason) -> CrashingProgram:
+    """A program that ``bash`` runs in a child, so that the death by a signal is told."""
+    command = ("bash", "-c", f'{compiler} "$0" -o main 2>&1 && {{ ./main; exit $?; }}')
+    language = file.rpartition(".")[2]
+    return CrashingProgram(
+        f"{language} {name}", command, file, text, reason, needs=compiler.partition(" ")[0]
+    )
+
+
+def _rust(name: str, body: str, reason: Reason) -> CrashingProgram:
+    text = f"fn main() -> Result<(), Box<dyn std::error::Error>> {{ {body} }}\n"
+    return _compiled("rustc", "main.rs", name, text, reason)
+
+
+def _cpp(name: str, body: str, reason: Reason) -> CrashingProgram:
+    text = f"#include <cstdlib>\n#include <new>\n#include <stdexcept>\nint main() {{ {body} }}\n"
+    return _compiled("g++", "main.cpp", name, text, reason)
 
 
 _TAKEN = "import socket\na = socket.create_server(('127.0.0.1', 0))\nport = a.getsockname()[1]\n"
@@ -236,4 +278,79 @@ OTHERS = (
     ),
 )
 
-CRASHING_PROGRAMS = PYTHON + NODE + OTHERS
+_BIND = "std::net::TcpListener::bind"
+
+NEWER = (
+    _elixir("exception", 'raise ArgumentError, "no card"', Reason.EXCEPTION),
+    _elixir("variable", 'System.fetch_env!("DATABASE_URL")', Reason.CONFIGURATION),
+    _elixir("module", ":nosuch.pay()", Reason.MISSING_MODULE),
+    _elixir(
+        "port",
+        "{:ok, s} = :gen_tcp.listen(0, [])\n{:ok, port} = :inet.port(s)\n"
+        "{:ok, _} = :gen_tcp.listen(port, [])",
+        Reason.PORT_IN_USE,
+    ),
+    _elixir(
+        "linked process",
+        'spawn_link(fn -> raise "no card" end)\nProcess.sleep(5000)',
+        Reason.EXCEPTION,
+    ),
+    _erlang("exception", "1 = length([])", Reason.EXCEPTION),
+    _perl("exception", "use Carp; sub pay { confess('no card') } pay(7);", Reason.EXCEPTION),
+    _perl("module", "use NoSuch::Thing;", Reason.MISSING_MODULE),
+    _perl("syntax", "my $x = ;", Reason.EXCEPTION),
+    _deno(
+        "exception",
+        "async function pay() { throw new Error('no card') }\nawait pay()",
+        Reason.EXCEPTION,
+    ),
+    _deno("module", "import pay from './nosuch.ts'\npay()", Reason.MISSING_MODULE),
+    _deno(
+        "port",
+        "const s = Deno.listen({hostname: '127.0.0.1', port: 0})\n"
+        "Deno.listen({hostname: '127.0.0.1', port: (s.addr as Deno.NetAddr).port})",
+        Reason.PORT_IN_USE,
+    ),
+    _deno(
+        "heap",
+        "const kept: unknown[] = []\nfor (;;) kept.push(new Array(1e4).fill(0).map(() => ({})))",
+        Reason.OUT_OF_MEMORY,
+        "--v8-flags=--max-old-space-size=40",
+    ),
+    _bun("exception", "function pay() { throw new TypeError('no card') }\npay()", Reason.EXCEPTION),
+    _bun("module", "import pay from './nosuch.ts'\npay()", Reason.MISSING_MODULE),
+    _bun(
+        "port",
+        "const s = Bun.serve({hostname: '127.0.0.1', port: 0, fetch: () => new Response()})\n"
+        "Bun.serve({hostname: '127.0.0.1', port: s.port, fetch: () => new Response()})",
+        Reason.PORT_IN_USE,
+    ),
+    _rust(
+        "panic",
+        'let v: Vec<u8> = vec![]; let i = v.len(); println!("{}", v[i]); Ok(())',
+        Reason.PANIC,
+    ),
+    _rust("returned error", 'Err("no card".parse::<u8>().unwrap_err())?', Reason.EXCEPTION),
+    _rust(
+        "variable",
+        'let url = std::env::var("DATABASE_URL").expect("DATABASE_URL must be set");'
+        'println!("{url}"); Ok(())',
+        Reason.CONFIGURATION,
+    ),
+    _rust(
+        "memory",
+        'let v: Vec<u8> = Vec::with_capacity(1 << 60); println!("{}", v.capacity()); Ok(())',
+        Reason.OUT_OF_MEMORY,
+    ),
+    _rust(
+        "port",
+        f'let a = {_BIND}("127.0.0.1:0")?; {_BIND}(a.local_addr()?).unwrap(); Ok(())',
+        Reason.PORT_IN_USE,
+    ),
+    _cpp("exception", 'throw std::runtime_error("no card");', Reason.EXCEPTION),
+    _cpp("memory", "throw std::bad_alloc();", Reason.OUT_OF_MEMORY),
+    _cpp("abort", "std::abort();", Reason.SIGNAL),
+)
+"""Where their runtimes are: what they printed elsewhere is among the traces of `test_events`."""
+
+CRASHING_PROGRAMS = PYTHON + NODE + OTHERS + NEWER

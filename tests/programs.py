@@ -9,6 +9,8 @@ import pytest
 
 DEBIAN_PACKAGES = {
     "chromium": "chromium",
+    "elixir": "elixir",
+    "escript": "erlang-base",
     "git": "git",
     "make": "make",
     "node": "nodejs",
@@ -22,7 +24,15 @@ DEBIAN_PACKAGES = {
 }
 """The Debian package of each program."""
 
-NOT_INSTALLED = {"go": "golang-go", "java": "default-jdk-headless"}
+NOT_INSTALLED = {
+    "bun": "none; npm has it as bun",
+    "deno": "none; npm has it as deno",
+    "g++": "g++",
+    "go": "golang-go",
+    "java": "default-jdk-headless",
+    "perl": "perl",
+    "rustc": "rustc",
+}
 """The same of programs that are used where they are, being too big to install for a test."""
 
 

@@ -1,5 +1,6 @@
 """Programs that really die, and the reason that `restarts_total` gives for it."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,22 @@ from programs import requires
 from exporter.collect.reading import Reading
 from exporter.model import LIVE_PART, LogChunk, RestartReason, Source
 
+TOOLS = (
+    "sh",
+    "go",
+    "node",
+    "ruby",
+    "php",
+    "java",
+    "elixir",
+    "escript",
+    "perl",
+    "rustc",
+    "g++",
+    "deno",
+    "bun",
+)
+
 SECONDS = 120
 """What no program here takes by far; `go run` compiles its library first."""
 
@@ -19,12 +36,16 @@ SECONDS = 120
 def last_words(program: CrashingProgram, folder: Path) -> list[str]:
     """Run the program to its end; returns the lines that it printed."""
     (folder / program.file).write_text(program.text)
-    tools = {str(Path(found).parent) for word in ("sh", "go", "node", "ruby", "php", "java")
-             if (found := shutil.which(word))}  # fmt: skip
+    tools = {str(Path(found).parent) for word in TOOLS if (found := shutil.which(word))}
     done = subprocess.run(
         [*program.command, program.file],
         cwd=folder,
-        env={"PATH": ":".join(sorted(tools)), "HOME": str(folder), "LANG": "C.UTF-8"},
+        env={
+            "PATH": ":".join(sorted(tools)),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup")),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -58,7 +79,7 @@ def _read(site: Site, source: Source, text: bytes) -> None:
 
 def marks(program: CrashingProgram) -> tuple[pytest.MarkDecorator, ...]:
     """What skips the program where its runtime is missing; Python and shells never are."""
-    return (requires(program.command[0]),) if program.runtime else ()
+    return (requires(program.runtime),) if program.runtime else ()
 
 
 CASES = [pytest.param(p, id=str(p), marks=marks(p)) for p in CRASHING_PROGRAMS]

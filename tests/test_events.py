@@ -293,7 +293,7 @@ TOTALS = {
     "java_exception": 6,
     "node_error": 6,
     "node_module_not_found": 2,
-    "node_uncaught_exception": 5,
+    "node_uncaught_exception": 11,
     "node_unhandled_rejection": 1,
     "php_fatal_error": 3,
     "python_exception": 6,
