@@ -17,7 +17,7 @@ from exporter.collect.reader import Reader
 from exporter.collect.schedule import shut_down
 from exporter.collect.timer import Timer
 from exporter.errors import InternalError, Stopping
-from exporter.model import LogType, SourceStatus
+from exporter.model import App, LogType, SourceStatus
 
 PLATFORM_EXECUTOR = "platform"
 HEARTBEAT_EXECUTOR = "heartbeat"
@@ -146,11 +146,20 @@ class Collector:
             return
         except InternalError as error:
             self._discovery.problem = str(error)
-        interval = self._pacing.discovery_interval()
+        apps = self._discovery.inventory.apps
+        interval = self._pacing.discovery_interval(under_way=any(app.under_way for app in apps))
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
         self._timer.run_in(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
             with self._ledger.lock:
                 self._ledger.expire()
-            self._platform_reads.watch(self._discovery.inventory.apps)
+            self._platform_reads.watch(apps)
+            self._read_what_rolls_out(apps)
             self._pace()
+
+    def _read_what_rolls_out(self, apps: Sequence[App]) -> None:
+        """Read logs often that will be refused soon: those whose deployment is being replaced."""
+        rolling_out = [app for app in apps if app.rolls_out]
+        components = sum(len(app.components) for app in rolling_out)
+        for app_id in self._pacing.roll_out({app.id for app in rolling_out}, components):
+            self._reader.hand_over_nears(app_id)

@@ -137,6 +137,10 @@ class Follower:
         self._poller.unwatch(source)
         self._call(self._end(source))
 
+    def hand_over_nears(self, app_id: str) -> None:
+        """Read the RUN logs of an app now that are not followed."""
+        self._poller.hand_over_nears(app_id)
+
     def sources(self) -> list[Source]:
         """Every source that is watched."""
         return self._poller.sources()

@@ -6,7 +6,7 @@ is not enough, every interval is stretched by one factor. Only the list of apps,
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,16 @@ MOST_SWEEP = 10.0
 
 DISCOVERY_SHARE = 0.1
 """The part of the budget below which discovery keeps its interval, whatever else is stretched."""
+
+HAND_OVER_SECONDS = 3.0
+"""How often the logs of an app are read, at the most, while a deployment of it rolls out."""
+
+UNDER_WAY_SECONDS = 5.0
+"""How often apps are listed, at the most, while a deployment of any is under way."""
+
+HAND_OVER_SHARE = 0.5
+UNDER_WAY_SHARE = 0.2
+"""The parts of a minute's requests that these reads, and lists, may take."""
 
 FIRST_READS_SHARE = 0.8
 """The part of a minute's requests that first reads take; the rest is for what they lead to."""
@@ -145,6 +155,8 @@ class Pacing:
         self._settings = settings
         self._clock = clock
         self._first_read_at = float("-inf")
+        self._rolling_out: frozenset[str] = frozenset()
+        self._hand_over_interval = HAND_OVER_SECONDS
         self.plan = Plan()
 
     @property
@@ -172,9 +184,26 @@ class Pacing:
     def log_interval(self, source: Source) -> float:
         """Seconds between two reads of a log."""
         if source.log_type is not LogType.RUN_RESTARTED:
-            return self._settings.poll_interval * self.plan.stretch
+            interval = self._settings.poll_interval * self.plan.stretch
+            rolls_out = source.app_id in self._rolling_out
+            return min(interval, self._hand_over_interval) if rolls_out else interval
         configured = self._settings.restarted_interval or self._settings.poll_interval
         return configured * self.plan.stretch * self.plan.sweep
+
+    def roll_out(self, apps: Collection[str], components: int) -> frozenset[str]:
+        """Read the RUN logs of some apps every few seconds, since a deployment of each rolls out.
+
+        Args:
+            apps: their ids; those of others are read by their intervals again.
+            components: how many they have together.
+
+        Returns:
+            the apps for which that is new.
+        """
+        requests_a_second = self._budget.minute_pace() * HAND_OVER_SHARE
+        self._hand_over_interval = max(HAND_OVER_SECONDS, components / requests_a_second)
+        before, self._rolling_out = self._rolling_out, frozenset(apps)
+        return self._rolling_out - before
 
     def health_interval(self) -> float:
         """Seconds between two looks at the health of an app, or at the runs of its jobs."""
@@ -188,9 +217,14 @@ class Pacing:
         """Seconds between two looks at an app's deployments, or at its restart counts."""
         return self._settings.discovery_interval * self.plan.stretch * self.plan.sweep
 
-    def discovery_interval(self) -> float:
-        """Seconds between two lists of apps."""
-        return self._settings.discovery_interval * self.plan.discovery
+    def discovery_interval(self, *, under_way: bool = False) -> float:
+        """Seconds between two lists of apps; ``under_way``: while there is a deployment."""
+        interval = self._settings.discovery_interval * self.plan.discovery
+        if not under_way:
+            return interval
+        pages = -(-self._fleet().apps // APPS_PER_REQUEST) or 1
+        least = pages / (self._budget.minute_pace() * UNDER_WAY_SHARE)
+        return min(interval, max(UNDER_WAY_SECONDS, least))
 
     def first_delay(self) -> float:
         """Seconds until a first read: some at once, many one after another, as a minute grants."""

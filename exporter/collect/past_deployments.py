@@ -21,7 +21,7 @@ class PastDeployments:
     def __init__(self, release: Callable[[ComponentKey, str, bool], None]) -> None:
         self._release = release
         self._waiting: dict[tuple[ComponentKey, str], set[Source]] = {}
-        self._refused: dict[tuple[ComponentKey, str], bool] = {}  # whether it may lack lines
+        self._cut_off: set[tuple[ComponentKey, str]] = set()
         self._lock = Lock()
 
     def begin(self, state: SourceState, between: Sequence[Deployment]) -> None:
@@ -39,16 +39,15 @@ class PastDeployments:
             self._await_end(state)
             came_back = (state.source.key, active.id)  # by a rollback
             self._waiting.pop(came_back, None)
-            self._refused.pop(came_back, None)
+            self._cut_off.discard(came_back)
 
     def read_to_end(
-        self, state: SourceState, deployment: DeploymentToRead, *, refused: bool = False
+        self, state: SourceState, deployment: DeploymentToRead, *, cut_off: bool = False
     ) -> None:
         """A source is through with a past deployment; its cursor goes when all sources are.
 
         Args:
-            refused: whether the log cannot be read any more: its last lines may be missing then,
-                unless a stream of the component came to its end.
+            cut_off: whether its last lines may be missing, since it cannot be read any more.
         """
         read = (state.source.key, deployment.id)
         with self._lock:
@@ -57,13 +56,13 @@ class PastDeployments:
             if waiting is None:
                 return
             waiting.discard(state.source)
-            if refused:
-                cut_off = self._refused.get(read, True) and not deployment.complete
-                self._refused[read] = cut_off
+            if cut_off:
+                self._cut_off.add(read)
             if waiting:
                 return
             del self._waiting[read]
-            cut_off = self._refused.pop(read, False)
+            cut_off = read in self._cut_off
+            self._cut_off.discard(read)
         self._release(*read, cut_off)
 
     def forget(self, source: Source) -> None:
@@ -72,9 +71,7 @@ class PastDeployments:
             for waiting in self._waiting.values():
                 waiting.discard(source)
             self._waiting = {key: left for key, left in self._waiting.items() if left}
-            self._refused = {
-                key: cut_off for key, cut_off in self._refused.items() if key in self._waiting
-            }
+            self._cut_off &= self._waiting.keys()
 
     def _await_end(self, state: SourceState) -> None:
         for deployment in state.past:

@@ -80,7 +80,7 @@ class Poller:
             if state is not None:
                 state.component = component
                 self._past.redeploy(state, active, between)
-                if state.suspended and state.past:
+                if state.past:
                     self._schedule.soon(source)
                 return
             unread = [id for id in self._pipeline.deployments(source.key) if id != active.id]
@@ -111,6 +111,12 @@ class Poller:
             self._show_interval(state)
         if factor < 1:
             self._schedule.hasten(factor)
+
+    def hand_over_nears(self, app_id: str) -> None:
+        """Read the RUN logs of an app now: they are read more often from here on."""
+        for source in self.sources():
+            if source.app_id == app_id and source.log_type is LogType.RUN:
+                self._schedule.soon(source)
 
     def polled(self) -> Counter[LogType]:
         """How many requests read the logs of each type, each interval."""

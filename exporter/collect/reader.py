@@ -32,6 +32,10 @@ class Reader(Protocol):
         """Read a source no more."""
         ...
 
+    def hand_over_nears(self, app_id: str) -> None:
+        """Read the RUN logs of an app now: they are read more often from here on."""
+        ...
+
     def sources(self) -> list[Source]:
         """Every source that is watched."""
         ...

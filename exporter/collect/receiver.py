@@ -126,6 +126,10 @@ class Receiver:
         else:
             self.inbox.note_receiving(source, self._clock())
 
+    def hand_over_nears(self, app_id: str) -> None:
+        """Read the RUN logs of an app now that are not received."""
+        self._reader.hand_over_nears(app_id)
+
     def unwatch(self, source: Source) -> None:
         """Read a source no more."""
         with self._lock:

@@ -143,7 +143,9 @@ class SourceReads:
                 locations = self._read_log(state, deployment, past_failures=last_attempt)
             over = locations.live_url is None
         except DeploymentEnded:
-            self._past.read_to_end(state, deployment, refused=True)
+            # RUN_RESTARTED has no lines but those of containers that RUN showed.
+            run = state.source.log_type is LogType.RUN
+            self._past.read_to_end(state, deployment, cut_off=run and not deployment.complete)
             return
         except (ApiError, InternalError) as error:
             # One of its archives may be there again; a deployment that is gone will not.

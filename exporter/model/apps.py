@@ -25,6 +25,10 @@ FINAL_PHASES = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
 """The phases in which a deployment has come to rest (API: ``deployment.phase``)."""
 
 
+ROLL_OUT_PHASES = frozenset({"PENDING_DEPLOY", "DEPLOYING"})
+"""The phases of a deployment in which it may become active within seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentStep:
     """One part of a deployment as the platform tells it; times are Unix seconds.
@@ -86,6 +90,11 @@ class App:
     active_deployment: Deployment | None = None
     newest_deployment: Deployment | None = None
     under_way: tuple[Deployment, ...] = ()
+
+    @property
+    def rolls_out(self) -> bool:
+        """Whether containers of another deployment are about to take over from the active ones."""
+        return any(each.phase in ROLL_OUT_PHASES for each in self.under_way)
 
 
 @dataclass(frozen=True, slots=True)
