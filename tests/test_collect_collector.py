@@ -9,7 +9,7 @@ import pytest
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from collect_fixtures import ALL_OFF, KEY, RESTARTED, RUN, START, Site, app, server_error
+from collect_fixtures import ALL_OFF, KEY, RESTARTED, RUN, START, Clock, Site, app, server_error
 
 from exporter.collect.collector import (
     HEARTBEAT_EXECUTOR,
@@ -21,7 +21,9 @@ from exporter.collect.collector import (
     CollectorSettings,
 )
 from exporter.collect.ledger import GRACE_SECONDS
+from exporter.collect.pacing import Pacing
 from exporter.collect.schedule import EXECUTOR
+from exporter.digitalocean.budget import Budget
 from exporter.errors import Stopping
 from exporter.model import Deployment
 
@@ -70,6 +72,45 @@ def test_start_discovers_at_once_and_then_by_the_interval(site: Site):
     assert site.scheduler.due("discovery") == 300
     assert site.scheduler.due(RUN) == 0
     assert [status.state for status in crank.sources()] == ["waiting", "waiting"]
+
+
+def test_apps_are_listed_often_while_a_deployment_is_under_way(site: Site):
+    """Every five seconds, and its RUN logs are read at once when containers begin to roll out."""
+    crank = collector(site)
+    crank.start()
+    site.scheduler.step("discovery")
+    site.scheduler.step(RUN)
+    for phase, read_now in (("BUILDING", False), ("DEPLOYING", True), ("DEPLOYING", False)):
+        started = site.clock.now - START
+        site.platform.listing = (replace(app(), under_way=(Deployment("d2", phase),)),)
+        site.scheduler.step("discovery")
+        assert site.scheduler.due("discovery") == started + 5
+        assert (site.scheduler.due(RUN) == started) == read_now
+        if read_now:
+            site.scheduler.step(RUN)
+        site.clock.now += 5
+    site.platform.listing = (app(),)
+    site.scheduler.step("discovery")
+    assert site.scheduler.due("discovery") == 15 + 300
+
+
+def test_logs_of_an_app_that_rolls_out_are_read_every_few_seconds():
+    """As often as half of a minute's requests allow; RUN_RESTARTED and other apps as before."""
+    clock = Clock()
+    budget = Budget(5000, 250, 1.0, clock=clock, stop=threading.Event())
+    pacing = Pacing(budget, ALL_OFF, clock)
+    other = replace(RUN, app_id="app-2")
+    assert pacing.roll_out({"app-1"}, components=2) == {"app-1"}
+    intervals = [pacing.log_interval(source) for source in (RUN, RESTARTED, other)]
+    assert intervals == [3, 60, 60]
+    assert pacing.roll_out({"app-1", "app-2"}, components=50) == {"app-2"}
+    assert 20 < pacing.log_interval(RUN) == pacing.log_interval(other) < 60
+    pacing.roll_out({"app-1"}, components=10_000)
+    assert pacing.log_interval(RUN) == 60
+    assert pacing.roll_out((), components=0) == frozenset()
+    assert pacing.log_interval(RUN) == 60
+    assert pacing.discovery_interval() == 300
+    assert pacing.discovery_interval(under_way=True) == 5
 
 
 def test_failed_discovery_is_tried_again_soon(site: Site):

@@ -147,7 +147,8 @@ class Collector:
         except InternalError as error:
             self._discovery.problem = str(error)
         apps = self._discovery.inventory.apps
-        interval = self._pacing.discovery_interval(under_way=any(app.under_way for app in apps))
+        under_way = any(app.under_way for app in apps)
+        interval = self._pacing.discovery_interval(len(apps), under_way=under_way)
         retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
         self._timer.run_in(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone

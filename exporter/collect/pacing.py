@@ -217,12 +217,12 @@ class Pacing:
         """Seconds between two looks at an app's deployments, or at its restart counts."""
         return self._settings.discovery_interval * self.plan.stretch * self.plan.sweep
 
-    def discovery_interval(self, *, under_way: bool = False) -> float:
-        """Seconds between two lists of apps; ``under_way``: while there is a deployment."""
+    def discovery_interval(self, apps: int = 0, *, under_way: bool = False) -> float:
+        """Seconds between two lists of so many apps; ``under_way``: while there is a deployment."""
         interval = self._settings.discovery_interval * self.plan.discovery
         if not under_way:
             return interval
-        pages = -(-self._fleet().apps // APPS_PER_REQUEST) or 1
+        pages = -(-apps // APPS_PER_REQUEST) or 1
         least = pages / (self._budget.minute_pace() * UNDER_WAY_SHARE)
         return min(interval, max(UNDER_WAY_SECONDS, least))
 
