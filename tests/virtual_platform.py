@@ -129,6 +129,10 @@ class VirtualPlatform:
         archives = tuple(f"{grant}/{number}" for number in range(places.archives))
         return LogLocations(grant if places.live else None, archives)
 
+    def granted(self, live_url: str) -> LogRequest:
+        """What the URL of a live log was given out for."""
+        return self._grants[live_url]
+
     def app_log_locations(
         self,
         app_id: str,

@@ -5,6 +5,7 @@ Runs on the follower's event loop; requests to the API block, and run in the fol
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ class Surroundings:
 
     Args:
         block: runs what blocks in a thread.
-        clock: Unix seconds.
+        clock: Unix seconds, for what is shown.
+        monotonic: seconds, for whatever waits.
     """
 
     platform: AppPlatform
@@ -74,6 +76,7 @@ class Surroundings:
     clock: Callable[[], float]
     rng: Random
     internal_errors: InternalErrors
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class FollowedSource:
@@ -139,7 +142,7 @@ class FollowedSource:
         """
         if self._left_at is None:
             self.deployment.streamed = True
-            self._left_at = self._around.clock()
+            self._left_at = self._around.monotonic()
             if not self._refused:
                 self._doubt()
 
@@ -151,7 +154,7 @@ class FollowedSource:
         """Whether the stream of a past deployment should be left, though it has not ended."""
         if self._left_at is None or self._stream is None:
             return False
-        stayed = self._around.clock() - self._left_at
+        stayed = self._around.monotonic() - self._left_at
         return stayed > LONGEST_STAY or min(stayed, self._stream.quiet) > QUIET_SECONDS
 
     @property
@@ -162,7 +165,7 @@ class FollowedSource:
         """Whether there is nothing more to follow of a deployment that is past."""
         if self._left_at is None:
             return False
-        stayed = self._around.clock() - self._left_at
+        stayed = self._around.monotonic() - self._left_at
         return self._refused or self._polled or stayed > QUIET_SECONDS
 
     async def _sleep(self, seconds: float) -> None:
@@ -173,7 +176,7 @@ class FollowedSource:
 
     def _doubt(self) -> None:
         """An end of long ago proves nothing: another container may have begun and ended since."""
-        if self._around.clock() - self._ended_at > PROOF_SECONDS:
+        if self._around.monotonic() - self._ended_at > PROOF_SECONDS:
             self.deployment.complete = False
 
     async def _once(self) -> float:
@@ -228,7 +231,7 @@ class FollowedSource:
                 return None
             stream = await around.streams.open(locations.live_url, target=self._source)
             newest_end = self._ends.newest()
-            opened = OpenStream(stream, reading, state, newest_end, around.clock)
+            opened = OpenStream(stream, reading, state, newest_end, around.clock, around.monotonic)
             return await self._read(opened, same)
         finally:
             reading.close()
@@ -278,7 +281,7 @@ class FollowedSource:
                 # One without a line proves no more than the one before it.
                 self.deployment.complete = reading.began or complete
                 if reading.began:
-                    self._ended_at = self._around.clock()
+                    self._ended_at = self._around.monotonic()
             return end.error
         finally:
             self._end(looks=ended)

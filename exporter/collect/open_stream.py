@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 from exporter.collect.source_state import SourceState
 from exporter.collect.stream_reading import StreamReading
 from exporter.logs.lines import NANOSECONDS
+from exporter.logs.window import CLOCK_NS
 from exporter.model import Source
 
 PAUSE_SECONDS = 1.0
@@ -17,9 +18,6 @@ CATCH_UP_SECONDS = 2.0
 
 SEVERAL = 3
 """Of several instances the texts may come one after another: both may take so many times longer."""
-
-CLOCK_SECONDS = 0.05
-"""So much the platform's clock may be ahead of ours, for what it writes to be told by its time."""
 
 
 class Stream(Protocol):
@@ -51,7 +49,8 @@ class OpenStream:
 
     Args:
         end_known: when the newest container end that is known of happened, in Unix seconds.
-        clock: Unix seconds.
+        wall_clock: Unix seconds.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -60,6 +59,7 @@ class OpenStream:
         reading: StreamReading,
         state: SourceState,
         end_known: float,
+        wall_clock: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._stream = stream
@@ -67,7 +67,8 @@ class OpenStream:
         self._state = state
         self._end_known = end_known
         self._clock = clock
-        self._opened_at = self._heard_at = clock()
+        self._heard_at = clock()
+        self._opened_at = wall_clock() * NANOSECONDS
 
     async def catch_up(self) -> None:
         """Read what there was when the stream began.
@@ -104,8 +105,11 @@ class OpenStream:
 
     @property
     def began_live(self) -> bool:
-        """Whether all that came was written after the stream was open: nothing was there."""
-        return self.reading.first_time / NANOSECONDS > self._opened_at + CLOCK_SECONDS
+        """Whether all that came was surely written after the stream was open: nothing was there.
+
+        As surely as the platform's clocks and this one differ by no more than clocks do.
+        """
+        return self.reading.first_time > self._opened_at + CLOCK_NS
 
     def outlived(self, silence: float, newest_end: float) -> bool:
         """Whether another should be opened, though this one has not ended.
