@@ -82,6 +82,7 @@ class Crowd(World):
         self.components = [ComponentSpec("web", instances=self.count)]
         self.virtual = VirtualPlatform(self.platform, self.reader, rng, varying=wanted.scaled)
         self.platform.create_app(APP, self.components, layout=self.layout)
+        self.hand_overs = 0
         self.unread = 0  # lines written since the latest read of RUN
         self.doubtful = False  # so many that no reader can tell that none is missing
         self.unseen = False  # lines were gone before any read, or hidden by others
