@@ -153,6 +153,56 @@ def test_each_missing_scope_is_named(
     assert all("scope" in checks[name]["remedy"] for name in names)
 
 
+@pytest.mark.parametrize("endpoint", [Endpoint.LOGS, Endpoint.LOG_CONTENT, Endpoint.HEALTH])
+def test_retries_keep_within_the_requests_that_it_allows_itself(
+    doctor: Doctor, sound: Any, endpoint: Endpoint
+):
+    """A failing server is asked again, but never more often than doctor may ask in all."""
+    _, server = sound
+    server.faults.inject(endpoint, error(500))
+    code, _ = doctor(simulated(server.api_url), server.token)
+    assert code == 1
+    sent = len(server.api_requests.requests) + len(server.log_host_requests.requests)
+    assert sent <= MOST_REQUESTS
+
+
+def test_each_account_has_its_checks(doctor: Doctor, sound: Any, tmp_path: Path):
+    """With several tokens every check says whose it is; the report does not."""
+    _, server = sound
+    for name, token in (("good", server.token), ("bad", "dop_v1_revoked")):
+        (tmp_path / name).write_text(token)
+    accounts = [{"name": each, "token_file": str(tmp_path / each)} for each in ("good", "bad")]
+    config = simulated(server.api_url)
+    config |= {"accounts": accounts}
+    report = tmp_path / "report.json"
+    code, checks = doctor(config, "", f"--report={report}")
+    assert (code, failures(checks)) == (1, {"token (bad)"})
+    assert checks["token (good)"]["verdict"] == "ok"
+    assert [each["checks"]["token"] for each in json.loads(report.read_text())["accounts"]] == [
+        "ok",
+        "failed",
+    ]
+    assert "good" not in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("granted", "names"),
+    [
+        (("monitoring:read",), {"scope app:read"}),
+        (("app:read",), {"scope monitoring:read", "endpoint restart_count"}),
+        ((), {"scope app:read"}),
+    ],
+)
+def test_scopes_that_the_token_does_not_have_are_named(
+    doctor: Doctor, sound: Any, granted: tuple[str, ...], names: set[str]
+):
+    """A token of custom scopes: what it lacks is said by name."""
+    _, server = sound
+    server.grant(*granted)
+    code, checks = doctor(simulated(server.api_url), server.token)
+    assert (code, failures(checks)) == (1, names)
+
+
 def test_what_is_off_needs_no_scope(doctor: Doctor, sound: Any):
     """Without restart counts `monitoring:read` is not asked for."""
     _, server = sound

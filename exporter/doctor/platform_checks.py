@@ -16,6 +16,7 @@ from exporter.errors import (
     ApiError,
     ConnectionFailed,
     DeploymentEnded,
+    Forbidden,
     InvalidResponse,
     NotFound,
     RequestTimeout,
@@ -41,7 +42,6 @@ SPARE = 6  # requests that one more look at a component may take, with retries
 
 SCOPES = {"restart_count": "monitoring:read"}
 APP_SCOPE = "app:read"
-_FORBIDDEN = 403
 
 
 @dataclass(slots=True)
@@ -189,8 +189,9 @@ class Examination:
             return
         for log_type in LogType:
             yield self._log(log_type, samples)
-        yield from self._live_ways(samples)
-        yield from self._ended(samples)
+        for what in (self._live_ways, self._ended):
+            if self._witness.left >= SPARE:
+                yield from what(samples)
         yield from self._form()
 
     def _log(
@@ -312,7 +313,7 @@ class Examination:
 
 
 def _is_forbidden(error: ApiError) -> bool:
-    return error.kind == "forbidden" or getattr(error, "status", None) == _FORBIDDEN
+    return isinstance(error, Forbidden)
 
 
 def _refused(error: ApiError) -> Iterator[Check]:
@@ -323,9 +324,7 @@ def _refused(error: ApiError) -> Iterator[Check]:
     if isinstance(error, InvalidResponse):
         yield failed("api", error.detail, _remedy(error))
         return
-    if isinstance(error, ServerError) or (
-        isinstance(error, UnexpectedStatus) and not _is_forbidden(error)
-    ):
+    if isinstance(error, ServerError | UnexpectedStatus):
         yield failed("api", error.detail, _remedy(error))
         return
     if isinstance(error, TooManyRequests):
