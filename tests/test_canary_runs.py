@@ -104,6 +104,26 @@ def test_while_nothing_is_read_nothing_is_given_up():
     assert settle_for(found, BEGAN + 1801.0, 600) == Judged()
 
 
+@pytest.mark.parametrize("between", [1.0, 14.0, 16.0, 31.0, 300.0, 3000.0])
+def test_lines_are_given_up_however_far_apart_reads_are(between: float):
+    """Reads that the budget has stretched judge too: a hole after two or three, a tail later."""
+    found, now, missing = runs(), BEGAN + 3.0, 0
+    found.settle(now)
+    found.add(line(1, last=4), now)
+    found.add(line(3, last=4), now)
+    reads = 0
+    while not missing and reads < 200:
+        reads += 1
+        now += between
+        missing = found.settle(now).missing
+    assert missing == 1
+    assert reads > 1
+    for _ in range(200):
+        now += between
+        missing += found.settle(now).missing
+    assert missing == 2
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_gap_explains_the_lines_written_in_it(late: bool):
     """Missing lines in an announced gap are told apart, be it announced before or after."""

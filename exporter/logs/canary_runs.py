@@ -15,6 +15,9 @@ from exporter.logs.canary_line import CanaryLine
 CLOCK_SECONDS = 2.0
 """How far the clocks of canary and exporter may differ before a loss is judged wrongly."""
 
+PAUSE_CREDIT = 0.5
+"""The share of the wait for a line that one pause between two reads can take off."""
+
 UNDATED_SECONDS = 900.0
 """How far a gap may reach back whose beginning is not known: it may be announced late."""
 
@@ -191,7 +194,10 @@ class CanaryRuns:
         judged = Judged()
         pause = now - self._settled_at
         self._settled_at = now
-        if pause > self._hole_wait:  # nothing was read meanwhile, so nothing could arrive
+        # While nothing is read nothing can arrive. Reads that are far apart count for something,
+        # or lines would be waited for without end where all reads are.
+        pause -= self._hole_wait * PAUSE_CREDIT
+        if pause > 0:
             for run in self._runs.values():
                 run.delay(pause)
         for run in self._runs.values():
