@@ -38,10 +38,18 @@ from exporter.model import (
 
 TAIL_LINES = 200
 MOST_COMPONENTS = 3
+COMPONENT_LOGS = (LogType.RUN, LogType.RUN_RESTARTED, LogType.BUILD, LogType.DEPLOY)
 SPARE = 6  # requests that one more look at a component may take, with retries
 
 SCOPES = {"restart_count": "monitoring:read"}
 APP_SCOPE = "app:read"
+COLLECTORS = {
+    "deployments": "collectors.deployments",
+    "health": "collectors.health",
+    "instances": "collectors.instances",
+    "restart_count": "collectors.restart_count",
+    "job_invocations": "collectors.jobs",
+}
 
 
 @dataclass(slots=True)
@@ -144,9 +152,14 @@ class Examination:
                 wanted.restart_count,
                 lambda: platform.restart_counts(app.id, component, now - 3600, now),
             ),
+            (
+                "job_invocations",
+                wanted.jobs,
+                lambda: next(platform.job_invocations(app.id), ()),
+            ),
         ):
             if not used:
-                yield skipped(f"endpoint {name}", f"collectors.{name} is off")
+                yield skipped(f"endpoint {name}", f"{COLLECTORS[name]} is off")
                 continue
             yield from self._endpoint(name, ask)
 
@@ -157,7 +170,7 @@ class Examination:
         except ApiError as error:
             if _is_forbidden(error):
                 detail = f"403: the token does not have the scope {scope}"
-                remedy = f"give the token the scope {scope}, or set collectors.{name}: false"
+                remedy = f"give the token the scope {scope}, or set {COLLECTORS[name]}: false"
                 if scope != APP_SCOPE:
                     yield failed(f"scope {scope}", detail, remedy)
                 yield failed(f"endpoint {name}", detail, remedy)
@@ -187,7 +200,7 @@ class Examination:
         if not samples:
             yield skipped("logs", "no watched component has an active deployment")
             return
-        for log_type in LogType:
+        for log_type in COMPONENT_LOGS:
             yield self._log(log_type, samples)
         for what in (self._live_ways, self._ended):
             if self._witness.left >= SPARE:
