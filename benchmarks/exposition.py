@@ -7,9 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
+from prometheus_client import disable_created_metrics
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from benchmarks.tables import print_table
@@ -17,7 +16,8 @@ from benchmarks.timing import Case, Run, median_seconds
 from benchmarks.watched import build_pipeline
 from exporter.model import Component, ComponentKey, ComponentKind
 from exporter.state.memory import MemoryState
-from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.telemetry.table import MetricTable
+from exporter.web.exposition import Exposition
 
 FLEETS = (115, 1000)
 """Components with the default pack: about 10,000 and 87,000 series."""
@@ -37,7 +37,7 @@ class _Fleet:
 
     def __init__(self, components: int) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
-        self.registry = CollectorRegistry()
+        self.registry = MetricTable()
         pipeline = build_pipeline(MemoryState(time.time), TAIL_LINES, self.registry)
         metrics = pipeline.metrics
         for number in range(components):
@@ -45,18 +45,14 @@ class _Fleet:
             kind, size = ComponentKind.SERVICE, "apps-s-1vcpu-1gb"
             pipeline.series.open_component(key, Component(key.component, kind, size, 1))
         families = (metrics.log_lines, metrics.log_bytes, metrics.log_matches, metrics.restarts)
-        self.counters = [child for family in families for child in _children(family)]
+        self.counters = [series for family in families for series in family.series()]
         self.size = sum(len(metric.samples) for metric in self.registry.collect())
-        self.exposition = Exposition([LabelledRegistry(self.registry, {})])
+        self.exposition = Exposition([self.registry])
 
     def change(self, share: float) -> None:
         """Count something in a share of the series."""
         for counter in random.sample(self.counters, int(len(self.counters) * share)):
             counter.inc(2)
-
-
-def _children(family: Any) -> list[Counter]:  # noqa: ANN401
-    return list(family._metrics.values())
 
 
 def run() -> None:
@@ -79,7 +75,7 @@ def _print_scrapes(fleet: _Fleet, components: int) -> None:
     cases.append(Case(LIBRARY, lambda: lambda: generate_latest(fleet.registry)))  # type: ignore[no-untyped-call]
     cases.append(Case(LIBRARY_GZIP, lambda: lambda: _library_gzip(fleet)))
     seconds = median_seconds(cases, ROUNDS, time.thread_time)
-    sizes = {e: sum(map(len, fleet.exposition.answer(ACCEPT, e).pieces)) for e in ("", "gzip")}
+    sizes = {e: len(fleet.exposition.answer(ACCEPT, e).body) for e in ("", "gzip")}
     print_table(
         f"Exposition: {fleet.size:,} series of {components:,} components in OpenMetrics, "
         f"{sizes['']:,} bytes, {sizes['gzip']:,} with gzip; CPU time of one thread",
@@ -97,7 +93,7 @@ def _print_scrapes(fleet: _Fleet, components: int) -> None:
 
 
 def _first(fleet: _Fleet, encoding: str) -> Run:
-    exposition = Exposition([LabelledRegistry(fleet.registry, {})])
+    exposition = Exposition([fleet.registry])
     return lambda: exposition.answer(ACCEPT, encoding)
 
 

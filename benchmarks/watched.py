@@ -8,7 +8,6 @@ from threading import Event
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from prometheus_client import CollectorRegistry
 
 from benchmarks.log_texts import messages, served_lines
 from exporter.assembly import build_account
@@ -29,6 +28,7 @@ from exporter.model import (
     Source,
 )
 from exporter.state.store import State
+from exporter.telemetry.table import MetricTable
 
 MAX_LINE_BYTES = 16384
 CHUNK_BYTES = 64 << 10
@@ -44,9 +44,7 @@ def default_rules() -> tuple[Rule, ...]:
     return load_packs(["default"])
 
 
-def build_pipeline(
-    state: State, tail_lines: int, registry: CollectorRegistry | None = None
-) -> Pipeline:
+def build_pipeline(state: State, tail_lines: int, registry: MetricTable | None = None) -> Pipeline:
     """A pipeline with the default pack, and a registry of its own where none is given."""
     config = Config.model_validate(
         {"logs": {"tail_lines": tail_lines, "max_line_bytes": MAX_LINE_BYTES, "lookback": "10y"}}
@@ -60,7 +58,7 @@ def build_pipeline(
         platform,
         None,
         Budget(10**9, 10**9, 1.0, clock=time.monotonic, stop=Event()),
-        Records.open(registry or CollectorRegistry(), state, time.time),
+        Records.open(registry or MetricTable(), state, time.time),
     )
     return build_account(config, default_rules(), environment).counting.pipeline
 

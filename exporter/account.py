@@ -2,9 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable
-
-from prometheus_client import CollectorRegistry
+from collections.abc import Callable, Mapping
 
 from exporter.assembly import (
     AccountParts,
@@ -22,6 +20,7 @@ from exporter.digitalocean.budget import Budget
 from exporter.environment import Environment, Records
 from exporter.ruleset import load_rules
 from exporter.state.store import State
+from exporter.telemetry.table import MetricTable
 
 
 class Account:
@@ -31,6 +30,7 @@ class Account:
         config: what to read, and how.
         token_source: where the token is.
         state: what is kept of this account alone.
+        labels: of all of its series.
         clock: Unix seconds.
         monotonic: seconds that only grow.
         retry_unknown: counts pushed lines of components that were not known when they came.
@@ -46,6 +46,7 @@ class Account:
         token_source: TokenSource,
         state: State,
         *,
+        labels: Mapping[str, str],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         retry_unknown: Callable[[], None] | None = None,
@@ -54,7 +55,7 @@ class Account:
         self._clock = clock
         self._monotonic = monotonic
         self._stopped = threading.Event()
-        self.registry = CollectorRegistry()
+        self.registry = MetricTable(labels)
         self._records = Records.open(self.registry, state, clock)
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._connections = self._connect(config, token_source)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import requests
 from prometheus_client import (
-    CollectorRegistry,
     GCCollector,
     PlatformCollector,
     ProcessCollector,
@@ -28,9 +27,10 @@ from exporter.errors import ConfigError
 from exporter.metrics import ExporterMetrics
 from exporter.receiving.intake import Inbox, Intake
 from exporter.state.accounts import AccountState
+from exporter.telemetry.table import MetricTable
 from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
-from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.exposition import Exposition
 from exporter.web.page import About
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
@@ -90,13 +90,13 @@ class Application:
             name: self._new_account(wanted.config, name, token)
             for name, token in wanted.tokens.items()
         }
-        self._own = LabelledRegistry(registry, {})
-        self._registries: list[LabelledRegistry] = []
+        self._own = registry
+        self._tables: list[MetricTable] = []
         self._show_accounts()
         config = wanted.config
         security = SecurityFile(config.web.config_file, monotonic)
         app = create_app(
-            Exposition(self._registries),
+            Exposition(self._tables),
             AllStatus(lambda: {name: each.status for name, each in self._accounts.items()}),
             about=self._about,
             telemetry_path=config.web.telemetry_path,
@@ -210,6 +210,7 @@ class Application:
             config,
             token,
             state,
+            labels={"account": name} if name else {},
             clock=self._clock,
             monotonic=self._monotonic,
             retry_unknown=self._intake.retry_unknown,
@@ -217,13 +218,7 @@ class Application:
 
     def _show_accounts(self) -> None:
         """Let scrapes see the accounts that there are now."""
-        self._registries[:] = [
-            self._own,
-            *(
-                LabelledRegistry(account.registry, {"account": name} if name else {})
-                for name, account in self._accounts.items()
-            ),
-        ]
+        self._tables[:] = [self._own, *(account.registry for account in self._accounts.values())]
 
     def _about(self) -> About:
         config = self._wanted.config
@@ -232,10 +227,10 @@ class Application:
 
 def build_registry(
     revision: str, clock: Callable[[], float]
-) -> tuple[CollectorRegistry, ExporterMetrics]:
+) -> tuple[MetricTable, ExporterMetrics]:
     """A registry with the metrics of the program itself, of its process and of Python."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's has no types
-    registry = CollectorRegistry()
+    registry = MetricTable()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Self, TypeVar, overload
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.registry import Collector
+
+from exporter.telemetry.table import Counter, Gauge
 
 PREFIX = "digitalocean_app_"  # of every name here, and of none that a rule chooses
 
@@ -23,7 +24,7 @@ DELAY_BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
-M = TypeVar("M", bound=MetricWrapperBase)
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Owner(StrEnum):
@@ -105,7 +106,6 @@ class DeclaredMetrics:
         self._metrics: dict[Declaration[Any], Any] = {
             declaration: declaration.build(registry) for declaration in self.declarations()
         }
-        self._declared = {metric: declaration for declaration, metric in self._metrics.items()}
         self._by_name = {declaration.name: declaration for declaration in self._metrics}
 
     @classmethod
@@ -125,10 +125,6 @@ class DeclaredMetrics:
     def unregister(self, collector: Collector) -> None:
         """Show them no longer."""
         self._registry.unregister(collector)
-
-    def name(self, metric: MetricWrapperBase) -> str:
-        """The full name of one of these metrics."""
-        return self._declared[metric].name
 
     def declaration(self, name: str) -> Declaration[Any] | None:
         """The declaration of a name; None if there is none."""

@@ -7,7 +7,6 @@ from threading import Event
 from typing import Any
 
 from apscheduler.schedulers.base import BaseScheduler
-from prometheus_client import CollectorRegistry
 
 from exporter.assembly import AccountParts, build_account
 from exporter.collect.collector import Collector
@@ -34,6 +33,7 @@ from exporter.model import (
 )
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
+from exporter.telemetry.table import MetricTable
 
 NS = 1_000_000_000
 ALL_OFF = CollectorSettings(300.0, 60.0, False, False, False, False)
@@ -222,7 +222,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.platform: Any = FakePlatform()
-        self.registry = CollectorRegistry()
+        self.registry = MetricTable()
         state = self.state or MemoryState(self.clock)
         self.records = Records.open(self.registry, state, self.clock)
         self.metrics, self.ledger = self.records.metrics, self.records.ledger

@@ -1,7 +1,6 @@
 """Rules that feed metrics, and one run of the program as far as these metrics know it."""
 
 from collect_fixtures import KEY, NS, START, Clock
-from prometheus_client import CollectorRegistry
 
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import Found, RuleMetrics
@@ -10,6 +9,7 @@ from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogLine, MetricType, Rule, RuleMetric
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
+from exporter.telemetry.table import MetricTable
 
 JOBS_KEY = ComponentKey("shop", "jobs")
 
@@ -19,7 +19,7 @@ class Life:
 
     def __init__(self, *rules: Rule, state: State | None = None, clock: Clock | None = None):
         clock = clock or Clock()
-        self.registry = CollectorRegistry()
+        self.registry = MetricTable()
         self.metrics = Metrics(self.registry)
         self.ledger = Ledger(self.metrics, state or MemoryState(clock), clock)
         self.engine = Engine(rules)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
 
 LAYERS = (
-    {"model", "errors"},
+    {"model", "errors", "telemetry"},
     {"config", "digitalocean", "logs", "matching", "metrics", "receiving", "state"},
     {"collect", "web"},
     {

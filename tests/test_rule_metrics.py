@@ -26,7 +26,7 @@ from exporter.matching.engine import Engine
 from exporter.model import MetricType
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import Batch
-from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.exposition import Exposition
 
 # What is counted.
 
@@ -343,8 +343,8 @@ def samples_of(families: Iterator) -> dict[tuple[str, frozenset], float]:
 
 def exposed(life: Life, accept: str) -> str:
     """What a scrape of this format is answered."""
-    exposition = Exposition([LabelledRegistry(life.registry, {})])
-    return b"".join(exposition.answer(accept, "").pieces).decode()
+    exposition = Exposition([life.registry])
+    return exposition.answer(accept, "").body.decode()
 
 
 @settings(max_examples=300, deadline=None)

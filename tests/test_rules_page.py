@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import yaml
-from prometheus_client import CollectorRegistry
 
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import Found, RuleMetrics
@@ -16,7 +15,8 @@ from exporter.matching.quantities import quantity
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogLine, Rule
 from exporter.state.memory import MemoryState
-from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.telemetry.table import MetricTable
+from exporter.web.exposition import Exposition
 
 PAGE = (Path(__file__).parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
 WEB = ComponentKey("shop", "web")
@@ -33,7 +33,7 @@ def rules_of(block: str) -> tuple[Rule, ...]:
 
 def exposition(rules: tuple[Rule, ...]) -> str:
     """What a scrape shows once each rule has read the lines that it must match."""
-    registry = CollectorRegistry()
+    registry = MetricTable()
     metrics, engine = Metrics(registry), Engine(rules)
     ledger = Ledger(metrics, MemoryState(lambda: 0.0), lambda: 0.0)
     rule_metrics = RuleMetrics(metrics, ledger, engine)
@@ -42,8 +42,8 @@ def exposition(rules: tuple[Rule, ...]) -> str:
     for index, rule in enumerate(rules):
         lines = [LogLine(b"", 1, None, text.encode()) for text in rule.tests.match]
         rule_metrics.count(WEB, [Found(index, line) for line in lines])
-    answer = Exposition([LabelledRegistry(registry, {})]).answer("", "")
-    return b"".join(answer.pieces).decode()
+    answer = Exposition([registry]).answer("", "")
+    return answer.body.decode()
 
 
 def test_every_example_is_accepted_and_gives_its_series():

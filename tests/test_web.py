@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client import (
-    CollectorRegistry,
     Counter,
     Histogram,
     disable_created_metrics,
@@ -27,6 +26,7 @@ from prometheus_client.registry import Collector
 from web_fixtures import LOOPBACK, TIMEOUT, Status, get, make_server, serving
 
 from exporter.errors import ExporterError, ListenError
+from exporter.telemetry.table import MetricTable
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -59,9 +59,9 @@ class BrokenCollector(Unhurried):
 
 
 @pytest.fixture
-def registry() -> CollectorRegistry:
+def registry() -> MetricTable:
     """A registry with a counter at 3 and a histogram of one observation."""
-    registry = CollectorRegistry()
+    registry = MetricTable()
     Counter("lines_total", "Lines.", ["app"], registry=registry).labels("shop").inc(3)
     Histogram("wait_seconds", "Wait.", registry=registry, buckets=(1,)).observe(0.5)
     return registry
@@ -75,7 +75,7 @@ def without_created() -> Iterator[None]:
     enable_created_metrics()
 
 
-def test_text_format_is_the_default(registry: CollectorRegistry, without_created: None):
+def test_text_format_is_the_default(registry: MetricTable, without_created: None):
     """Without an Accept header the text format answers, with no `_created` series."""
     with serving(registry) as base:
         answer = get(f"{base}/metrics", Accept="*/*")
@@ -87,7 +87,7 @@ def test_text_format_is_the_default(registry: CollectorRegistry, without_created
     assert "# EOF" not in answer.text
 
 
-def test_openmetrics_by_accept(registry: CollectorRegistry):
+def test_openmetrics_by_accept(registry: MetricTable):
     """A scrape that prefers OpenMetrics, as Prometheus does, gets it whole."""
     accept = f"{OPENMETRICS},text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
     with serving(registry) as base:
@@ -105,7 +105,7 @@ def test_malformed_accept_gets_text():
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
-def test_gzip_only_where_accepted(registry: CollectorRegistry):
+def test_gzip_only_where_accepted(registry: MetricTable):
     """The body is gzipped for who accepts that, and is the same text as without."""
     with serving(registry) as base:
         plain = get(f"{base}/metrics")
@@ -119,7 +119,7 @@ def test_gzip_only_where_accepted(registry: CollectorRegistry):
     assert gzip.decompress(raw) == plain.content
 
 
-def test_telemetry_path_moves_the_metrics(registry: CollectorRegistry):
+def test_telemetry_path_moves_the_metrics(registry: MetricTable):
     """Metrics stand at the configured path alone, and the page links there."""
     with serving(registry, telemetry_path="/prom/app") as base:
         assert "lines_total" in get(f"{base}/prom/app").text
@@ -127,7 +127,7 @@ def test_telemetry_path_moves_the_metrics(registry: CollectorRegistry):
         assert 'href="./prom/app"' in get(f"{base}/").text
 
 
-def test_metrics_may_take_the_place_of_the_page(registry: CollectorRegistry):
+def test_metrics_may_take_the_place_of_the_page(registry: MetricTable):
     """With `/` as telemetry path the metrics answer there, and health checks stay."""
     with serving(registry, telemetry_path="/") as base:
         assert "lines_total" in get(f"{base}/").text
@@ -162,7 +162,7 @@ def test_other_paths_are_404(path: str):
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/static/style.css"])
-def test_methods(registry: CollectorRegistry, path: str):
+def test_methods(registry: MetricTable, path: str):
     """HEAD answers as GET does but for the body; any other method is 405."""
     with serving(registry) as base:
         whole = get(base + path)
@@ -192,7 +192,7 @@ def test_security_headers(path: str):
 
 def test_failing_render_is_a_500(caplog: pytest.LogCaptureFixture):
     """A collector that raises gives a 500 without its message, which the log has."""
-    registry = CollectorRegistry()
+    registry = MetricTable()
     registry.register(BrokenCollector())
     with serving(registry) as base:
         answer = get(f"{base}/metrics")
@@ -205,7 +205,7 @@ def test_failing_render_is_a_500(caplog: pytest.LogCaptureFixture):
 def test_slow_renders_hold_up_no_health_check():
     """More scrapes than there are worker threads, all stuck, leave the checks answering."""
     slow = SlowCollector()
-    registry = CollectorRegistry()
+    registry = MetricTable()
     registry.register(slow)
     with serving(registry) as base, ThreadPoolExecutor(60) as pool:
         scrapes = [pool.submit(get, f"{base}/metrics") for _ in range(60)]
@@ -219,7 +219,7 @@ def test_slow_renders_hold_up_no_health_check():
         assert {scrape.result(TIMEOUT).status_code for scrape in scrapes} == {200}
 
 
-def test_stalled_client_delays_nobody(registry: CollectorRegistry):
+def test_stalled_client_delays_nobody(registry: MetricTable):
     """Clients that sent half a request neither delay the others nor the end."""
     with serving(registry) as base:
         port = int(base.rsplit(":", 1)[1])
@@ -236,7 +236,7 @@ def test_stalled_client_delays_nobody(registry: CollectorRegistry):
 
 def test_parallel_scrapes_during_updates_parse():
     """Scrapes in both formats while counters and series grow are whole, and never go back."""
-    registry = CollectorRegistry()
+    registry = MetricTable()
     counter = Counter("lines_total", "Lines.", ["app"], registry=registry)
     histogram = Histogram("wait_seconds", "Wait.", ["app"], registry=registry)
     stop = threading.Event()
@@ -350,7 +350,7 @@ def test_empty_host_means_every_interface(
 def test_stop_waits_for_a_request_under_way():
     """A scrape that is being rendered when the end comes still gets its answer."""
     slow = SlowCollector()
-    registry = CollectorRegistry()
+    registry = MetricTable()
     registry.register(slow)
     server = make_server(registry)
     server.start()
@@ -367,7 +367,7 @@ def test_stop_waits_for_a_request_under_way():
 def test_stop_is_bounded_when_a_render_hangs():
     """`stop` gives up in its time and says so, while a render hangs."""
     slow = SlowCollector()
-    registry = CollectorRegistry()
+    registry = MetricTable()
     registry.register(slow)
     server = make_server(registry)
     server.start()

@@ -14,11 +14,11 @@ import bcrypt
 import pytest
 import requests
 import trustme
-from prometheus_client import CollectorRegistry
 from trustme import KeyType
 from web_fixtures import TIMEOUT, Status, SteppedClock, get, make_server, serving
 
 from exporter.errors import ConfigError
+from exporter.telemetry.table import MetricTable
 from exporter.web import passwords
 
 HEALTH = ("/-/healthy", "/-/ready")
@@ -468,4 +468,4 @@ def test_a_faulty_file_at_the_start_is_an_error(site: Site):
     """A server is not even built with a file that cannot be used."""
     site.write("basic_auth_users:\n  alice: wonder\n")
     with pytest.raises(ConfigError):
-        make_server(CollectorRegistry(), Status(), config_file=site.file)
+        make_server(MetricTable(), Status(), config_file=site.file)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-from prometheus_client import CollectorRegistry
 
 from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
+from exporter.telemetry.table import MetricTable
 from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
 from exporter.web.connections import Limits
-from exporter.web.exposition import Exposition, LabelledRegistry
+from exporter.web.exposition import Exposition
 from exporter.web.page import About
 from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
@@ -67,7 +67,7 @@ class SteppedClock:
 
 
 def make_server(
-    registry: CollectorRegistry | None = None,
+    registry: MetricTable | None = None,
     status: Status | None = None,
     telemetry_path: str = "/metrics",
     addresses: Sequence[tuple[str, int]] = (LOOPBACK,),
@@ -81,7 +81,7 @@ def make_server(
     monotonic = clock or time.monotonic
     security = SecurityFile(None if config_file is None else str(config_file), monotonic)
     app = create_app(
-        Exposition([LabelledRegistry(registry or CollectorRegistry(), {})]),
+        Exposition([registry or MetricTable()]),
         status or Status(),
         about=lambda: about,
         telemetry_path=telemetry_path,

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from prometheus_client import Counter
-
 from exporter.collect.ledger import Ledger
 from exporter.errors import StateError
 from exporter.logs.canary_line import parse_canary_line
@@ -17,6 +15,7 @@ from exporter.logs.canary_runs import CanaryRuns
 from exporter.matching.packs import CANARY_RULE
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, Rule
+from exporter.telemetry.table import Counter
 
 LOG = logging.getLogger(__name__)
 

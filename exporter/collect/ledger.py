@@ -13,8 +13,6 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from prometheus_client import Counter, Gauge
-
 from exporter.collect.changes import Changes
 from exporter.errors import StateError
 from exporter.logs.continuity import Continuity
@@ -23,6 +21,7 @@ from exporter.metrics import APP, IDENTITY, PREFIX, Metrics
 from exporter.metrics import Owner as MetricOwner
 from exporter.model import ComponentKey
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
+from exporter.telemetry.table import Counter, Gauge
 
 LOG = logging.getLogger(__name__)
 
@@ -73,13 +72,13 @@ class Ledger:
 
     def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
         """Count ``amount`` more."""
-        key = ValueKey(self._metrics.name(metric), tuple(labels), meaning)
+        key = ValueKey(metric.name, tuple(labels), meaning)
         value = self._values.get(key, 0.0) + amount
         self._change(key, value, partial(metric.labels(*labels).inc, amount))
 
     def put(self, metric: Gauge, labels: Sequence[str], value: float) -> None:
         """Set a gauge that outlives the process."""
-        key = ValueKey(self._metrics.name(metric), tuple(labels))
+        key = ValueKey(metric.name, tuple(labels))
         self._change(key, value, partial(metric.labels(*labels).set, value))
 
     def put_all(self, values: Mapping[ValueKey, float], show: Callable[[], None]) -> None:
@@ -109,18 +108,18 @@ class Ledger:
 
     def note(self, metric: Counter, labels: Sequence[str], value: float, meaning: str) -> None:
         """Keep a number that belongs to a counter and is not shown."""
-        key = ValueKey(self._metrics.name(metric), tuple(labels), meaning)
+        key = ValueKey(metric.name, tuple(labels), meaning)
         self._values[key] = value
         if self._state.durable:
             self._unsaved.change_value(key)
 
     def value(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> float:
         """What a series or a note stands at; 0 if nothing is known of it."""
-        return self._values.get(ValueKey(self._metrics.name(metric), tuple(labels), meaning), 0.0)
+        return self._values.get(ValueKey(metric.name, tuple(labels), meaning), 0.0)
 
     def known(self, metric: Counter | Gauge) -> list[tuple[str, ...]]:
         """The labels of every series of a metric that something is known of."""
-        name = self._metrics.name(metric)
+        name = metric.name
         return [key.labels for key in self._values if key.metric == name]
 
     def continuity(self, key: CursorKey, begin: Callable[[int], Continuity]) -> Continuity:

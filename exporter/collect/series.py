@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Histogram
 
 from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
@@ -28,6 +27,7 @@ from exporter.model import (
     ScalingTrigger,
     Trigger,
 )
+from exporter.telemetry.table import Counter, Family, Gauge
 
 RUN_TIME = LogType.RUN
 """``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
@@ -268,7 +268,7 @@ def line_log_type(log_type: LogType) -> LogType:
     return RUN_TIME if log_type in RUN_TIME_LOGS else log_type
 
 
-def remove(labels: dict[str, str], *families: MetricWrapperBase) -> None:
+def remove(labels: dict[str, str], *families: Family) -> None:
     """Remove from each family the series with these labels."""
     for family in families:
         family.remove_by_labels(labels)

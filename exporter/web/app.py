@@ -4,7 +4,7 @@ What they show is handed in; nothing here knows how they come about.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
 
@@ -38,6 +38,7 @@ STATIC_FILES = {
 DOCUMENTATION_URL = "https://docs.digitalocean.com/products/app-platform/how-to/view-logs/"
 
 CONCURRENT_RENDERS = 4
+PIECE_BYTES = 256 << 10
 """Renders at one time. More would only share the interpreter, and take every worker thread."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -103,22 +104,23 @@ def _metrics(exposition: Exposition, renders: asyncio.Semaphore) -> Endpoint:
         accept_encoding = request.headers.get("accept-encoding", "")
         async with renders:
             answer = await run_in_threadpool(exposition.answer, accept, accept_encoding)
-        return _Pieces(answer.pieces, answer.headers)
+        return _Body(answer.body, answer.headers)
 
     return metrics
 
 
-class _Pieces(Response):
-    """A body in pieces, each sent once the client has taken those before: none is held twice."""
+class _Body(Response):
+    """A body sent in pieces, each once the client has taken those before: none is held twice."""
 
-    def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str]) -> None:
-        super().__init__(headers={**headers, "Content-Length": str(sum(map(len, pieces)))})
-        self._pieces = pieces
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(headers={**headers, "Content-Length": str(len(body))})
+        self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        for piece in self._pieces:
+        for at in range(0, len(self._body), PIECE_BYTES):
+            piece = self._body[at : at + PIECE_BYTES]
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body"})
 

@@ -1,130 +1,114 @@
-"""The registries as text, in the format and compression that a scrape asks for.
+"""The metric tables as text, in the format and compression that a scrape asks for.
 
-It runs in a worker thread, beside whatever counts at the same time. What has not changed since
-the scrape before is not rendered again; what is not worth keeping, or not simple, the library
-renders.
+Each scrape renders them whole, in a worker thread, beside whatever counts at the same time. What is
+not of the table's own kinds the library renders: histograms, metrics of rules, of the process.
 """
 
+import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 
-import prometheus_client.metrics
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
-from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from exporter.web.deflate import Piece, gzipped
-from exporter.web.family_text import FamilyText
+from exporter.telemetry.table import Family, MetricTable
+
+GZIP_LEVEL = 1  # the lines repeat so much that higher levels gain little and take much longer
 
 _END = b"# EOF\n"
 
-_KEPT_FORMATS = re.compile(
+_OWN_FORMATS = re.compile(
     r"(text/plain; version=(0\.0\.4|1\.0\.0)|application/openmetrics-text; version=1\.0\.0)"
     r"; charset=utf-8(; escaping=(underscores|allow-utf-8))?"
-)
-"""The formats whose sample lines are all alike, as long as names are plain."""
+)  # their sample lines are all alike, as long as names are plain
 
-SMALL = 4096
-"""Bytes; smaller pieces are joined, so that they do not travel one by one."""
+_number = lru_cache(maxsize=8192)(floatToGoString)  # few values stand in most series
 
 Encoder = Callable[[Collector], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledRegistry:
-    """A registry, and the labels that every series of it carries beside its own."""
-
-    registry: CollectorRegistry
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a scrape: the body in pieces, and the headers that describe it."""
+    """One answer to a scrape: the body, and the headers that describe it."""
 
-    pieces: tuple[bytes, ...]
+    body: bytes
     headers: dict[str, str]
 
 
 class Exposition:
-    """Renders registries as one: metrics of the same name stand together.
+    """Renders tables as one: metrics of the same name stand together.
 
     Args:
-        registries: looked at anew with each scrape, so the sequence may change. Those that share
-            a metric must tell their series apart by their labels.
+        tables: looked at anew with each scrape, so the sequence may change. Those that share a
+            metric must tell their series apart by their constant labels.
     """
 
-    def __init__(self, registries: Sequence[LabelledRegistry]) -> None:
-        self._registries = registries
-        self._lock = Lock()
-        self._kept: dict[MetricWrapperBase, FamilyText] = {}
+    def __init__(self, tables: Sequence[MetricTable]) -> None:
+        self._tables = tables
+        self._rendering = Lock()
+        self._begun = 0  # texts whose rendering has begun
+        self._latest: dict[tuple[str, bool], tuple[int, bytes]] = {}
 
     def answer(self, accept: str, accept_encoding: str) -> Answer:
-        """What the registries hold, in OpenMetrics where asked for, else in the text format.
+        """What the tables hold, in OpenMetrics where asked for, else in the text format.
+
+        Scrapes at one time take turns. Those that wait for the same text are all answered with the
+        first that was begun after they came.
 
         Args:
             accept: the header of that name, empty when absent.
             accept_encoding: likewise; the body is gzipped where it names gzip.
         """
         encoder, content_type = _choose(accept)
+        packed = gzip_accepted(accept_encoding)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        # Scrapes at one time take turns, so that what has changed is rendered once for all.
-        with self._lock:
-            pieces = list(self._pieces(encoder, content_type))
-            if gzip_accepted(accept_encoding):
-                headers["Content-Encoding"] = "gzip"
-                return Answer(tuple(_joined(gzipped(pieces))), headers)
-        return Answer(tuple(_joined(piece.text for piece in pieces)), headers)
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        before = self._begun
+        with self._rendering:
+            begun, body = self._latest.get((content_type, packed), (0, b""))
+            if begun <= before:
+                begun = self._begun = self._begun + 1
+                body = self._text(encoder, content_type)
+                if packed:
+                    body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+                self._latest = {(content_type, packed): (begun, body)}
+        return Answer(body, headers)
 
-    def _pieces(self, encoder: Encoder, content_type: str) -> Iterator[Piece]:
-        if not self._keeps(content_type):
-            yield Piece(encoder(_Collected(_merged(self._metrics()))))
-            return
-        openmetrics = content_type.startswith("application/openmetrics")
-        for parts in self._families().values():
-            kept = [part for part in parts if isinstance(part, FamilyText)]
-            if len(kept) < len(parts) or any(_is_odd(part, openmetrics) for part in kept):
-                metrics = _merged(metric for part in parts for metric in _metrics_of(part))
-                yield Piece(encoder(_Collected(metrics)).removesuffix(_END))
-                continue
-            yield _head(kept[0], encoder, content_type)
-            for part in kept:
-                yield from (block.piece for block in part.blocks)
-        if openmetrics:
-            yield Piece(_END)
+    def _text(self, encoder: Encoder, content_type: str) -> bytes:
+        if not _OWN_FORMATS.fullmatch(content_type):
+            collected = (metric for table in self._tables for metric in _collected(table))
+            return encoder(_Collected(_merged(collected)))
+        parts: list[bytes] = []
+        for collectors in self._by_name().values():
+            families = [family for _, family in collectors if isinstance(family, Family)]
+            if len(families) == len(collectors):
+                parts.append(_head(families[0], encoder))
+                parts.append(_lines(families).encode())
+            else:
+                metrics = _merged(
+                    metric for table, each in collectors for metric in _relabelled(table, each)
+                )
+                parts.append(encoder(_Collected(metrics)).removesuffix(_END))
+        if content_type.startswith("application/openmetrics"):
+            parts.append(_END)
+        return b"".join(parts)
 
-    def _keeps(self, content_type: str) -> bool:
-        """Whether the lines of this format are those that are kept."""
-        return (
-            _KEPT_FORMATS.fullmatch(content_type) is not None
-            and not prometheus_client.metrics._use_created
-            and not any(entry.registry.get_target_info() for entry in self._registries)
-        )
-
-    def _metrics(self) -> Iterator[Metric]:
-        for entry in self._registries:
-            for metric in entry.registry.collect():
-                yield _relabelled(metric, entry.labels)
-
-    def _families(self) -> dict[str, list[FamilyText | Metric]]:
-        """All metrics by name, each with its parts from the registries, brought up to date."""
-        found: dict[str, list[FamilyText | Metric]] = {}
-        kept: dict[MetricWrapperBase, FamilyText] = {}
-        for entry in self._registries:
-            for collector in _collectors(entry.registry):
-                if not FamilyText.keeps(collector):
-                    for metric in collector.collect():
-                        found.setdefault(metric.name, []).append(_relabelled(metric, entry.labels))
+    def _by_name(self) -> dict[str, list[tuple[MetricTable, Family | Metric]]]:
+        """All metrics by name, each with its parts from the tables."""
+        found: dict[str, list[tuple[MetricTable, Family | Metric]]] = {}
+        for table in self._tables:
+            for collector in table.collectors():
+                if isinstance(collector, Family):
+                    found.setdefault(collector.name, []).append((table, collector))
                     continue
-                family = self._kept.get(collector) or FamilyText(collector, entry.labels)
-                kept[collector] = family
-                family.refresh()
-                found.setdefault(family.name, []).append(family)
-        self._kept = kept
+                for metric in collector.collect():
+                    found.setdefault(metric.name, []).append((table, metric))
         return found
 
 
@@ -146,34 +130,37 @@ def _choose(accept: str) -> tuple[Encoder, str]:
         return choose_encoder("")
 
 
-def _collectors(registry: CollectorRegistry) -> list[Collector]:
-    with registry._lock:
-        return list(registry._collector_to_names)
-
-
-def _head(family: FamilyText, encoder: Encoder, content_type: str) -> Piece:
+def _head(family: Family, encoder: Encoder) -> bytes:
     """HELP and TYPE, as the library writes them of a metric without series."""
-    if content_type not in family.heads:
-        text = encoder(_Collected(family.family.describe())).removesuffix(_END)
-        family.heads[content_type] = Piece(text)
-    return family.heads[content_type]
+    return encoder(_Collected(family.describe())).removesuffix(_END)
 
 
-def _is_odd(family: FamilyText, openmetrics: bool) -> bool:
-    """Whether its lines are more, or other, than those that are kept."""
-    return family.computed or (openmetrics and family.has_exemplars())
+def _lines(families: Sequence[Family]) -> str:
+    """The lines of all series of a metric."""
+    return "".join(
+        [
+            f"{series.prefix} {_number(series.value)}\n"
+            for family in families
+            for series in family.series()
+        ]
+    )
 
 
-def _metrics_of(part: FamilyText | Metric) -> Iterable[Metric]:
-    if isinstance(part, Metric):
-        return [part]
-    return [_relabelled(metric, part.constants) for metric in part.family.collect()]
+def _collected(table: MetricTable) -> Iterator[Metric]:
+    for collector in table.collectors():
+        for metric in collector.collect():
+            yield from _relabelled(table, metric)
 
 
-def _relabelled(metric: Metric, labels: Mapping[str, str]) -> Metric:
-    if labels:
-        metric.samples = [s._replace(labels={**s.labels, **labels}) for s in metric.samples]
-    return metric
+def _relabelled(table: MetricTable, part: Family | Metric) -> Iterator[Metric]:
+    """Metrics as the library takes them, with the constant labels of their table."""
+    for metric in part.collect() if isinstance(part, Family) else (part,):
+        if table.constants:
+            metric.samples = [
+                sample._replace(labels={**sample.labels, **table.constants})
+                for sample in metric.samples
+            ]
+        yield metric
 
 
 def _merged(metrics: Iterable[Metric]) -> list[Metric]:
@@ -185,18 +172,3 @@ def _merged(metrics: Iterable[Metric]) -> list[Metric]:
         else:
             found[metric.name] = metric
     return list(found.values())
-
-
-def _joined(texts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in fewer pieces, though large ones are not copied."""
-    small: list[bytes] = []
-    for text in texts:
-        if len(text) < SMALL:
-            small.append(text)
-            continue
-        if small:
-            yield b"".join(small)
-            small = []
-        yield text
-    if small:
-        yield b"".join(small)

@@ -1,0 +1,1 @@
+"""The exporter's metrics: their records, and the table of their series."""
