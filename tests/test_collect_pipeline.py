@@ -69,6 +69,18 @@ def matches(site: Site, rule: str, source: dict[str, str] = LOG) -> float | None
     return site.value("log_matches_total", **source, pattern=rule, level="error")
 
 
+@pytest.mark.parametrize("end", [b"", b" ", b"\r"])
+def test_empty_messages_are_lines_that_match_nothing(site: Site, end: bytes):
+    """A line of two words counts, also again and again; no rule sees its component and time."""
+    empty = [line(second).split(b" hello")[0] + end + b"\n" for second in (1, 2, 3)]
+    text = line(0.5, "oops 1") + b"".join(empty)
+    for _ in range(2):
+        read(site, text)
+    assert (site.lines(), site.value("log_bytes_total")) == (4, len(text))
+    assert (matches(site, "oops"), matches(site, "any_digit")) == (1, 1)
+    assert site.value("log_last_line_timestamp_seconds") == START + 3
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 61, 1000])
 def test_cuts_between_chunks_change_nothing(site: Site, size: int):
     """However a text is cut, its lines, bytes, matches and newest time are the same."""

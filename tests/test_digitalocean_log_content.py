@@ -337,6 +337,21 @@ def test_frame_of_another_shape(reader: Reader, message: str | bytes):
     assert found == b"good\n"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"data": "web one\\n", "op": "stdout"}',
+        '{"op": "stderr", "data": "web one\\n"}',
+        '{"data": "web one\\n", "pod": {"name": "web-0"}, "seq": 7, "more": null}',
+    ],
+)
+def test_frame_with_other_keys(reader: Reader, message: str):
+    """Keys beside data are ignored, whatever they hold."""
+    with websocket_host(lambda connection, _: connection.send(message)) as live:
+        assert reader.text(live.url) == b"web one\n"
+    assert reader.observer.kinds == ["sent", "ok"]
+
+
 def test_binary_frame_of_json(reader: Reader):
     """A binary frame that holds the same JSON is read as a text frame is."""
     with websocket_host(lambda connection, _: connection.send(frame("é\n").encode())) as live:

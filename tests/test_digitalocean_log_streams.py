@@ -200,6 +200,18 @@ def test_frames_that_are_no_text_end_the_stream(bad: str | bytes):
     assert isinstance(error, InvalidResponse)
 
 
+def test_frames_with_other_keys_are_followed():
+    """Keys beside data, such as op, are ignored."""
+
+    def handler(connection: ServerConnection, _: LogHost) -> None:
+        connection.send('{"data": "web one\\n", "op": "stdout"}')
+        connection.send('{"op": "stderr", "data": "web two\\n"}')
+
+    with websocket_host(handler) as host:
+        text, error = follow(host, to_the_end)
+    assert (text, error) == (b"web one\nweb two\n", None)
+
+
 def test_a_refused_handshake_says_with_what():
     """A status, silence, or nobody there: each an error of its own, told to the observer."""
     observer = RecordingObserver()

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.lines import CutLine, LineSplitter, parse_line, timestamp_of, timestamps_of
+from exporter.logs.lines import (
+    CutLine,
+    LineSplitter,
+    component_of,
+    parse_line,
+    timestamp_of,
+    timestamps_of,
+)
 from exporter.logs.log_lines import LogLines
 from exporter.logs.window import line_key, line_keys
 
@@ -138,3 +145,23 @@ def test_text_whose_bytes_were_replaced_is_the_same_line():
     archive, live, other = b"caf\xe9 \xff\xfe", "caf\ufffd \ufffd".encode(), "café \ufffd".encode()
     assert line_keys([archive, live]) == [line_key(live)] * 2
     assert line_keys([other, b"cafe ?"]) != line_keys([live, b"cafe ?"])
+
+
+EMPTY = (
+    b"web 2026-11-01T00:00:01Z",
+    b"web 2026-11-01T00:00:01Z ",
+    b"web 2026-11-01T00:00:01.123456789Z",
+    b"web 2026-11-01T00:00:01.123456789Z ",
+    b"web 2026-11-01T00:00:01Z\r",
+    b"web 2026-11-01T00:00:01.5Z \r",
+)
+
+
+@pytest.mark.parametrize("raw", EMPTY)
+def test_a_message_can_be_empty(raw: bytes):
+    """A line of two words, with or without a space behind, has a time and an empty message."""
+    line = parse_line(raw)
+    assert (line.message, line.timestamp is not None) == (b"", True)
+    assert component_of(raw) == b"web"
+    assert timestamps_of([raw, raw]) == [line.timestamp] * 2
+    assert LogLines([raw], [line.timestamp])[0].message == b""

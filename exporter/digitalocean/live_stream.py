@@ -93,6 +93,7 @@ def live_text(
 def frame_text(frame: bytes) -> bytes:
     r"""The text in one frame ``{"data": "<text>"}``, as UTF-8; ``?`` for a lone surrogate.
 
+    Other keys are ignored; the platform has been seen to send ``"op": "stdout"`` beside it.
     JSON can name half of a surrogate pair (``"\ud83d"``), which no UTF-8 can hold.
     """
     try:

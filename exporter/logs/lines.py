@@ -17,7 +17,7 @@ NANOSECONDS = 1_000_000_000
 # Digits that are no time, such as a 13th month, are no prefix, nor is a priority of syslog.
 _PREFIX = re.compile(
     rb"(?!<)\S+ ((?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d)"
-    rb":([0-5]\d|60)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |$)"
+    rb":([0-5]\d|60)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |\r?$)"
 )
 
 
