@@ -40,6 +40,7 @@ from exporter.errors import (
     InvalidResponse,
     ServerError,
     TooManyRequests,
+    UnexpectedStatus,
 )
 from exporter.model import Component, Endpoint, GapReason, LogType
 
@@ -312,7 +313,7 @@ def test_a_refused_stream_is_polled_until_it_can_be_had(begin, caplog):
     scene.site.poller.poll(RUN)
     assert (scene.lines(), scene.status.state) == (1, "up")
     scene.loop.advance(3600)
-    assert 5 <= scene.streams.tried <= 12
+    assert 12 <= scene.streams.tried <= 22
     scene.streams.refusal, scene.streams.shows = None, [line(1), line(2)]
     scene.loop.advance(700)
     assert (scene.lines(), scene.gaps(), scene.connected()) == (2, 0, 1)
@@ -322,6 +323,23 @@ def test_a_refused_stream_is_polled_until_it_can_be_had(begin, caplog):
     texts = [record.message for record in caplog.records]
     assert texts.count("log can not be followed, polling it until it can") == 1
     assert texts.count("log is followed again") == 1
+
+
+def test_a_failed_handshake_is_tried_again_after_a_second_and_then_doubled(begin):
+    """After 1, 2, 4 … s, shortened by up to half: one bad gateway costs no half minute."""
+    refusal = UnexpectedStatus(Endpoint.LOG_CONTENT, "status 502", 502)
+    scene = begin(refusal=refusal)
+    waits, since = [], 0.0
+    for tried in range(1, 8):
+        while scene.streams.tried <= tried:
+            scene.loop.advance(0.1)
+        waits.append(scene.loop.now - since)
+        since = scene.loop.now
+    for number, wait in enumerate(waits):
+        assert 2**number / 2 <= wait <= 2**number + 0.3
+    scene.streams.refusal, scene.streams.shows = None, [line(1)]
+    scene.loop.advance(128)
+    assert scene.connected() == 1
 
 
 def test_frames_that_mean_nothing_are_a_stream_that_cannot_be_had(begin):

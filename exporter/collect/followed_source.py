@@ -42,8 +42,12 @@ GOOD_SECONDS = 10.0
 """A stream that lived so long was no failure: the next one is opened without much waiting."""
 
 LONGEST_WAIT = 60.0
-FALLBACK_WAITS = (30.0, 600.0)
-"""Seconds, the shortest and the longest, before a stream is tried again that could not be had."""
+REFUSED_WAIT, GARBLED_WAIT = 1.0, 30.0
+"""Seconds before a stream is tried again whose handshake failed, or that brought no log; each
+further failure doubles them."""
+
+LONGEST_FALLBACK = 600.0
+"""Seconds; the longest of these waits."""
 
 PROOF_SECONDS = 5.0
 """A stream that ended in good order proves that a log is complete if asking for it again shows so
@@ -77,6 +81,8 @@ class Surroundings:
     rng: Random
     internal_errors: InternalErrors
     monotonic: Callable[[], float] = time.monotonic
+    first_tried: Callable[[EndLooks], None] = EndLooks.first_stream
+    """Called once for each log, when its first stream was opened or could not be had."""
 
 
 class FollowedSource:
@@ -89,7 +95,8 @@ class FollowedSource:
         self._source = state.source
         self._widest = around.reads.settings.tail_lines
         self._backoff = Backoff(around.rng, LONGEST_WAIT)
-        self._fallback = Backoff(around.rng, FALLBACK_WAITS[1], FALLBACK_WAITS[0])
+        self._fallback = Backoff(around.rng, LONGEST_FALLBACK, REFUSED_WAIT)
+        self._garbled = Backoff(around.rng, LONGEST_FALLBACK, GARBLED_WAIT)
         self._ends = EndLooks(state, around.pipeline, around.poller, around.internal_errors)
         self._stream: OpenStream | None = None
         self._opened = False  # ever
@@ -185,7 +192,7 @@ class FollowedSource:
         try:
             ended = await self._follow()
         except HandshakeError as error:
-            return self._fall_back(error.error)
+            return self._fall_back(error.error, self._fallback)
         except DeploymentEnded:
             if not (self._refused or self._left):
                 self._doubt()
@@ -203,7 +210,7 @@ class FollowedSource:
             asked = error.retry_after if isinstance(error, TooManyRequests) else None
             return max(self._backoff.next(), asked or 0.0)
         if isinstance(ended, InvalidResponse):
-            return self._fall_back(ended)  # it would only bring more of that
+            return self._fall_back(ended, self._garbled)  # it would only bring more of that
         if asyncio.get_running_loop().time() - began >= GOOD_SECONDS:
             self._backoff.reset()
         return self._backoff.next()
@@ -250,6 +257,7 @@ class FollowedSource:
             tail_lines=tail_lines,
             pod_connection_timeout=self._around.reads.settings.pod_connection_timeout,
             follow=True,
+            urgent=not self.tried,
         )
         locations: LogLocations = await self._around.block(request)
         return locations
@@ -300,6 +308,7 @@ class FollowedSource:
                 same = await self._read_whole()
                 judged = True
         self._fallback.reset()
+        self._garbled.reset()
         before = reading.lines
         reading.catch_up(judge=not judged)
         self.state.lines += reading.lines - before
@@ -308,7 +317,7 @@ class FollowedSource:
     def _try_done(self) -> None:
         if not self.tried:
             self.tried = True
-            self._ends.first_stream()
+            self._around.first_tried(self._ends)
 
     def _begin(self, stream: OpenStream) -> None:
         """A stream is open: nobody else reads the log."""
@@ -372,7 +381,7 @@ class FollowedSource:
             self._reopening = True
             await self._stream.close()
 
-    def _fall_back(self, error: ApiError) -> float:
+    def _fall_back(self, error: ApiError, waits: Backoff) -> float:
         """No stream can be had: let the log be polled, and try again later."""
         self._polled = True
         if self._left:
@@ -384,7 +393,7 @@ class FollowedSource:
             )
         self.state.stream = f"not to be had, polled: {error}"
         self._around.poller.resume(self._source)
-        return self._fallback.next()
+        return waits.next()
 
     def _note(self, problem: str = "", kind: str = "") -> None:
         if self._left:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
+from exporter.collect.end_looks import EndLooks
 from exporter.collect.followed_source import FollowedSource, Surroundings
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.open_stream import Streams
@@ -71,11 +72,13 @@ class Follower:
             clock,
             rng,
             internal_errors,
+            first_tried=self._first_tried,
         )
         self._rng = rng
         self._internal_errors = internal_errors
         self._workers = ThreadPoolExecutor(_WORKERS, "follower-requests")
         self._followed: dict[Source, FollowedSource] = {}
+        self._held: list[EndLooks] = []  # RUN_RESTARTED logs that wait for all streams
         self._tasks: dict[Source, asyncio.Task[None]] = {}
         self._leaving: dict[FollowedSource, asyncio.Task[None]] = {}  # past deployments' streams
         self._beats: asyncio.Task[None] | None = None
@@ -199,9 +202,25 @@ class Follower:
     async def _end(self, source: Source) -> None:
         with self._lock:
             self._followed.pop(source, None)
+        self._release_held()
         task = self._tasks.pop(source, None)
         leaving = [task for old, task in self._leaving.items() if old.state.source == source]
         await _cancel([*leaving, task] if task is not None else leaving)
+
+    def _first_tried(self, ends: EndLooks) -> None:
+        """Hold a component's RUN_RESTARTED back until every stream was tried.
+
+        So the first requests that the budget allows open streams: each log that is not followed
+        yet loses lines sooner than RUN_RESTARTED does.
+        """
+        self._held.append(ends)
+        self._release_held()
+
+    def _release_held(self) -> None:
+        if all(followed.tried for followed in self._followed.values()):
+            held, self._held = self._held, []
+            for ends in held:
+                ends.first_stream()
 
     async def _begin_beats(self) -> None:
         self._beats = asyncio.create_task(self._beat())
