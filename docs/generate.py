@@ -185,7 +185,7 @@ def label_meanings() -> dict[str, str]:
         "reason": f"Why a container ended, by its last words: {_values(RestartReason)}. `exit` is "
         "a program that said that it exits. Where its words say nothing, the exit code that the "
         "platform reports decides; without one the reason is `unknown`. Of "
-        "`deployment_failures_total`, the platform's own word for why a step failed.",
+        "`deployment_failures_total`, the platform's own code for why a step failed, as it is.",
         "exit_code": "The exit code of a container, 0 to 255, or `other`.",
         "component_instance": "The instance's stable alias, such as `web-0`.",
         "app_id": "The app's id in the API.",
@@ -200,6 +200,8 @@ def label_meanings() -> dict[str, str]:
         "trigger": f"What started a run of a job: {_values(Trigger)}. Of "
         f"`autoscaling_events_total`, what led to the change: {_values(ScalingTrigger)}.",
         "direction": "`up` to more instances, `down` to fewer.",
+        "cause": "What caused a deployment, as the platform's `cause_details.type` in lower case; "
+        "`other` if it does not say, and for what is beyond a bound.",
         "deployment_id": "The deployment's id in the API.",
         "endpoint": f"What was asked for, never a URL: {_values(Endpoint)}. `log_content` is the "
         "text of a log, from the host that the answer to `logs` names.",

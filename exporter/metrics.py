@@ -280,8 +280,8 @@ class Metrics(DeclaredMetrics):
     )
     deployments = counter(
         "digitalocean_app_deployments_total",
-        "Deployments that were seen to reach a final phase.",
-        ("app", "phase"),
+        "Deployments that were seen to reach a final phase, by what caused them.",
+        ("app", "phase", "cause"),
     )
     deployment_info = gauge(
         "digitalocean_app_deployment_info",

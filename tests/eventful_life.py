@@ -128,8 +128,8 @@ def _deploy(platform: Platform, exporter: ExporterProcess) -> None:
     platform.advance_deployment("shop")
     platform.write_deployment_log("shop", FOLLOWED, LogType.BUILD, "failed to build")
     platform.end_deployment("shop", "ERROR")
-    exporter.wait_until(lambda s: s.value("digitalocean_app_deployments_total", phase="ERROR") == 1)
+    exporter.wait_until(lambda s: s.total("digitalocean_app_deployments_total", phase="ERROR") == 1)
     platform.deploy("shop")
     exporter.wait_until(
-        lambda s: s.value("digitalocean_app_deployments_total", phase="ACTIVE") == 1
+        lambda s: s.total("digitalocean_app_deployments_total", phase="ACTIVE") == 1
     )

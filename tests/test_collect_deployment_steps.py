@@ -1,5 +1,7 @@
 """What the steps of a deployment took, as the platform tells it or as its phases were seen."""
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.collect.deployment_steps import durations, failure
@@ -43,14 +45,20 @@ def test_durations_are_the_platforms_own_or_those_of_the_phases(
         ((DeploymentStep(BUILD), DeploymentStep(DEPLOY, failed=True)), (DEPLOY, "unknown")),
         (
             (DeploymentStep(BUILD, failed=True, reason="BuildJobFailed"),),
-            (BUILD, "build_job_failed"),
+            (BUILD, "BuildJobFailed"),
         ),
-        ((DeploymentStep(BUILD, failed=True, reason="Über-Fail 2 "),), (BUILD, "ber_fail_2")),
+        ((DeploymentStep(BUILD, failed=True, reason="Über-Fail 2 "),), (BUILD, "Über-Fail 2")),
         ((DeploymentStep(BUILD, failed=True, reason="x" * 100),), (BUILD, "x" * 64)),
     ],
 )
 def test_failure_names_the_step_and_the_platforms_word(
     steps: tuple[DeploymentStep, ...], expected: tuple[DeploymentStage, str]
 ):
-    """The reason is a label value: snake case, bounded, and never empty."""
+    """The reason is a label value: as the platform has it, bounded, and never empty."""
     assert failure(deployment("ERROR", *steps)) == expected
+
+
+def test_timing_tells_what_steps_leave_out():
+    """The platform's own sums count where its steps have no times."""
+    timed = replace(deployment("ACTIVE"), timing=((BUILD, 83.5),))
+    assert durations(timed, {})[BUILD] == 83.5

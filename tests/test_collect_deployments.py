@@ -1,5 +1,7 @@
 """Deployments: each that was seen to reach a final phase counts once."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from collect_fixtures import LOG, START, Clock, Site, app, deployment, server_er
 
 from exporter.collect.deployments import came_between
 from exporter.errors import ServerError
-from exporter.model import FINAL_PHASES, Deployment
+from exporter.model import Deployment
 from exporter.state.sqlite import SqliteState
 
 
@@ -24,10 +26,20 @@ def look(site: Site, *deployments: Deployment, active: str | None = "d1") -> Non
 
 
 def counted(site: Site) -> dict[str, float]:
-    found = {
-        phase: site.value("deployments_total", app="shop", phase=phase) for phase in FINAL_PHASES
+    found: Counter[str] = Counter()
+    for (phase, _), count in by_cause(site).items():
+        found[phase] += count
+    return dict(found)
+
+
+def by_cause(site: Site) -> dict[tuple[str, str], float]:
+    """The deployments by phase and cause, without the zeros."""
+    (family,) = site.metrics.deployments.collect()
+    return {
+        (sample.labels["phase"], sample.labels["cause"]): sample.value
+        for sample in family.samples
+        if sample.value and sample.name.endswith("_total")
     }
-    return {phase: count for phase, count in found.items() if count}
 
 
 def shown(site: Site) -> set[tuple[str, str]]:
@@ -176,3 +188,17 @@ NEWEST_FIRST = (
 def test_came_between_is_what_was_active_in_the_meantime(before: str, now: str, between: list[str]):
     """Oldest first, without those that failed; after a rollback too, to whichever it is."""
     assert [found.id for found in came_between(NEWEST_FIRST, before, now)] == between
+
+
+def test_deployments_count_by_cause_within_a_bound(site: Site):
+    """Documented causes are series from the start; of others the first few, the rest is one."""
+    look(site)
+    assert site.value("deployments_total", app="shop", phase="ERROR", cause="deploy_on_push") == 0
+    causes = ["manual", "", "nightly", "Ünknown", *(f"more_{n}" for n in range(20))]
+    for number, cause in enumerate(causes):
+        ended = deployment(f"d{number + 2}", "ERROR", changed=100 + number)
+        look(site, replace(ended, cause=cause))
+    found = by_cause(site)
+    assert found["ERROR", "manual"] == found["ERROR", "nightly"] == 1
+    assert len(found) == 2 + 10
+    assert found["ERROR", "other"] == len(causes) - 1 - 10

@@ -58,7 +58,7 @@ def test_first_discovery_makes_series_and_reads(site: Site):
     assert site.value("spec_info", **described) == 1
     kind = {"component_kind": "worker", "instance_size": "big"}
     assert site.value("component_info", **IDENTITY | {"component": "jobs"} | kind) == 1
-    assert site.value("deployments_total", app="shop", phase="ERROR") == 0
+    assert site.value("deployments_total", app="shop", phase="ERROR", cause="other") == 0
 
 
 def test_excluded_components_are_not_watched():

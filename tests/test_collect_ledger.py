@@ -388,7 +388,7 @@ def test_what_is_gone_for_the_grace_period_is_dropped(restarted):
             run.read(CursorKey(component, deployment), raw(1))
         run.ledger.release(CursorKey(component, "d1"))
     run.ledger.open("shop")
-    run.ledger.add(run.metrics.deployments, ("shop", "ERROR"), 1)
+    run.ledger.add(run.metrics.deployments, ("shop", "ERROR", "other"), 1)
     assert run.ledger.flush()
     run.series.close_component(KEY)
     clock.now += GRACE_SECONDS
@@ -400,13 +400,16 @@ def test_what_is_gone_for_the_grace_period_is_dropped(restarted):
     assert run.ledger.flush()
     saved = run.state.load()
     assert {key.component for key in (*saved.cursors, *saved.released)} == {OTHER}
-    assert {key.labels for key in saved.values} == {(*OTHER.parts, "RUN"), ("shop", "ERROR")}
+    assert {key.labels for key in saved.values} == {
+        (*OTHER.parts, "RUN"),
+        ("shop", "ERROR", "other"),
+    }
     assert run.ledger.value(run.metrics.log_lines, LINES) == 0
     assert run.read(D1, raw(1)) == 1
     run.ledger.close("shop")
     clock.now += GRACE_SECONDS + 1
     run.ledger.expire()
-    assert run.ledger.value(run.metrics.deployments, ("shop", "ERROR")) == 0
+    assert run.ledger.value(run.metrics.deployments, ("shop", "ERROR", "other")) == 0
 
 
 def test_what_nobody_watches_after_a_restart_is_dropped_in_time(restarted):
@@ -416,7 +419,7 @@ def test_what_nobody_watches_after_a_restart_is_dropped_in_time(restarted):
     run.read(D1, raw(1))
     run.ledger.release(D1)
     run.count(1, OTHER)
-    run.ledger.add(run.metrics.deployments, ("gone", "ERROR"), 1)
+    run.ledger.add(run.metrics.deployments, ("gone", "ERROR", "other"), 1)
     assert run.ledger.flush()
     clock = Clock()
     run = restarted(clock=clock)

@@ -86,10 +86,10 @@ def test_component_that_comes_back_after_the_grace_period_begins_at_zero(site: S
         site.series.open_component(KEY, WEB)
         site.series.open_app(app())
         assert site.lines() == expected
-        assert site.value("deployments_total", app="shop", phase="ERROR") == expected
+        assert site.value("deployments_total", app="shop", phase="ERROR", cause="other") == expected
         if not expected:
             site.ledger.add(lines, LOG.values(), 3)
-            site.ledger.add(ended, ("shop", "ERROR"), 3)
+            site.ledger.add(ended, ("shop", "ERROR", "other"), 3)
 
 
 def test_change_of_a_component_leaves_its_counts(site: Site):

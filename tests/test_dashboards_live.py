@@ -187,7 +187,7 @@ def test_the_restart_is_marked_with_its_reason_and_the_failure_with_its_step(pas
     }
     [panel] = [p.values[0] for p in PANELS if p.id == "component.json-Failed deployments"]
     [series] = past.range(filled(panel["targets"][0]["expr"], past.values("component.json")))
-    assert series["metric"] == {"app": "shop", "step": "build", "reason": "build_job_failed"}
+    assert series["metric"] == {"app": "shop", "step": "build", "reason": "BuildJobFailed"}
     assert {value for _, value in series["values"]} == {"1"}
 
 

@@ -34,8 +34,8 @@ def test_logs_steps_and_failures_of_deployments_are_counted_once(tmp_path: Path)
             samples = exporter.wait_until(
                 lambda samples: samples.value(LINES, **IDENTITY, log_type="BUILD") == 2
             )
-            assert samples.value(DEPLOYMENTS, app="shop", phase="ERROR") == 1
-            labels = {"app": "shop", "step": "build", "reason": "build_job_failed"}
+            assert samples.total(DEPLOYMENTS, app="shop", phase="ERROR") == 1
+            labels = {"app": "shop", "step": "build", "reason": "BuildJobFailed"}
             assert samples.value(FAILURES, **labels) == 1
             failed = {"log_type": "BUILD", "pattern": "build_failed", "level": "error"}
             assert samples.value(MATCHES, **IDENTITY, **failed) == 1
@@ -51,7 +51,7 @@ def test_logs_steps_and_failures_of_deployments_are_counted_once(tmp_path: Path)
                 lambda samples: samples.value(LINES, **IDENTITY, log_type="DEPLOY") == 1
             )
             assert samples.value(LINES, **IDENTITY, log_type="BUILD") == 3
-            assert samples.value(DEPLOYMENTS, app="shop", phase="ACTIVE") == 1
+            assert samples.total(DEPLOYMENTS, app="shop", phase="ACTIVE") == 1
             assert samples.value(DURATION, app="shop", step="build") >= 0
             assert samples.value(DURATION, app="shop", step="deploy") >= 0
             assert samples.value(MATCHES, **IDENTITY, **failed) == 1

@@ -299,3 +299,49 @@ def test_logs_answer_of_another_shape(platform: AppPlatform, api: requests_mock.
     api.get(LOGS, json=body)
     with pytest.raises(InvalidResponse):
         locations(platform)
+
+
+@pytest.mark.parametrize(
+    ("timing", "expected"),
+    [
+        ({"build_total": "1m23.5s", "deploying": "250ms"}, {"build": 83.5, "deploy": 0.25}),
+        ({"build_total": "1h2m3s"}, {"build": 3723.0}),
+        ({"build_total": "83", "deploying": ""}, {}),
+        ({"build_total": 83}, {}),
+        ({"build_total": "soon"}, {}),
+        (None, {}),
+        ("short", {}),
+    ],
+)
+def test_timing_is_read_where_it_has_a_unit(
+    platform: AppPlatform, api: requests_mock.Mocker, timing: Any, expected: dict[str, float]
+):
+    """A bare number could be of any unit, and what cannot be read is no fault."""
+    body = {"deployments": [{"id": "d1", "timing": timing, "cause_details": {"type": "MANUAL"}}]}
+    api.get(f"{API}/v2/apps/a/deployments", json=body)
+    (found,) = platform.deployments("a")
+    assert dict(found.timing) == expected
+    assert found.cause == "manual"
+
+
+@pytest.mark.parametrize("details", [None, {}, "MANUAL", {"type": 5}])
+def test_a_cause_that_is_not_told_is_no_fault(
+    platform: AppPlatform, api: requests_mock.Mocker, details: Any
+):
+    """A deployment without a readable cause is read all the same."""
+    body = {"deployments": [{"id": "d1", "cause_details": details}]}
+    api.get(f"{API}/v2/apps/a/deployments", json=body)
+    assert platform.deployments("a")[0].cause == ""
+
+
+def test_a_reused_build_is_no_reason(platform: AppPlatform, api: requests_mock.Mocker):
+    """The reason of a failed deployment is that of its failed step, wherever that stands."""
+    build = {"name": "build", "status": "SUCCESS", "reason": {"code": "PreviousBuildReused"}}
+    wait = {"name": "wait", "status": "ERROR", "reason": {"code": "DeployContainerExitNonZero"}}
+    done = {"name": "deploy", "status": "SUCCESS", "reason": {"code": "PreviousBuildReused"}}
+    web = {"name": "web", "steps": [done, wait]}
+    deploy = {"name": "deploy", "status": "ERROR", "steps": [web]}
+    body = {"deployments": [{"id": "d1", "progress": {"steps": [build, deploy]}}]}
+    api.get(f"{API}/v2/apps/a/deployments", json=body)
+    steps = platform.deployments("a")[0].steps
+    assert [step.reason for step in steps] == ["", "DeployContainerExitNonZero"]

@@ -56,7 +56,7 @@ def test_every_counter_equals_what_was_written(tmp_path: Path):
     assert_counts_are_true(samples, platform)
     assert samples.total("digitalocean_app_log_lines_total") >= WRITING_SECONDS * 150
     assert matches(samples, "payment_declined") == dict(traffic.declined)
-    assert samples.value("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
+    assert samples.total("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
     assert samples.total("digitalocean_app_restarts_total", reason="unknown") == 0
     assert samples.total("digitalocean_app_api_errors") == 0
 

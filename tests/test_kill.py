@@ -208,7 +208,7 @@ def test_killed_twenty_times_it_counts_every_line_once(tmp_path: Path):
     assert_counts_are_true(samples, platform)
     assert matches(samples, "payment_declined") == dict(traffic.declined)
     assert_metrics_of_rules_are_true(samples, traffic)
-    assert samples.value("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
+    assert samples.total("digitalocean_app_deployments_total", app="shop", phase="ACTIVE") == 1
     assert samples.value(STATE_UP) == 1
     assert samples.value(STATE_ERRORS) == 0
 

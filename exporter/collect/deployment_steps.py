@@ -1,6 +1,5 @@
 """How long the steps of a deployment took, and why one failed."""
 
-import re
 from collections.abc import Mapping
 
 from exporter.model import Deployment, DeploymentStage, DeploymentStep
@@ -20,14 +19,14 @@ def durations(deployment: Deployment, entered: Mapping[str, float]) -> dict[Depl
             the platform's own steps leave out.
     """
     told = {step.stage: seconds for step in deployment.steps if (seconds := _seconds(step)) >= 0}
-    return _seen(deployment, entered) | told
+    return _seen(deployment, entered) | dict(deployment.timing) | told
 
 
 def failure(deployment: Deployment) -> tuple[DeploymentStage, str]:
-    """Which step failed and why; the reason is the platform's own word in snake case."""
+    """Return which step failed and why: the platform's own code, printable and bounded."""
     for step in deployment.steps:
         if step.failed:
-            return step.stage, _snake(step.reason) or UNKNOWN_REASON
+            return step.stage, _label(step.reason) or UNKNOWN_REASON
     return DeploymentStage.BUILD, UNKNOWN_REASON
 
 
@@ -49,7 +48,6 @@ def _seen(deployment: Deployment, entered: Mapping[str, float]) -> dict[Deployme
     return {stage: seconds for stage, seconds in seen.items() if seconds >= 0}
 
 
-def _snake(word: str) -> str:
-    """``BuildJobFailed`` → ``build_job_failed``."""
-    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word)
-    return re.sub(r"[^a-z0-9]+", "_", parts.lower()).strip("_")[:LONGEST_REASON]
+def _label(code: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in code)
+    return printable.strip()[:LONGEST_REASON]

@@ -6,6 +6,7 @@ What becomes of the logs of one that has is ``deployment_logs``.
 from collections.abc import Mapping, Sequence
 
 from exporter.collect import deployment_steps
+from exporter.collect.deployment_causes import cause_label
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.ledger import Ledger
 from exporter.digitalocean.apps import AppPlatform
@@ -71,7 +72,7 @@ class Deployments:
             seen = list(before.get(deployment.id, ()))
             news = deployment.id in began_since or changed_at > since
             if seen[-1] != deployment.phase if seen else news:
-                ledger.add(counter, (app.name, deployment.phase), 1)
+                ledger.add(counter, (app.name, deployment.phase, self._cause(deployment)), 1)
                 if not FINAL_PHASES.intersection(seen):
                     rested.append(deployment)
                     self._count_failure(app, deployment)
@@ -79,6 +80,11 @@ class Deployments:
         if newest > since:
             ledger.note(counter, (app.name,), newest, READ_UP_TO)
         return rested[::-1]
+
+    def _cause(self, deployment: Deployment) -> str:
+        known = self._ledger.known(self._metrics.deployments)
+        # The note of the newest final phase is kept under the app's label alone.
+        return cause_label(deployment.cause, {labels[2] for labels in known if len(labels) == 3})
 
     def _count_failure(self, app: App, deployment: Deployment) -> None:
         if deployment.phase == "ERROR":

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import Histogram
 
+from exporter.collect.deployment_causes import CAUSES, OTHER_CAUSE
 from exporter.collect.deployment_steps import UNKNOWN_REASON
 from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import RuleMetrics
@@ -240,8 +241,13 @@ class Series:
         if before is not None:
             return
         self._ledger.open(app.name)
-        for phase in sorted(FINAL_PHASES):
-            self._begin(metrics.deployments, (app.name, phase))
+        reached: set[tuple[str, ...]] = {
+            (app.name, phase, cause) for phase in FINAL_PHASES for cause in (*CAUSES, OTHER_CAUSE)
+        }
+        known = self._ledger.known(metrics.deployments)
+        reached.update(labels for labels in known if labels[0] == app.name and len(labels) == 3)
+        for labels in sorted(reached):
+            self._begin(metrics.deployments, labels)
         failures = {(app.name, stage, UNKNOWN_REASON) for stage in DeploymentStage}
         known = self._ledger.known(metrics.deployment_failures)
         for labels in failures.union(labels for labels in known if labels[0] == app.name):

@@ -5,6 +5,7 @@ its Go client; where these disagree, both forms are accepted.
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -48,6 +49,11 @@ _KINDS = (
     ("jobs", ComponentKind.JOB),
 )
 _STAGES = frozenset(DeploymentStage)
+_TIMINGS = (("build_total", DeploymentStage.BUILD), ("deploying", DeploymentStage.DEPLOY))
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|ms|m|s)", re.ASCII)
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+", re.ASCII)
+_NO_FAILURES = frozenset({"PreviousBuildReused"})
 _HEALTHY = {"HEALTHY": True, "UNHEALTHY": False}
 
 
@@ -390,7 +396,39 @@ def _deployment(item: Fields) -> Deployment:
         created_at=item.time("created_at"),
         phase_changed_at=item.time("phase_last_updated_at"),
         steps=_steps(item),
+        cause=_cause(item),
+        timing=_timing(item),
     )
+
+
+def _cause(item: Fields) -> str:
+    """The type of a deployment's cause; a cause that is told otherwise is no fault."""
+    try:
+        details = item.nested("cause_details")
+        return details.text("type").strip().lower() if details else ""
+    except InvalidResponse:
+        return ""
+
+
+def _timing(item: Fields) -> tuple[tuple[DeploymentStage, float], ...]:
+    """How long stages took, where ``timing`` says it with units, such as ``1m23.5s``.
+
+    The unit of a bare number is not documented, so such a value is ignored.
+    """
+    try:
+        timing = item.nested("timing")
+        texts = {stage: timing.text(name) for name, stage in _TIMINGS} if timing else {}
+    except InvalidResponse:
+        return ()
+    found = ((stage, _duration(text)) for stage, text in texts.items())
+    return tuple((stage, seconds) for stage, seconds in found if seconds is not None)
+
+
+def _duration(text: str) -> float | None:
+    """Seconds of a duration in the form of Go; None for any other text."""
+    if not text or _DURATION.fullmatch(text) is None:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def _steps(item: Fields) -> tuple[DeploymentStep, ...]:
@@ -417,12 +455,14 @@ def _step(step: Fields) -> DeploymentStep:
 
 
 def _reason(step: Fields) -> str:
-    """Why a step failed: its own word, or that of the innermost step below it that has one."""
-    for below in step.objects("steps"):
-        if found := _reason(below):
+    """Why a step failed: its own code, or that of the innermost failed step below it."""
+    below = [each for each in step.objects("steps") if each.text("status") != "SUCCESS"]
+    for each in sorted(below, key=lambda each: each.text("status") != "ERROR"):
+        if found := _reason(each):
             return found
     reason = step.nested("reason")
-    return reason.text("code") if reason else ""
+    code = reason.text("code") if reason else ""
+    return "" if code in _NO_FAILURES else code
 
 
 def _created(deployment: Deployment) -> float:

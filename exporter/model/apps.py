@@ -45,13 +45,21 @@ class DeploymentStep:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment of an app; ``phase_changed_at`` is when it entered its phase."""
+    """One deployment of an app.
+
+    Attributes:
+        phase_changed_at: when it entered its phase, Unix seconds.
+        cause: the type of its cause in lower case; empty if the platform does not say.
+        timing: seconds that stages took, as the platform sums them up.
+    """
 
     id: str
     phase: str
     created_at: float | None = None
     phase_changed_at: float | None = None
     steps: tuple[DeploymentStep, ...] = ()
+    cause: str = ""
+    timing: tuple[tuple[DeploymentStage, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
