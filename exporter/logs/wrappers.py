@@ -13,7 +13,7 @@ from exporter.model import WrappedMessage
 _LEVEL = (
     rb"(?:trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|panic|alert|emerg)"
 )
-_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+_TIME = rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d"
 _ZONE = rb"(?:Z|[+-]\d\d:?\d\d)"
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 
@@ -29,7 +29,7 @@ _PREFIXES = (
     _TIME + rb"(?:\.\d{1,9})?" + _ZONE + rb" " + _STDOUT + rb" [FP] ",
     # PM2 with times: its default, and that of its documentation.
     _TIME + rb": ",
-    rb"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
+    rb"20\d\d-\d\d-\d\d \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
     # PM2 with names; supervisor-stdout; foreman, honcho; Docker Compose; overmind.
     rb"\d{1,4}\|[\w.@-]{1,60} *\| ?",
     rb"[A-Za-z][\w.:-]{0,60} " + _STDOUT + rb" \| ?",
@@ -37,7 +37,7 @@ _PREFIXES = (
     rb"[A-Za-z][\w.-]{0,60}[._-]\d{1,4} +\|(?: |$)",
     rb"(?!" + _LEVEL + rb" )[a-z][a-z0-9_-]{0,40} +\|(?:$| (?!.* \|)| (?=\d{4}-))",
     # s6-log and the TAI64N of runit and daemontools.
-    rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}  ",
+    rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}  ",
     rb"@[0-9a-f]{24} ",
     # What PHP says through php-fpm.
     rb"(?:\[[^\]\n]{10,40}\] )?NOTICE: PHP message: ",
@@ -64,24 +64,29 @@ _FPM = re.compile(
 _RUNTIME_KEYS = {"log", "stream", "time", "attrs", "logtag"}
 _PM2_KEYS = {"message", "timestamp", "type", "process_id", "app_name"}
 
-_START = rb"(?:^|[0-9Z] )"
+# A message begins with its line or behind the platform's time. Hyperscan is fastest where it can
+# look for a literal first, so both are looked for one by one, and dates begin with their century.
+_DATE = rb"20\d\d-\d\d-\d\d"
+_BEGINNINGS = (
+    rb"[0-9]{1,4}\|[A-Za-z]",
+    _DATE + rb"T\d\d:\d\d:\d\d\.\d{9}Z ",
+    _DATE + rb"T\d\d:\d\d:\d\d: ",
+    _DATE + rb" \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
+    _DATE + rb" \d\d:\d\d:\d\d\.\d{9}  ",
+    _DATE + rb"T[\d:.]{8,18}" + _ZONE + rb" [\w.:-]{1,255} [\w./@-]{1,100}\[\d+\]: ",
+    rb"@[0-9a-f]{24} ",
+    _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d",
+    rb"<\d{1,3}>",
+)
 
 MARKS = (
     rb" \|",
-    _START + rb"[0-9]{1,4}\|[A-Za-z]",
-    rb"(?:^|Z )" + _TIME + rb"\.\d{9}Z ",
     _STDOUT + rb" [FP] ",
-    _START + _TIME + rb": ",
-    rb" [+-]\d\d:\d\d: ",
-    rb"\.\d{9}  ",
-    _START + rb"@[0-9a-f]{24} ",
     rb"NOTICE: PHP message: ",
     rb"\] child \d+ said into ",
-    _START + _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d",
-    rb"\d" + _ZONE + rb" [\w.:-]{1,255} [\w./@-]{1,100}\[\d+\]: ",
-    _START + rb"<\d{1,3}>",
     rb'"stream": ?"std',
     rb'"process_id":',
+    *(start + beginning for beginning in _BEGINNINGS for start in (rb"^", rb"Z ")),
 )
 """Regexes for Hyperscan, of which one is found in each line from whose message ``peel`` takes
 something off, with the platform's prefix or without."""

@@ -20,16 +20,20 @@ class Candidates:
     """The expressions of some regexes in one database; threads may share it.
 
     Args:
-        regexes: those of rules, in RE2's syntax.
+        regexes: those of rules, in RE2's syntax, or their expressions.
         marks: further expressions, in Hyperscan's syntax; the lines in which one is found are
             marked.
     """
 
-    def __init__(self, regexes: Sequence[str | None], marks: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        regexes: Sequence[str | Sequence[Expression] | None],
+        marks: Sequence[bytes] = (),
+    ) -> None:
         proposals = {
             index: expressions
             for index, regex in enumerate(regexes)
-            if regex is not None and (expressions := propose(regex)) is not None
+            if regex is not None and (expressions := _expressions(regex)) is not None
         }
         self._database, used = _largest_database(proposals, marks, len(regexes))
         self.missing = tuple(index for index in range(len(regexes)) if index not in used)
@@ -85,6 +89,10 @@ class Candidates:
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(database)
         return scratch
+
+
+def _expressions(regex: str | Sequence[Expression]) -> Sequence[Expression] | None:
+    return propose(regex) if isinstance(regex, str) else regex
 
 
 def _largest_database(

@@ -10,8 +10,9 @@ from typing import Protocol
 from exporter.matching.conditions import Condition, proposal
 from exporter.matching.fields import FieldReader
 from exporter.matching.patterns import compile_pattern
+from exporter.matching.proposal import Expression
 from exporter.matching.severity import Before, SeverityReader, declares, nothing_before
-from exporter.matching.severity.candidates import candidate_regex
+from exporter.matching.severity.candidates import candidate_expressions
 from exporter.matching.severity.structured import is_level
 from exporter.model import FieldCondition, Rule, Severity
 
@@ -20,9 +21,10 @@ class Decision(Protocol):
     """The last word on whether a rule matches a message; threads may share it."""
 
     @property
-    def proposal(self) -> str | None:
+    def proposal(self) -> str | Sequence[Expression] | None:
         """A regex, in RE2's syntax, that is found in each message that ``matches`` takes.
 
+        Or expressions for Hyperscan, of which one is.
         The engine asks ``matches`` only about messages in which it may be found. None where there
         is no such regex: the engine then asks about every message.
         """
@@ -53,7 +55,7 @@ class RegexDecision:
 
     def __init__(self, regex: str, exclude_regex: str | None = None) -> None:
         """Compile both; raises ValueError with RE2's reason where it refuses one."""
-        self.proposal = regex
+        self.proposal: str | Sequence[Expression] | None = regex
         self._regex = compile_pattern(regex)
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
 
@@ -82,7 +84,7 @@ class FieldDecision:
         reader: FieldReader,
     ) -> None:
         """Compile; raises ValueError with RE2's reason where it refuses a regex."""
-        self.proposal = proposal(conditions)
+        self.proposal: str | Sequence[Expression] | None = proposal(conditions)
         self._conditions = tuple(map(Condition, conditions))
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
         self._reader = reader
@@ -106,7 +108,7 @@ class SeverityDecision:
 
     def __init__(self, wanted: frozenset[Severity], exclude_regex: str | None) -> None:
         """Compile; raises ValueError with RE2's reason where it refuses the regex."""
-        self.proposal = candidate_regex(wanted)
+        self.proposal: str | Sequence[Expression] | None = candidate_expressions(wanted)
         self._wanted = wanted
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
 

@@ -1,7 +1,11 @@
-"""A regex for Hyperscan without which no line declares a severity."""
+"""Expressions for Hyperscan of which one is found in each line that declares a severity.
+
+They are many and small, each around a literal, which Hyperscan is fastest to find.
+"""
 
 from collections.abc import Collection
 
+from exporter.matching.proposal import Expression
 from exporter.matching.severity.vocabulary import LETTERS, WORDS
 from exporter.model import Severity
 
@@ -15,26 +19,50 @@ _NUMBERS = {
 }
 """A superset of the numbers of all families."""
 
-_KEY = r"(?i:lev|lvl|sev|priority|no)\w*[\"']?\s*[:=]\s*[\"']?"
+_STANDS = r"[\"']?\s*[:=]\s*[\"']?"
+"""What stands between a key and its value."""
+
+_BEGINNING = r"(?:^|Z |[0-9] )"
+"""What stands before a message, or before a part of its head."""
+
+_BEFORE = r"(?:^|[\s\[(<:|/>.\"'=m_-])"
+_BEHIND = (
+    r"(?: \[\w+\])?(?: *[\])>|:]| *\\|[+1-4-]|\s|[,/(]|\[\d|[\"']\s*[,}\]]|[\"']\s|[\"']?\r?$)"
+)
+"""Around a word that is a level: what is no letter, and no key's end."""
+
+_LETTERS = (
+    _BEGINNING + r"{0}(?:\d{{4}}|\d{{6}}|\d{{8}}) \d\d:",
+    _BEGINNING + r"{0}, \[",
+    _BEGINNING + r"{0}/[\w.:-]+[( ]",
+    r"[\[(<] *{0}[ \])>]",
+    r"[0-9Z|\]] *{0}\d? +[A-Z]{{3}}",
+    r"[\"'](?:s|L|@l|l)[\"']\s*:\s*[\"']\s*{0}",
+)
 
 
-def candidate_regex(wanted: Collection[Severity]) -> str:
-    """Return a regex, in RE2's syntax, found in each message that declares one of ``wanted``."""
-    words = sorted({word for severity in wanted for word in WORDS[severity]})
+def candidate_expressions(wanted: Collection[Severity]) -> tuple[Expression, ...]:
+    """Return expressions of which one is found in each message that declares one of ``wanted``."""
+    words = [word for severity in Severity if severity in wanted for word in WORDS[severity]]
     letters = "".join(sorted(key for key, severity in LETTERS.items() if severity in wanted))
-    word = "|".join(words)
-    capitals = "|".join(words).upper()
-    parts = [
-        rf"\b(?:{capitals})(?:[^\w]|$|[1-4]\b)",
-        r"(?:^|[\s\[(<:|/>.\"'=m_-])"
-        rf"(?i:{word})(?: \[\w+\])?(?: *[\])>|\"'\\+:1-4-]|\t|\s|,|\}}|$)",
-        rf"(?:^|[\s\[\"':=])[{letters}](?:[\s,/\]\"']|[0-9])",
-        *(rf"{_KEY}{_NUMBERS[severity]}(?:\W|$)" for severity in Severity if severity in wanted),
-    ]
-    if len(wanted) < len(Severity):
-        # slog's ERROR+4 is worse than an error, DEBUG-4 less than debug.
-        parts.append(r"\b[A-Za-z]{4,5}[+-][0-9]")
+    found = [Expression(f"{_BEFORE}{word}{_BEHIND}", caseless=True) for word in words]
+    found += [Expression(form.format(f"[{letters}]")) for form in _LETTERS]
+    for severity in Severity:
+        if severity in wanted:
+            for key in ("level", "lvl", "severity", "priority"):
+                number = f"{key}[\\w.]*{_STANDS}{_NUMBERS[severity]}(?:[^\\w]|$)"
+                found.append(Expression(number, caseless=True))
+            found.append(Expression(f'"no"\\s*:\\s*{_NUMBERS[severity]}[^\\w]'))
+    for key in ("level", "lvl", "severity"):
+        letter = f"{key}[\\w.]*{_STANDS}\\s*[{letters}]\\s*(?:[^\\w]|$)"
+        found.append(Expression(letter, caseless=True))
+    # slog's ERROR+4 is worse than an error, DEBUG-4 less than debug.
+    found.append(Expression(r"(?:trace|debug|info|warn|warning|error)[+-][0-9]", caseless=True))
+    signs = (r"%[0-7]\|[0-9]", "<[0-7]>", r"[0-9]+:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ")
+    found += [Expression(_BEGINNING + sign) for sign in signs]
+    if Severity.INFO in wanted:
+        found.append(Expression('"@t"'))  # no level is Serilog's Information
+        found.append(Expression("=PROGRESS REPORT="))
     if Severity.ERROR in wanted:
-        parts.append("=(?:CRASH|SUPERVISOR) REPORT=")
-    parts += (r"^%[0-7]\|", r"^<[0-7]>", r"^[0-9]+:[XCSM] ")
-    return "|".join(parts)
+        found.append(Expression("=(?:CRASH|SUPERVISOR) REPORT="))
+    return tuple(found)

@@ -111,15 +111,20 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Severity | None]],
 )
 
 
+_FIRST = frozenset(bytes([byte]) for byte in b"IWEFDVA%<=(0123456789")
+"""What messages begin with that have one of these beginnings."""
+
+
 def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]]) -> Severity | None:
     """Return what a line declares by its layout, or by the record of fields that begins in it.
 
     Args:
         record: reads the fields of a text that begins with a brace or with ``key=``.
     """
-    for regex, severity_of in _BEGINNINGS:
-        if found := regex.match(message):
-            return severity_of(found[1])
+    if message[:1] in _FIRST:
+        for regex, severity_of in _BEGINNINGS:
+            if found := regex.match(message):
+                return severity_of(found[1])
     margin = _MARGIN.match(message)
     at = 0 if margin is None else margin.end()
     read = False
