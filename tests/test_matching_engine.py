@@ -1,8 +1,10 @@
 """The engine finds in any text just what RE2 alone finds in each message."""
 
+import re
 import threading
 import time
 from collections import Counter
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -325,3 +327,17 @@ def test_threads_share_an_engine():
     for thread in threads:
         thread.join()
     assert results == [expected] * 20
+
+
+@given(tail=st.text("x }a)bc0", max_size=60), end=st.sampled_from(["}", " }", ")", "c", "0", "x"]))
+@pytest.mark.parametrize("regex", [r"Os \{.*[})]$", r"Os.*c$", r"\{[^0]*\d$", r"Os.*(?:\}|a)$"])
+def test_the_end_of_a_line_behind_anything_is_found(regex: str, tail: str, end: str):
+    """Hyperscan itself misses some of these where it is asked for the line's end."""
+    message = f"Error: Os {{{tail}{end}".encode()
+    engine = _engine(regex)
+    assert bool(engine.scan([message])) is (re.search(regex.encode(), message) is not None)
+
+
+@cache
+def _engine(regex: str) -> Engine:
+    return Engine([Rule("a", regex)])

@@ -28,6 +28,9 @@ _MOST_REPEATS = 64
 _MESSAGE_START = r"(?:^|[0-9Z]\x20)"
 """A message starts with its line, or after the platform's prefix: a time and a space."""
 
+_WIDE = 120
+"""So many of the ASCII characters are nearly all."""
+
 _LINE_END = r"\r?\n"
 """Every line that is scanned ends so, and its message before the one or the other. Hyperscan 5.4
 misses some matches that ``$`` ends at the very end of the data, and none that a newline ends."""
@@ -87,15 +90,35 @@ def _matches_empty(tree: Node) -> bool:
     return False
 
 
-def _to_end_of_line(tree: Node) -> str:
+def _to_end_of_line(tree: Node, *, behind_repeat: bool = False) -> str:
+    """Write a tree out to the end of the line.
+
+    Behind an unbounded repeat the line's end is not asked for: Hyperscan 5.4 misses lines that
+    ``X.*[yz]\\n`` matches, and none that ``X.*[yz].*\\n`` does.
+    """
     match tree:
         case Assertion.END:
-            return _LINE_END
+            return _REST_OF_LINE if behind_repeat else _LINE_END
         case Concat(items) if items:
-            return _expression(Concat(items[:-1])) + _to_end_of_line(items[-1])
+            before = Concat(items[:-1])
+            return _expression(before) + _to_end_of_line(
+                items[-1], behind_repeat=behind_repeat or _is_unbounded(before)
+            )
         case Alternate(items):
-            return f"(?:{'|'.join(map(_to_end_of_line, items))})"
+            ends = (_to_end_of_line(item, behind_repeat=behind_repeat) for item in items)
+            return f"(?:{'|'.join(ends)})"
     return _expression(tree) + _REST_OF_LINE
+
+
+def _is_unbounded(tree: Node) -> bool:
+    match tree:
+        case Repeat(Rune(ascii, True), _, None):
+            return ascii.bit_count() > _WIDE
+        case Repeat(item, _, _):
+            return _is_unbounded(item)
+        case Concat(items) | Alternate(items):
+            return any(map(_is_unbounded, items))
+    return False
 
 
 def _begins(tree: Node) -> int:
