@@ -2,6 +2,7 @@
 
 import logging
 import platform as python_platform
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -83,9 +84,11 @@ class Application:
         self._clock = clock
         self._monotonic = monotonic
         self._changing = threading.Lock()
+        self.run_id = secrets.token_hex(8)
+        """Tells this run of the program from every other; logged at the start."""
         self._state = open_state(wanted.config, clock)
         registry, self._metrics = build_registry(revision, clock)
-        self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), clock)
+        self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), self.run_id, clock)
         self._accounts = {
             name: self._new_account(wanted.config, name, token)
             for name, token in wanted.tokens.items()

@@ -1,22 +1,27 @@
 """Counts the lines that are pushed to one account: each batch once, kept before it is answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from exporter.collect.pipeline import Pipeline
 from exporter.errors import RequestRefused, StateError
 from exporter.logs.continuity import WindowEnd
 from exporter.logs.lines import CutLine, message_of, timestamp_of, timestamps_of
 from exporter.logs.log_lines import LogLines
-from exporter.model import ComponentKey, LogType, Source
+from exporter.model import Component, ComponentKey, LogType, Source
 from exporter.receiving.batches import RecentBatches
 from exporter.receiving.change_over import ChangeOver
 from exporter.receiving.intake import Taken
+from exporter.state.store import CursorKey
 
 BATCHES = "received_batches"
 MESSAGES = "received_messages"
 """Kinds of documents in the state."""
+
+LATE_SECONDS = 30.0
+"""How late a line may come that belongs to a stack trace which began before."""
 
 RETRY_SECONDS = 10
 """After what time a sender may try again whose lines could not be kept."""
@@ -27,6 +32,7 @@ class _Component:
     """What is known of the pushed lines of one component.
 
     Args:
+        running: what it is, and the deployment whose log grows; None before that is known.
         latest: monotonic seconds: when lines came last, or since when they are awaited.
         last_received: Unix seconds: when lines came last; None if none did yet.
         newest: the newest line's own time (ns).
@@ -39,6 +45,20 @@ class _Component:
     last_received: float | None = None
     newest: int = 0
     lines: int = 0
+    running: tuple[Component, str] | None = None
+
+
+class Delivered(NamedTuple):
+    """What came of the lines of one request.
+
+    Args:
+        returned: components that were polled until now.
+        ended: components of which a line of the platform tells that a container ended.
+    """
+
+    taken: Taken
+    returned: Sequence[ComponentKey]
+    ended: Sequence[ComponentKey]
 
 
 class Inbox:
@@ -71,16 +91,10 @@ class Inbox:
         """Whether a component is watched, and its lines are to be received."""
         return self._receives(key) and self._pipeline.series.is_open(key)
 
-    def take(
-        self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]
-    ) -> tuple[Taken, list[ComponentKey]]:
-        """Count lines; a batch that was counted before is not counted again.
-
-        Returns:
-            What became of them, and the components that were polled until now.
-        """
+    def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Delivered:
+        """Count lines; a batch that was counted before is not counted again."""
         counted = repeated = 0
-        returned = []
+        returned, ended = [], []
         with self._pipeline.lock:
             for key, raws in lines.items():
                 component = self._of(key)
@@ -90,7 +104,9 @@ class Inbox:
                     returned.append(key)
                 fresh = self._count(key, component, digest, raws)
                 counted, repeated = counted + fresh, repeated + len(raws) - fresh
-        return Taken(counted, repeated), returned
+                if self._pipeline.exits.waiting(key):
+                    ended.append(key)
+        return Delivered(Taken(counted, repeated), returned, ended)
 
     def keep(self) -> None:
         """Keep what was counted, where state is durable.
@@ -118,6 +134,11 @@ class Inbox:
         if judged.gap:
             self._pipeline.count_window(source, 0, WindowEnd(gaps=1))
         return LogLines.of([lines[index] for index in judged.fresh])
+
+    def watch(self, key: ComponentKey, component: Component, deployment_id: str) -> None:
+        """Lines of a component are awaited, under the deployment that is active now."""
+        with self._pipeline.lock:
+            self._of(key).running = component, deployment_id
 
     def silent(self, key: ComponentKey, seconds: float) -> bool:
         """Whether nothing of a component came for so long, and it is not polled yet."""
@@ -149,6 +170,8 @@ class Inbox:
     def note_receiving(self, source: Source, at: float) -> None:
         """A log is received, whether or not lines came; ``at``: Unix seconds."""
         self._pipeline.note_read(source, at)
+        with self._pipeline.lock:
+            self._pipeline.settle_events(source.key, at - LATE_SECONDS)
         self._show_receiving(source.key, received=True)
 
     def _show_receiving(self, key: ComponentKey, *, received: bool) -> None:
@@ -177,7 +200,10 @@ class Inbox:
         component.newest = max(component.newest, counted.newest)
         component.lines += len(counted)
         self._pipeline.note_newest(source, component.newest)
-        self._pipeline.settle_events(key, now)
+        if component.running is not None:
+            what, deployment_id = component.running
+            self._pipeline.exits.take(CursorKey(key, deployment_id), what, counted.raws)
+        self._pipeline.settle_events(key, now - LATE_SECONDS)
         name, kept = component.batches.add(digest, now), self._pipeline.ledger.keep
         kept(BATCHES, key.parts, name, partial(component.batches.document, name))
         kept(MESSAGES, key.parts, "", component.change_over.kept)

@@ -114,6 +114,8 @@ class Receiver:
         with self._lock:
             before = self._received.get(source)
             self._received[source] = _Received(component, active, from_first_line)
+        self.inbox.watch(source.key, component, active.id)
+        with self._lock:
             polled = source in self._polled
         if before is None and self.inbox.is_polled(source.key):  # before a reload
             with self._lock:
@@ -182,11 +184,20 @@ class Receiver:
         Raises:
             RequestRefused: they could not be kept.
         """
-        taken, returned = self.inbox.take(digest, lines)
-        for key in returned:
+        delivered = self.inbox.take(digest, lines)
+        for key in delivered.returned:
             self._come_back(key)
+        for key in delivered.ended:
+            self._look_for_an_end(key)
         self.inbox.keep()
-        return taken
+        return delivered.taken
+
+    def _look_for_an_end(self, key: ComponentKey) -> None:
+        """Read RUN_RESTARTED of a component now: it shows the last words of what has ended."""
+        with self._lock:
+            found = [source for source in self._received if source.key == key]
+        for source in found:
+            self._poller.read_soon(Source(source.app_id, key, LogType.RUN_RESTARTED))
 
     def _come_back(self, key: ComponentKey) -> None:
         with self._lock:

@@ -38,6 +38,7 @@ def run(options: Options) -> int:
                     "addresses": ",".join(f"{h}:{p}" for h, p in application.server.addresses),
                     "telemetry_path": wanted.config.web.telemetry_path,
                     "version": __version__,
+                    "run": application.run_id,
                 }
             },
         )

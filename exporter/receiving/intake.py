@@ -65,6 +65,8 @@ class Intake:
 
     Args:
         inboxes: those of all accounts, by the name of each; empty where it has none.
+        own_mark: a text that only this process logs, once at its start: the component that pushes
+            it is the exporter itself.
         clock: Unix seconds.
     """
 
@@ -72,8 +74,11 @@ class Intake:
         self,
         inboxes: Callable[[], Mapping[str, Inbox]],
         metrics: IntakeMetrics,
+        own_mark: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._own_mark = own_mark
+        self._own: ComponentKey | None = None
         self._inboxes = inboxes
         self._metrics = metrics
         self._clock = clock
@@ -99,6 +104,8 @@ class Intake:
             reason = "the exporter does not know its apps yet; try again"
             raise RequestRefused("unavailable", reason, 503, retry_after=NOT_READY_SECONDS)
         lines = self._by_component(batch)
+        if self._own is not None:
+            lines.pop(self._own, None)
         owners = {key: _owner(key, inboxes) for key in lines}
         counted = repeated = 0
         for name, inbox in inboxes.items():
@@ -135,14 +142,26 @@ class Intake:
 
     def _by_component(self, batch: Batch) -> dict[ComponentKey, list[bytes]]:
         """The lines of a batch, each with the prefix that the platform writes before lines."""
-        now = rfc3339(int(self._clock() * 1_000_000_000))
+        now, mark = rfc3339(int(self._clock() * 1_000_000_000)), self._own_mark
         by_names: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         for app, component, written, text in batch.records:
+            if mark in text:
+                self._find_itself(ComponentKey(app, component))
             prefix = f"{component} {written or now} "
             by_names[app, component] += [
                 f"{prefix}{line}".encode(errors="replace") for line in lines_of(text)
             ]
         return {ComponentKey(*names): raws for names, raws in by_names.items()}
+
+    def _find_itself(self, key: ComponentKey) -> None:
+        """The exporter's own log is pushed to it: counting it would write to it, and so on."""
+        if key != self._own:
+            self._own = key
+            LOG.warning(
+                "the exporter's own log is pushed to it and not counted: take the log destination "
+                "out of its own app spec",
+                extra={"fields": {"source": key}},
+            )
 
 
 def _owner(key: ComponentKey, inboxes: Mapping[str, Inbox]) -> str | None:
