@@ -96,10 +96,12 @@ class Series:
         """
         before.rule_metrics.withdraw()
         self.rule_metrics.publish()
-        self._open, before._open = before._open, {}
+        self._open = dict(before._open)
+        theirs_by_key = {key: before._chosen(key) for key in self._open}
+        before._open = {}
         self._open_apps, before._open_apps = before._open_apps, {}
-        for key in self._open:
-            ours, theirs = self._chosen(key), before._chosen(key)
+        for key, theirs in theirs_by_key.items():
+            ours = self._chosen(key)
             for metric, labels, _ in (series for series in theirs if series not in ours):
                 metric.remove(*labels)
             for metric, labels, meaning in (series for series in ours if series not in theirs):
