@@ -13,6 +13,7 @@ from exporter.assembly import (
     connect,
 )
 from exporter.collect.receiver import AccountInbox
+from exporter.collect.steady import SteadyClock
 from exporter.collect.status import Status
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
@@ -53,6 +54,7 @@ class Account:
     ) -> None:
         self._retry_unknown = retry_unknown
         self._clock = clock
+        self._steady = SteadyClock(clock, monotonic)
         self._monotonic = monotonic
         self._stopped = threading.Event()
         self.registry = MetricTable(labels)
@@ -118,7 +120,7 @@ class Account:
         environment = Environment(
             self._clock,
             random.Random(),
-            build_scheduler(config.logs.workers),
+            build_scheduler(config.logs.workers, self._steady),
             connections.platform,
             connections.content,
             connections.streams,
@@ -126,5 +128,6 @@ class Account:
             self._records,
             self._monotonic,
             self._retry_unknown,
+            self._steady,
         )
         return build_account(config, load_rules(config), environment)

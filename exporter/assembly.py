@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import requests
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter import __version__
 from exporter.collect import collector as collecting
@@ -56,6 +55,7 @@ from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.collect.status import Status
+from exporter.collect.steady import SteadyScheduler
 from exporter.collect.timer import Timer
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
@@ -229,7 +229,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     env, records = environment, environment.records
     settings = collector_settings(config)
     internal_errors = InternalErrors(records.metrics)
-    pacing = Pacing(env.budget, settings, env.clock)
+    pacing = Pacing(env.budget, settings, env.schedule_clock)
     timer = _discovery_timer(settings, env)
     counting = _build_counting(config, rules, env)
     reading = _build_reading(config, env, counting.pipeline, pacing, timer, internal_errors)
@@ -267,7 +267,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         records.ledger,
         pacing,
         settings,
-        env.clock,
+        env.schedule_clock,
         internal_errors,
     )
     status = Status(
@@ -311,7 +311,7 @@ def _discovery_timer(settings: CollectorSettings, env: Environment) -> Timer:
         env.scheduler,
         "discovery",
         collecting.PLATFORM_EXECUTOR,
-        env.clock,
+        env.schedule_clock,
         min_gap=min(settings.poll_interval, collecting.RETRY_SECONDS),
     )
 
@@ -369,7 +369,7 @@ def _build_reading(
         first_delay=pacing.first_delay,
         defer=env.budget.delay,
         forget=env.records.api_metrics.forget,
-        clock=env.clock,
+        clock=env.schedule_clock,
         rng=env.rng,
     )
     past = PastDeployments(pipeline.release)
@@ -451,6 +451,7 @@ def _build_deployment_logs(
         log_types=tuple(log_type for log_type in logs.types if log_type not in RUN_TIME_LOGS),
         pod_connection_timeout=format_duration(logs.pod_connection_timeout),
         clock=env.clock,
+        steady=env.schedule_clock,
         internal_errors=internal_errors,
     )
 
@@ -474,6 +475,7 @@ def _build_jobs(
         pod_connection_timeout=format_duration(logs.pod_connection_timeout),
         retry_seconds=min(logs.interval, LOG_RETRY_SECONDS),
         clock=env.clock,
+        steady=env.schedule_clock,
         internal_errors=internal_errors,
     )
     return Jobs(
@@ -510,7 +512,7 @@ def _build_platform_reads(
         first_delay=pacing.first_delay,
         defer=env.budget.delay,
         forget=lambda read: None,
-        clock=env.clock,
+        clock=env.schedule_clock,
         rng=env.rng,
         executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
     )
@@ -563,13 +565,14 @@ def collector_settings(config: Config) -> CollectorSettings:
     )
 
 
-def build_scheduler(workers: int) -> BackgroundScheduler:
+def build_scheduler(workers: int, steady: Callable[[], float]) -> SteadyScheduler:
     """A pool for logs by turns, one for logs asked for, and a thread each for everything else.
 
     No daemon, since its workers inherit that: the interpreter waits for them at the end either
     way, so ``shut_down`` has to see them.
     """
-    return BackgroundScheduler(
+    return SteadyScheduler(
+        steady,
         daemon=False,
         executors={
             scheduling.EXECUTOR: ThreadPoolExecutor(workers),

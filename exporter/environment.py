@@ -44,7 +44,7 @@ class Environment:
     """Everything that an account is built on; tests and benchmarks bring parts of their own.
 
     Args:
-        clock: Unix seconds.
+        clock: Unix seconds, for what is shown.
         rng: spreads reads and reconnects.
         scheduler: runs every job; has the executors that ``build_scheduler`` names.
         streams: opens live streams; None where logs are polled only.
@@ -52,6 +52,7 @@ class Environment:
         monotonic: seconds that only grow.
         retry_unknown: called now and then where logs are received: lines may have come of
             components that are known by now.
+        steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
     """
 
     clock: Callable[[], float]
@@ -64,3 +65,9 @@ class Environment:
     records: Records
     monotonic: Callable[[], float] = time.monotonic
     retry_unknown: Callable[[], None] | None = None
+    steady: Callable[[], float] | None = None
+
+    @property
+    def schedule_clock(self) -> Callable[[], float]:
+        """The clock by which jobs are due, and by which whatever waits is measured."""
+        return self.clock if self.steady is None else self.steady

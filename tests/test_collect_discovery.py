@@ -90,6 +90,20 @@ def test_component_that_goes_takes_its_series_along(site: Site, caplog: pytest.L
     assert "component is gone" in [record.getMessage() for record in caplog.records]
 
 
+def test_app_between_two_pages_of_a_list_is_not_gone(site: Site, monkeypatch):
+    """Missing from one list, or twice in it, as where another app was deleted meanwhile."""
+    first, other, new = app(), app("site", JOBS, app_id="app-2"), app("new", JOBS, app_id="app-3")
+    discover(site, first, other)
+    lists = [(other,), (first, other, new), (new, first, first, other), (other, new), (new, other)]
+    monkeypatch.setattr(site.platform, "apps", lambda: lists.pop(0))
+    everywhere = {"shop", "site", "new"}
+    for expected in (everywhere, everywhere, {"site", "new"}):
+        assert site.discovery.run()
+        assert site.discovery.inventory.app_names() == expected
+        assert {source.partition("/")[0] for source in watched(site)} == expected
+    assert not lists
+
+
 def test_app_that_goes_leaves_nothing(site: Site):
     """An app that was deleted has no series and no failing target; the other one is as it was."""
     other = app("site", JOBS, app_id="app-2")

@@ -339,3 +339,26 @@ def test_any_overlapping_polls_count_every_line_once(schedule):
     truth = [line(at + 1, f"i{instance}") for at, instance in enumerate(steps)]
     assert sorted(poll.counted) == sorted(truth)
     assert poll.gaps == 0
+
+
+def test_a_container_in_doubt_is_a_gap_once_run_restarted_is_read_no_more():
+    """A reload took RUN_RESTARTED away: what it was to show is missing for good."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(1), line(2)])
+    poll.read([line(9)])
+    assert (poll.gaps, poll.memory.in_doubt) == (0, True)
+    poll.memory.configure(remember=1000, instances=1, restarts_watched=False)
+    poll.read([line(9), line(10)])
+    assert (poll.gaps, poll.memory.in_doubt) == (1, False)
+
+
+def test_a_crash_is_no_gap_once_run_restarted_is_read_as_well():
+    """A reload added RUN_RESTARTED: it shows what left RUN."""
+    poll = reader(instances=1, restarts_watched=False)
+    poll.read([line(1), line(2)])
+    poll.memory.configure(remember=1000, instances=1, restarts_watched=True)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(9)])
+    poll.read([line(1), line(2), line(3)], LogType.RUN_RESTARTED)
+    assert (len(poll.counted), poll.gaps) == (4, 0)

@@ -46,7 +46,8 @@ class DeploymentLogs:
         executor: the one of its executors that does.
         log_types: those of BUILD and DEPLOY that are wanted.
         pod_connection_timeout: as the API takes it.
-        clock: Unix seconds.
+        clock: Unix seconds, for what is shown.
+        steady: Unix seconds that never step, by which jobs are due.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class DeploymentLogs:
         log_types: Sequence[LogType],
         pod_connection_timeout: str,
         clock: Callable[[], float],
+        steady: Callable[[], float],
         internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
@@ -71,6 +73,7 @@ class DeploymentLogs:
         self._log_types = tuple(log_types)
         self._pod_connection_timeout = pod_connection_timeout
         self._clock = clock
+        self._steady = steady
         self._internal_errors = internal_errors
         self._attempts: dict[tuple[str, Source], int] = {}
 
@@ -102,7 +105,7 @@ class DeploymentLogs:
         run_at(
             self._scheduler,
             self.read,
-            self._clock() + delay,
+            self._steady() + delay,
             name=f"{KIND} {app.id}",
             executor=self._executor,
             args=(app,),

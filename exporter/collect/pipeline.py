@@ -169,6 +169,11 @@ class Pipeline:
         with self.lock:
             counts = self.series.is_open(source.key)
             continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
+            continuity.configure(
+                remember=self.limits.tail_lines,
+                instances=component.instance_count,
+                restarts_watched=self.limits.restarts_watched,
+            )
             run = source.log_type is LogType.RUN
             if continuity.in_doubt or (run and continuity.needs_base):
                 tail_lines = self.limits.tail_lines

@@ -198,6 +198,12 @@ class Continuity:
         self._earlier = list(snapshot.earlier)
         self._stream = None
 
+    def configure(self, *, remember: int, instances: int | None, restarts_watched: bool) -> None:
+        """Go on with another configuration or another number of instances; see the constructor."""
+        self._remember = remember
+        self._instances = instances
+        self._restarts_watched = restarts_watched
+
     def count_restarts(self, counts: Mapping[str, int], at: float) -> None:
         """Take in the platform's restart count of each instance, as of a time (Unix seconds)."""
         self._set_tally(self._tally.count(counts, at))
@@ -385,6 +391,10 @@ class Continuity:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
         let_go, self._lines.let_go = self._lines.let_go, False
+        if self._vanished and not self._restarts_watched:
+            # RUN_RESTARTED was to show them, and is read no more.
+            self._vanished, self._moved_off, self.changed = set(), 0, True
+            return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         if let_go or window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
