@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -150,3 +151,23 @@ def test_bytes_that_are_no_snapshot_are_refused(data: bytes):
     """Cut, of another format, or of another program: one kind of error, never half a memory."""
     with pytest.raises(ValueError, match="a cursor cannot be read"):
         Snapshot.from_bytes(data)
+
+
+def test_a_cursor_of_the_format_before_is_gone_on_with():
+    """Two instances read by windows of 20 lines: what was counted then is not counted again."""
+    saved = Path(__file__).with_name("testdata") / "cursors" / "format-2.cursor"
+    memory = Continuity(START - 1, remember=20, instances=2)
+    memory.restore(Snapshot.from_bytes(saved.read_bytes()))
+
+    def written(number: int, instance: int) -> bytes:
+        minute, second = divmod(number, 60)
+        time = f"2026-11-01T00:{minute:02}:{second:02}.000000000Z"
+        return f"web {time} line {number} of {instance}".encode()
+
+    quiet = [written(number, 0) for number in range(8)]
+    busy = [written(number, 1) for number in range(8, 408)]
+    window = memory.window(LogType.RUN, 100)
+    new = window.feed([*quiet, *busy[-100:]])
+    assert new.raws == busy[390:]
+    assert memory.finish(window).gaps == 0
+    assert Snapshot.from_bytes(memory.snapshot().to_bytes()) == memory.snapshot()
