@@ -13,8 +13,8 @@ from exporter.assembly import (
     connect,
 )
 from exporter.collect.receiver import AccountInbox
-from exporter.collect.steady import SteadyClock
 from exporter.collect.status import Status
+from exporter.collect.steady import SteadyClock
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget

@@ -11,6 +11,7 @@ DEBIAN_PACKAGES = {
     "chromium": "chromium",
     "elixir": "elixir",
     "escript": "erlang-base",
+    "faketime": "faketime",
     "git": "git",
     "make": "make",
     "node": "nodejs",

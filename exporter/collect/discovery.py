@@ -68,7 +68,7 @@ class Discovery:
             False if they could not be listed; everything then goes on as it was.
         """
         try:
-            apps = self._platform.apps()
+            apps = self._list()
         except ApiError as error:
             if error.kind != self._failure:
                 LOG.warning(
@@ -86,6 +86,18 @@ class Discovery:
         self.done = True
         self._judge_selection()
         return True
+
+    def _list(self) -> tuple[App, ...]:
+        """The apps that there are.
+
+        The platform gives the list in pages, and an app that is made or deleted between the
+        answers of two moves others from one page to the next: one may stand on two pages or on
+        none. What is missing is gone only if a second list does not have it either.
+        """
+        apps = {app.id: app for app in self._platform.apps()}
+        if any(app.id not in apps for app in self._listed):
+            apps |= {app.id: app for app in self._platform.apps()}
+        return tuple(apps.values())
 
     def _judge_selection(self) -> None:
         """Show how much is watched, and log which patterns match nothing when that is news."""

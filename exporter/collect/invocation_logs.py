@@ -39,6 +39,7 @@ class InvocationLogs:
         pod_connection_timeout: as the API takes it.
         retry_seconds: until what could not be read is tried again.
         clock: Unix seconds.
+        steady: Unix seconds that never step, by which jobs are due.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class InvocationLogs:
         pod_connection_timeout: str,
         retry_seconds: float,
         clock: Callable[[], float],
+        steady: Callable[[], float],
         internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
@@ -65,6 +67,7 @@ class InvocationLogs:
         self._pod_connection_timeout = pod_connection_timeout
         self._retry_seconds = retry_seconds
         self.clock = clock
+        self._steady = steady
         self._internal_errors = internal_errors
         self._attempts: dict[tuple[ComponentKey, str], int] = {}
 
@@ -75,7 +78,7 @@ class InvocationLogs:
         run_at(
             self._scheduler,
             self.read,
-            self.clock() + delay,
+            self._steady() + delay,
             name=f"invocation_logs {app.id}",
             executor=self._executor,
             args=(app,),
