@@ -99,6 +99,7 @@ class Watched:
             pod_connection_timeout="3m",
             retry_seconds=60,
             clock=self.site.clock,
+            steady=self.site.clock,
             internal_errors=self.site.internal_errors,
         )
         self.jobs = self.new_jobs()
