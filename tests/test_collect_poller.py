@@ -30,7 +30,7 @@ from collect_fixtures import (
 
 from exporter.collect.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import DeploymentEnded, Stopping
-from exporter.model import Endpoint, GapReason, LogType
+from exporter.model import Endpoint, GapReason, LogType, RestartReason
 from exporter.state.store import CursorKey
 
 WAIT = 20.0
@@ -285,6 +285,49 @@ def test_log_that_is_refused_after_a_hand_over_is_one_gap(site: Site):
     assert site.ledger.deployments(KEY) == ["d2"]
     site.scheduler.step(RUN)
     assert site.gaps() == 1
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_the_last_container_of_a_past_deployment_is_no_restart(site: Site, archived: bool):
+    """RUN_RESTARTED repeats what RUN showed as running: a deployment took over, nothing ended."""
+    site.watch()
+    site.platform.log("d1").live = line(1) + line(2)
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+    text = line(1) + line(2) + line(3, "SIGTERM received") * archived
+    ended = Log(None, (text,)) if archived else Log(error=DeploymentEnded("it has"))
+    site.platform.logs["d1", LogType.RUN] = ended
+    site.platform.logs["d1", LogType.RUN_RESTARTED] = Log(None, (text,))
+    site.watch("d2")
+    site.platform.asked.clear()
+    site.scheduler.step(RESTARTED)
+    assert ("d1", "web", "RUN_RESTARTED") not in site.platform.asked, "RUN has not been tried"
+    site.scheduler.step(RUN)
+    site.scheduler.step(RESTARTED)
+    assert sum(v for v in restarts(site).values()) == 0
+    assert site.lines() == 2 + archived
+
+
+def test_a_crash_before_a_hand_over_is_a_restart(site: Site):
+    """RUN_RESTARTED of the past deployment shows a container that its RUN archive does not."""
+    site.watch()
+    site.platform.log("d1").live = line(1)
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+    site.platform.logs["d1", LogType.RUN] = Log(None, (line(5),))
+    site.platform.logs["d1", LogType.RUN_RESTARTED] = Log(None, (line(1) + line(2, "panic: no"),))
+    site.watch("d2")
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+    assert restarts(site)["panic"] == sum(restarts(site).values()) == 1
+
+
+def restarts(site: Site) -> dict[str, float]:
+    """The restarts of the component, by reason."""
+    return {
+        reason: site.value("restarts_total", app="shop", component="web", reason=reason) or 0
+        for reason in RestartReason
+    }
 
 
 def test_archive_that_is_there_again_loses_nothing(site: Site):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from exporter.collect.source_state import DeploymentToRead, SourceState
-from exporter.model import ComponentKey, Deployment, Source
+from exporter.model import ComponentKey, Deployment, LogType, Source
 
 
 class PastDeployments:
@@ -22,6 +22,7 @@ class PastDeployments:
         self._release = release
         self._waiting: dict[tuple[ComponentKey, str], set[Source]] = {}
         self._cut_off: set[tuple[ComponentKey, str]] = set()
+        self._untried: set[tuple[ComponentKey, str]] = set()  # whose RUN log was not asked for yet
         self._lock = Lock()
 
     def begin(self, state: SourceState, between: Sequence[Deployment]) -> None:
@@ -40,6 +41,28 @@ class PastDeployments:
             came_back = (state.source.key, active.id)  # by a rollback
             self._waiting.pop(came_back, None)
             self._cut_off.discard(came_back)
+            self._untried.discard(came_back)
+
+    def may_read(self, state: SourceState, deployment: DeploymentToRead) -> bool:
+        """Whether a past deployment of a source can be read now.
+
+        Its stream comes first where one is left, and RUN before RUN_RESTARTED: what that one
+        shows at the end of a deployment need not be a restart.
+        """
+        read = (state.source.key, deployment.id)
+        with self._lock:
+            if state.source.log_type is LogType.RUN:
+                return not deployment.streamed
+            return read not in self._untried
+
+    def tried(self, state: SourceState, deployment: DeploymentToRead) -> bool:
+        """Note that a source was asked for a past deployment; whether that lets others read it."""
+        read = (state.source.key, deployment.id)
+        with self._lock:
+            first = state.source.log_type is LogType.RUN and read in self._untried
+            if first:
+                self._untried.discard(read)
+            return first
 
     def read_to_end(
         self, state: SourceState, deployment: DeploymentToRead, *, cut_off: bool = False
@@ -72,8 +95,14 @@ class PastDeployments:
                 waiting.discard(source)
             self._waiting = {key: left for key, left in self._waiting.items() if left}
             self._cut_off &= self._waiting.keys()
+            self._untried &= self._waiting.keys()
+            if source.log_type is LogType.RUN:
+                self._untried = {read for read in self._untried if read[0] != source.key}
 
     def _await_end(self, state: SourceState) -> None:
         for deployment in state.past:
-            waiting = self._waiting.setdefault((state.source.key, deployment.id), set())
+            read = (state.source.key, deployment.id)
+            waiting = self._waiting.setdefault(read, set())
+            if state.source.log_type is LogType.RUN and state.source not in waiting:
+                self._untried.add(read)
             waiting.add(state.source)

@@ -71,12 +71,15 @@ class SourceReads:
         """
         failed: ApiError | InternalError | None = None
         for deployment in list(state.past):
-            if deployment.streamed:  # its stream first comes to its end
+            if not self._past.may_read(state, deployment):
                 continue
             try:
                 self._drain(state, deployment)
             except (ApiError, InternalError) as error:  # the active one must not wait for it
                 failed = error
+            finally:
+                if self._past.tried(state, deployment):
+                    self._schedule.soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
         if not state.suspended:
             self._read_active(state, state.active, urgent)
         if failed is not None:

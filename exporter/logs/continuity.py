@@ -253,6 +253,8 @@ class Continuity:
         result = (
             self._finish_restarted(window) if restarted else self._finish_run(window, as_before)
         )
+        if window.past and not restarted:
+            self._keep_ended(window)
         if window.live or (restarted and not window.past):
             self._keep_window(window, None if as_before else identity)
         self._lines.settle(window.seen)
@@ -269,6 +271,12 @@ class Continuity:
         if lines is not self._base or tail_lines != self._base_tail:
             self._base, self._base_tail, self.changed = lines, tail_lines, True
         return True
+
+    def _keep_ended(self, window: Window) -> None:
+        """Keep what RUN's archives show of the containers that ran when another deployment came."""
+        self._windows[LogType.RUN] = array("Q", window.seen)
+        self._shown.pop(LogType.RUN, None)
+        self.changed = True
 
     def _keep_window(self, window: Window, identity: int | None) -> None:
         """Keep the latest window of each log, and those of RUN since RUN_RESTARTED was read.
@@ -434,6 +442,8 @@ class Continuity:
                 continue
             self._ends[end.line] = None
             self.changed = True
+            if window.past and end.line in self._windows.get(LogType.RUN, ()):
+                continue  # of RUN's last container, which another deployment replaced
             if end.timestamp > self._start or not first:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
