@@ -28,6 +28,7 @@ from exporter.model import (
     ScalingTrigger,
     Trigger,
 )
+from exporter.notify.outbox import Outcome, Receiver
 from exporter.receiving.records import Format
 
 HERE = Path(__file__).parent
@@ -97,6 +98,7 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Streams", "Live streams, where `logs.mode` is `follow`.", ("stream_",)),
     ("Receiving", "Logs that [the platform pushes](receiving.md).", ("receiv",)),
     ("API", "Requests to DigitalOcean and to the hosts of the logs.", ("api_",)),
+    ("Notifications", "Who was [told of events](notify.md).", ("notifications",)),
     ("The exporter", "The program itself.", ("exporter_",)),
 )
 """Title, introduction, and how the names in it go on after ``digitalocean_app_``."""
@@ -208,6 +210,8 @@ def label_meanings() -> dict[str, str]:
         "error": f"How a request failed: {_values(error.kind for error in API_ERRORS)}. "
         "`unexpected` is a status that the API does not document. Of `receive_errors_total` why a "
         f"request was refused: {_values(REFUSALS)}.",
+        "receiver": f"Who was told: {_values(Receiver)}.",
+        "outcome": f"How that ended: {_values(Outcome)}.",
         "format": f"How logs were pushed: {_values(Format)}.",
         "part": f"What went on after an error that nobody foresaw: {_values(Part)}; `schedule` "
         "is any job that the others do not cover.",

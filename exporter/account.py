@@ -19,6 +19,7 @@ from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
 from exporter.environment import Environment, Records
+from exporter.model import Notification
 from exporter.ruleset import load_rules
 from exporter.state.store import State
 from exporter.telemetry.table import MetricTable
@@ -35,6 +36,7 @@ class Account:
         clock: Unix seconds.
         monotonic: seconds that only grow.
         retry_unknown: counts pushed lines of components that were not known when they came.
+        notify: tells somebody of an event; returns at once.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -51,7 +53,9 @@ class Account:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         retry_unknown: Callable[[], None] | None = None,
+        notify: Callable[[Notification], None],
     ) -> None:
+        self._notify = notify
         self._retry_unknown = retry_unknown
         self._clock = clock
         self._steady = SteadyClock(clock, monotonic)
@@ -129,5 +133,6 @@ class Account:
             self._monotonic,
             self._retry_unknown,
             self._steady,
+            self._notify,
         )
         return build_account(config, load_rules(config), environment)

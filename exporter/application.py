@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import requests
 from prometheus_client import (
@@ -19,6 +19,7 @@ from prometheus_client import (
 from exporter import __version__
 from exporter.account import Account
 from exporter.assembly import open_state
+from exporter.collect.notification_counts import NotificationCounts
 from exporter.collect.received_counts import ReceivedCounts
 from exporter.collect.status import AllStatus
 from exporter.config.credentials import TokenSource
@@ -26,6 +27,8 @@ from exporter.config.masking import masked
 from exporter.config.schema import Config
 from exporter.errors import ConfigError
 from exporter.metrics import ExporterMetrics
+from exporter.notify.outbox import Outbox
+from exporter.notify.payloads import Payloads
 from exporter.receiving.intake import Inbox, Intake
 from exporter.state.accounts import AccountState
 from exporter.telemetry.table import MetricTable
@@ -37,6 +40,9 @@ from exporter.web.security import SecurityFile
 from exporter.web.server import WebServer
 
 LOG = logging.getLogger(__name__)
+
+NOTIFY_STOP_SECONDS = 2.0
+"""How long notifications may still be sent at the end."""
 
 RECEIVING_STOP_SECONDS = 2.0
 """How long requests with pushed logs may still take at the end."""
@@ -88,6 +94,8 @@ class Application:
         """Tells this run of the program from every other; logged at the start."""
         self._state = open_state(wanted.config, clock)
         registry, self._metrics = build_registry(revision, clock)
+        self._notified = NotificationCounts(self._metrics)
+        self._outbox = self._new_outbox(wanted.config)
         self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), self.run_id, clock)
         self._accounts = {
             name: self._new_account(wanted.config, name, token)
@@ -120,6 +128,7 @@ class Application:
         self.server.start()
         if self.receiving is not None:
             self.receiving.start()
+        self._outbox.start()
         for account in self._accounts.values():
             account.start()
 
@@ -130,6 +139,7 @@ class Application:
                 self.receiving.stop(RECEIVING_STOP_SECONDS)
             for account in self._accounts.values():
                 account.stop()
+            self._outbox.stop(NOTIFY_STOP_SECONDS)
             self._state.close()
         self.server.stop(timeout)
 
@@ -157,6 +167,9 @@ class Application:
     def _change(self, wanted: Wanted) -> None:
         self._warn_of_what_needs_a_start(wanted.config)
         before = self._accounts
+        outbox = None
+        if _receivers(wanted.config) != _receivers(self._wanted.config):
+            outbox = self._new_outbox(wanted.config)
         accounts = {}
         for name, token in wanted.tokens.items():
             account = before.get(name)
@@ -167,6 +180,10 @@ class Application:
                 account.change(wanted.config, token)
                 accounts[name] = account
         self._wanted, self._accounts = wanted, accounts
+        if outbox is not None:
+            former, self._outbox = self._outbox, outbox
+            outbox.start()
+            former.stop(NOTIFY_STOP_SECONDS)
         self._show_accounts()
         for name in before.keys() - accounts.keys():
             before[name].stop()
@@ -203,6 +220,16 @@ class Application:
             monotonic=self._monotonic,
         )
 
+    def _new_outbox(self, config: Config) -> Outbox:
+        notify = config.notify
+        return Outbox(
+            notify.alertmanager_urls,
+            notify.webhook_urls,
+            Payloads(config.web.external_url or ""),
+            self._notified,
+            self._clock,
+        )
+
     def _inboxes(self) -> dict[str, Inbox]:
         accounts = self._accounts.items()
         return {name: account.inbox for name, account in accounts if account.inbox is not None}
@@ -217,6 +244,7 @@ class Application:
             clock=self._clock,
             monotonic=self._monotonic,
             retry_unknown=self._intake.retry_unknown,
+            notify=lambda event: self._outbox.put(replace(event, account=name)),
         )
 
     def _show_accounts(self) -> None:
@@ -226,6 +254,12 @@ class Application:
     def _about(self) -> About:
         config = self._wanted.config
         return About(__version__, configuration=masked(config), excerpts=config.web.excerpts)
+
+
+def _receivers(config: Config) -> tuple[object, ...]:
+    """What an outbox is made from."""
+    notify = config.notify
+    return notify.alertmanager_urls, notify.webhook_urls, config.web.external_url
 
 
 def build_registry(

@@ -35,6 +35,7 @@ from exporter.collect.inventory import Selection
 from exporter.collect.invocation_logs import InvocationLogs
 from exporter.collect.job_runs import JobRuns
 from exporter.collect.jobs import Jobs
+from exporter.collect.notifier import Notifier
 from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline, ReadingLimits
@@ -174,6 +175,7 @@ class Counting:
 
     pipeline: Pipeline
     restart_counts: RestartCounts
+    notifier: Notifier
     errors: ErrorCounts
     activity: Activity
     crashes: Crashes
@@ -234,7 +236,9 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     counting = _build_counting(config, rules, env)
     reading = _build_reading(config, env, counting.pipeline, pacing, timer, internal_errors)
     deployment_logs = _build_deployment_logs(config, env, counting.pipeline, internal_errors)
-    deployments = Deployments(env.platform, records.metrics, records.ledger, deployment_logs)
+    deployments = Deployments(
+        env.platform, records.metrics, records.ledger, deployment_logs, counting.notifier
+    )
     platform_metrics = PlatformMetrics(
         env.platform,
         records.metrics,
@@ -338,7 +342,10 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
     )
     restart_counts = RestartCounts()
-    errors = ErrorCounts(metrics, ledger, env.clock)
+    notifier = Notifier(
+        env.notify, config.notify.events, ledger, env.clock, excerpts=config.web.excerpts
+    )
+    errors = ErrorCounts(metrics, ledger, env.clock, notifier)
     findings = Findings(ledger, rules, errors, env.clock)
     activity, crashes = Activity(env.clock), Crashes(ledger, excerpts=config.web.excerpts)
     canary = Canary(
@@ -349,9 +356,9 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
         interval=FOLLOWED_SECONDS if followed else logs.interval,
         clock=env.clock,
     )
-    parts = (restart_counts, findings, activity, crashes, canary)
+    parts = (restart_counts, findings, activity, crashes, canary, notifier)
     pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
-    return Counting(pipeline, restart_counts, errors, activity, crashes)
+    return Counting(pipeline, restart_counts, notifier, errors, activity, crashes)
 
 
 def _build_reading(

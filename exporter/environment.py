@@ -15,6 +15,7 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.log_content import LogContent
 from exporter.metrics import Metrics
+from exporter.model import Notification
 from exporter.state.store import State
 
 
@@ -39,6 +40,10 @@ class Records:
         return cls(metrics, ApiMetrics(metrics), Ledger(metrics, state, clock))
 
 
+def _nobody(notification: Notification) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Everything that an account is built on; tests and benchmarks bring parts of their own.
@@ -53,6 +58,7 @@ class Environment:
         retry_unknown: called now and then where logs are received: lines may have come of
             components that are known by now.
         steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
+        notify: tells somebody of an event; returns at once.
     """
 
     clock: Callable[[], float]
@@ -66,6 +72,7 @@ class Environment:
     monotonic: Callable[[], float] = time.monotonic
     retry_unknown: Callable[[], None] | None = None
     steady: Callable[[], float] | None = None
+    notify: Callable[[Notification], None] = _nobody
 
     @property
     def schedule_clock(self) -> Callable[[], float]:

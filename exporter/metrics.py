@@ -489,6 +489,11 @@ class ExporterMetrics(DeclaredMetrics):
         "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
         "When a configuration was last loaded successfully.",
     )
+    notifications = counter(
+        "digitalocean_app_notifications_total",
+        "Notifications of events that reached a receiver, or were given up.",
+        ("receiver", "outcome"),
+    )
     received_lines = counter(
         "digitalocean_app_received_lines_total",
         "Pushed lines that were taken and counted.",

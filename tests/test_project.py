@@ -25,7 +25,7 @@ PACKAGE = ROOT / "exporter"
 
 LAYERS = (
     {"model", "errors", "telemetry"},
-    {"config", "digitalocean", "logs", "matching", "metrics", "receiving", "state"},
+    {"config", "digitalocean", "logs", "matching", "metrics", "notify", "receiving", "state"},
     {"collect", "web"},
     {
         "account",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from exporter.collect.crashes import Crashes
 from exporter.collect.ledger import Ledger
+from exporter.collect.notifier import Notifier
 from exporter.collect.series import Series
 from exporter.errors import StateError
 from exporter.logs.exit_account import ExitAccount, Told
@@ -46,6 +47,7 @@ class ContainerExits:
         series: Series,
         ledger: Ledger,
         crashes: Crashes,
+        notifier: Notifier,
         *,
         restarts_watched: bool,
         unwrap: Callable[[bytes], bytes] | None,
@@ -55,6 +57,7 @@ class ContainerExits:
         self._series = series
         self._ledger = ledger
         self._crashes = crashes
+        self._notifier = notifier
         self._restarts_watched = restarts_watched
         self._unwrap = unwrap
         self._clock = clock
@@ -99,7 +102,7 @@ class ContainerExits:
             reason = end_reason(words, code)
             self._crashes.add(cursor.component, container, words, reason)
             if news:
-                self._count(cursor.component, reason, container.timestamp)
+                self._count(cursor.component, reason, container.timestamp, words, code)
         if containers:
             self._keep(cursor)
 
@@ -138,12 +141,20 @@ class ContainerExits:
     def _count_told(self, key: ComponentKey, told: Told) -> None:
         reason = RestartReason(told.reason)
         self._crashes.add(key, ContainerEnd(told.code, told.time, (), known=True), (), reason)
-        self._count(key, reason, told.time)
+        self._count(key, reason, told.time, (), told.code)
 
-    def _count(self, key: ComponentKey, reason: RestartReason, time: int) -> None:
+    def _count(
+        self,
+        key: ComponentKey,
+        reason: RestartReason,
+        time: int,
+        words: Sequence[bytes],
+        code: int | None,
+    ) -> None:
         self._ledger.add(self._metrics.restarts, (*key.parts, reason), 1)
         seconds = time / NANOSECONDS
         self._series.advance(self._metrics.last_restart_timestamp, key, seconds)
+        self._notifier.crash(key, reason, seconds, words, code)
         at = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
         LOG.warning(
             "container ended", extra={"fields": {"source": key, "reason": reason, "at": at}}

@@ -9,6 +9,7 @@ from exporter.collect import deployment_steps
 from exporter.collect.deployment_causes import cause_label
 from exporter.collect.deployment_logs import DeploymentLogs
 from exporter.collect.ledger import Ledger
+from exporter.collect.notifier import Notifier
 from exporter.digitalocean.apps import AppPlatform
 from exporter.metrics import Metrics
 from exporter.model import FINAL_PHASES, App, Deployment
@@ -24,12 +25,18 @@ class Deployments:
     """
 
     def __init__(
-        self, platform: AppPlatform, metrics: Metrics, ledger: Ledger, logs: DeploymentLogs
+        self,
+        platform: AppPlatform,
+        metrics: Metrics,
+        ledger: Ledger,
+        logs: DeploymentLogs,
+        notifier: Notifier,
     ) -> None:
         self._platform = platform
         self._metrics = metrics
         self._ledger = ledger
         self._logs = logs
+        self._notifier = notifier
         # App id → deployment id → the phases that it was seen in, the latest last, with when it
         # entered each.
         self._phases: dict[str, dict[str, dict[str, float]]] = {}
@@ -57,6 +64,8 @@ class Deployments:
     def forget(self, app: App) -> None:
         """The app is gone."""
         self._phases.pop(app.id, None)
+        with self._ledger.lock:
+            self._notifier.deployed(app.name, None)
 
     def _count(self, app: App, deployments: Sequence[Deployment]) -> list[Deployment]:
         """Count what reached a final phase; return those that came to rest in it, oldest first."""
@@ -88,8 +97,9 @@ class Deployments:
 
     def _count_failure(self, app: App, deployment: Deployment) -> None:
         if deployment.phase == "ERROR":
-            labels = (app.name, *deployment_steps.failure(deployment))
-            self._ledger.add(self._metrics.deployment_failures, labels, 1)
+            stage, reason = deployment_steps.failure(deployment)
+            self._ledger.add(self._metrics.deployment_failures, (app.name, stage, reason), 1)
+            self._notifier.deployment_failed(app.name, reason, _changed_at(deployment))
 
     def _describe_steps(self, app: App, rested: Sequence[Deployment]) -> None:
         for deployment in rested:
@@ -107,6 +117,8 @@ class Deployments:
             shown.setdefault(active.id, active)
             active = shown[active.id] if active.phase_changed_at is None else active
             since = active.phase_changed_at or active.created_at
+        with self._ledger.lock:
+            self._notifier.deployed(app.name, since)
         if since is not None:
             self._metrics.deployment_timestamp.labels(app.name).set(since)
         else:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from exporter.collect.ledger import Ledger
+from exporter.collect.notifier import Notifier
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.redaction import redact
@@ -26,10 +27,13 @@ class ErrorCounts:
         clock: Unix seconds.
     """
 
-    def __init__(self, metrics: Metrics, ledger: Ledger, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, metrics: Metrics, ledger: Ledger, clock: Callable[[], float], notifier: Notifier
+    ) -> None:
         self._metrics = metrics
         self._ledger = ledger
         self._clock = clock
+        self._notifier = notifier
         self._open: dict[ComponentKey, ErrorKinds] = {}
 
     def take(self, key: ComponentKey, message: bytes, level: Level, timestamp: int | None) -> None:
@@ -44,6 +48,7 @@ class ErrorCounts:
             self._ledger.add(self._metrics.new_error_kinds, key.parts, 1)
             fields = {"source": key, "error_level": kind.level, "text": kind.sample}
             LOG.warning("new kind of error", extra={"fields": fields})
+            self._notifier.new_error_group(key, kind.level, kind.sample, at)
 
     def refresh(self, key: ComponentKey) -> None:
         """Show how many kinds of a component were seen in the last hour."""
@@ -58,6 +63,7 @@ class ErrorCounts:
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
         self._open.pop(key, None)
+        self._notifier.forget(key)
 
     def _kinds(self, key: ComponentKey) -> ErrorKinds:
         if key not in self._open:

@@ -21,7 +21,16 @@ from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.logs.log_lines import LogLines
 from exporter.logs.restart_reasons import restart_reason
-from exporter.model import App, ComponentKey, Endpoint, GapReason, LogLine, LogType, Source
+from exporter.model import (
+    App,
+    ComponentKey,
+    Endpoint,
+    GapReason,
+    LogLine,
+    LogType,
+    RestartReason,
+    Source,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -130,7 +139,9 @@ class InvocationLogs:
             if log.failed:
                 shown = LogLines.of(lines, self._pipeline.engine.unwrap)
                 words = [line.message for line in shown]
-                self._runs.explain(source.key, invocation_id, restart_reason(words), words)
+                reason = restart_reason(words)
+                self._runs.explain(source.key, invocation_id, reason, words)
+                self._pipeline.notifier.job_failed(source.key, reason, self.clock(), words)
             self._settle(source.key, invocation_id)
         if not whole:
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
@@ -160,6 +171,9 @@ class InvocationLogs:
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
         with self._ledger.lock:
             if self._is_due(source.key, invocation_id):
+                if log.failed:
+                    reason = RestartReason.UNKNOWN
+                    self._pipeline.notifier.job_failed(source.key, reason, self.clock())
                 self._settle(source.key, invocation_id)
 
     def _attempt(self, source: Source, invocation_id: str) -> int:

@@ -238,6 +238,13 @@ class Ledger:
                     show()
             return not self._failing
 
+    def after_commit(self, action: partial[None]) -> None:
+        """Do something once what changed so far is kept; at once where state is not durable."""
+        if self._state.durable:
+            self._unshown.append(action)
+        else:
+            action()
+
     def end(self) -> None:
         """Keep what has changed for the last time."""
         self.flush()

@@ -17,6 +17,7 @@ from exporter.collect.container_exits import ContainerExits
 from exporter.collect.crashes import Crashes
 from exporter.collect.findings import Findings
 from exporter.collect.ledger import Ledger
+from exporter.collect.notifier import Notifier
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import Found
 from exporter.collect.series import Series, enabled_rules, line_log_type
@@ -108,6 +109,7 @@ class Pipeline:
         activity: Activity,
         crashes: Crashes,
         canary: Canary,
+        notifier: Notifier,
     ) -> None:
         self.ledger = ledger
         self.lock = ledger.lock
@@ -122,11 +124,13 @@ class Pipeline:
         self.activity = activity
         self.crashes = crashes
         self.canary = canary
+        self.notifier = notifier
         self.exits = ContainerExits(
             metrics,
             series,
             ledger,
             crashes,
+            notifier,
             restarts_watched=limits.restarts_watched,
             unwrap=engine.unwrap,
             clock=findings.clock,

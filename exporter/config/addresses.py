@@ -47,6 +47,27 @@ def parse_listen_address(text: str) -> ListenAddress:
     return ListenAddress(host, port)
 
 
+def parse_webhook_url(text: str) -> str:
+    """The address that a webhook is posted to, with whatever path and query it has.
+
+    Raises:
+        ValueError: no http or https URL, or one with a password. The message never shows the URL,
+            which may be all that a stranger needs to post there.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("is not an http or https URL")
+    if "@" in parts.netloc:
+        raise ValueError("holds a user name or password")
+    if re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError("holds white space")
+    return text
+
+
 def parse_api_url(text: str) -> str:
     """The base URL of the API without a trailing slash.
 

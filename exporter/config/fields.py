@@ -11,7 +11,12 @@ from typing import Annotated, Protocol, TypeVar
 import re2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, Strict
 
-from exporter.config.addresses import ListenAddress, parse_api_url, parse_listen_address
+from exporter.config.addresses import (
+    ListenAddress,
+    parse_api_url,
+    parse_listen_address,
+    parse_webhook_url,
+)
 from exporter.config.durations import parse_duration
 from exporter.config.findings import refusal, shown
 
@@ -121,6 +126,14 @@ def _api_url(value: str) -> str:
         raise refusal(f"the value {error}", remedy) from None
 
 
+def _webhook_url(value: str) -> str:
+    try:
+        return parse_webhook_url(value)
+    except ValueError as error:
+        remedy = "write an address such as https://hooks.example.com/services/x"
+        raise refusal(f"the value {error}", remedy) from None
+
+
 def _state_url(value: str) -> str:
     sqlite = re.fullmatch(r"sqlite:////*[^/](.*[^/])?", value)
     redis = re.fullmatch(r"rediss?://[^/\s]+(/[0-9]*)?", value)
@@ -175,6 +188,7 @@ Glob = Annotated[Text, *_refined(_glob, "glob")]
 Identifier = Annotated[Text, *_refined(_identifier, "name")]
 Regex = Annotated[Text, *_refined(_regex, "regular expression (RE2)")]
 ApiUrl = Annotated[Text, *_refined(_api_url, "URL")]
+WebhookUrl = Annotated[Text, *_refined(_webhook_url, "URL")]
 StateUrl = Annotated[Text, *_refined(_state_url, "URL")]
 UrlPath = Annotated[Text, *_refined(_telemetry_path, "path")]
 EnvironmentName = Annotated[Text, *_refined(_environment_name, "name of a variable")]

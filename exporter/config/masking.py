@@ -21,15 +21,21 @@ def masked(config: Config) -> str:
     Tokens are not in it: it names the files and variables that hold them.
     """
     data = config.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"web": {"listen_addresses"}}
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        exclude={"web": {"listen_addresses"}, "receive": {"listen_addresses"}},
     )
     for section, key in _DURATIONS:
         data[section][key] = format_duration(data[section][key])
     data["patterns"]["rules"] = _without_empty(data["patterns"]["rules"])
-    data["web"]["listen_addresses"] = [
-        f"{f'[{host}]' if ':' in host else host}:{port}"
-        for host, port in ((a.host, a.port) for a in config.web.listen_addresses)
-    ]
+    for section, addresses in (
+        ("web", config.web.listen_addresses),
+        ("receive", config.receive.listen_addresses),
+    ):
+        data[section]["listen_addresses"] = list(map(str, addresses))
+    # The path of a webhook's address is what lets one post there.
+    data["notify"]["webhook_urls"] = list(map(_host_alone, config.notify.webhook_urls))
     if "url" in data["state"]:
         data["state"]["url"] = _without_password(data["state"]["url"])
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
@@ -41,6 +47,11 @@ def _without_empty(value: object) -> object:
         pruned = {key: _without_empty(item) for key, item in value.items()}
         return {key: item for key, item in pruned.items() if item not in ([], {})}
     return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def _host_alone(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{MASK}"
 
 
 def _without_password(url: str) -> str:

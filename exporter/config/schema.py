@@ -29,10 +29,11 @@ from exporter.config.fields import (
     StateUrl,
     Text,
     UrlPath,
+    WebhookUrl,
     Whole,
 )
 from exporter.config.rules import PatternRule
-from exporter.model import LogType, Rule
+from exporter.model import LogType, NotifyEvent, Rule
 
 _READABLE = (LogType.RUN, LogType.RUN_RESTARTED, LogType.BUILD, LogType.DEPLOY)
 
@@ -271,6 +272,26 @@ class Web(Section):
         description="A Prometheus that has the project's alert rules, as this process reaches it: "
         "the page then shows, when asked, how each alert stands there. `null` for none.",
     )
+    external_url: ApiUrl | None = Field(
+        default=None,
+        description="The address of the pages as people reach them: notifications link to it. "
+        "`null` for no links.",
+    )
+
+
+class Notify(Section):
+    """Who is told at once of what happened, with its last lines, see [notify](notify.md)."""
+
+    alertmanager_urls: ItemsOrNone[ApiUrl] = Field(
+        default=(),
+        description="Alertmanagers, by the address of their pages; events become alerts there.",
+    )
+    webhook_urls: ItemsOrNone[WebhookUrl] = Field(
+        default=(), description="Addresses that a JSON document is posted to for each event."
+    )
+    events: Items[NotifyEvent] = Field(
+        default=tuple(NotifyEvent), description="The kinds of event that are told."
+    )
 
 
 class Receive(Section):
@@ -325,3 +346,4 @@ class Config(Section):
     state: Annotated[State, SectionOrNone] = State.model_construct()
     web: Annotated[Web, SectionOrNone] = Web.model_construct()
     receive: Annotated[Receive, SectionOrNone] = Receive.model_construct()
+    notify: Annotated[Notify, SectionOrNone] = Notify.model_construct()

@@ -38,6 +38,7 @@ from exporter.model.logs import (
     Source,
     WrappedMessage,
 )
+from exporter.model.notifications import Notification, NotifyEvent
 from exporter.model.requests import Endpoint, Params
 from exporter.model.rules import (
     ERRORS,
@@ -101,6 +102,8 @@ __all__ = [
     "LogType",
     "MetricType",
     "Minutes",
+    "Notification",
+    "NotifyEvent",
     "Params",
     "RestartReason",
     "Rule",

@@ -1,0 +1,166 @@
+"""Sends events to their receivers, from a thread of its own: nothing here holds up counting."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import requests
+
+from exporter.model import Notification
+from exporter.notify.payloads import Payloads
+
+LOG = logging.getLogger(__name__)
+
+QUEUED = 1000
+"""So many events wait at the most; of more the oldest are given up."""
+
+ATTEMPTS = 5
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 30.0
+TIMEOUT = 10.0
+_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Receiver(StrEnum):
+    """What is told: the value of the label ``receiver``."""
+
+    ALERTMANAGER = "alertmanager"
+    WEBHOOK = "webhook"
+
+
+class Outcome(StrEnum):
+    """What became of an attempt to tell somebody: the value of the label ``outcome``."""
+
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Counts(Protocol):
+    """What is counted of notifications."""
+
+    def note(self, receiver: Receiver, outcome: Outcome) -> None:
+        """A notification reached a receiver, or was given up."""
+
+
+@dataclass(slots=True)
+class _Address:
+    """One receiver with what waits for it: a slow one holds up no other."""
+
+    receiver: Receiver
+    url: str
+    waiting: deque[Notification] = field(default_factory=deque)
+    failing: bool = False
+
+
+class Outbox:
+    """Tells every configured receiver of every event, in order.
+
+    Args:
+        alertmanager_urls: base addresses of Alertmanagers.
+        webhook_urls: addresses that documents are posted to.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        alertmanager_urls: Sequence[str],
+        webhook_urls: Sequence[str],
+        payloads: Payloads,
+        counts: Counts,
+        clock: Callable[[], float],
+    ) -> None:
+        self._addresses = [
+            *(_Address(Receiver.ALERTMANAGER, url) for url in alertmanager_urls),
+            *(_Address(Receiver.WEBHOOK, url) for url in webhook_urls),
+        ]
+        self._payloads = payloads
+        self._counts = counts
+        self._clock = clock
+        self._news = threading.Condition()
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._serve, args=[address], name="notify", daemon=True)
+            for address in self._addresses
+        ]
+
+    def start(self) -> None:
+        """Begin to send."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, event: Notification) -> None:
+        """Send an event soon; returns at once."""
+        with self._news:
+            for address in self._addresses:
+                address.waiting.append(event)
+                if len(address.waiting) > QUEUED:
+                    address.waiting.popleft()
+                    self._counts.note(address.receiver, Outcome.FAILED)
+            self._news.notify_all()
+
+    def stop(self, timeout: float) -> None:
+        """Send what waits, as far as that is possible in so many seconds at the first attempt."""
+        with self._news:
+            self._stopped.set()
+            self._news.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout)
+
+    def _serve(self, address: _Address) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: address.waiting or self._stopped.is_set())
+                if not address.waiting:
+                    return
+                event = address.waiting.popleft()
+            self._send(address, event)
+
+    def _send(self, address: _Address, event: Notification) -> None:
+        """Send one event, with some attempts, and count how that ended."""
+        wait, problem = FIRST_WAIT, ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                if self._stopped.wait(wait):
+                    break
+                wait = min(2 * wait, LONGEST_WAIT)
+            problem, again = self._post(address, event)
+            if not problem:
+                self._note(address, Outcome.SENT, "")
+                return
+            if not again:
+                break
+        self._note(address, Outcome.FAILED, problem)
+
+    def _post(self, address: _Address, event: Notification) -> tuple[str, bool]:
+        """Send once; returns what is wrong, empty if nothing is, and whether to try again."""
+        body: Any
+        if address.receiver is Receiver.ALERTMANAGER:
+            url = f"{address.url.rstrip('/')}/api/v2/alerts"
+            body = [self._payloads.alert(event, self._clock())]
+        else:
+            url, body = address.url, self._payloads.document(event)
+        try:
+            answer = requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            return type(error).__name__, True
+        if answer.status_code < 300:
+            return "", False
+        return f"status {answer.status_code}", answer.status_code in _TRY_AGAIN
+
+    def _note(self, address: _Address, outcome: Outcome, problem: str) -> None:
+        """Count the outcome, and log it when it is another than before.
+
+        The address may hold a credential, so it is not logged.
+        """
+        self._counts.note(address.receiver, outcome)
+        fields = {"receiver": address.receiver, "problem": problem}
+        if problem and not address.failing:
+            LOG.warning("notification not sent, giving it up", extra={"fields": fields})
+        elif not problem and address.failing:
+            LOG.info("notifications are sent again", extra={"fields": fields})
+        address.failing = bool(problem)
