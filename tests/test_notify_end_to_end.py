@@ -86,7 +86,8 @@ def test_a_failed_run_of_a_job_and_a_failed_deployment_are_told(tmp_path: Path):
             jobs.run("shop", "report", "begins", "panic: no stock", phase="FAILED")
             platform.begin_deployment("shop")
             platform.end_deployment("shop")
-            exporter.wait_until(lambda now: now.total(SENT, outcome="sent") >= 2)
+            wanted = {"job_failed", "deployment_failed"}
+            wait_for(lambda: wanted <= {body["event"] for _, body in documents}, 60)
     told = {body["event"]: body for _, body in documents}
     assert told["job_failed"]["component"] == "report"
     assert told["job_failed"]["lines"] == ["begins", "panic: no stock"]

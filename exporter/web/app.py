@@ -7,17 +7,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import ExporterError
 from exporter.web.alerts import Alerts
+from exporter.web.api import COMPONENT_PATH, COMPONENTS_PATH, CRASHES_PATH, Api
 from exporter.web.exposition import Exposition
 from exporter.web.guard import Guard
 from exporter.web.page import About, Pages
@@ -78,6 +80,7 @@ def create_app(
         "Documentation of App Platform logs": DOCUMENTATION_URL,
     }
     pages = Pages(status, lambda: replace(about(), links=links), clock)
+    api = Api(status, lambda: about().excerpts, clock)
     renders = asyncio.Semaphore(CONCURRENT_RENDERS)
     # The first route that fits answers, so the telemetry path hides no health check.
     app = Starlette(
@@ -89,6 +92,9 @@ def create_app(
             Route(telemetry_path, _metrics(exposition, renders)),
             *(Route(f"/static/{name}", _static(name)) for name in STATIC_FILES),
             Route("/components/{app}/{component}", _component(pages, renders)),
+            Route(COMPONENTS_PATH, _listed(api, renders)),
+            Route(COMPONENT_PATH, _of_component(api.component, renders)),
+            Route(CRASHES_PATH, _of_component(api.crashes, renders)),
             Route("/", _overview(pages, renders)),
         ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
@@ -180,6 +186,30 @@ def _component(pages: Pages, renders: asyncio.Semaphore) -> Endpoint:
         return HTMLResponse(html)
 
     return component
+
+
+def _listed(api: Api, renders: asyncio.Semaphore) -> Endpoint:
+    async def listed(request: Request) -> Response:
+        async with renders:
+            document = await run_in_threadpool(api.components)
+        return JSONResponse(document)
+
+    return listed
+
+
+def _of_component(
+    find: Callable[[str, str, str], dict[str, Any] | None], renders: asyncio.Semaphore
+) -> Endpoint:
+    async def of_component(request: Request) -> Response:
+        names = request.path_params
+        account = request.query_params.get("account", "")
+        async with renders:
+            document = await run_in_threadpool(find, names["app"], names["component"], account)
+        if document is None:
+            return JSONResponse({"error": "no such component is watched"}, 404)
+        return JSONResponse(document)
+
+    return of_component
 
 
 def _static(name: str) -> Endpoint:
