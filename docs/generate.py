@@ -168,6 +168,29 @@ An example stands beside each rule, and the nearest line that it is not meant fo
 the regexes in [RE2 syntax](https://github.com/google/re2/wiki/Syntax), are in
 [`exporter/matching/packs/`](../exporter/matching/packs).
 
+## Tuning a rule
+
+`patterns.overrides` changes a rule that ships, by its name. What is left out stays as it is; a rule
+that is turned off has no series.
+
+```yaml
+patterns:
+  overrides:
+    ruby_exception:
+      exclude_regex: 'No route matches \\[GET\\] "/wp-'     # beside what the rule excludes itself
+    system_error:
+      level: warning
+      exclude_components: ["shop/batch"]                  # silent there
+    system_timeout:
+      components: ["shop-*/web"]                          # only there
+    php_warning:
+      enabled: false
+```
+
+`check` names each rule that is changed. A name that is no rule of the packs in use is refused.
+
+## About the rules
+
 Rules see a message as the program meant it: without colours, progress bars and the prefixes of
 process managers, see [messages](messages.md).
 """

@@ -182,7 +182,7 @@ def test_defaults_are_those_of_the_contract():
         "unwrap": True,
         "workers": 8,
     }
-    assert config.patterns.model_dump() == {"packs": ("default",), "rules": ()}
+    assert config.patterns.model_dump() == {"packs": ("default",), "rules": (), "overrides": {}}
     assert config.collectors.model_dump() == {
         "health": True,
         "instances": False,

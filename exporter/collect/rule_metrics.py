@@ -20,7 +20,7 @@ from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine
 from exporter.matching.extract import Extraction, extractions_of
 from exporter.matching.fields import Scalar
-from exporter.matching.selection import selects
+from exporter.matching.selection import applies
 from exporter.metrics import IDENTITY, Metrics
 from exporter.model import ComponentKey, LogLine, Rule, RuleMetric
 from exporter.state.store import ValueKey
@@ -103,7 +103,7 @@ class RuleMetrics(Collector):
         kept = self._kept.pop(key, {})
         for name, series in self._series.items():
             begin = any(
-                feed.series is series and selects(self._rules[index].components, key)
+                feed.series is series and applies(self._rules[index], key)
                 for index, feed in self._feeds.items()
             )
             series.open(key, kept.get(name, ()), begin)

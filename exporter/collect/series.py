@@ -10,7 +10,7 @@ from exporter.collect.ledger import Ledger
 from exporter.collect.rule_metrics import RuleMetrics
 from exporter.logs.platform_lines import TYPICAL_EXIT_CODES
 from exporter.matching.packs import CANARY_RULE
-from exporter.matching.selection import selects
+from exporter.matching.selection import applies
 from exporter.metrics import Metrics, Owner
 from exporter.model import (
     FINAL_PHASES,
@@ -166,9 +166,9 @@ class Series:
             series += [
                 (metrics.log_matches, (*identity, log_type, rule.name, rule.level), rule.meaning)
                 for rule in self._rules
-                if selects(rule.components, key)
+                if applies(rule, key)
             ]
-        if any(rule.name == CANARY_RULE and selects(rule.components, key) for rule in self._rules):
+        if any(rule.name == CANARY_RULE and applies(rule, key) for rule in self._rules):
             series += [
                 (metrics.canary_lines_missing, identity, ""),
                 (metrics.canary_lines_announced, identity, ""),
@@ -284,9 +284,7 @@ def remove(labels: dict[str, str], *families: Family) -> None:
 
 def enabled_rules(rules: Iterable[Rule], key: ComponentKey) -> frozenset[int]:
     """The positions of the rules that apply to a component."""
-    return frozenset(
-        position for position, rule in enumerate(rules) if selects(rule.components, key)
-    )
+    return frozenset(position for position, rule in enumerate(rules) if applies(rule, key))
 
 
 def _identity(key: ComponentKey) -> dict[str, str]:

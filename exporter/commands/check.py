@@ -44,6 +44,8 @@ def check(options: Options) -> int:
     rules = load_rules(config)
     print(f"{options.config_file or 'the default configuration'}: good")
     print(f"rules: {len(rules)}")
+    for name, tuning in sorted(config.patterns.tunings().items()):
+        print(f"  {name}: {tuning}")
     for rule in Engine(rules).re2_only:
         cost = seconds_per_line(rule, time.thread_time) * 1e6
         print(f"  {rule.name}: tried on each line by itself, which adds {cost:.1f} µs to a line")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from exporter.config.document import Document
 from exporter.config.findings import Finding, Location, shown
 from exporter.config.rules import PatternRule
-from exporter.config.suggestions import choose_among
+from exporter.config.suggestions import choose_among, nearest
 from exporter.model import Rule
 
 Decide = Callable[[Rule], Callable[[bytes], bool]]
@@ -21,6 +21,7 @@ Decide = Callable[[Rule], Callable[[bytes], bool]]
 _RESERVED_SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_created")
 _TOKEN_KEYS = ("token_file", "token_env")
 _RULES: Location = ("patterns", "rules")
+_OVERRIDES: Location = ("patterns", "overrides")
 
 
 def agreement_findings(
@@ -49,6 +50,7 @@ def agreement_findings(
     yield from _receive_findings(document)
     taken, pack_findings = _packs(document, packs)
     yield from pack_findings
+    yield from _override_findings(document, packs, taken)
     rules = _mappings(document, _RULES)
     yield from _repeated_names(rules, taken)
     for location, rule in rules:
@@ -121,6 +123,30 @@ def _packs(
             problem = f"there is no pack {shown(name)}"
             findings.append(Finding(location, problem, choose_among(name, packs)))
     return taken, findings
+
+
+def _override_findings(
+    document: Document, packs: Mapping[str, Sequence[str]], taken: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What is overridden must be a rule of a pack in use."""
+    overrides = document.value(_OVERRIDES)
+    own = {rule.get("name") for _, rule in _mappings(document, _RULES)}
+    for name in overrides if isinstance(overrides, dict) else ():
+        if not isinstance(name, str) or name in taken:
+            continue
+        location = (*_OVERRIDES, name)
+        pack = next((pack for pack in packs if pack != "default" and name in packs[pack]), None)
+        if name in own:
+            problem = f"{shown(name)} is a rule of this file, and no rule that ships"
+            yield Finding(location, problem, "change the rule itself")
+        elif pack is not None:
+            problem = f"the rule {shown(name)} is of the pack {pack}, which is not in use"
+            yield Finding(location, problem, "add the pack to patterns.packs, or leave this out")
+        else:
+            problem = f"there is no rule {shown(name)} in the packs in use"
+            near = nearest(name, taken)
+            remedy = f"did you mean {near}?" if near else "docs/patterns.md lists them"
+            yield Finding(location, problem, remedy)
 
 
 def _repeated_names(

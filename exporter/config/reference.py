@@ -132,10 +132,13 @@ def _section(section: type[BaseModel], place: str) -> Iterator[str]:
         inner = section_in(field.annotation)
         kind = "" if inner else type_of(field)
         if inner is not None:
-            is_list = typing.get_origin(field.annotation) is tuple
-            path = f"{place}.{key}[]" if is_list else f"{place}.{key}"
+            origin = typing.get_origin(field.annotation)
+            suffix, word = {"tuple": ("[]", "list, "), "dict": (".NAME", "mapping, ")}.get(
+                getattr(origin, "__name__", ""), ("", "")
+            )
+            path = f"{place}.{key}{suffix}"
             below.append((inner, path))
-            kind = f"list, see `{path}`" if is_list else f"see `{path}`"
+            kind = f"{word}see `{path}`"
         rows.append((f"`{key}`", kind, _default(field), field.description or ""))
     yield _table(("key", "type", "default", "meaning"), rows)
     for inner, path in below:

@@ -26,7 +26,15 @@ from exporter.config.fields import (
     compile_regex,
 )
 from exporter.config.findings import refusal, shown
-from exporter.model import FieldCondition, Level, MetricType, Rule, RuleTests, Severity
+from exporter.model import (
+    FieldCondition,
+    Level,
+    MetricType,
+    Rule,
+    RuleTests,
+    RuleTuning,
+    Severity,
+)
 from exporter.model import RuleMetric as Metric
 
 OWN_LABELS = ("app", "component", "account", "log_type", "pattern", "level")
@@ -223,6 +231,10 @@ class PatternRule(Section):
         description="Globs on `app` or `app/component` whose lines the rule looks at; none means "
         "all.",
     )
+    exclude_components: ItemsOrNone[Glob] = Field(
+        default=(),
+        description="Globs of the same form; the rule does not look at lines of what they name.",
+    )
     exclude_regex: Regex | None = Field(
         default=None, description="A line in which this is found as well does not count."
     )
@@ -261,6 +273,7 @@ class PatternRule(Section):
             level=self.level,
             exclude_regex=self.exclude_regex,
             components=self.components,
+            exclude_components=self.exclude_components,
             tests=RuleTests(self.tests.match, self.tests.no_match),
             fields=tuple(_condition(*pair) for pair in (self.json_fields or {}).items()),
             metric=None if self.metric is None else self.metric.as_metric(),
@@ -274,6 +287,47 @@ class PatternRule(Section):
         if self.any_severity is None:
             return self.metric is not None and "level" not in self.model_fields_set
         return self.any_severity
+
+
+class RuleOverride(Section):
+    """What is changed of a rule that ships, named by its name: `system_error: {level: warning}`."""
+
+    enabled: Flag = Field(
+        default=True, description="Whether the rule is in force; `false` turns it off everywhere."
+    )
+    level: Level | None = Field(
+        default=None, description="Another level; the rule's own where it is left out."
+    )
+    exclude_regex: Regex | None = Field(
+        default=None,
+        description="A line in which this is found does not count either, beside those that the "
+        "rule excludes itself.",
+    )
+    components: ItemsOrNone[Glob] = Field(
+        default=(),
+        description="Globs on `app` or `app/component`: the rule looks at their lines only; none "
+        "means all.",
+    )
+    exclude_components: ItemsOrNone[Glob] = Field(
+        default=(),
+        description="Globs of the same form: the rule is silent on what they name.",
+    )
+    any_severity: Flag | None = Field(
+        default=None,
+        description="Whether a line counts whatever severity it declares itself; as the rule has "
+        "it where it is left out.",
+    )
+
+    def as_tuning(self) -> RuleTuning:
+        """The change as the matching takes it."""
+        return RuleTuning(
+            enabled=self.enabled,
+            level=self.level,
+            exclude_regex=self.exclude_regex,
+            components=self.components or None,
+            exclude_components=self.exclude_components or None,
+            any_severity=self.any_severity,
+        )
 
 
 def _condition(path: str, wanted: tuple[Value, ...] | Value) -> FieldCondition:

@@ -19,6 +19,7 @@ from exporter.config.fields import (
     FilePath,
     Flag,
     Glob,
+    Identifier,
     Items,
     ItemsOrNone,
     Kind,
@@ -32,8 +33,8 @@ from exporter.config.fields import (
     WebhookUrl,
     Whole,
 )
-from exporter.config.rules import PatternRule
-from exporter.model import LogType, NotifyEvent, Rule
+from exporter.config.rules import PatternRule, RuleOverride
+from exporter.model import LogType, NotifyEvent, Rule, RuleTuning
 
 _READABLE = (LogType.RUN, LogType.RUN_RESTARTED, LogType.BUILD, LogType.DEPLOY)
 
@@ -166,6 +167,18 @@ class Patterns(Section):
         "of them but `canary`, `[]` none. A pack that is named twice counts once.",
     )
     rules: ItemsOrNone[PatternRule] = Field(default=(), description="Rules of your own.")
+
+    overrides: Annotated[
+        dict[Identifier, Annotated[RuleOverride, SectionOrNone]], SectionOrNone
+    ] = Field(
+        default_factory=dict,
+        description="Changes of rules that ship, by their names, see "
+        "[patterns](patterns.md#tuning-a-rule).",
+    )
+
+    def tunings(self) -> dict[str, RuleTuning]:
+        """The changes of rules that ship, by their names."""
+        return {name: override.as_tuning() for name, override in self.overrides.items()}
 
     def user_rules(self) -> tuple[Rule, ...]:
         """The rules of the file, in its order."""

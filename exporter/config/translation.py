@@ -60,6 +60,8 @@ def section_in(annotation: object) -> type[BaseModel] | None:
         return annotation
     if typing.get_origin(annotation) is typing.Annotated:
         return section_in(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) is dict:
+        return section_in(typing.get_args(annotation)[1])
     if typing.get_origin(annotation) in (tuple, types.UnionType, typing.Union):
         return next(filter(None, map(section_in, typing.get_args(annotation))), None)
     return None
@@ -67,9 +69,13 @@ def section_in(annotation: object) -> type[BaseModel] | None:
 
 def _unknown_key(location: Location, model: type[BaseModel]) -> Finding:
     section: type[BaseModel] | None = model
+    named = False  # whether the next step is a name of the user's own
     for step in location[:-1]:
-        if section is not None and isinstance(step, str):
-            section = section_in(keys_of(section).get(step))
+        if section is not None and isinstance(step, str) and not named:
+            annotation = keys_of(section).get(step)
+            section, named = section_in(annotation), typing.get_origin(annotation) is dict
+        else:
+            named = False
     known = keys_of(section) if section else {}
     near = nearest(str(location[-1]), known)
     remedy = f"did you mean {near}?" if near else f"allowed here: {', '.join(known)}"

@@ -6,7 +6,13 @@ The caller of ``engine`` decides with it which rules are enabled for a component
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from exporter.model import ComponentKey
+from exporter.model import ComponentKey, Rule
+
+
+def applies(rule: Rule, key: ComponentKey) -> bool:
+    """Return whether a rule looks at the lines of a component."""
+    excluded = rule.exclude_components
+    return selects(rule.components, key) and not (excluded and selects(excluded, key))
 
 
 def selects(globs: Sequence[str], key: ComponentKey) -> bool:

@@ -62,6 +62,7 @@ from exporter.model.status import (
     Minutes,
     SourceStatus,
 )
+from exporter.model.tuning import RuleTuning
 
 __all__ = [
     "DEFAULT_JOB_TIMEOUT",
@@ -109,6 +110,7 @@ __all__ = [
     "Rule",
     "RuleMetric",
     "RuleTests",
+    "RuleTuning",
     "Scaling",
     "ScalingTrigger",
     "Severity",

@@ -92,6 +92,7 @@ class Rule:
     line must declare one of ``severities``, where there are any. ``any_severity``: a rule of level
     error or critical counts also lines that declare themselves harmless.
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
+    Those that ``exclude_components`` names are left out, whatever else names them.
     ``per_event``: it counts a stack trace once, however many of its lines it matches.
     ``language``: it does not count in a stack trace that is told to be of another one.
     """
@@ -101,6 +102,7 @@ class Rule:
     level: Level = Level.ERROR
     exclude_regex: str | None = None
     components: tuple[str, ...] = ()
+    exclude_components: tuple[str, ...] = ()
     tests: RuleTests = RuleTests()
     description: str = ""
     fields: tuple[FieldCondition, ...] = ()

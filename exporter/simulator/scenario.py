@@ -7,6 +7,8 @@ import random
 from dataclasses import dataclass
 
 from exporter.model import FINAL_PHASES, LogType
+from exporter.simulator.job_schedule import JobSchedule
+from exporter.simulator.jobs import JobPlay, Jobs
 from exporter.simulator.log_texts import GO, JAVA, NODE, PYTHON, RUBY, Voice
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Health, Kind
@@ -54,6 +56,9 @@ ROLES = (
 STATIC_SITE = ComponentSpec("frontend", Kind.STATIC_SITE)
 """One component without run-time logs, as apps often have."""
 
+REPORT = ComponentSpec("report", Kind.JOB, job=JobSchedule("* * * * *", timeout=60))
+"""A scheduled job: it runs every minute, and fails now and then."""
+
 FIRST_CRASH = ROLES[1]
 """The component whose crash everybody gets to see in the first minute."""
 
@@ -92,7 +97,9 @@ class Scenario:
         self._recoveries: dict[Role, float] = {}
         for app in dict.fromkeys(role.app for role in ROLES):
             own = [role.spec for role in ROLES if role.app == app]
-            platform.create_app(app, [*own, STATIC_SITE] if app == "shop" else own)
+            platform.create_app(app, [*own, STATIC_SITE, REPORT] if app == "shop" else own)
+        jobs = Jobs(platform, lambda: self._now or 0.0, seed=rng.getrandbits(32))
+        self._jobs = JobPlay(platform, jobs, random.Random(rng.getrandbits(32)))
 
     def step(self, now: float) -> None:
         """Let happen what is due at ``now`` (Unix seconds), which never goes back."""
@@ -109,6 +116,7 @@ class Scenario:
             if now >= at:
                 self._recover(role)
         self._deploy(now)
+        self._jobs.step(now)
 
     def _open(self, now: float) -> None:
         self._now = now
