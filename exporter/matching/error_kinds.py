@@ -1,18 +1,18 @@
 """Error messages by kind: those that differ in nothing but numbers, ids and names are one.
 
-``drain3`` finds the kinds: a message is of the kind whose words it has, each in its place, but for
-a few, which are no part of the kind from then on. What was seen before is told without it.
+A message is of the kind whose template it has; see ``templates``. What was seen before is
+recognised by its hash.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 
-from drain3.drain import Drain, LogCluster
 from xxhash import xxh3_64_intdigest
 
 from exporter.matching.fields import FieldReader
 from exporter.matching.masks import mask
+from exporter.matching.templates import ANY_WORD, Templates
 from exporter.model import Level
 
 MAX_KINDS = 200
@@ -27,11 +27,6 @@ REMEMBERED = 4096
 
 REST = 0
 """The kind of what is not told apart."""
-
-_SIMILARITY = 0.7
-"""The share of words that must be equal; of two in three, two are not enough."""
-
-_ANY_WORD = "<*>"
 
 _TEXT_FIELDS = ("msg", "message", "event", "text", "log")
 _ERROR_FIELDS = ("error", "err", "error.message", "err.message", "exception", "exc_info")
@@ -85,7 +80,7 @@ class ErrorKinds:
         self._forgotten: list[int] = []
         self._full_until = 0.0  # Unix seconds; no kind is older than an hour before
         self._reader = FieldReader()
-        self._drain = Drain(sim_th=_SIMILARITY, param_str=_ANY_WORD)
+        self._templates = Templates()
         self._by_text: dict[int, int] = {}  # a text's hash → the number of its kind
         self._by_mask: dict[int, int] = {}
         for kind in sorted(kinds, key=lambda kind: kind.number):
@@ -141,26 +136,22 @@ class ErrorKinds:
         sample = self._redact(text)
         # The mark of a word that is no part of a kind is no word of a message.
         masked = masked if sample == text else mask(sample)
-        words = masked.replace(_ANY_WORD, "<?>").split()[:MAX_WORDS]
+        words = masked.replace(ANY_WORD, "<?>").split()[:MAX_WORDS]
         number = self._number(words, at)
         if number not in self.kinds:
             self.kinds[number] = Kind(number, "", level, sample, at, at)
         if number != REST:
-            self.kinds[number].template = self._drain.id_to_cluster[number].get_template()
+            self.kinds[number].template = self._templates.text(number)
         _remember(self._by_mask, known_by, number)
         return number
 
     def _number(self, words: list[str], at: float) -> int:
-        drain = self._drain
         if not words:
             return REST
-        if len(drain.id_to_cluster) >= MAX_KINDS and not self._make_room(at):
-            found = drain.tree_search(drain.root_node, words, drain.sim_th, False)
-            if found is None:
-                return REST
-        cluster, _ = drain.add_log_message(" ".join(words))
-        number: int = cluster.cluster_id
-        return number
+        full = len(self._templates) >= MAX_KINDS and not self._make_room(at)
+        if full and self._templates.find(words) is None:
+            return REST
+        return self._templates.add(words)
 
     def _make_room(self, now: float) -> bool:
         """Forget the kind that was not seen for longest, if that is long ago."""
@@ -173,16 +164,14 @@ class ErrorKinds:
             return False
         self._full_until = 0.0
         self._forgotten.append(oldest.number)
-        del self.kinds[oldest.number], self._drain.id_to_cluster[oldest.number]
+        del self.kinds[oldest.number]
+        self._templates.remove(oldest.number)
         return True
 
     def _restore(self, kind: Kind) -> None:
         self.kinds[kind.number] = kind
         if kind.number != REST:
-            cluster = LogCluster(kind.template.split(), kind.number)
-            self._drain.id_to_cluster[kind.number] = cluster
-            self._drain.add_seq_to_prefix_tree(self._drain.root_node, cluster)
-            self._drain.clusters_counter = max(self._drain.clusters_counter, kind.number)
+            self._templates.restore(kind.number, kind.template.split())
 
 
 def _remember(known: dict[int, int], text: int, number: int) -> None:
