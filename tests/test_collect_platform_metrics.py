@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from collect_fixtures import IDENTITY, JOBS, WEB, Site, app, deployment, server_error
+from collect_fixtures import IDENTITY, JOBS, KEY, WEB, Site, app, deployment, server_error
 
 from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
 from exporter.errors import BadRequest
@@ -242,11 +242,30 @@ def test_health_that_falls_hints_at_a_restart_once(site: Site):
 def test_restart_count_that_rises_hints_at_a_restart(site: Site):
     """The first look only learns it; one that falls, of another deployment, is no restart."""
     metrics, hints = reader(site)
+    metrics.keep((app(),))
     for count, hinted in ((3, 0), (3, 0), (4, 1), (0, 1), (1, 2)):
         site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", count),)
         metrics.read_restart_counts(app())
         assert len(hints) == hinted
-    metrics.forget("shop")
+    metrics.keep(())
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 9),)
     metrics.read_restart_counts(app())
     assert len(hints) == 2
+
+
+def test_a_component_that_comes_back_is_known_by_nothing_of_before(site: Site, caplog):
+    """Its old health is not shown, and a failure that begins anew is logged anew."""
+    metrics, _ = reader(site)
+    metrics.keep((app(),))
+    site.platform.healths = (ComponentHealth("web", False, 2, 1, None, None),)
+    metrics.read_health(app())
+    assert metrics.health_of(KEY) is not None
+    metrics.keep((app("shop", JOBS),))
+    assert metrics.health_of(KEY) is None
+    site.platform.healths = server_error()
+    for _ in range(2):
+        metrics.read_health(app())
+    metrics.keep(())
+    metrics.read_health(app())
+    failures = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert len(failures) == 2

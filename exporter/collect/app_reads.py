@@ -83,6 +83,10 @@ class AppReads:
                 self._reads.finish(state, deployment, reading, reading.lines)
         return alone
 
+    def forget(self, app: str) -> None:
+        """The app is gone."""
+        self._strangers = {each for each in self._strangers if each[0] != app}
+
     def _feed(self, log: AppLog, readings: Mapping[str, Reading]) -> set[str]:
         """Feed the readings, by their components' names, what the platform shows now.
 

@@ -97,6 +97,12 @@ class DeploymentLogs:
             if deployment_id not in ids and not json.loads(data):
                 self._ledger.discard(KIND, (app.name,), deployment_id)
 
+    def forget(self, app: App) -> None:
+        """The app is gone: what could not be read of it is tried from the start if it is back."""
+        with self._ledger.lock:
+            for place in [place for place in self._attempts if place[1].app_id == app.id]:
+                del self._attempts[place]
+
     def start(self, app: App, delay: float = 0.0) -> None:
         """Read what is due of an app, ``delay`` seconds from now."""
         with self._ledger.lock:

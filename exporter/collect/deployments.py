@@ -66,6 +66,7 @@ class Deployments:
         self._phases.pop(app.id, None)
         with self._ledger.lock:
             self._notifier.deployed(app.name, None)
+        self._logs.forget(app)
 
     def _count(self, app: App, deployments: Sequence[Deployment]) -> list[Deployment]:
         """Count what reached a final phase; return those that came to rest in it, oldest first."""

@@ -1,6 +1,7 @@
 """Failed requests about apps, logged when they begin to fail and when they work again."""
 
 import logging
+from collections.abc import Collection
 
 from exporter.errors import ApiError
 
@@ -21,6 +22,14 @@ class Failures:
                 "platform metrics can not be read, trying again",
                 extra={"fields": {"app": app, "what": what, "problem": error}},
             )
+
+    def forget(self, app: str, what: str) -> None:
+        """What was asked is asked no more: a later failure is a new one."""
+        self._failing.discard((app, what))
+
+    def keep(self, apps: Collection[str]) -> None:
+        """Forget the failures of all apps but these."""
+        self._failing = {(app, what) for app, what in self._failing if app in apps}
 
     def worked(self, app: str, what: str) -> None:
         """A request worked; logged if the one before had not."""

@@ -1,6 +1,6 @@
 """What the platform itself says: health, instances, its restart counts, deployments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from exporter.collect.deployments import Deployments
 from exporter.collect.failures import Failures
@@ -46,6 +46,7 @@ class PlatformMetrics:
         self._clock = clock
         self._schedule = schedule
         self._failures = Failures()
+        self._watched: set[ComponentKey] = set()
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
         self._health: dict[ComponentKey, ComponentHealth] = {}
@@ -200,10 +201,17 @@ class PlatformMetrics:
         """Read RUN_RESTARTED before the next container of the component ends."""
         self._schedule.soon(Source(app.id, key, LogType.RUN_RESTARTED))
 
-    def forget(self, app: str) -> None:
-        """The app is gone."""
-        self._ailing = {key for key in self._ailing if key.app != app}
-        self._restarts = {key: count for key, count in self._restarts.items() if key.app != app}
+    def keep(self, apps: Iterable[App]) -> None:
+        """Forget what is known of all apps and components but these."""
+        apps = list(apps)
+        before = self._watched
+        self._watched = {ComponentKey(app.name, c.name) for app in apps for c in app.components}
+        for gone in before - self._watched:
+            self._ailing.discard(gone)
+            self._restarts.pop(gone, None)
+            self._health.pop(gone, None)
+            self._failures.forget(gone.app, f"{RESTART_COUNTS}/{gone.component}")
+        self._failures.keep({app.name for app in apps})
 
     def read_deployments(self, app: App) -> None:
         """The latest deployments of an app: one request."""

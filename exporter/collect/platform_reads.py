@@ -130,8 +130,8 @@ class PlatformReads:
         deployments is read at once: its own interval is for what went by between two looks.
         """
         before, self._apps = self._apps, {app.id: app for app in apps}
+        self._metrics.keep(self._apps.values())
         for gone in before.keys() - self._apps.keys():
-            self._metrics.forget(before[gone].name)
             for reader in self._readers:
                 reader.forget(before[gone])
             for what in self._wanted_of(before[gone]):

@@ -100,6 +100,9 @@ class Poller:
             if self._states.pop(source, None) is None:
                 return
             self._past.forget(source)
+            last = all(other.key.app != source.key.app for other in self._states)
+        if last and self._app_reads is not None:
+            self._app_reads.forget(source.key.app)
         self._schedule.remove(source)
 
     def repace(self, factor: float, stretch: float) -> None:
