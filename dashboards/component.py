@@ -132,12 +132,12 @@ def _add_logs(board: dashboards.Dashboard) -> None:
     )
     board.with_panel(
         graph(
-            "Error kinds",
-            "Kinds of error messages seen in the last hour, and those that were never seen before.",
+            "Error groups",
+            "Error groups seen in the last hour, and those that were never seen before.",
             "short",
-            target(f"max {BY} ({select('digitalocean_app_error_kinds')})", COMPONENT),
+            target(f"max {BY} ({select('digitalocean_app_error_groups')})", COMPONENT),
             target(
-                f"max {BY} ({increase_per_step('digitalocean_app_new_error_kinds_total')})",
+                f"max {BY} ({increase_per_step('digitalocean_app_new_error_groups_total')})",
                 f"{COMPONENT} new",
             ),
         )

@@ -140,8 +140,9 @@ def _add_state(board: dashboards.Dashboard) -> None:
             "on after them: bugs.",
             "short",
             target(
-                f"sum by (part) ({increase('digitalocean_app_exporter_internal_errors_total')})",
-                "{{part}}",
+                "sum by (subsystem) "
+                f"({increase('digitalocean_app_exporter_internal_errors_total')})",
+                "{{subsystem}}",
             ),
         )
     )

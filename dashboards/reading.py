@@ -133,12 +133,12 @@ def add_rules(board: dashboards.Dashboard) -> None:
         (
             "Folded matches",
             "Matches that counted under the label value `other`, past `max_series`.",
-            "digitalocean_app_series_folded_total",
+            "digitalocean_app_rule_metric_overflow_total",
         ),
         (
             "Unreadable values",
             "Matches whose value was no number that the metric of their rule takes.",
-            "digitalocean_app_values_unreadable_total",
+            "digitalocean_app_rule_value_errors_total",
         ),
     ):
         grown = f"sum by (metric) ({increase_per_step(counter)}) > 0"

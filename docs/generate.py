@@ -60,14 +60,14 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("canary_",),
     ),
     (
-        "Error kinds",
-        "Lines and stack traces at level error or critical, [by kind](events.md#kinds-of-errors).",
-        ("error_kinds", "new_error_kinds"),
+        "Error groups",
+        "Lines and stack traces at level error or critical, [by group](events.md#error-groups).",
+        ("error_groups", "new_error_groups"),
     ),
     (
         "Metrics of rules",
         "About the metrics that [rules of your own](rules.md#a-metric-of-its-own) feed.",
-        ("series_", "values_"),
+        ("rule_",),
     ),
     (
         "Restarts",
@@ -236,8 +236,8 @@ def label_meanings() -> dict[str, str]:
         "receiver": f"Who was told: {_values(Receiver)}.",
         "outcome": f"How that ended: {_values(Outcome)}.",
         "format": f"How logs were pushed: {_values(Format)}.",
-        "part": f"What went on after an error that nobody foresaw: {_values(Part)}; `schedule` "
-        "is any job that the others do not cover.",
+        "subsystem": "What continued after an error that nobody foresaw: "
+        f"{_values(Part)}; `schedule` is any job that the others do not cover.",
         "version": "The exporter's version.",
         "python_version": "The version of the Python that runs it.",
         "revision": "The commit that it was built from, if known.",

@@ -24,7 +24,7 @@ _HISTOGRAM_SERIES = 3
 """The infinite bucket, sum and count, beside the buckets that have a bound."""
 
 _ERROR_SERIES = 2
-"""Error kinds, and new ones."""
+"""Error groups, and new ones."""
 
 _CANARY_SERIES = 3 + len(DELAY_BUCKETS) + _HISTOGRAM_SERIES
 """Missing, announced and repeated lines, and the histogram of delays."""

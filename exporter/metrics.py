@@ -157,14 +157,14 @@ class Metrics(DeclaredMetrics):
         "Log lines that a rule matched; a line counts once per rule.",
         (*LOG, "pattern", "level"),
     )
-    error_kinds = gauge(
-        "digitalocean_app_error_kinds",
-        "Kinds of error messages seen in the last hour; their texts are in the log.",
+    error_groups = gauge(
+        "digitalocean_app_error_groups",
+        "Error groups seen in the last hour; their texts are in the log.",
         IDENTITY,
     )
-    new_error_kinds = counter(
-        "digitalocean_app_new_error_kinds_total",
-        "Kinds of error messages that were never seen before in this component.",
+    new_error_groups = counter(
+        "digitalocean_app_new_error_groups_total",
+        "Error groups that were never seen before in this component.",
         IDENTITY,
     )
     log_repeated_lines = counter(
@@ -206,14 +206,14 @@ class Metrics(DeclaredMetrics):
         LOG,
     )
 
-    series_folded = counter(
-        "digitalocean_app_series_folded_total",
+    rule_metric_overflow = counter(
+        "digitalocean_app_rule_metric_overflow_total",
         "Matches whose label values became `other`, since the metric of a rule has as many "
         "series as it may have; since the exporter started.",
         ("metric",),
     )
-    values_unreadable = counter(
-        "digitalocean_app_values_unreadable_total",
+    rule_value_errors = counter(
+        "digitalocean_app_rule_value_errors_total",
         "Matches that the metric of a rule did not take, since their value is no number, or a "
         "negative one that it cannot take; since the exporter started.",
         ("metric",),
@@ -467,9 +467,9 @@ class Metrics(DeclaredMetrics):
     )
     internal_errors = counter(
         "digitalocean_app_exporter_internal_errors_total",
-        "Errors that the exporter does not foresee, by the part of it that went on after one: "
+        "Errors that the exporter does not foresee, by the subsystem that continued after one: "
         "bugs, each said in its log.",
-        ("part",),
+        ("subsystem",),
     )
 
 

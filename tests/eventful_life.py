@@ -44,9 +44,9 @@ LINES = (
 )
 SHOWN = {
     "digitalocean_app_log_matches_total": 3.0,
-    "digitalocean_app_new_error_kinds_total": 1.0,
-    "digitalocean_app_series_folded_total": 1.0,
-    "digitalocean_app_values_unreadable_total": 1.0,
+    "digitalocean_app_new_error_groups_total": 1.0,
+    "digitalocean_app_rule_metric_overflow_total": 1.0,
+    "digitalocean_app_rule_value_errors_total": 1.0,
     "digitalocean_app_restarts_total": 1.0,
     "digitalocean_app_log_gaps_total": 1.0,
     "digitalocean_app_stream_reconnects_total": 1.0,

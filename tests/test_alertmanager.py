@@ -14,22 +14,22 @@ SHOP = {"job": "do", "app": "shop", "component": "web"}
 CASES = {
     "a refused token explains what is said of apps": (
         {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs"},
-        {"alertname": "DoAppErrorsRising", **SHOP},
+        {"alertname": "DoAppHighErrorRatio", **SHOP},
         True,
     ),
     "a missing scope for restart counts explains nothing": (
         {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "restart_count"},
-        {"alertname": "DoAppErrorsRising", **SHOP},
+        {"alertname": "DoAppHighErrorRatio", **SHOP},
         False,
     ),
     "another job's token explains nothing": (
         {"alertname": "DoAppApiUnauthorized", "job": "other", "endpoint": "logs"},
-        {"alertname": "DoAppErrorsRising", **SHOP},
+        {"alertname": "DoAppHighErrorRatio", **SHOP},
         False,
     ),
     "another account's token explains nothing": (
         {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs", "account": "a"},
-        {"alertname": "DoAppErrorsRising", **SHOP, "account": "b"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP, "account": "b"},
         False,
     ),
     "a refused token leaves the budget alone": (
@@ -39,7 +39,7 @@ CASES = {
     ),
     "a stale RUN log explains what its lines said": (
         {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
-        {"alertname": "DoAppNewErrorKind", **SHOP},
+        {"alertname": "DoAppNewErrorGroup", **SHOP},
         True,
     ),
     "a stale RUN log says nothing of restarts": (
@@ -54,7 +54,7 @@ CASES = {
     ),
     "a stale log of one component says nothing of another": (
         {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
-        {"alertname": "DoAppErrorsRising", **SHOP, "component": "worker"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP, "component": "worker"},
         False,
     ),
     "a loop says more than a restart": (
@@ -63,12 +63,12 @@ CASES = {
         True,
     ),
     "critical says more than the warning of the same name": (
-        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "critical"},
-        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "warning"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP, "severity": "critical"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP, "severity": "warning"},
         True,
     ),
     "critical says nothing of a warning of another name": (
-        {"alertname": "DoAppErrorsRising", **SHOP, "severity": "critical"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP, "severity": "critical"},
         {"alertname": "DoAppApiBudgetLow", "job": "do", "severity": "warning"},
         False,
     ),

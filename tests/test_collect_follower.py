@@ -566,13 +566,13 @@ def test_an_error_that_nobody_foresaw_is_counted_and_the_log_is_followed_on(begi
     log = scene.site.platform.log("d1")
     log.error = RuntimeError("a bug")
     scene.loop.advance(1)
-    assert scene.site.value("exporter_internal_errors_total", part="follower") == 1
+    assert scene.site.value("exporter_internal_errors_total", subsystem="follower") == 1
     assert (scene.status.state, scene.status.problem) == ("down", "internal error, see the log")
     log.error = None
     scene.loop.advance(LONGEST_WAIT)
     scene.loop.advance(5)
     assert (scene.status.state, scene.lines()) == ("up", 1)
-    assert scene.site.value("exporter_internal_errors_total", part="follower") == 1
+    assert scene.site.value("exporter_internal_errors_total", subsystem="follower") == 1
 
 
 def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.MonkeyPatch):
@@ -606,4 +606,4 @@ def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.Monk
             assert beats.acquire(timeout=20)
     finally:
         follower.stop()
-    assert site.value("exporter_internal_errors_total", part="follower") >= 2
+    assert site.value("exporter_internal_errors_total", subsystem="follower") >= 2

@@ -51,7 +51,7 @@ WAIT = 20.0
 
 def counted(site: Site) -> dict[str, float]:
     """The parts that met errors, with how many."""
-    parts = {part: site.value("exporter_internal_errors_total", part=part) for part in Part}
+    parts = {part: site.value("exporter_internal_errors_total", subsystem=part) for part in Part}
     assert None not in parts.values()
     return {part: count for part, count in parts.items() if count}
 
@@ -71,7 +71,7 @@ def site() -> Site:
 def test_every_part_is_there_at_zero(site: Site):
     """So that `increase()` sees the first one."""
     samples = {
-        sample.labels["part"]: sample.value
+        sample.labels["subsystem"]: sample.value
         for family in site.registry.collect()
         for sample in family.samples
         if sample.name == "digitalocean_app_exporter_internal_errors_total"

@@ -12,7 +12,7 @@ from exporter_process import run_command
 from ordinary_lines import ordinary_lines
 
 from exporter.matching.engine import Engine
-from exporter.matching.error_kinds import MAX_KINDS
+from exporter.matching.error_groups import MAX_GROUPS
 from exporter.matching.packs import load_packs
 from exporter.model import Level
 from exporter.workbench.inputs import Piece
@@ -233,8 +233,8 @@ def test_however_many_kinds_there_are_the_memory_is_bounded():
     lines = [f"error {word} {word} {word}" for word in [*words, words[3]]]
     unmatched = unmatched_in("\n".join(lines).encode(), set())
     assert unmatched.lines == len(lines)
-    assert len(unmatched.most_common) == MAX_KINDS
-    assert unmatched.further == len(words) - MAX_KINDS
+    assert len(unmatched.most_common) == MAX_GROUPS
+    assert unmatched.further == len(words) - MAX_GROUPS
     assert unmatched.most_common[0].count == 2
 
 

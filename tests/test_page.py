@@ -15,7 +15,7 @@ from exporter.model import (
     ComponentStatus,
     Crash,
     Endpoint,
-    ErrorKind,
+    ErrorGroup,
     Level,
     LogType,
     Minutes,
@@ -221,16 +221,16 @@ def test_component_that_is_not_watched_is_not_found():
         assert get(f"{base}/components/shop/web/more").status_code == 404
 
 
-KIND = ErrorKind(
+KIND = ErrorGroup(
     Level.ERROR, "order <num> <b>failed", "order 17 <b>failed", 3, NOW - 7200, NOW - 60
 )
 
 
 def test_kinds_of_errors_are_listed_with_their_times():
     """The words that messages share, how often and since when; nothing of them acts."""
-    with serving(status=Status(rows=[status(error_kinds=(KIND,))])) as base:
+    with serving(status=Status(rows=[status(error_groups=(KIND,))])) as base:
         text = get(f"{base}/components/shop/web").text
-    table = text.partition('id="error-kinds"')[2].partition("</table>")[0]
+    table = text.partition('id="error-groups"')[2].partition("</table>")[0]
     assert "order &lt;num&gt; &lt;b&gt;failed" in table
     assert "order 17 &lt;b&gt;failed" in table
     words = " ".join(re.sub(r"<[^>]+>", " ", table.partition("<tbody>")[2]).split())
@@ -240,9 +240,9 @@ def test_kinds_of_errors_are_listed_with_their_times():
 def test_without_excerpts_no_kind_of_error_is_shown():
     """Level, number and times are there, and no text."""
     about = About("1", excerpts=False)
-    with serving(status=Status(rows=[status(error_kinds=(KIND,))]), about=about) as base:
+    with serving(status=Status(rows=[status(error_groups=(KIND,))]), about=about) as base:
         text = get(f"{base}/components/shop/web").text
-    assert 'id="error-kinds"' in text
+    assert 'id="error-groups"' in text
     assert "failed" not in text
 
 

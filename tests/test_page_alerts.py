@@ -35,7 +35,7 @@ def test_own_alerts_stand_in_order_of_need():
         rule("DoAppLogGap", "inactive"),
         rule("Watchdog", "firing", "always"),
         rule("DoAppRestarted", "firing", "shop/web restarted", "shop/mail restarted"),
-        rule("DoAppSourceDown", "pending", "shop/web can not be read"),
+        rule("DoAppLogUnreadable", "pending", "shop/web can not be read"),
     )
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{URL}/api/v1/rules?type=alert", text=text)
@@ -48,10 +48,10 @@ def test_own_alerts_stand_in_order_of_need():
             "https://example.com/DoAppRestarted",
         ),
         Alert(
-            "DoAppSourceDown",
+            "DoAppLogUnreadable",
             "pending",
             ("shop/web can not be read",),
-            "https://example.com/DoAppSourceDown",
+            "https://example.com/DoAppLogUnreadable",
         ),
         Alert("DoAppLogGap", "inactive", (), "https://example.com/DoAppLogGap"),
     ]

@@ -150,11 +150,11 @@ def a_crash_arrives(watch: Watch) -> None:
 def rising_errors_arrive_and_resolve(watch: Watch) -> None:
     """Most of what web writes are errors, for a while."""
     watch.errors.set()
-    alert = watch.arrived("firing", "DoAppErrorsRising", severity="critical")
+    alert = watch.arrived("firing", "DoAppHighErrorRatio", severity="critical")
     watch.errors.clear()
     assert (alert["labels"]["app"], alert["labels"]["component"]) == ("shop", "web")
     assert_links(alert, "/d/do-app-component?var-app=shop&var-component=web")
-    watch.arrived("resolved", "DoAppErrorsRising", severity="critical")
+    watch.arrived("resolved", "DoAppHighErrorRatio", severity="critical")
 
 
 def a_refused_token_arrives_alone(watch: Watch) -> None:

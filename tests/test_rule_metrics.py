@@ -94,11 +94,11 @@ def test_rules_may_share_a_metric():
 def test_a_value_that_is_none_is_counted_and_said_once(text: bytes, caplog):
     """Nothing is added and no series made; the metric about it tells how often."""
     life = Life(rule("amount_total", value="amount", code="code")).open()
-    assert life.about("values_unreadable", "amount_total") == 0
+    assert life.about("rule_value_errors", "amount_total") == 0
     with caplog.at_level(logging.WARNING):
         life.read(b"order amount=" + text, b"order amount=" + text, b"order")
     assert life.samples() == {}
-    assert life.about("values_unreadable", "amount_total") == 3
+    assert life.about("rule_value_errors", "amount_total") == 3
     assert [record.fields["metric"] for record in caplog.records] == ["amount_total"]
 
 
@@ -136,7 +136,7 @@ def test_a_component_has_series_of_the_rules_that_look_at_it():
 def test_label_values_past_the_bound_become_other(caplog):
     """Totals stay right, each fold is counted, and known series go on."""
     life = Life(rule(max_series=2, regex=r"order (?P<id>\w+)", id="id")).open()
-    assert life.about("series_folded", "orders_total") == 0
+    assert life.about("rule_metric_overflow", "orders_total") == 0
     with caplog.at_level(logging.WARNING):
         life.read(b"order a", b"order b", b"order c", b"order a", b"order d", b"order c")
     assert life.samples() == {
@@ -144,7 +144,7 @@ def test_label_values_past_the_bound_become_other(caplog):
         "orders_total id=b": 1,
         "orders_total id=other": 3,
     }
-    assert life.about("series_folded", "orders_total") == 3
+    assert life.about("rule_metric_overflow", "orders_total") == 3
     assert [record.fields["max_series"] for record in caplog.records] == [2]
 
 
@@ -186,8 +186,8 @@ def test_metrics_that_are_withdrawn_leave_nothing_behind():
     assert (
         life.registry.get_sample_value("orders_total", {"app": "shop", "component": "web"}) is None
     )
-    assert life.about("series_folded", "orders_total") is None
-    assert life.about("values_unreadable", "queue_length") is None
+    assert life.about("rule_metric_overflow", "orders_total") is None
+    assert life.about("rule_value_errors", "queue_length") is None
     anew = RuleMetrics(life.metrics, life.ledger, Engine([rule()]))
     anew.publish()
     anew.open(KEY)

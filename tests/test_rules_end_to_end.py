@@ -64,7 +64,7 @@ def test_rules_feed_metrics_from_the_log_to_the_scrape(tmp_path: Path):
             before = exporter.wait_until_ready()
             assert before.series("shop_sent_total") == [({"app": "shop", "component": "mailer"}, 0)]
             assert before.series(AMOUNT) == before.series(BUCKET) == []
-            assert before.value("digitalocean_app_series_folded_total", metric=AMOUNT) == 0
+            assert before.value("digitalocean_app_rule_metric_overflow_total", metric=AMOUNT) == 0
             for request in REQUESTS:
                 platform.write("shop", "web", 0, "INFO " + json.dumps(request))
             for code, amount in DECLINED:
@@ -86,8 +86,8 @@ def test_rules_feed_metrics_from_the_log_to_the_scrape(tmp_path: Path):
         "05": 2.5,
         "other": 9,
     }
-    assert samples.value("digitalocean_app_series_folded_total", metric=AMOUNT) == 2
-    unreadable = "digitalocean_app_values_unreadable_total"
+    assert samples.value("digitalocean_app_rule_metric_overflow_total", metric=AMOUNT) == 2
+    unreadable = "digitalocean_app_rule_value_errors_total"
     assert samples.value(unreadable, metric="shop_request_duration_seconds") == 1
     assert samples.value("shop_sent_total") == 1
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}

@@ -148,7 +148,7 @@ GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: array("Q"
     ],
 )
 def test_bytes_that_are_no_snapshot_are_refused(data: bytes):
-    """Cut, of another format, or of another program: one kind of error, never half a memory."""
+    """Cut, of another format, or of another program: one error group, never half a memory."""
     with pytest.raises(ValueError, match="a cursor cannot be read"):
         Snapshot.from_bytes(data)
 

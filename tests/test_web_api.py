@@ -12,7 +12,7 @@ from exporter.model import (
     ComponentKind,
     ComponentStatus,
     Crash,
-    ErrorKind,
+    ErrorGroup,
     Level,
     LogType,
     Minutes,
@@ -33,9 +33,9 @@ WEB = ComponentStatus(
     ),
     minutes=Minutes((0,) * 59 + (12,), (0,) * 59 + (3,)),
     crashes=(Crash(NOW - 60, RestartReason.PANIC, ("panic: no stock",)),),
-    error_kinds=(ErrorKind(Level.ERROR, "no <num>", "no 7", 3, NOW - 90, NOW - 60),),
+    error_groups=(ErrorGroup(Level.ERROR, "no <num>", "no 7", 3, NOW - 90, NOW - 60),),
 )
-WORKER = replace(WEB, key=ComponentKey("shop", "worker"), health=None, crashes=(), error_kinds=())
+WORKER = replace(WEB, key=ComponentKey("shop", "worker"), health=None, crashes=(), error_groups=())
 
 
 def status(components: Sequence[ComponentStatus] = (WEB, WORKER)) -> Status:

@@ -1,6 +1,6 @@
-"""Kinds of errors per component: how many there were lately, which were never seen before.
+"""Error groups per component: how many there were lately, which were never seen before.
 
-Each kind is a document beside the counts, so that after a restart nothing is new again.
+Each group is a document beside the counts, so that after a restart nothing is new again.
 """
 
 import logging
@@ -11,17 +11,17 @@ from exporter.collect.notifier import Notifier
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.redaction import redact
-from exporter.matching.error_kinds import FRESH_SECONDS, REST, ErrorKinds, Kind
+from exporter.matching.error_groups import FRESH_SECONDS, REST, ErrorGroups, Group
 from exporter.metrics import Metrics
-from exporter.model import ComponentKey, ErrorKind, Level
+from exporter.model import ComponentKey, ErrorGroup, Level
 
 LOG = logging.getLogger(__name__)
 
-DOCUMENT = "error_kind"
+DOCUMENT = "error_kind"  # the name in the state of all versions
 
 
 class ErrorCounts:
-    """The error kinds of every component; the ledger's lock is held around every call.
+    """The error groups of every component; the ledger's lock is held around every call.
 
     Args:
         clock: Unix seconds.
@@ -34,53 +34,53 @@ class ErrorCounts:
         self._ledger = ledger
         self._clock = clock
         self._notifier = notifier
-        self._open: dict[ComponentKey, ErrorKinds] = {}
+        self._open: dict[ComponentKey, ErrorGroups] = {}
 
     def take(self, key: ComponentKey, message: bytes, level: Level, timestamp: int | None) -> None:
         """Count an error: ``timestamp`` is its time in nanoseconds, None where it has none."""
-        kinds = self._kinds(key)
+        groups = self._groups(key)
         at = self._clock() if timestamp is None else timestamp / NANOSECONDS
-        kind, new = kinds.take(message, level, at)
-        for number in kinds.forgotten():
+        group, new = groups.take(message, level, at)
+        for number in groups.forgotten():
             self._ledger.discard(DOCUMENT, key.parts, str(number))
-        self._ledger.keep(DOCUMENT, key.parts, str(kind.number), kind.to_bytes)
+        self._ledger.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)
         if new:
-            self._ledger.add(self._metrics.new_error_kinds, key.parts, 1)
-            fields = {"source": key, "error_level": kind.level, "text": kind.sample}
-            LOG.warning("new kind of error", extra={"fields": fields})
-            self._notifier.new_error_group(key, kind.level, kind.sample, at)
+            self._ledger.add(self._metrics.new_error_groups, key.parts, 1)
+            fields = {"source": key, "error_level": group.level, "text": group.sample}
+            LOG.warning("new error group", extra={"fields": fields})
+            self._notifier.new_error_group(key, group.level, group.sample, at)
 
     def refresh(self, key: ComponentKey) -> None:
-        """Show how many kinds of a component were seen in the last hour."""
-        recent = self._kinds(key).seen_since(self._clock() - FRESH_SECONDS)
-        self._metrics.error_kinds.labels(*key.parts).set(recent)
+        """Show how many groups of a component were seen in the last hour."""
+        recent = self._groups(key).seen_since(self._clock() - FRESH_SECONDS)
+        self._metrics.error_groups.labels(*key.parts).set(recent)
 
-    def of(self, key: ComponentKey) -> tuple[ErrorKind, ...]:
-        """Every kind of a component, those seen last first."""
-        kinds = self._open[key].kinds.values() if key in self._open else ()
-        return tuple(map(_shown, sorted(kinds, key=lambda kind: -kind.last_seen)))
+    def of(self, key: ComponentKey) -> tuple[ErrorGroup, ...]:
+        """Every group of a component, those seen last first."""
+        groups = self._open[key].groups.values() if key in self._open else ()
+        return tuple(map(_shown, sorted(groups, key=lambda group: -group.last_seen)))
 
     def close(self, key: ComponentKey) -> None:
         """A component is gone; what the ledger keeps of it may be taken up again."""
         self._open.pop(key, None)
         self._notifier.forget(key)
 
-    def _kinds(self, key: ComponentKey) -> ErrorKinds:
+    def _groups(self, key: ComponentKey) -> ErrorGroups:
         if key not in self._open:
             documents = self._ledger.kept(DOCUMENT, key.parts).values()
             try:
-                self._open[key] = ErrorKinds(map(Kind.from_bytes, documents), redact)
+                self._open[key] = ErrorGroups(map(Group.from_bytes, documents), redact)
             except ValueError as error:
                 raise StateError(f"state of {key}: {error}") from None
         return self._open[key]
 
 
-def _shown(kind: Kind) -> ErrorKind:
-    return ErrorKind(
-        level=kind.level,
-        template=kind.template if kind.number != REST else "(more kinds than are told apart)",
-        sample=kind.sample,
-        count=kind.count,
-        first_seen=kind.first_seen,
-        last_seen=kind.last_seen,
+def _shown(group: Group) -> ErrorGroup:
+    return ErrorGroup(
+        level=group.level,
+        template=group.template if group.number != REST else "(more groups than are told apart)",
+        sample=group.sample,
+        count=group.count,
+        first_seen=group.first_seen,
+        last_seen=group.last_seen,
     )

@@ -1,6 +1,6 @@
 """What becomes of matches: those of rules per line count as they are, others once an event.
 
-Those at error level tell what kind of error it is: of an event, its exception's line.
+Those at error level tell what error group it is: of an event, its exception's line.
 
 The events of a component that may go on are kept as a document beside its counts, and change in
 the same transaction: so an event that a kill cuts in two still counts once.

@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 UNREADABLE = (
     "a value is no number that the metric of a rule takes, and is left out; correct the rule; "
-    "digitalocean_app_values_unreadable_total counts all that are like it"
+    "digitalocean_app_rule_value_errors_total counts all that are like it"
 )
 FOLDED = (
     "the metric of a rule has all the series that it may have: further label values count as "
@@ -85,15 +85,15 @@ class RuleMetrics(Collector):
         """Show the metrics, and those about them, from 0."""
         self._metrics.register(self)
         for name in self._series:
-            self._metrics.series_folded.labels(name)
-            self._metrics.values_unreadable.labels(name)
+            self._metrics.rule_metric_overflow.labels(name)
+            self._metrics.rule_value_errors.labels(name)
 
     def withdraw(self) -> None:
         """Show nothing of this any longer."""
         self._metrics.unregister(self)
         for name in self._series:
-            self._metrics.series_folded.remove(name)
-            self._metrics.values_unreadable.remove(name)
+            self._metrics.rule_metric_overflow.remove(name)
+            self._metrics.rule_value_errors.remove(name)
 
     def open(self, key: ComponentKey) -> None:
         """Make the series of a component; they go on from where the ledger has them."""
@@ -126,13 +126,13 @@ class RuleMetrics(Collector):
             series, name = feed.series, feed.series.metric.name
             sample = feed.extraction.sample(match.line.message, match.known)
             if sample.value is None:
-                self._metrics.values_unreadable.labels(name).inc()
+                self._metrics.rule_value_errors.labels(name).inc()
                 pattern = self._rules[match.rule].name
                 self._say_once(series.metric, UNREADABLE, source=key, pattern=pattern)
                 continue
             labels = series.admitted(key, sample.labels)
             if labels is not sample.labels:
-                self._metrics.series_folded.labels(name).inc()
+                self._metrics.rule_metric_overflow.labels(name).inc()
                 most = series.metric.max_series
                 self._say_once(series.metric, FOLDED, source=key, max_series=most)
             series.take(key, labels, sample.value, match.line.timestamp)

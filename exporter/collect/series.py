@@ -137,8 +137,8 @@ class Series:
         for metric, labels, meaning in self._chosen(key):
             self._begin(metric, labels, meaning)
         self.rule_metrics.open(key)
-        self._begin(metrics.new_error_kinds, identity)
-        metrics.error_kinds.labels(*identity)
+        self._begin(metrics.new_error_groups, identity)
+        metrics.error_groups.labels(*identity)
         for reason in RestartReason:
             self._begin(metrics.restarts, (*identity, reason))
         typical = {(*identity, str(code)) for code in TYPICAL_EXIT_CODES}

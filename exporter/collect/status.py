@@ -22,7 +22,7 @@ class Status:
     """Gathers what the parts know; each call answers from memory.
 
     Args:
-        lock: the ledger's, under which activity, crashes and error kinds change.
+        lock: the ledger's, under which activity, crashes and error groups change.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Status:
         for key, app, component in self._discovery.inventory.components():
             with self._lock:
                 minutes, crashes = self._activity.of(key), self._crashes.of(key)
-                error_kinds = self._errors.of(key)
+                error_groups = self._errors.of(key)
                 job = self._jobs.status(key, component)
             found.append(
                 ComponentStatus(
@@ -80,7 +80,7 @@ class Status:
                     sources=tuple(sources[key]),
                     minutes=minutes,
                     crashes=crashes,
-                    error_kinds=error_kinds,
+                    error_groups=error_groups,
                     job=job,
                 )
             )

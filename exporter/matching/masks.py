@@ -1,6 +1,6 @@
 """What differs between two messages of one kind, taken out: times, numbers, ids, addresses, paths.
 
-Used by ``error_kinds``. A mask stands for what one reader would not call another error.
+Used by ``error_groups``. A mask stands for what one reader would not call another error.
 """
 
 import re

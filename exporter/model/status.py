@@ -11,7 +11,7 @@ from exporter.model.rules import Level
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorKind:
+class ErrorGroup:
     """Error messages of a component that differ in nothing but numbers, ids and names.
 
     Args:
@@ -134,7 +134,7 @@ class ComponentStatus:
         sources: how the reading of each of its logs stands.
         minutes: what it wrote in the last hour.
         crashes: its latest container ends, the newest first.
-        error_kinds: the kinds of its errors, those seen last first.
+        error_groups: the kinds of its errors, those seen last first.
         job: how its runs stand, of a scheduled job that is observed.
         account: the account that it is of; empty where none has a name.
     """
@@ -147,7 +147,7 @@ class ComponentStatus:
     sources: tuple[SourceStatus, ...]
     minutes: Minutes
     crashes: tuple[Crash, ...] = ()
-    error_kinds: tuple[ErrorKind, ...] = ()
+    error_groups: tuple[ErrorGroup, ...] = ()
     job: JobStatus | None = None
     account: str = ""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.model import ComponentStatus, Crash, ErrorKind, SourceStatus
+from exporter.model import ComponentStatus, Crash, ErrorGroup, SourceStatus
 from exporter.web.condition import condition
 from exporter.web.status import StatusSource
 
@@ -45,7 +45,7 @@ class Api:
                 "lines": list(status.minutes.lines),
                 "errors": list(status.minutes.errors),
             },
-            "error_groups": [self._group(group) for group in status.error_kinds],
+            "error_groups": [self._group(group) for group in status.error_groups],
             "crashes": self._crashes(status),
         }
 
@@ -87,7 +87,7 @@ class Api:
             for crash in status.crashes
         ]
 
-    def _group(self, group: ErrorKind) -> dict[str, Any]:
+    def _group(self, group: ErrorGroup) -> dict[str, Any]:
         shown = self._excerpts()
         return {
             "level": group.level,

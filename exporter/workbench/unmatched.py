@@ -1,10 +1,10 @@
-"""Lines that look like errors and that no rule matched, by kind: what rules may be missing."""
+"""Lines that look like errors and that no rule matched, by group: what rules may be missing."""
 
 from collections.abc import Callable, Collection, Iterator
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine, Unwrapping
-from exporter.matching.error_kinds import REST, ErrorKinds, Kind
+from exporter.matching.error_groups import REST, ErrorGroups, Group
 from exporter.model import Level
 from exporter.workbench.inputs import Piece
 from exporter.workbench.suspicion import SUSPICIOUS
@@ -26,7 +26,7 @@ class Unmatched:
 
     def __init__(self, redact: Callable[[str], str], unwrap: Unwrapping | None = None) -> None:
         self._engine = Engine([SUSPICIOUS], unwrap=unwrap)
-        self._kinds = ErrorKinds((), redact)
+        self._groups = ErrorGroups((), redact)
         self.lines = 0
 
     def look(self, piece: Piece, matched: Collection[int]) -> None:
@@ -36,44 +36,44 @@ class Unmatched:
             if found.start in matched or _continues_match(text, found.start, matched):
                 continue
             self.lines += 1
-            # All at one time: no kind makes room for another.
+            # All at one time: no group makes room for another.
             message = message_of(text[found.start : found.end])
             if self._engine.unwrap is not None:
                 message = self._engine.unwrap(message)
-            self._kinds.take(message, Level.ERROR, 0.0)
+            self._groups.take(message, Level.ERROR, 0.0)
 
     def as_json(self) -> dict[str, object]:
         """The key ``unmatched`` of the JSON result."""
         listed = [
-            {"kind": kind.template, "lines": kind.count, "sample": kind.sample}
-            for kind in self.most_common
+            {"kind": group.template, "lines": group.count, "sample": group.sample}
+            for group in self.most_common
         ]
         return {"unmatched": {"lines": self.lines, "kinds": listed, "further_lines": self.further}}
 
     def as_table(self, limit: int) -> Iterator[str]:
-        """The ``limit`` most frequent kinds, a line each, and how many lines there are beside."""
+        """The ``limit`` most frequent groups, a line each, and how many lines there are beside."""
         if not self.lines:
             yield "No line looks like an error that no pattern matched."
             return
         yield f"{self.lines} lines look like errors and no pattern matched them:"
         yield f"{'LINES':>10}  FIRST OF ITS KIND"
         listed = self.most_common[:limit]
-        for kind in listed:
-            long = len(kind.sample) > _WIDEST_SAMPLE
-            yield f"{kind.count:>10}  {kind.sample[:_WIDEST_SAMPLE]}{'…' if long else ''}"
-        if rest := self.lines - sum(kind.count for kind in listed):
+        for group in listed:
+            long = len(group.sample) > _WIDEST_SAMPLE
+            yield f"{group.count:>10}  {group.sample[:_WIDEST_SAMPLE]}{'…' if long else ''}"
+        if rest := self.lines - sum(group.count for group in listed):
             yield f"{rest:>10}  of further kinds"
 
     @property
-    def most_common(self) -> list[Kind]:
-        """The kinds that are told apart, the most frequent first."""
-        kinds = (kind for kind in self._kinds.kinds.values() if kind.number != REST)
-        return sorted(kinds, key=lambda kind: (-kind.count, kind.number))
+    def most_common(self) -> list[Group]:
+        """The groups that are told apart, the most frequent first."""
+        groups = (group for group in self._groups.groups.values() if group.number != REST)
+        return sorted(groups, key=lambda group: (-group.count, group.number))
 
     @property
     def further(self) -> int:
-        """Lines that came when there were as many kinds as are told apart."""
-        return self.lines - sum(kind.count for kind in self.most_common)
+        """Lines that came when there were as many groups as are told apart."""
+        return self.lines - sum(group.count for group in self.most_common)
 
 
 def _continues_match(text: bytes, start: int, matched: Collection[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Kinds of errors: what is one, what is new, what is kept, and what no text may do."""
+"""Error groups: what is one, what is new, what is kept, and what no text may do."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.reading import Reading
 from exporter.logs.redaction import redact
-from exporter.matching.error_kinds import FRESH_SECONDS, MAX_KINDS, ErrorKinds, Kind
+from exporter.matching.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
 from exporter.matching.masks import mask
 from exporter.model import LIVE_PART, Level, LogChunk, Rule
 from exporter.state.sqlite import SqliteState
@@ -22,14 +22,14 @@ RULES = (
     Rule("fatal", "FATAL", Level.CRITICAL),
     Rule("slow", "slow", Level.WARNING),
 )
-NEW = "new_error_kinds_total"
+NEW = "new_error_groups_total"
 
 
-def kinds_of(*messages: str) -> ErrorKinds:
-    kinds = ErrorKinds((), redact)
+def groups_of(*messages: str) -> ErrorGroups:
+    groups = ErrorGroups((), redact)
     for message in messages:
-        kinds.take(message.encode(), Level.ERROR, START)
-    return kinds
+        groups.take(message.encode(), Level.ERROR, START)
+    return groups
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_what_differs_each_time_is_masked(message: str, masked: str):
     assert mask(message) == masked
 
 
-def test_errors_that_differ_in_ids_and_names_are_one_kind():
-    """A word in many that differs is no part of the kind either; other words are another kind."""
-    kinds = kinds_of(
+def test_errors_that_differ_in_ids_and_names_are_one_group():
+    """A word in many that differs is no part of the group either; other words are another group."""
+    groups = groups_of(
         "payment 17 of order 4711 failed: card declined",
         "payment 18 of order 4712 failed: card declined",
         "could not send the mail to customer alice because of a bounce",
@@ -68,7 +68,7 @@ def test_errors_that_differ_in_ids_and_names_are_one_kind():
         "KeyError: 'items'",
         "ValueError: 'items'",
     )
-    assert [(kind.template, kind.count) for kind in kinds.kinds.values()] == [
+    assert [(group.template, group.count) for group in groups.groups.values()] == [
         ("payment <num> of order <num> failed: card declined", 2),
         ("could not send the mail to customer <*> because of a bounce", 2),
         ("payment <num> of order <num> failed: no such order, gave up", 1),
@@ -77,40 +77,40 @@ def test_errors_that_differ_in_ids_and_names_are_one_kind():
     ]
 
 
-def test_of_json_what_it_says_is_the_kind():
+def test_of_json_what_it_says_is_the_group():
     """The message and the error of an object, not its other fields."""
-    kinds = kinds_of(
+    groups = groups_of(
         '{"level":"error","time":1,"msg":"no stock","error":"timeout","trace_id":"a"}',
         '{"time":2,"error":{"message":"timeout"},"msg":"no stock","user":"bob","level":"error"}',
         '{"level":"error","code":17}',
     )
-    assert [kind.template for kind in kinds.kinds.values()] == [
+    assert [group.template for group in groups.groups.values()] == [
         "no stock timeout",
         "{<str>:<str>,<str>:<num>}",
     ]
 
 
 def test_no_secret_is_kept():
-    """Neither the sample nor the words of a kind hold what redaction takes out."""
-    kinds = kinds_of("ERROR login with password=hunter2 at postgres://app:s3cret@db/shop failed")
-    kept = kinds.kinds[1].to_bytes()
+    """Neither the sample nor the words of a group hold what redaction takes out."""
+    groups = groups_of("ERROR login with password=hunter2 at postgres://app:s3cret@db/shop failed")
+    kept = groups.groups[1].to_bytes()
     assert b"hunter2" not in kept
     assert b"s3cret" not in kept
 
 
 def test_kinds_are_bounded_and_a_flood_of_new_ones_is_one():
     """Within an hour so many are told apart; later a new one takes the place of an old one."""
-    kinds = ErrorKinds((), redact)
+    groups = ErrorGroups((), redact)
     words = [f"{chr(97 + a)}{chr(97 + b)} broke" for a in range(26) for b in range(26)]
-    new = [kinds.take(word.encode(), Level.ERROR, START)[1] for word in words]
-    assert sum(new) == MAX_KINDS
-    assert len(kinds.kinds) == MAX_KINDS + 1
-    assert kinds.seen_since(START - 1) == MAX_KINDS + 1
-    assert kinds.take(words[0].encode(), Level.ERROR, START + 1) == (kinds.kinds[1], False)
+    new = [groups.take(word.encode(), Level.ERROR, START)[1] for word in words]
+    assert sum(new) == MAX_GROUPS
+    assert len(groups.groups) == MAX_GROUPS + 1
+    assert groups.seen_since(START - 1) == MAX_GROUPS + 1
+    assert groups.take(words[0].encode(), Level.ERROR, START + 1) == (groups.groups[1], False)
     later = START + FRESH_SECONDS + 1
-    assert kinds.take(b"something else is wrong", Level.ERROR, later)[1]
-    assert kinds.forgotten() == [2]
-    assert len(kinds.kinds) == MAX_KINDS + 1
+    assert groups.take(b"something else is wrong", Level.ERROR, later)[1]
+    assert groups.forgotten() == [2]
+    assert len(groups.groups) == MAX_GROUPS + 1
 
 
 WORDS = ["a", "b", "c", "7", "x=1", "'q'", "<*>", "<num>", "é", "/a/b/c", "{"]
@@ -129,18 +129,18 @@ MESSAGES = st.lists(
 
 @given(messages=MESSAGES)
 def test_a_text_is_new_once_and_after_a_restart_not_at_all(messages: list[bytes]):
-    """Any bytes have a kind; what was taken is known, also to one that reads what was kept."""
-    kinds = ErrorKinds((), redact)
+    """Any bytes have a group; what was taken is known, also to one that reads what was kept."""
+    groups = ErrorGroups((), redact)
     for message in messages:
-        kinds.take(message, Level.ERROR, START)
-    kept = [kind.to_bytes() for kind in kinds.kinds.values()]
-    assert sum(kind.count for kind in kinds.kinds.values()) == len(messages)
-    again = ErrorKinds(map(Kind.from_bytes, kept), redact)
-    assert [kind.to_bytes() for kind in again.kinds.values()] == sorted(
-        kept, key=lambda document: Kind.from_bytes(document).number
+        groups.take(message, Level.ERROR, START)
+    kept = [group.to_bytes() for group in groups.groups.values()]
+    assert sum(group.count for group in groups.groups.values()) == len(messages)
+    again = ErrorGroups(map(Group.from_bytes, kept), redact)
+    assert [group.to_bytes() for group in again.groups.values()] == sorted(
+        kept, key=lambda document: Group.from_bytes(document).number
     )
     for message in messages:
-        assert not kinds.take(message, Level.ERROR, START)[1]
+        assert not groups.take(message, Level.ERROR, START)[1]
         assert not again.take(message, Level.ERROR, START)[1]
 
 
@@ -158,7 +158,7 @@ def read(site: Site, *messages: str, start: float = 1) -> None:
 
 
 def shown(site: Site) -> tuple[float | None, float | None]:
-    return site.value("error_kinds", **IDENTITY), site.value(NEW, **IDENTITY)
+    return site.value("error_groups", **IDENTITY), site.value(NEW, **IDENTITY)
 
 
 def test_both_metrics_are_there_from_discovery_at_zero():
@@ -169,8 +169,8 @@ def test_both_metrics_are_there_from_discovery_at_zero():
     assert shown(site) == (None, None)
 
 
-def test_only_lines_at_error_level_have_a_kind(caplog: pytest.LogCaptureFixture):
-    """Each new kind is said once, without its secrets, at the worst level of its rules."""
+def test_only_lines_at_error_level_have_a_group(caplog: pytest.LogCaptureFixture):
+    """Each new group is said once, without its secrets, at the worst level of its rules."""
     site = opened()
     site.clock.now += 60
     read(site, "slow: 3 s", "hello", "FATAL ERROR no disk", "FATAL token=abc123 refused", "fine")
@@ -179,7 +179,7 @@ def test_only_lines_at_error_level_have_a_kind(caplog: pytest.LogCaptureFixture)
     site.clock.now += 60
     read(site)
     assert shown(site) == (2, 2)
-    said = [record.__dict__["fields"] for record in caplog.records if "new kind" in record.msg]
+    said = [r.__dict__["fields"] for r in caplog.records if "new error group" in r.msg]
     assert [(str(each["error_level"]), each["text"]) for each in said] == [
         ("critical", "FATAL token=[secret] refused"),
         ("critical", "FATAL ERROR no disk"),
@@ -187,7 +187,7 @@ def test_only_lines_at_error_level_have_a_kind(caplog: pytest.LogCaptureFixture)
 
 
 def test_the_kind_of_an_event_is_that_of_its_exception():
-    """Two traces of one exception are one kind, whatever their frames are."""
+    """Two traces of one exception are one group, whatever their frames are."""
     site = opened()
     site.clock.now += 60
     for second, place in ((1, "main"), (5, "jobs")):
@@ -201,14 +201,14 @@ def test_the_kind_of_an_event_is_that_of_its_exception():
         )
         site.clock.now += 60
     read(site)
-    (kind,) = site.pipeline.findings.errors.of(KEY)
-    assert (kind.template, kind.count) == ("shop.ConnectionError: host <address> is gone", 2)
-    assert (kind.first_seen, kind.last_seen) == (START + 1.003, START + 5.003)
+    (group,) = site.pipeline.findings.errors.of(KEY)
+    assert (group.template, group.count) == ("shop.ConnectionError: host <address> is gone", 2)
+    assert (group.first_seen, group.last_seen) == (START + 1.003, START + 5.003)
     assert shown(site) == (1, 1)
 
 
 def test_after_an_hour_a_kind_is_not_recent_any_more():
-    """The gauge falls; the kind stays known."""
+    """The gauge falls; the group stays known."""
     site = opened()
     read(site, "FATAL one")
     assert shown(site) == (1, 1)
@@ -256,8 +256,8 @@ def test_kinds_go_with_their_component():
     assert site.ledger.kept("error_kind", KEY.parts) == {}
 
 
-def test_a_flood_counts_every_line_and_loses_no_kind(caplog: pytest.LogCaptureFixture):
-    """Fifty thousand errors in one read: a new kind among them is found."""
+def test_a_flood_counts_every_line_and_loses_no_group(caplog: pytest.LogCaptureFixture):
+    """Fifty thousand errors in one read: a new group among them is found."""
     caplog.set_level(logging.WARNING)
     site = opened()
     flood = [
@@ -267,4 +267,4 @@ def test_a_flood_counts_every_line_and_loses_no_kind(caplog: pytest.LogCaptureFi
     read(site, *flood)
     assert site.lines() == 50_000
     assert shown(site) == (2, 2)
-    assert sum(kind.count for kind in site.pipeline.findings.errors.of(KEY)) == 50_000
+    assert sum(group.count for group in site.pipeline.findings.errors.of(KEY)) == 50_000
