@@ -14,7 +14,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 
 from exporter import __version__
 from exporter.collect import collector as collecting
-from exporter.collect import schedule as scheduling
 from exporter.collect.activity import Activity
 from exporter.collect.app_reads import AppReads
 from exporter.collect.autoscaling import Autoscaling
@@ -36,7 +35,6 @@ from exporter.collect.invocation_logs import InvocationLogs
 from exporter.collect.job_runs import JobRuns
 from exporter.collect.jobs import Jobs
 from exporter.collect.notifier import Notifier
-from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline, ReadingLimits
 from exporter.collect.platform_metrics import PlatformMetrics
@@ -52,12 +50,10 @@ from exporter.collect.reader import Reader
 from exporter.collect.receiver import BEAT_SECONDS, AccountInbox, Receiver
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.rule_metrics import RuleMetrics
-from exporter.collect.schedule import Schedule
 from exporter.collect.series import Series
 from exporter.collect.source_reads import ReadSettings, SourceReads
 from exporter.collect.status import Status
 from exporter.collect.steady import SteadyScheduler
-from exporter.collect.timer import Timer
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode, LogScope
@@ -76,6 +72,10 @@ from exporter.matching.engine import Engine
 from exporter.matching.selection import selects
 from exporter.matching.traces import HEADS
 from exporter.model import RUN_TIME_LOGS, ComponentKey, LogType, Rule, Source
+from exporter.scheduling import schedule as scheduling
+from exporter.scheduling.pacing import CollectorSettings, Pacing
+from exporter.scheduling.schedule import Schedule
+from exporter.scheduling.timer import Timer
 from exporter.state.memory import MemoryState
 from exporter.state.sqlite import SqliteState
 from exporter.state.store import State

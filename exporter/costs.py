@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from exporter.assembly import collector_settings
-from exporter.collect.pacing import HOUR, HOURS_A_DAY, Demand, Fleet, demand
 from exporter.config.schema import Config, LogMode, LogScope
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
@@ -13,6 +12,7 @@ from exporter.matching.engine import Engine
 from exporter.matching.packs import CANARY_RULE
 from exporter.metrics import DELAY_BUCKETS
 from exporter.model import RUN_TIME_LOGS, GapReason, LogType, MetricType, RestartReason, Rule
+from exporter.scheduling.pacing import HOUR, HOURS_A_DAY, Demand, Fleet, demand
 
 SILENT_STREAMS = 0.5
 """How often an hour a stream is opened anew in which nothing comes."""

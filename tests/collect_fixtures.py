@@ -11,7 +11,6 @@ from apscheduler.schedulers.base import BaseScheduler
 from exporter.assembly import AccountParts, build_account
 from exporter.collect.collector import Collector
 from exporter.collect.inventory import Selection
-from exporter.collect.pacing import CollectorSettings
 from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
 from exporter.environment import Environment, Records
@@ -31,6 +30,7 @@ from exporter.model import (
     Rule,
     Source,
 )
+from exporter.scheduling.pacing import CollectorSettings
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
 from exporter.telemetry.table import MetricTable

@@ -4,10 +4,10 @@ import pytest
 from virtual_hour import VirtualHour
 from web_fixtures import Status, get, serving
 
-from exporter.collect.pacing import plan
 from exporter.config.schema import Config
 from exporter.costs import demand_of, requests_to_be_had
 from exporter.model import BudgetStatus, LogType
+from exporter.scheduling.pacing import plan
 
 
 def test_an_hour_of_500_components():

@@ -21,11 +21,11 @@ from exporter.collect.collector import (
     CollectorSettings,
 )
 from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.pacing import Pacing
-from exporter.collect.schedule import EXECUTOR
 from exporter.digitalocean.budget import Budget
 from exporter.errors import Stopping
 from exporter.model import Deployment
+from exporter.scheduling.pacing import Pacing
+from exporter.scheduling.schedule import EXECUTOR
 
 WAIT = 20.0
 """Seconds that a test waits for an event before it fails."""

@@ -29,7 +29,6 @@ from collect_fixtures import (
 from exporter.collect.app_reads import AppReads
 from exporter.collect.collector import CollectorSettings
 from exporter.collect.internal_errors import Part
-from exporter.collect.schedule import shut_down
 from exporter.errors import ApiError, ConfigError, InternalError, Stopping
 from exporter.model import (
     ComponentHealth,
@@ -39,6 +38,7 @@ from exporter.model import (
     LogType,
     Source,
 )
+from exporter.scheduling.schedule import shut_down
 
 BUG = RuntimeError("a bug")
 OLD = deployment("d1", "ACTIVE", -5)

@@ -25,7 +25,17 @@ PACKAGE = ROOT / "exporter"
 
 LAYERS = (
     {"model", "errors", "telemetry"},
-    {"config", "digitalocean", "logs", "matching", "metrics", "notify", "receiving", "state"},
+    {
+        "config",
+        "digitalocean",
+        "logs",
+        "matching",
+        "metrics",
+        "notify",
+        "receiving",
+        "scheduling",
+        "state",
+    },
     {"collect", "web"},
     {
         "account",

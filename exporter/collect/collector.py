@@ -11,13 +11,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from exporter.collect.discovery import Discovery
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.ledger import Ledger
-from exporter.collect.pacing import CollectorSettings, Fleet, Pacing
 from exporter.collect.platform_reads import PlatformReads
 from exporter.collect.reader import Reader
-from exporter.collect.schedule import shut_down
-from exporter.collect.timer import Timer
 from exporter.errors import InternalError, Stopping
 from exporter.model import App, LogType, SourceStatus
+from exporter.scheduling.pacing import CollectorSettings, Fleet, Pacing
+from exporter.scheduling.schedule import shut_down
+from exporter.scheduling.timer import Timer
 
 PLATFORM_EXECUTOR = "platform"
 HEARTBEAT_EXECUTOR = "heartbeat"

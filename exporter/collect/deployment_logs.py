@@ -12,7 +12,6 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.pipeline import Pipeline
-from exporter.collect.timer import run_at
 from exporter.collect.whole_log import whole_log
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
@@ -27,6 +26,7 @@ from exporter.model import (
     LogType,
     Source,
 )
+from exporter.scheduling.timer import run_at
 
 LOG = logging.getLogger(__name__)
 

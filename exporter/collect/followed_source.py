@@ -13,7 +13,6 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from exporter.collect.backoff import Backoff
 from exporter.collect.end_looks import EndLooks
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.open_stream import OpenStream, Streams
@@ -35,6 +34,7 @@ from exporter.errors import (
     TooManyRequests,
 )
 from exporter.model import LogLocations
+from exporter.scheduling.backoff import Backoff
 
 LOG = logging.getLogger(__name__)
 

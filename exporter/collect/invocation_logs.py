@@ -14,7 +14,6 @@ from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.job_record import DueLog
 from exporter.collect.job_runs import JobRuns
 from exporter.collect.pipeline import Pipeline
-from exporter.collect.timer import run_at
 from exporter.collect.whole_log import whole_log
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
@@ -31,6 +30,7 @@ from exporter.model import (
     RestartReason,
     Source,
 )
+from exporter.scheduling.timer import run_at
 
 LOG = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from exporter.collect.deployments import Deployments
 from exporter.collect.failures import Failures
 from exporter.collect.restart_counts import RestartCounts
-from exporter.collect.schedule import Schedule
 from exporter.collect.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, BadRequest
 from exporter.metrics import Metrics
 from exporter.model import App, ComponentHealth, ComponentKey, InstanceRestarts, LogType, Source
+from exporter.scheduling.schedule import Schedule
 
 RESTART_COUNTS = "restart_count"
 """The name of these reads in log messages."""

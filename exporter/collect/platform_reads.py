@@ -10,11 +10,11 @@ from exporter.collect.autoscaling import Autoscaling
 from exporter.collect.bandwidth import Bandwidth
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.jobs import Jobs
-from exporter.collect.pacing import CollectorSettings, Pacing
 from exporter.collect.platform_metrics import PlatformMetrics
-from exporter.collect.schedule import Schedule
 from exporter.errors import InternalError, Stopping
 from exporter.model import App
+from exporter.scheduling.pacing import CollectorSettings, Pacing
+from exporter.scheduling.schedule import Schedule
 
 HEALTH, INSTANCES = "health", "instances"
 DEPLOYMENTS, RESTART_COUNT = "deployments", "restart_count"

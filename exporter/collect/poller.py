@@ -13,7 +13,6 @@ from exporter.collect.app_reads import AppReads
 from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
-from exporter.collect.schedule import Schedule
 from exporter.collect.source_reads import SourceReads
 from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.collect.tail import TailLines
@@ -25,6 +24,7 @@ from exporter.model import (
     Source,
     SourceStatus,
 )
+from exporter.scheduling.schedule import Schedule
 
 LOG = logging.getLogger(__name__)
 

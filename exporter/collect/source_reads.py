@@ -7,13 +7,13 @@ from exporter.collect.internal_errors import InternalErrors, Part
 from exporter.collect.past_deployments import PastDeployments
 from exporter.collect.pipeline import Pipeline
 from exporter.collect.reading import Reading
-from exporter.collect.schedule import Schedule
 from exporter.collect.source_state import DeploymentToRead, SourceState
-from exporter.collect.timer import Timer
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, DeploymentEnded, InternalError, NotFound
 from exporter.model import Endpoint, GapReason, LogLocations, LogType, Source
+from exporter.scheduling.schedule import Schedule
+from exporter.scheduling.timer import Timer
 
 LOG = logging.getLogger(__name__)
 

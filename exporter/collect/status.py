@@ -12,10 +12,10 @@ from exporter.collect.crashes import Crashes
 from exporter.collect.discovery import Discovery
 from exporter.collect.error_counts import ErrorCounts
 from exporter.collect.jobs import Jobs
-from exporter.collect.pacing import Pacing
 from exporter.collect.platform_metrics import PlatformMetrics
 from exporter.digitalocean.budget import Budget
 from exporter.model import ApiFailure, BudgetStatus, ComponentKey, ComponentStatus, SourceStatus
+from exporter.scheduling.pacing import Pacing
 
 
 class Status:

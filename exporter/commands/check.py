@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from exporter.assembly import build_budget, connect
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.inventory import Selection, nothing_matched
-from exporter.collect.pacing import Plan, plan
 from exporter.config.credentials import resolve_tokens
 from exporter.config.schema import Config
 from exporter.config.web_load import load_web_security
@@ -30,6 +29,7 @@ from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.options import Options
 from exporter.ruleset import load_rules
+from exporter.scheduling.pacing import Plan, plan
 
 EVERYTHING = ("*",)
 

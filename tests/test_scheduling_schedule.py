@@ -6,9 +6,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import RESTARTED, RUN, START, WEB, Site, deployment, line
 
-from exporter.collect.schedule import EXECUTOR, SOON_EXECUTOR, shut_down
 from exporter.errors import Stopping
 from exporter.model import Source
+from exporter.scheduling.schedule import EXECUTOR, SOON_EXECUTOR, shut_down
 
 WAIT = 20.0
 

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 
-from exporter.collect.timer import run_at
+from exporter.scheduling.timer import run_at
 
 EXECUTOR = "sources"
 SOON_EXECUTOR = "soon"
