@@ -127,7 +127,11 @@ class World:
         """Start the exporter on its file."""
         config = Config.model_validate(
             {
-                "logs": {"tail_lines": self.tail_lines, "scope": self.scope},
+                "logs": {
+                    "tail_lines": self.tail_lines,
+                    "scope": self.scope,
+                    "unwrap": False,  # engines are equal then, and made once
+                },
                 "patterns": {"packs": []},
             }
         )
