@@ -42,6 +42,7 @@ class ObservedState:
     """An SQLite state that notes with which cursors it was last called."""
 
     durable = True
+    rollbacks = 0
 
     def __init__(self, path: Path) -> None:
         self._state = SqliteState(path, time.time)

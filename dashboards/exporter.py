@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
 from dashboards.annotations import add_reloads
+from dashboards.notifications import add_notifications
 from dashboards.panels import (
     graph,
     labels_listing,
@@ -37,6 +38,8 @@ def build() -> dashboards.Dashboard:
     add_receiving(board)
     board.with_row(dashboards.Row("Canary"))
     add_canary(board)
+    board.with_row(dashboards.Row("Notifications and state"))
+    add_notifications(board)
     board.with_row(dashboards.Row("Metrics of rules"))
     add_rules(board)
     board.with_row(dashboards.Row("Process and scrapes"))

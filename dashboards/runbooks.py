@@ -41,6 +41,7 @@ BY_PANEL = {
     "Requests left": "DoAppApiBudgetLow",
     "Restarts": "DoAppRestarted",
     "Restarts by reason": "DoAppRestartLoop",
+    "Rollbacks": "DoAppStateRolledBack",
     "State": "DoAppStateFailing",
     "Unhealthy components": "DoAppComponentUnhealthy",
     "Unreadable logs": "DoAppLogUnreadable",

@@ -3,6 +3,7 @@
     ExporterError
     ├── ConfigError            the configuration cannot be used; carries every fault found
     ├── StateError             counts and cursors could not be loaded or kept
+    │   └── StateRolledBack    the store holds less than was saved there
     ├── ListenError            an address cannot be listened on
     ├── PrometheusError        the Prometheus that the page asks does not answer
     ├── RequestRefused         a request with pushed logs is not taken; carries what to answer
@@ -62,6 +63,13 @@ class ConfigError(ExporterError):
 
 class StateError(ExporterError):
     """Counts and cursors could not be loaded or kept."""
+
+
+class StateRolledBack(StateError):
+    """The store holds less than was saved there: it was restored, failed over, or emptied.
+
+    Nothing of the batch was kept. Everything that is known should be saved anew.
+    """
 
 
 class ListenError(ExporterError):

@@ -465,6 +465,11 @@ class Metrics(DeclaredMetrics):
         "digitalocean_app_exporter_state_errors_total",
         "Times that counts and cursors could not be kept; they are tried again.",
     )
+    state_rollbacks = counter(
+        "digitalocean_app_exporter_state_rollbacks_total",
+        "Times that the database was found to hold less than had been saved there; everything was "
+        "saved anew.",
+    )
     internal_errors = counter(
         "digitalocean_app_exporter_internal_errors_total",
         "Errors that the exporter does not foresee, by the subsystem that continued after one: "

@@ -140,7 +140,12 @@ def test_record_is_level_metric_operations(rule: dict):
 @every_alert
 def test_waits_five_minutes_or_says_why_not(rule: dict):
     """rule/for: 5 m and more; what is over when it is seen stays shown instead."""
-    if rule["alert"] in ("DoAppRestarted", "DoAppNewErrorGroup", "DoAppJobFailed"):
+    if rule["alert"] in (
+        "DoAppRestarted",
+        "DoAppNewErrorGroup",
+        "DoAppJobFailed",
+        "DoAppStateRolledBack",
+    ):
         assert "for" not in rule
         assert rule["keep_firing_for"] == "15m"
     else:

@@ -41,6 +41,7 @@ class RecordingState:
     """Durable until the test's end; ``problem`` lets every save fail."""
 
     durable = True
+    rollbacks = 0
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []

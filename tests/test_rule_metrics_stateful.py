@@ -30,6 +30,7 @@ class KeptState:
     """Durable as long as the object: what a killed process leaves behind."""
 
     durable = True
+    rollbacks = 0
 
     def __init__(self) -> None:
         self.values: dict[ValueKey, float] = {}

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from exporter.collect.changes import Changes
-from exporter.errors import StateError
+from exporter.errors import StateError, StateRolledBack
 from exporter.logs.continuity import Continuity
 from exporter.logs.snapshot import Snapshot
 from exporter.metrics import APP, IDENTITY, PREFIX, Metrics
@@ -68,6 +68,7 @@ class Ledger:
         self._flushing = Lock()
         self._failing = False
         self._ended = False
+        self._rollbacks = state.rollbacks
         metrics.state_up.set(1)
 
     def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
@@ -222,10 +223,20 @@ class Ledger:
                 unshown, self._unshown = self._unshown, []
                 batch, cursors = self._batch(taken), self._snapshots(taken)
             try:
-                if taken:
+                if self._rollbacks != self._state.rollbacks:
+                    self._save_all()
+                    self._note(None)
+                elif taken:
                     # Bytes are made of values that stay what they are, so counting need not wait.
                     written = {key: snapshot.to_bytes() for key, snapshot in cursors.items()}
-                    self._state.save(replace(batch, cursors=written))
+                    try:
+                        self._state.save(replace(batch, cursors=written))
+                    except StateRolledBack as error:
+                        LOG.error(
+                            "the state went back, saving everything anew",
+                            extra={"fields": {"problem": error}},
+                        )
+                        self._save_all()
                     self._note(None)
             except Exception as error:
                 with self.lock:
@@ -237,6 +248,37 @@ class Ledger:
                 for show in unshown:
                     show()
             return not self._failing
+
+    def _save_all(self) -> None:
+        """Save all that is known, and drop what the store holds beside it."""
+        rollbacks = self._state.rollbacks
+        there = self._state.load()
+        with self.lock:
+            cursors = {key: each.snapshot() for key, each in self._cursors.items()}
+            cursors = {**self._stored, **cursors}
+            values, released = dict(self._values), dict(self._released)
+            documents = {
+                DocumentKey(kind, owner, name): _bytes(data)
+                for (kind, owner), named in self._documents.items()
+                for name, data in named.items()
+            }
+        self._state.save(
+            Batch(
+                values=values,
+                cursors={key: snapshot.to_bytes() for key, snapshot in cursors.items()},
+                released=released,
+                documents=documents,
+                dropped_values=frozenset(there.values.keys() - values.keys()),
+                dropped_releases=frozenset(there.released.keys() - released.keys()),
+                dropped_documents=frozenset(there.documents.keys() - documents.keys()),
+                dropped_components=frozenset(
+                    key.component for key in there.cursors.keys() - cursors.keys() - released.keys()
+                )
+                - {key.component for key in cursors},
+            )
+        )
+        self._metrics.state_rollbacks.inc(rollbacks - self._rollbacks)
+        self._rollbacks = rollbacks
 
     def after_commit(self, action: partial[None]) -> None:
         """Do something once what changed so far is kept; at once where state is not durable."""

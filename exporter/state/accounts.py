@@ -33,6 +33,11 @@ class AccountState:
         self._prefix = f"{account}{_BETWEEN}" if account else ""
         self.durable = state.durable
 
+    @property
+    def rollbacks(self) -> int:
+        """How often the state was found to hold less than was saved there."""
+        return self._state.rollbacks
+
     def load(self) -> Saved:
         """All that is kept of the account; raises StateError where it cannot be read."""
         saved = self._state.load()

@@ -9,6 +9,7 @@ class MemoryState:
     """The state of an exporter that starts anew each time; ``clock`` gives Unix seconds."""
 
     durable = False
+    rollbacks = 0
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

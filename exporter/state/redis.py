@@ -3,9 +3,13 @@
 For where no disk lasts. The exporter that started last owns the state: what another one still
 tries to save is refused, so two that overlap for a moment, as at a deployment, count nothing
 twice.
+
+Each start has a number, and so has each batch. A database that holds lower ones than it was given
+went back: it was restored from a dump, failed over to a replica that lagged, or emptied.
 """
 
 import json
+import logging
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +20,11 @@ from urllib.parse import urlsplit
 import redis
 from redis.client import Pipeline
 
-from exporter.errors import StateError
+from exporter.errors import StateError, StateRolledBack
 from exporter.model import ComponentKey
 from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
+
+LOG = logging.getLogger(__name__)
 
 PREFIX = "do-app-exporter"
 VERSION = 1
@@ -50,8 +56,12 @@ class RedisState:
 
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._owner = token_hex(16).encode()
+        self._token = token_hex(16)
+        self._start = 0
+        self._batch = 0
+        self._answer_lost = False  # the latest batch may have been kept
         self._turn = 0
+        self.rollbacks = 0
         self._places: set[str] = set()
         parts = urlsplit(url)
         self._name = f"{parts.hostname}:{parts.port or 6379}{parts.path}"
@@ -64,7 +74,8 @@ class RedisState:
             self._client.hsetnx(META, "version", VERSION)
             self._check_version()
             self._client.hsetnx(META, "first_start", repr(clock()))
-            self._client.set(OWNER, self._owner)
+            self._claim()
+            self._warn_of_eviction()
 
     def load(self) -> Saved:
         """All that the database holds.
@@ -78,6 +89,7 @@ class RedisState:
                 pipeline.hgetall(key)
             meta, series, cursors, released, documents = pipeline.execute()
             saved_at = meta.get(b"saved_at")
+            self._batch, self._answer_lost = int(meta.get(b"batch", 0)), False
             by_turn = sorted(cursors.items(), key=lambda item: _TURN.unpack_from(item[1]))
             if by_turn:
                 self._turn = _TURN.unpack_from(by_turn[-1][1])[0]
@@ -95,20 +107,68 @@ class RedisState:
         """Keep a batch in one transaction.
 
         Raises:
+            StateRolledBack: the database holds less than was saved there.
             StateError: it cannot be written, or another exporter owns the state by now. Where no
                 answer came the batch may have been kept all the same; as it holds what series
                 stand at, keeping it again changes nothing.
         """
         with self._translated("written"), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.watch(OWNER)  # type: ignore[no-untyped-call]  # the library has no type
-            if pipeline.get(OWNER) != self._owner:
-                self._refuse()
+            pipeline.watch(OWNER, META)  # type: ignore[no-untyped-call]  # the library has no type
+            owner: Any = pipeline.get(OWNER)
+            kept: Any = pipeline.hget(META, "batch")
+            self._check_standing(owner, kept)
             pipeline.multi()
             self._write(pipeline, batch)
+            self._answer_lost = True
             try:
                 pipeline.execute()
             except redis.WatchError:
+                self._answer_lost = False
                 self._refuse()
+            self._batch, self._answer_lost = self._batch + 1, False
+
+    def _check_standing(self, owner: bytes | None, batch: bytes | None) -> None:
+        """Raise where another exporter owns the database, or where it went back."""
+        start, token = _owner(owner)
+        if start > self._start or (start == self._start and token != self._token):
+            self._refuse()
+        kept = int(batch or 0)
+        if start < self._start or kept < self._batch:
+            self.rollbacks += 1
+            self._claim()
+            problem = f"batch {kept} of start {start} is the latest in it"
+            raise StateRolledBack(
+                f"state in {self._name} went back: {problem}, {self._batch} of start "
+                f"{self._start} was saved; was it restored, failed over or emptied?"
+            )
+        if self._answer_lost:
+            self._batch = kept
+
+    def _claim(self) -> None:
+        """Own the database: its number of starts grows, and this is the latest."""
+
+        def claim(pipeline: Pipeline) -> None:
+            starts = int(pipeline.hget(META, "starts") or 0)
+            self._start = max(self._start, starts + 1)
+            pipeline.multi()
+            pipeline.hset(META, "starts", self._start)
+            pipeline.hsetnx(META, "version", VERSION)
+            pipeline.hsetnx(META, "first_start", repr(self._clock()))
+            pipeline.set(OWNER, f"{self._start}:{self._token}")
+
+        self._client.transaction(claim, META)
+
+    def _warn_of_eviction(self) -> None:
+        """Warn where the database may drop what is kept there."""
+        try:
+            policy = str(self._client.info("memory").get("maxmemory_policy", ""))
+        except redis.ResponseError:
+            return  # A managed database may not tell.
+        if policy.startswith("allkeys"):
+            LOG.warning(
+                "the database may evict what is kept there: set maxmemory-policy to noeviction",
+                extra={"fields": {"database": self._name, "policy": policy}},
+            )
 
     def close(self) -> None:
         """Close the connections; the state stays this exporter's until another one starts."""
@@ -138,6 +198,7 @@ class RedisState:
         _put(pipeline, RELEASED, {_cursor_field(k): str(v) for k, v in batch.released.items()})
         _put(pipeline, DOCUMENTS, {_document_field(k): v for k, v in batch.documents.items()})
         pipeline.hset(META, "saved_at", repr(self._clock()))
+        pipeline.hset(META, "batch", self._batch + 1)
         self._places.update(map(_cursor_field, (*batch.cursors, *batch.released)))
 
     def _refuse(self) -> NoReturn:
@@ -148,6 +209,8 @@ class RedisState:
         """Turn what the database and the network say into one error that names the database."""
         try:
             yield
+        except StateRolledBack:
+            raise
         except (redis.RedisError, OSError, KeyError, ValueError, struct.error) as error:
             raise StateError(f"state in {self._name} cannot be {verb}: {_why(error)}") from None
 
@@ -162,6 +225,12 @@ def _why(error: Exception) -> str:
     if isinstance(error, redis.exceptions.ReadOnlyError):
         return "it is a read-only replica"
     return str(error)
+
+
+def _owner(record: bytes | None) -> tuple[int, str]:
+    """The start and the token of an owner; a record without a start is from an older version."""
+    start, colon, token = (record or b"").decode().rpartition(":")
+    return (int(start) if colon and start.isdigit() else 0), token
 
 
 def _drop(pipeline: Pipeline, key: str, fields: Iterable[str]) -> None:

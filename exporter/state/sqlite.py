@@ -36,6 +36,7 @@ class SqliteState:
     """
 
     durable = True
+    rollbacks = 0  # a file that was replaced is refused while the exporter lives
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path

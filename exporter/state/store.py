@@ -94,12 +94,25 @@ class State(Protocol):
 
     durable: bool
 
+    @property
+    def rollbacks(self) -> int:
+        """How often the store was found to hold less than was saved there.
+
+        Whoever keeps something there has to save all of it anew when the number has grown.
+        """
+        ...
+
     def load(self) -> Saved:
         """All that is kept; raises StateError where it cannot be read."""
         ...
 
     def save(self, batch: Batch) -> None:
-        """Keep a batch, whole or not at all; raises StateError where it cannot."""
+        """Keep a batch, whole or not at all; raises StateError where it cannot.
+
+        Raises:
+            StateRolledBack: the store holds less than was saved there; what it holds is to be
+                loaded, and all that is known saved.
+        """
         ...
 
     def close(self) -> None:
