@@ -151,14 +151,39 @@ def test_a_new_deployment_is_followed_and_the_old_one_read_to_its_end(tmp_path: 
         platform.create_app("shop", [ComponentSpec("web")])
         with ExporterProcess(tmp_path, following(server), token=server.token) as exporter:
             exporter.wait_until_ready()
+            exporter.wait_until(lambda s: s.total(CONNECTED) == 1)
             for number in range(3):
                 platform.write("shop", "web", 0, f"before {number}")
-                platform.deploy("shop")
+                platform.deploy("shop", last_words={"web": ["SIGTERM received"]})
                 platform.write("shop", "web", 0, f"after {number}")
-            samples = settled(exporter, platform)
+                samples = settled(exporter, platform)
             assert_counts_are_true(samples, platform)
             platform.write("shop", "web", 0, "still followed")
-            exporter.wait_until(lambda s: s.total(LINES) == 7)
+            exporter.wait_until(lambda s: s.total(LINES) == 10)
+
+
+def test_deployments_between_two_looks_are_one_gap_each(tmp_path: Path):
+    """Three hand-overs at once: the first log is read to its end, the next two had no reader.
+
+    Those two are refused, so their lines are missing: two gaps, and all that is left counts.
+    """
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web")])
+        with ExporterProcess(tmp_path, following(server), token=server.token) as exporter:
+            exporter.wait_until_ready()
+            exporter.wait_until(lambda s: s.total(CONNECTED) == 1)
+            platform.write("shop", "web", 0, "before")
+            for number in range(3):
+                platform.deploy("shop")
+                platform.write("shop", "web", 0, f"after {number}")
+            exporter.wait_until(lambda s: s.total(GAPS, reason="deployment") >= 2, SETTLE_SECONDS)
+            samples = exporter.wait_until(
+                lambda s: s.total(LINES) == 2 and s.total(CONNECTED) == 1, SETTLE_SECONDS
+            )
+            exporter.terminate()
+    truth = platform.truth().of("shop", "web")
+    assert (truth.lines, truth.lost_lines) == (4, 2)
+    assert samples.total(GAPS) == samples.total(GAPS, reason="deployment") == 2
 
 
 def test_a_component_that_is_gone_is_followed_no_more(tmp_path: Path):
@@ -240,13 +265,19 @@ def test_a_flood_of_one_component_holds_up_no_other(tmp_path: Path):
         with ExporterProcess(tmp_path, following(server), token=server.token) as exporter:
             exporter.wait_until_ready()
             exporter.wait_until(lambda s: s.total(CONNECTED) == 2)
+            # A stream that begins with as many new lines as were asked for may have missed some
+            # before, as far as clocks can tell; one that begins with a known line has not.
+            platform.write("shop", "web", 0, "started")
+            exporter.wait_until(lambda s: s.value(LINES, app="shop", component="web") == 1)
+            server.end_streams()
+            exporter.wait_until(lambda s: s.total(RECONNECTS) == s.total(CONNECTED) == 2)
             burst = "\n".join(f"GET /health 200 in {n} ms" for n in range(1000))
             for _ in range(50):
                 platform.write("shop", "web", 0, burst)
             platform.write("shop", "quiet", 0, "hello")
             exporter.wait_until(lambda s: s.value(LINES, app="shop", component="quiet") == 1)
             samples = settled(exporter, platform)
-    assert samples.value(LINES, app="shop", component="web") == 50_000
+    assert samples.value(LINES, app="shop", component="web") == 50_001
     assert samples.total(GAPS) == 0
 
 
