@@ -253,6 +253,12 @@ class Metrics(DeclaredMetrics):
         "Always 1; a component that is watched, with its kind and instance size.",
         (*IDENTITY, "component_kind", "instance_size"),
     )
+    component_dormant = gauge(
+        "digitalocean_app_component_dormant",
+        "1 while a component is without instances on purpose, else 0; only of components that may "
+        "be, with the reason: archived, maintenance, inactivity_sleep or autoscaling.",
+        (*IDENTITY, "reason"),
+    )
     component_replicas_desired = gauge(
         "digitalocean_app_component_replicas_desired",
         "Instances that the platform wants for a component, from its health.",

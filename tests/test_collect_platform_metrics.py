@@ -1,6 +1,7 @@
 """What the platform says of components: as it says it, absent when it says nothing."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ from collect_fixtures import IDENTITY, JOBS, KEY, WEB, Site, app, deployment, se
 
 from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
 from exporter.errors import BadRequest
-from exporter.model import ComponentHealth, Endpoint, Instance, InstanceRestarts, LogType, Source
+from exporter.model import (
+    ComponentHealth,
+    Endpoint,
+    Instance,
+    InstanceRestarts,
+    LogType,
+    Quiet,
+    Source,
+)
 
 GAUGES = (
     "component_replicas_desired",
@@ -269,3 +278,55 @@ def test_a_component_that_comes_back_is_known_by_nothing_of_before(site: Site, c
     metrics.read_health(app())
     failures = [r for r in caplog.records if r.levelname == "WARNING"]
     assert len(failures) == 2
+
+
+def dormant(site: Site) -> dict[str, float]:
+    (family,) = site.metrics.component_dormant.collect()
+    return {sample.labels["reason"]: sample.value for sample in family.samples}
+
+
+@pytest.mark.parametrize("quiet", Quiet)
+def test_zeros_that_health_leaves_out_are_zeros_of_a_component_that_may_be_quiet(
+    site: Site, read: PlatformMetrics, quiet: Quiet
+):
+    """Without instances it is dormant and has 0 of them; with some it is not, unless switched off.
+
+    Once the health cannot be read, one that may sleep is taken for asleep, one that is scaled by
+    load is not; a spec that no longer says so takes the series away.
+    """
+    web = replace(WEB, quiet=quiet)
+    read.keep((app("shop", web),))
+    off, scaled = quiet in (Quiet.ARCHIVED, Quiet.MAINTENANCE), quiet is Quiet.AUTOSCALING
+    assert dormant(site) == {quiet: not scaled}
+    site.platform.healths = (ComponentHealth("web", None, None, None, None, None),)
+    read.read_health(app("shop", web))
+    assert health(site) == (0, 0, None, None, None)
+    assert dormant(site) == {quiet: 1}
+    site.platform.healths = (HEALTH,)
+    read.read_health(app("shop", web))
+    assert health(site) == (3, 2, 1, 0.25, 0.5)
+    assert dormant(site) == {quiet: off}
+    read.keep((app("shop", web),))
+    assert dormant(site) == {quiet: off}
+    site.platform.healths = ()
+    read.read_health(app("shop", web))
+    assert health(site)[:2] == ((None, None) if scaled else (0, 0))
+    assert dormant(site) == {quiet: not scaled}
+    site.platform.healths = server_error()
+    read.read_health(app("shop", web))
+    assert health(site) == (None,) * 5
+    assert dormant(site) == {quiet: not scaled}
+    site.platform.running = ()
+    read.read_instances(app("shop", web))
+    assert dormant(site) == {quiet: 1}
+    read.keep((app("shop", WEB),))
+    assert dormant(site) == {}
+
+
+def test_a_component_that_should_run_is_never_dormant(site: Site, read: PlatformMetrics):
+    """Its missing numbers stay unknown."""
+    read.keep((app(),))
+    site.platform.healths = (ComponentHealth("web", None, None, None, None, None),)
+    read.read_health(app())
+    assert health(site) == (None,) * 5
+    assert dormant(site) == {}

@@ -19,6 +19,7 @@ from exporter.model import (
     InstanceRestarts,
     LogLocations,
     LogType,
+    Quiet,
     Source,
 )
 
@@ -83,7 +84,7 @@ def test_app_with_everything(platform: AppPlatform, api: requests_mock.Mocker):
             tier="basic",
             components=(
                 Component("web", ComponentKind.SERVICE, "s-1", 2),
-                Component("mail", ComponentKind.WORKER, "", None),
+                Component("mail", ComponentKind.WORKER, quiet=Quiet.AUTOSCALING),
                 Component("migrate", ComponentKind.JOB, "", None),
             ),
             active_deployment=active,
@@ -95,6 +96,38 @@ def test_app_with_everything(platform: AppPlatform, api: requests_mock.Mocker):
         ),
     )
     assert api.request_history[0].qs == {"page": ["1"], "per_page": ["200"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "service", "quiet"),
+    [
+        ({}, {}, None),
+        ({}, {"inactivity_sleep": None, "autoscaling": None}, None),
+        ({}, {"inactivity_sleep": {"after_seconds": 300}}, Quiet.INACTIVITY_SLEEP),
+        ({}, {"inactivity_sleep": {}, "autoscaling": {"min": 1}}, Quiet.INACTIVITY_SLEEP),
+        ({}, {"autoscaling": {}}, Quiet.AUTOSCALING),
+        ({"maintenance": {}}, {}, None),
+        ({"maintenance": {"enabled": False, "archive": False}}, {}, None),
+        ({"maintenance": {"enabled": True}}, {"autoscaling": {}}, Quiet.MAINTENANCE),
+        ({"maintenance": {"enabled": True, "archive": True}}, {}, Quiet.ARCHIVED),
+        ({"maintenance": {"archive": True}}, {"inactivity_sleep": {}}, Quiet.ARCHIVED),
+        ({"maintenance": "soon"}, {}, None),
+        ({"maintenance": {"archive": "yes"}}, {"inactivity_sleep": {}}, Quiet.INACTIVITY_SLEEP),
+    ],
+)
+def test_a_spec_says_what_is_quiet_on_purpose(
+    platform: AppPlatform,
+    api: requests_mock.Mocker,
+    spec: dict[str, Any],
+    service: dict[str, Any],
+    quiet: Quiet | None,
+):
+    """Sleep, maintenance, archives and autoscaling; what cannot be read says nothing."""
+    services = [{"name": "web", "instance_count": 2, **service}]
+    api.get(f"{API}/v2/apps", json={"apps": [{"id": "a", "spec": {"services": services, **spec}}]})
+    ((web,),) = (found.components for found in platform.apps())
+    assert web.quiet is quiet
+    assert web.instance_count == (None if service.get("autoscaling") is not None else 2)
 
 
 def test_app_with_almost_nothing(platform: AppPlatform, api: requests_mock.Mocker):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from exporter.collect.deployments import Deployments
+from exporter.collect.dormancy import Dormancy, with_zeros
 from exporter.collect.failures import Failures
 from exporter.collect.restart_counts import RestartCounts
 from exporter.collect.series import remove
@@ -46,6 +47,7 @@ class PlatformMetrics:
         self._clock = clock
         self._schedule = schedule
         self._failures = Failures()
+        self._dormancy = Dormancy(metrics)
         self._watched: set[ComponentKey] = set()
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
@@ -69,6 +71,7 @@ class PlatformMetrics:
         told = {component.component: component for component in health}
         for component in app.components:
             now = told.get(component.name, _untold(component.name))
+            now = with_zeros(now, component.quiet, named=component.name in told)
             self._set_health(app.name, now)
             self._hint_where_it_fell(app, now)
 
@@ -84,6 +87,7 @@ class PlatformMetrics:
         for component in app.components:
             running = sum(instance.component == component.name for instance in instances)
             self._metrics.component_replicas_desired.labels(app.name, component.name).set(running)
+            self._dormancy.note(ComponentKey(app.name, component.name), running)
 
     def read_restart_counts(self, app: App) -> None:
         """Restart counts of every instance of an app: one request.
@@ -162,7 +166,9 @@ class PlatformMetrics:
     def lose_health(self, app: App) -> None:
         """The health of an app's components is not known any more."""
         for component in app.components:
-            self._health.pop(ComponentKey(app.name, component.name), None)
+            key = ComponentKey(app.name, component.name)
+            self._health.pop(key, None)
+            self._dormancy.note(key, None)
         remove(
             {"app": app.name},
             self._metrics.component_replicas_desired,
@@ -174,6 +180,8 @@ class PlatformMetrics:
 
     def lose_instances(self, app: App) -> None:
         """The instances of an app, read without health, are not known any more."""
+        for component in app.components:
+            self._dormancy.note(ComponentKey(app.name, component.name), None)
         remove({"app": app.name}, self._metrics.component_replicas_desired)
 
     def lose_restart_counts(self, app: App) -> None:
@@ -204,6 +212,7 @@ class PlatformMetrics:
     def keep(self, apps: Iterable[App]) -> None:
         """Forget what is known of all apps and components but these."""
         apps = list(apps)
+        self._dormancy.keep(apps)
         before = self._watched
         self._watched = {ComponentKey(app.name, c.name) for app in apps for c in app.components}
         for gone in before - self._watched:
@@ -223,7 +232,9 @@ class PlatformMetrics:
             self._failures.worked(app.name, "deployments")
 
     def _set_health(self, app: str, health: ComponentHealth) -> None:
-        self._health[ComponentKey(app, health.component)] = health
+        key = ComponentKey(app, health.component)
+        self._health[key] = health
+        self._dormancy.note(key, health.replicas_desired)
         for gauge, value in (
             (self._metrics.component_replicas_desired, health.replicas_desired),
             (self._metrics.component_replicas_ready, health.replicas_ready),

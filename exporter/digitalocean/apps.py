@@ -34,6 +34,7 @@ from exporter.model import (
     LogLocations,
     LogType,
     Params,
+    Quiet,
     Source,
 )
 
@@ -375,6 +376,7 @@ def _app(item: Fields) -> App:
 
 
 def _components(spec: Fields) -> list[Component]:
+    off = _switched_off(spec)
     return [
         Component(
             name=item.required("name"),
@@ -383,10 +385,32 @@ def _components(spec: Fields) -> list[Component]:
             instance_size=item.text("instance_size_slug"),
             # The platform chooses then; the number in the spec is left from before.
             instance_count=None if item.nested("autoscaling") else item.count("instance_count"),
+            quiet=off or _quiet(item),
         )
         for name, kind in _KINDS
         for item in spec.objects(name)
     ]
+
+
+def _switched_off(spec: Fields) -> Quiet | None:
+    """Why a whole app is quiet: ``maintenance{enabled, archive}``, where ``archive`` says more."""
+    try:
+        maintenance = spec.nested("maintenance")
+        if maintenance is None:
+            return None
+        if maintenance.flag("archive"):
+            return Quiet.ARCHIVED
+        return Quiet.MAINTENANCE if maintenance.flag("enabled") else None
+    except InvalidResponse:
+        return None  # it only keeps alerts quiet
+
+
+def _quiet(item: Fields) -> Quiet | None:
+    """Why one component may have no instances: it sleeps without requests, or load decides."""
+    names = item.names()
+    if "inactivity_sleep" in names:
+        return Quiet.INACTIVITY_SLEEP
+    return Quiet.AUTOSCALING if "autoscaling" in names else None
 
 
 def _deployment(item: Fields) -> Deployment:

@@ -69,6 +69,15 @@ class Fields:
             raise self.wrong(name, "whole number")
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        """A truth value, False if missing."""
+        value = self._values.get(name)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise self.wrong(name, "truth value")
+        return value
+
     def time(self, name: str) -> float | None:
         """An RFC 3339 time as Unix seconds, None if missing."""
         value = self.text(name)

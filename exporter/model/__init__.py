@@ -16,6 +16,7 @@ from exporter.model.apps import (
     DeploymentStep,
     Instance,
     InstanceRestarts,
+    Quiet,
 )
 from exporter.model.events import AutoscalingEvent, Scaling, ScalingTrigger
 from exporter.model.jobs import (
@@ -106,6 +107,7 @@ __all__ = [
     "Notification",
     "NotifyEvent",
     "Params",
+    "Quiet",
     "RestartReason",
     "Rule",
     "RuleMetric",

@@ -14,6 +14,15 @@ class ComponentKind(StrEnum):
     JOB = "job"
 
 
+class Quiet(StrEnum):
+    """Why a component may be silent or without instances on purpose: the label ``reason``."""
+
+    ARCHIVED = "archived"
+    MAINTENANCE = "maintenance"
+    INACTIVITY_SLEEP = "inactivity_sleep"
+    AUTOSCALING = "autoscaling"
+
+
 class DeploymentStage(StrEnum):
     """The two parts of a deployment: the value of the label ``step``."""
 
@@ -67,8 +76,9 @@ class Component:
     """One service, worker or job of an app.
 
     Args:
-        instance_count: None where the spec is silent.
+        instance_count: None where the spec is silent, or the platform scales it by load.
         job: when it runs; None of what is no job, or a job of which the spec does not say.
+        quiet: why it may be silent or without instances; None if that is never on purpose.
     """
 
     name: str
@@ -76,6 +86,7 @@ class Component:
     instance_size: str = ""
     instance_count: int | None = None
     job: JobSpec | None = None
+    quiet: Quiet | None = None
 
     @property
     def scheduled(self) -> bool:
