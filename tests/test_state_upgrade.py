@@ -1,0 +1,42 @@
+"""A state file of an earlier version: nothing counts twice, and counting goes on where it was."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, Clock, Site, line
+
+from exporter.model import LogType
+from exporter.state.sqlite import SqliteState
+
+DUMP = Path(__file__).parent / "testdata/state_2026_11.sql"
+
+
+def test_a_file_of_november_2026_is_continued(tmp_path: Path):
+    """It holds six lines, a container end and an error group; the same logs bring nothing new."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(DUMP.read_text(encoding="utf-8"))
+    clock = Clock()
+    site = Site(state=SqliteState(path, clock), clock=clock)
+    site.watch()
+    log = site.platform.log("d1")
+    log.live = b"".join(line(n, f"oops {n}") for n in range(1, 6))
+    site.platform.log("d1", LogType.RUN_RESTARTED).live = line(0.5, "panic: boom")
+    for source in (RUN, RESTARTED):
+        site.poller.poll(source)
+    site.ledger.flush()
+    matched = {"pattern": "oops", "level": "error"}
+    assert site.lines() == 6
+    assert site.value("log_matches_total", **LOG, **matched) == 5
+    assert site.value("restarts_total", **IDENTITY, reason="panic") == 1
+    (group,) = site.pipeline.findings.errors.of(KEY)
+    assert (group.sample, group.count) == ("oops 1", 5)
+    assert len(site.crashes.of(KEY)) == 1
+    log.live += line(6, "oops again")
+    site.poller.poll(RUN)
+    site.ledger.flush()
+    assert site.lines() == 7
+    assert site.value("log_matches_total", **LOG, **matched) == 6
+    assert site.value("log_gaps_total", **LOG, reason="window") == 0
+    site.ledger.end()
