@@ -24,7 +24,7 @@ def add_notifications(board: dashboards.Dashboard) -> None:
             "Rollbacks",
             "Times that the database had gone back behind what was saved; everything was saved "
             "anew.",
-            f"sum by (instance) ({rollbacks}) > 0",
+            f"sum by (instance) ({rollbacks})",
             "{{instance}}",
         )
     )

@@ -43,6 +43,6 @@ def add_receiving(board: dashboards.Dashboard) -> None:
             "where no logs are received.",
             "short",
             target(f"sum by (instance) ({receiving})", "{{instance}} pushed"),
-            target(f"count by (instance) ({receiving} == 0)", "{{instance}} polled instead"),
+            target(f"sum by (instance) (1 - {receiving})", "{{instance}} polled instead"),
         )
     )

@@ -8,18 +8,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import requests
 from exporter_process import ExporterProcess, Samples, simulated
 
+from exporter.commands.children import free_port
 from exporter.logs.canary_line import CanaryLine, run_name
 from exporter.model import Endpoint, LogType
 from exporter.simulator.faults import Channel, error
+from exporter.simulator.job_schedule import JobSchedule
+from exporter.simulator.jobs import Jobs
 from exporter.simulator.platform import Platform
+from exporter.simulator.scaling import Scaling
 from exporter.simulator.server import SimulatorServer
-from exporter.simulator.state import ComponentSpec
+from exporter.simulator.state import App, ComponentSpec, Kind
 
 TAIL_LINES = 10
-FOLLOWED, POLLED = "web", "worker"
-"""The components: the stream of one is kept, that of the other is refused."""
+FOLLOWED, POLLED, PUSHED, JOB = "web", "worker", "mail", "report"
+"""The components: the stream of one is kept, that of the next refused; one pushes; one is a job."""
 
 AMOUNT = {
     "name": "shop_amount_total",
@@ -53,6 +58,16 @@ SHOWN = {
     "digitalocean_app_api_request_errors_total": 1.0,
     "digitalocean_app_deployment_failures_total": 1.0,
     "digitalocean_app_deployment_duration_seconds": 0.0,
+    "digitalocean_app_job_invocations_total": 1.0,
+    "digitalocean_app_job_running": 1.0,
+    "digitalocean_app_autoscaling_events_total": 1.0,
+    "digitalocean_app_bandwidth_bytes": 1.0,
+    "digitalocean_app_container_exits_total": 1.0,
+    "digitalocean_app_received_lines_total": 1.0,
+    "digitalocean_app_received_duplicates_total": 1.0,
+    "digitalocean_app_received_unknown_lines_total": 1.0,
+    "digitalocean_app_receive_errors_total": 1.0,
+    "digitalocean_app_notifications_total": 1.0,
 }
 """What the metrics come to at least when all has happened and was seen."""
 
@@ -70,13 +85,22 @@ def configuration(server: SimulatorServer, folder: Path) -> dict[str, Any]:
         patterns={"packs": ["canary"], "rules": RULES},
         state={"url": f"sqlite://{folder / 'state.db'}"},
         api_budget={"per_hour": 1_000_000, "per_minute": 100_000},
+        collectors={"events": True, "bandwidth": True},
+        receive={
+            "listen_addresses": [f"127.0.0.1:{free_port()}"],
+            "components": [f"shop/{PUSHED}"],
+        },
+        notify={"webhook_urls": ["http://127.0.0.1:9/closed"], "events": ["job_failed"]},
     )
 
 
 def begin(platform: Platform, server: SimulatorServer) -> None:
     """Make the app; the stream of one component is refused from the start."""
     server.rate_limit.per_hour = 1_000_000
-    platform.create_app("shop", [ComponentSpec(FOLLOWED), ComponentSpec(POLLED)])
+    job = ComponentSpec(JOB, Kind.JOB, job=JobSchedule("0 0 1 1 *"))
+    components = [ComponentSpec(name) for name in (FOLLOWED, POLLED, PUSHED)]
+    platform.create_app("shop", [*components, job])
+    platform.view(_use_bandwidth)
     websocket = frozenset({Channel.WEBSOCKET})
     server.faults.inject(Endpoint.LOG_CONTENT, error(403), component=POLLED, channels=websocket)
 
@@ -84,12 +108,18 @@ def begin(platform: Platform, server: SimulatorServer) -> None:
 def live(platform: Platform, server: SimulatorServer, exporter: ExporterProcess) -> Samples:
     """Let everything happen; return a scrape from after it was seen."""
     exporter.wait_until(lambda s: s.total("digitalocean_app_stream_connected") == 1)
+    jobs = Jobs(platform, time.time, seed=1)
+    jobs.run("shop", JOB, "begins", phase="FAILED")
+    jobs.run("shop", JOB, "begins")
+    jobs.begin("shop", JOB)
+    platform.view(_scale)
+    _push(exporter)
     for text in LINES:
         platform.write("shop", FOLLOWED, 0, text)
     _sing(platform)
     lines = {"app": "shop", "component": FOLLOWED}
     exporter.wait_until(lambda s: s.total("digitalocean_app_log_lines_total", **lines) >= 8)
-    platform.crash("shop", FOLLOWED, 0, ["panic: index out of range"])
+    platform.crash("shop", FOLLOWED, 0, ["panic: index out of range"], exit_code=1)
     exporter.wait_until(lambda s: s.total("digitalocean_app_restarts_total") == 1)
     server.end_streams()
     _miss_lines(platform, server, exporter)
@@ -97,6 +127,25 @@ def live(platform: Platform, server: SimulatorServer, exporter: ExporterProcess)
     return exporter.wait_until(
         lambda s: all(s.series(name) and s.total(name) >= least for name, least in SHOWN.items())
     )
+
+
+def _use_bandwidth(apps: dict[str, App]) -> None:
+    for app in apps.values():
+        app.bandwidth_bytes = 4711
+
+
+def _scale(apps: dict[str, App]) -> None:
+    for app in apps.values():
+        app.scalings.append(Scaling("1", time.time() + 1, FOLLOWED, 1, 2, "cpu"))
+
+
+def _push(exporter: ExporterProcess) -> None:
+    """Push a line, the same again, one of a component that nobody knows, and what is none."""
+    [address] = exporter.config["receive"]["listen_addresses"]
+    for name in (PUSHED, PUSHED, "nobody"):
+        entries = [{"message": "pushed", "do_app_name": "shop", "do_component_name": name}]
+        requests.post(f"http://{address}/api/v2/logs", json=entries, timeout=60).raise_for_status()
+    requests.post(f"http://{address}/api/v2/logs", data=b"none", timeout=60)
 
 
 def _sing(platform: Platform) -> None:

@@ -205,6 +205,7 @@ class ExporterProcess(Program):
         token: str | None,
         arguments: Sequence[str] = (),
     ) -> None:
+        self.config = dict(config)
         file = folder / "config.yml"
         file.write_text(yaml.safe_dump(dict(config)))
         super().__init__(

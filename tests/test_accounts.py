@@ -78,6 +78,11 @@ def test_every_series_carries_the_account_but_those_of_the_process(tmp_path: Pat
         "digitalocean_app_exporter_build_info",
         "digitalocean_app_exporter_config_last_reload_successful",
         "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds",
+        "digitalocean_app_notifications_total",
+        "digitalocean_app_receive_errors_total",
+        "digitalocean_app_received_duplicates_total",
+        "digitalocean_app_received_lines_total",
+        "digitalocean_app_received_unknown_lines_total",
     }
 
 

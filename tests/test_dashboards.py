@@ -350,6 +350,7 @@ def test_every_metric_is_shown_somewhere():
     for_joins_and_alerts = {
         "digitalocean_app_spec_info",
         "digitalocean_app_component_info",
+        "digitalocean_app_component_dormant",
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
     }
     assert set(promql.DECLARED) - shown <= for_joins_and_alerts

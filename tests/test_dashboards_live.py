@@ -30,6 +30,9 @@ ACCOUNT = {"account"}
 
 QUERIES = ("job", "instance", "app", "component")
 
+TAKES_MINUTES = "digitalocean_app_job_missed_run_timestamp_seconds"
+"""What no quarter of a minute can show is asked for without its condition."""
+
 pytestmark = requires("prometheus")
 
 every_board = pytest.mark.parametrize("name", FILES)
@@ -74,6 +77,8 @@ class Past:
         return with_numbers([{**series, "values": [series["value"]]} for series in data["result"]])
 
     def _with_time(self, expr: str) -> str:
+        if TAKES_MINUTES in expr:
+            expr = expr.replace(" > 0", "")
         length = f"{math.ceil(self.end - self.start)}s"
         return expr.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", length)
 
@@ -136,7 +141,14 @@ def test_every_variable_offers_what_there_is(past: Past, name: str):
         "job": ["do-app-exporter"],
         "instance": [past.target],
         "app": ["shop"],
-        "component": [eventful_life.FOLLOWED, eventful_life.POLLED],
+        "component": sorted(
+            [
+                eventful_life.FOLLOWED,
+                eventful_life.POLLED,
+                eventful_life.PUSHED,
+                eventful_life.JOB,
+            ]
+        ),
     }
 
 
