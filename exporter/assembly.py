@@ -239,25 +239,13 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     deployments = Deployments(
         env.platform, records.metrics, records.ledger, deployment_logs, counting.notifier
     )
+    restart_counts, schedule = counting.restart_counts, reading.schedule
     platform_metrics = PlatformMetrics(
-        env.platform,
-        records.metrics,
-        deployments,
-        counting.restart_counts,
-        env.clock,
-        reading.schedule,
+        env.platform, records.metrics, deployments, restart_counts, env.clock, schedule
     )
     receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
     reader = receiver or reading.reader
-    selection = Selection(config.discovery.include, config.discovery.exclude)
-    discovery = Discovery(
-        env.platform,
-        reader,
-        counting.pipeline,
-        deployments,
-        records.api_metrics,
-        DiscoverySettings(selection, _run_time_logs(config), jobs=config.collectors.jobs),
-    )
+    discovery = _build_discovery(config, env, reader, counting.pipeline, deployments)
     failures = Failures()
     jobs = _build_jobs(config, env, counting.pipeline, failures, internal_errors)
     collector = Collector(
@@ -274,19 +262,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         env.schedule_clock,
         internal_errors,
     )
-    status = Status(
-        collector,
-        discovery,
-        platform_metrics,
-        records.api_metrics,
-        counting.activity,
-        counting.crashes,
-        counting.errors,
-        env.budget,
-        pacing,
-        jobs,
-        records.ledger.lock,
-    )
+    status = _build_status(env, collector, discovery, platform_metrics, counting, pacing, jobs)
     return AccountParts(
         collector,
         timer,
@@ -299,6 +275,44 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         internal_errors,
         status,
         AccountInbox(receiver, receiver.inbox, discovery) if receiver else None,
+    )
+
+
+def _build_discovery(
+    config: Config, env: Environment, reader: Reader, pipeline: Pipeline, deployments: Deployments
+) -> Discovery:
+    selection = Selection(config.discovery.include, config.discovery.exclude)
+    return Discovery(
+        env.platform,
+        reader,
+        pipeline,
+        deployments,
+        env.records.api_metrics,
+        DiscoverySettings(selection, _run_time_logs(config), jobs=config.collectors.jobs),
+    )
+
+
+def _build_status(
+    env: Environment,
+    collector: Collector,
+    discovery: Discovery,
+    platform_metrics: PlatformMetrics,
+    counting: Counting,
+    pacing: Pacing,
+    jobs: Jobs,
+) -> Status:
+    return Status(
+        collector,
+        discovery,
+        platform_metrics,
+        env.records.api_metrics,
+        counting.activity,
+        counting.crashes,
+        counting.errors,
+        env.budget,
+        pacing,
+        jobs,
+        env.records.ledger.lock,
     )
 
 
