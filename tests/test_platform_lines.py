@@ -189,6 +189,21 @@ def test_a_container_takes_the_line_behind_its_last_words():
     assert first.code == 1
 
 
+@pytest.mark.parametrize("code", [1, 2, 137])
+def test_a_line_about_the_container_before_stands_in_the_text_of_the_next(code: int):
+    """The log of a container begins with the exit of the one before, whose code is another's.
+
+    So the end that RUN_RESTARTED shows with it is that of the line that waits: one more end.
+    """
+    account = ExitAccount()
+    assert tell(account, 0, code=2)
+    assert show(account, -1, read=1) == (True, 2)
+    assert tell(account, 10, code=code)
+    shown = account.show(int((NOW + 11) * NANOSECONDS), NOW + 12, 2)
+    assert shown == (True, code)
+    assert alone(account, 300) == 0
+
+
 def test_an_old_container_takes_no_later_line():
     """A container without a line of its own does not swallow an end long after it was shown."""
     account = ExitAccount()

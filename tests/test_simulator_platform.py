@@ -11,7 +11,7 @@ from exporter.model import ComponentKey, LogType
 from exporter.simulator.documents import monitoring_document, restart_count
 from exporter.simulator.log_reading import LogPlaces, LogReader, LogRequest
 from exporter.simulator.lookup import LogRefusedError, UnknownTargetError
-from exporter.simulator.platform import Platform
+from exporter.simulator.platform import EXITED, TERMINATED, Platform
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.state import ComponentSpec, Kind, Layout
 
@@ -216,6 +216,35 @@ def test_the_platform_tells_of_an_end_late_and_with_its_code():
     assert platform.truth().exits == {ComponentKey("shop", "web"): {137: 1}}
 
 
+def test_one_exit_may_be_told_in_several_lines():
+    """Both wordings and one of them again: three lines in the new log, one exit in the truth."""
+    platform, reader = make(instances=1)
+    told = (EXITED, TERMINATED, EXITED)
+    platform.crash("shop", "web", 0, ["panic: no"], exit_code=2, told=told)
+    messages = [line.split(b" ", 2)[2] for line in lines(reader.text(request(platform)))]
+    assert messages == [
+        b"ERROR component web exited with code: 2\n",
+        b"ERROR component web terminated with non-zero exit code: 2\n",
+        b"ERROR component web exited with code: 2\n",
+    ]
+    assert platform.truth().exits == {ComponentKey("shop", "web"): {2: 1}}
+
+
+def test_a_container_that_is_replaced_exits_behind_its_last_words():
+    """At a hand-over the platform tells the code of SIGTERM in the old log: no crash."""
+    platform, _ = make(instances=1)
+    platform.begin_deployment("shop")
+    words = {"web": ["bye"]}
+    while platform.advance_deployment("shop", words, exit_code=143) != "ACTIVE":
+        pass
+    bye, exited = platform.lines_written("shop", "web")[-2:]
+    assert bye.endswith(b" bye\n")
+    assert exited.endswith(b" ERROR component web exited with code: 143\n")
+    truth = platform.truth()
+    assert truth.exits[ComponentKey("shop", "web")] == {143: 1}
+    assert truth.of("shop", "web").container_ends == 0
+
+
 def test_a_deployment_in_progress_runs_beside_the_active_one():
     """New containers write from DEPLOYING on, and take over only when active."""
     platform, reader = make(run_archives=True)
@@ -338,6 +367,32 @@ def test_the_scenario_is_deterministic_and_deploys():
     assert one.truth() == two.truth()
     assert one.lines_written("blog", "api") == two.lines_written("blog", "api")
     assert sum(phases["PENDING_BUILD"] for phases in one.truth().phases.values()) > 2
+
+
+def test_the_scenario_has_the_platforms_own_lines():
+    """Half an hour of two plays: exits in both wordings and told twice, failed checks, launches."""
+    plays = [play(seed, 1800) for seed in range(2)]
+    components = [("shop", name) for name in ("web", "emails", "invoices")]
+    components += [("blog", name) for name in ("api", "search")]
+    written = [
+        line.split(b" ", 2)[2]
+        for each in plays
+        for c in components
+        for line in each.lines_written(*c)
+    ]
+    for words in (
+        b"exited with code: 143",
+        b"exited with code: 190",
+        b"terminated with non-zero exit code: ",
+        b"failed health checks after ",
+        b"ERROR: failed to launch: ",
+    ):
+        assert any(words in message for message in written), words
+    exits = [codes for each in plays for codes in each.truth().exits.values()]
+    told = sum(b"exited with code: " in message for message in written)
+    assert told > sum(sum(codes.values()) for codes in exits)
+    crashes = sum(log.container_ends for each in plays for log in each.truth().logs.values())
+    assert sum(n for codes in exits for code, n in codes.items() if code != 143) == crashes
 
 
 def test_restart_counts_come_as_late_as_they_are_told_to():

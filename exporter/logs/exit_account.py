@@ -126,7 +126,8 @@ class ExitAccount:
         Args:
             time: its last line's time, Unix nanoseconds.
             at: when it was read, Unix seconds.
-            code: the exit code that a line in its own text reports.
+            code: the exit code that a line in its text reports; such a line may be about the
+                container before it.
 
         Returns:
             whether its end is news, and its exit code if that is known.
@@ -134,11 +135,10 @@ class ExitAccount:
         candidates = [
             told
             for told in self.told
-            if not told.paired
-            and told.time >= time - EARLY_SECONDS * NANOSECONDS
-            and code in (None, told.code)
+            if not told.paired and told.time >= time - EARLY_SECONDS * NANOSECONDS
         ]
-        told = _nearest(candidates, time)
+        of_code = [told for told in candidates if told.code == code]
+        told = _nearest(of_code or candidates, time)
         self.shown.append(Shown(time, at, paired=told is not None))
         del self.shown[:-_KEPT]
         if told is None:

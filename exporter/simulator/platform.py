@@ -38,6 +38,13 @@ LastWords = Mapping[str, Sequence[str | bytes]]
 LATE_SECONDS = 2.0
 """How far behind their time the platform's own lines stand in a log."""
 
+EXITED = "ERROR component {component} exited with code: {code}"
+TERMINATED = "ERROR component {component} terminated with non-zero exit code: {code}"
+"""The wordings in which the platform tells of an exit."""
+
+_BETWEEN_NS = 1_000_000
+"""How far apart the times of several lines about one exit are."""
+
 
 class Platform:
     """Apps by name, and everything that happens to them.
@@ -202,12 +209,16 @@ class Platform:
         *,
         deployment_id: str | None = None,
         exit_code: int | None = None,
+        told: Sequence[str] = (EXITED,),
     ) -> None:
         """End an instance's container after its last words; a new one begins with an empty log.
 
         The ended one's log becomes the instance's previous log and replaces an older one. With an
-        ``exit_code`` the platform tells of the end in a line of its own, which stands in the log of
+        ``exit_code`` the platform tells of the end in lines of its own, which stand in the log of
         the new container with a time before those of the last words.
+
+        Args:
+            told: the wordings of these lines, in order; the same one may come twice.
         """
         with self._lock:
             for words in last_words:
@@ -221,7 +232,7 @@ class Platform:
             ended.restarted_at.append(self._clock())
             self._ledger.crashed(key)
             if exit_code is not None:
-                self._tell_exit(key, ended, exit_code)
+                self._tell_exit(key, ended, exit_code, told)
         self._notify(ComponentKey(app, component))
 
     def scale(self, app: str, component: str, instances: int) -> None:
@@ -242,15 +253,19 @@ class Platform:
             at = int((self._clock() - LATE_SECONDS) * 1e9)
             self.write(app, component, instance, message, timestamp_ns=at)
 
-    def _tell_exit(self, key: ComponentKey, instance: Instance, exit_code: int) -> None:
+    def _tell_exit(
+        self, key: ComponentKey, instance: Instance, exit_code: int, wordings: Sequence[str]
+    ) -> None:
         self._ledger.exited(key, exit_code)
-        self._writer.append(
-            instance.running,
-            key,
-            f"ERROR component {key.component} exited with code: {exit_code}".encode(),
-            instance=instance.index,
-            timestamp_ns=int((self._clock() - LATE_SECONDS) * 1e9),
-        )
+        at = int((self._clock() - LATE_SECONDS) * 1e9)
+        for number, wording in enumerate(wordings):
+            self._writer.append(
+                instance.running,
+                key,
+                wording.format(component=key.component, code=exit_code).encode(),
+                instance=instance.index,
+                timestamp_ns=at + number * _BETWEEN_NS,
+            )
 
     def begin_deployment(
         self,
@@ -267,7 +282,9 @@ class Platform:
         self._notify()
         return deployment.id
 
-    def advance_deployment(self, app: str, last_words: LastWords | None = None) -> str:
+    def advance_deployment(
+        self, app: str, last_words: LastWords | None = None, *, exit_code: int | None = None
+    ) -> str:
         """Move the deployment under way to its next phase; return the phase.
 
         Its containers start with DEPLOYING and run beside the old ones; with ACTIVE they take
@@ -275,20 +292,27 @@ class Platform:
 
         Args:
             last_words: what each instance of a component (by name) writes on SIGTERM.
+            exit_code: what the platform then says in a line of its own that it exited with.
         """
         with self._lock:
             state = find_app(self._apps, app)
             deployment = deployment_under_way(state)
             if deployment.phase == IN_PROGRESS_PHASES[-1] and state.active is not None:
-                self._terminate(app, state.active, last_words or {})
+                self._terminate(app, state.active, last_words or {}, exit_code)
             self._rollout.advance(state, deployment)
         self._notify()
         return deployment.phase
 
-    def _terminate(self, app: str, deployment: Deployment, last_words: LastWords) -> None:
+    def _terminate(
+        self, app: str, deployment: Deployment, last_words: LastWords, exit_code: int | None
+    ) -> None:
+        by_schedule = {each.name for each in deployment.components if each.job is not None}
         for instance in deployment.all_instances():
             for words in last_words.get(instance.component, ()):
                 self.write(app, instance.component, instance.index, words)
+            if exit_code is not None and instance.component not in by_schedule:
+                key = ComponentKey(app, instance.component)
+                self._tell_exit(key, instance, exit_code, (EXITED,))
 
     def end_deployment(self, app: str, phase: str = "ERROR") -> None:
         """Let the deployment under way fail (ERROR) or be CANCELED; the active one goes on."""

@@ -10,7 +10,7 @@ from exporter.model import FINAL_PHASES, LogType
 from exporter.simulator.job_schedule import JobSchedule
 from exporter.simulator.jobs import JobPlay, Jobs
 from exporter.simulator.log_texts import GO, JAVA, NODE, PYTHON, RUBY, Voice
-from exporter.simulator.platform import Platform
+from exporter.simulator.platform import EXITED, TERMINATED, Platform
 from exporter.simulator.state import ComponentSpec, Health, Kind
 
 LINES_PER_SECOND = 20.0
@@ -30,6 +30,30 @@ RECOVERY_SECONDS = 10.0
 
 EXIT_CODES = (1, 1, 134, 137)
 """What the platform says that containers which crash exit with."""
+
+TOLD = ((EXITED,), (EXITED, TERMINATED))
+"""How the platform tells of a crash: in one wording or in both."""
+
+TOLD_OF_ONE = (*TOLD, (EXITED, EXITED))
+"""How it tells of the only instance; of several, a line told twice could be two exits."""
+
+SIGTERM_CODE = 143
+"""What containers exit with that a deployment replaces."""
+
+LAUNCH_FAILED_CODE = 190
+LAUNCH_FAILED = (
+    "ERROR: failed to launch: determine start command: when there is no default process a command "
+    "is required"
+)
+LAUNCH_FAILED_SHARE = 0.15
+"""How many of the crashes are containers that found no command to start."""
+
+UNREADY = (
+    "Readiness probe failed: dial tcp 10.244.30.119:8080: connect: connection refused",
+    "Readiness probe failed: HTTP probe failed with statuscode: 503",
+    "Liveness probe failed: i/o timeout",
+)
+"""Why a service fails its health checks while it starts again."""
 
 FAILING_SHARE = 0.25
 """How many of the deployments fail."""
@@ -144,18 +168,27 @@ class Scenario:
         self._platform.write(role.app, role.spec.name, index, text)
 
     def _crash(self, role: Role, now: float) -> None:
-        self._crashed = True
         name = role.spec.name
         index = self._rng.randrange(role.spec.instances)
-        last_words = self._rng.choice(role.voice.last_words)(self._rng)
-        self._platform.crash(
-            role.app, name, index, [last_words], exit_code=self._rng.choice(EXIT_CODES)
-        )
+        last_words, code = self._end(role)
+        told = self._rng.choice(TOLD_OF_ONE if role.spec.instances == 1 else TOLD)
+        self._platform.crash(role.app, name, index, [last_words], exit_code=code, told=told)
+        self._crashed = True
+        if role.spec.kind is Kind.SERVICE:
+            attempts, why = self._rng.randint(1, 9), self._rng.choice(UNREADY)
+            words = f"ERROR failed health checks after {attempts} attempts with error {why}"
+            self._platform.tell(role.app, name, index, words)
         self._platform.write(role.app, name, index, role.voice.start)
         ready = role.spec.instances - 1
         self._platform.set_health(role.app, name, Health("UNHEALTHY", ready=ready))
         self._recoveries[role] = now + RECOVERY_SECONDS
         self._next_crash = now + self._rng.uniform(60, 150)
+
+    def _end(self, role: Role) -> tuple[str, int]:
+        """The last words of a container and its exit code; the first crash is the program's own."""
+        if self._crashed and self._rng.random() < LAUNCH_FAILED_SHARE:
+            return LAUNCH_FAILED, LAUNCH_FAILED_CODE
+        return self._rng.choice(role.voice.last_words)(self._rng), self._rng.choice(EXIT_CODES)
 
     def _recover(self, role: Role) -> None:
         usage = self._rng.uniform(5, 80), self._rng.uniform(20, 90)
@@ -180,7 +213,9 @@ class Scenario:
         """Move the deployment on; return the phase that it is in then."""
         roles = [role for role in ROLES if role.app == self._deploying]
         last_words = {role.spec.name: [role.voice.stop] for role in roles}
-        phase = self._platform.advance_deployment(self._deploying, last_words)
+        phase = self._platform.advance_deployment(
+            self._deploying, last_words, exit_code=SIGTERM_CODE
+        )
         for role in roles:
             self._write_of_phase(role, phase)
         if phase == "BUILDING" and self._fails:
