@@ -95,6 +95,12 @@ SUPERVISED = {
     "pm2 in a cluster": f"PM2      | App [worker:3] online\n{behind('3|worker  | ', NODE)}"
     "PM2      | App [worker:3] exited with code [1] via signal [SIGTERM]\n"
     "PM2      | App [worker:3] starting in -cluster mode-",
+    "concurrently": behind("[0] ", NODE) + "[0] node server.js exited with code 1\n"
+    "--> Sending SIGTERM to other processes..\n[1] node worker.js exited with code SIGTERM",
+    "concurrently with the other's good end": behind("[1] ", PYTHON)
+    + "[1] python main.py exited with code 1\n[0] node migrate.js exited with code 0",
+    "turborepo": behind("api:start: ", NODE) + "api:start: npm error code 1",
+    "pnpm of several packages": behind("apps/api start: ", NODE) + "apps/api start: Failed",
     "foreman": behind("00:00:02 web.1    | ", NODE) + "00:00:02 web.1    | exited with code 1\n"
     "00:00:02 system   | sending SIGTERM to all processes\n"
     "00:00:02 worker.1 | terminated by SIGTERM\nSIGTERM received",

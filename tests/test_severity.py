@@ -106,6 +106,18 @@ def test_json_in_any_order_and_spacing(order: list[str], indent: int | str | Non
     assert {one: count for one, count in counts.items() if count} == {wanted[level.lower()]: 2}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text":"a\\n","record":{"level":{"name":"ERROR","no":40},"time":{"repr":"b"}}}',
+        '{"log":{"ts":1,"severity":"error"}}',
+    ],
+)
+def test_a_record_within_an_object_has_the_time_there_too(line: str):
+    """Loguru's serialized form has no key but the text beside the record."""
+    assert severity_of(line) is Severity.ERROR
+
+
 PRETTY = b"""\
 {
   "instant" : {

@@ -23,6 +23,9 @@ _PROGRAM = rb"(?:[\w./@-]{1,100}\[\d+\]|(?!" + _LEVEL + rb":)[a-z][\w./@-]{0,99}
 
 _STDOUT = rb"std(?:out|err)"
 
+_SCRIPT = rb"(?:start|serve|dev|worker)(?::[\w-]{1,20})?"
+"""The scripts of a package that run on, by which tools for several packages name their output."""
+
 _PREFIXES = (
     # Docker with timestamps, and CRI: time, stream, and whether the line is whole.
     _TIME + rb"\.\d{9}Z (?:" + _STDOUT + rb" [FP] )?",
@@ -36,6 +39,10 @@ _PREFIXES = (
     rb"\d\d:\d\d:\d\d [A-Za-z][\w.-]{0,60} *\|(?: |$)",
     rb"[A-Za-z][\w.-]{0,60}[._-]\d{1,4} +\|(?: |$)",
     rb"(?!" + _LEVEL + rb" )[a-z][a-z0-9_-]{0,40} +\|(?:$| (?!.* \|)| (?=\d{4}-))",
+    # concurrently by number, but for what it says itself of a child; Turborepo; pnpm -r.
+    rb"\[\d{1,2}\] (?!.* exited with code \w+$)",
+    rb"@?[\w./-]{1,60}:" + _SCRIPT + rb": ?",
+    rb"@?[\w.-]{1,40}/[\w./-]{1,60} " + _SCRIPT + rb": ?",
     # s6-log and the TAI64N of runit and daemontools.
     rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}  ",
     rb"@[0-9a-f]{24} ",
@@ -69,6 +76,7 @@ _PM2_KEYS = {"message", "timestamp", "type", "process_id", "app_name"}
 _DATE = rb"20\d\d-\d\d-\d\d"
 _BEGINNINGS = (
     rb"[0-9]{1,4}\|[A-Za-z]",
+    rb"\[\d{1,2}\] ",
     _DATE + rb"T\d\d:\d\d:\d\d\.\d{9}Z ",
     _DATE + rb"T\d\d:\d\d:\d\d: ",
     _DATE + rb" \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
@@ -82,6 +90,7 @@ _BEGINNINGS = (
 MARKS = (
     rb" \|",
     _STDOUT + rb" [FP] ",
+    rb"[ :]" + _SCRIPT + rb":",
     rb"NOTICE: PHP message: ",
     rb"\] child \d+ said into ",
     rb'"stream": ?"std',

@@ -47,11 +47,10 @@ def declared_in(values: Mapping[str, object]) -> Severity | None:
     severity = _of_own(own, values)
     if severity is not None:
         return severity
-    if _TIMES.isdisjoint(values):
-        return None
+    timed = not _TIMES.isdisjoint(values)
     for key in _RECORDS:
         inner = values.get(key)
-        if isinstance(inner, dict):
+        if isinstance(inner, dict) and (timed or not _TIMES.isdisjoint(inner)):
             fields = {_plain(name): value for name, value in inner.items()}
             severity = _of_own(fields, inner) or _of_object(inner.get("syslog"))
             if severity is not None:
