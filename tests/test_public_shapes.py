@@ -220,6 +220,10 @@ REASONS: dict[Reason, list[str]] = {
         'npm error Missing script: "start"',
         "\u2009ERR_PNPM_NO_SCRIPT\u2009 Missing script: serve",
         "main.py: error: the following arguments are required: --queue",
+        "Error: NotPresent",
+        "called `Result::unwrap()` on an `Err` value: NotPresent",
+        "Error: missing field `database_url`",
+        "Illuminate\\Encryption\\MissingAppKeyException: No application encryption key.",
     ],
     Reason.PORT_IN_USE: [
         "[2026-11-01 00:00:00 +0000] [7] [ERROR] Connection in use: ('0.0.0.0', 8080)\n"
@@ -247,6 +251,12 @@ REASONS: dict[Reason, list[str]] = {
         "available)",
         "[FATAL tini (7)] exec gunicorn failed: No such file or directory",
         "/usr/bin/python: No module named gunicorn",
+        'error: Relative import path "zod" not prefixed with / or ./ or ../',
+        "bundler: command not found: puma",
+        "./server: /lib/libc.so.6: version `GLIBC_2.34' not found (required by ./server)",
+        "no main manifest attribute, in app.jar",
+        "Error: LinkageError occurred while loading main class com.acme.Main\n"
+        "\tjava.lang.UnsupportedClassVersionError: com/acme/Main",
         "bash: ./server: No such file or directory",
         "\x1b[1;35mModuleNotFoundError\x1b[0m: \x1b[35mNo module named 'flask'\x1b[0m",
     ],

@@ -77,6 +77,9 @@ MARKS = (
         r"|(?i:\bexec format error\b)|\bexec user process caused\b|required file not found$"
         r"|\bexec(?:ve)?:? \S+ (?:failed: )?no such file"
         r"|\bexec \S+ failed: No such file|\[dumb-init\] \S+: No such file"
+        r"|^no main manifest attribute, in |\bUnsupportedClassVersionError\b"
+        r"|^bundler: command not found: |: version `\S+' not found \(required by "
+        r"|^error: (?:Relative import path \"|Unable to load a local module)"
         r"|^exec \S+: no such file|(?i:\bscript not found[: ])"
         r"|^(?:\S+: (?:line )?\d+: |(?:/bin/)?(?:ba|da|a)?sh: )\S+: "
         r"(?:(?:command )?not found|No such file or directory)$",
@@ -90,6 +93,8 @@ MARKS = (
         r"|\bConfig '\w+' is missing, and has no default"
         r"|\bSettingsError: |(?i:\bvalidation errors? for \w*(?:settings|config|env)\w*)"
         r"|\bDotenv\\Exception\\|\bDotenv::MissingKeys\b|\bMissingEnvVarsError\b"
+        r"|^Error: NotPresent$|\bvalue: NotPresent\b|\bMissingAppKeyException\b"
+        r"|^(?:E|e)rror: missing field `\w+`"
         # Rails
         r"|Missing `secret_key_base`|Missing encryption key to decrypt|EncryptedFile::\w+Error"
         r"|MessageEncryptor::InvalidMessage|\bAdapterNotSpecified\b"
