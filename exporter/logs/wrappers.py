@@ -81,7 +81,6 @@ _BEGINNINGS = (
     _DATE + rb"T\d\d:\d\d:\d\d: ",
     _DATE + rb" \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
     _DATE + rb" \d\d:\d\d:\d\d\.\d{9}  ",
-    _DATE + rb"T[\d:.]{8,18}" + _ZONE + rb" [\w.:-]{1,255} [\w./@-]{1,100}\[\d+\]: ",
     rb"@[0-9a-f]{24} ",
     _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d",
     rb"<\d{1,3}>",
@@ -93,6 +92,7 @@ MARKS = (
     rb"[ :]" + _SCRIPT + rb":",
     rb"NOTICE: PHP message: ",
     rb"\] child \d+ said into ",
+    rb"[0-9]\]: ",  # behind a program and its process
     rb'"stream": ?"std',
     rb'"process_id":',
     *(start + beginning for beginning in _BEGINNINGS for start in (rb"^", rb"Z ")),

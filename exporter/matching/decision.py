@@ -106,15 +106,21 @@ class SeverityDecision:
 
     by_wrapper = True
 
-    def __init__(self, wanted: frozenset[Severity], exclude_regex: str | None) -> None:
+    def __init__(
+        self,
+        wanted: frozenset[Severity],
+        exclude_regex: str | None,
+        severities: SeverityReader,
+    ) -> None:
         """Compile; raises ValueError with RE2's reason where it refuses the regex."""
         self.proposal: str | Sequence[Expression] | None = candidate_expressions(wanted)
         self._wanted = wanted
+        self._severities = severities
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the message declares it; of a record over several lines, one line does."""
-        if declares(message, before) not in self._wanted:
+        if declares(message, before, self._severities) not in self._wanted:
             return False
         return self._exclude is None or self._exclude.search(message) is None
 
@@ -162,6 +168,7 @@ def decision_of(
     Raises:
         ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
     """
+    severities = severities or SeverityReader()
     try:
         decision: Decision
         if rule.regex is not None:
@@ -169,12 +176,12 @@ def decision_of(
         elif rule.fields:
             decision = FieldDecision(rule.fields, rule.exclude_regex, reader)
         else:
-            return SeverityDecision(rule.severities, rule.exclude_regex)
+            return SeverityDecision(rule.severities, rule.exclude_regex, severities)
     except ValueError as error:
         raise ValueError(f"rule {rule.name}: {error}") from error
     if not rule.severities and not (rule.refused and asks_severity(rule)):
         return decision
-    return DeclaredDecision(decision, rule.severities, rule.refused, severities or SeverityReader())
+    return DeclaredDecision(decision, rule.severities, rule.refused, severities)
 
 
 def asks_severity(rule: Rule) -> bool:

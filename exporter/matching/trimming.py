@@ -5,6 +5,7 @@ is left. What goes is what Hyperscan would pay for and not gain by.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from exporter.matching.tree import (
     ANY,
@@ -21,6 +22,9 @@ from exporter.matching.tree import (
 
 _LITERAL = 4
 """So many characters in a row are what Hyperscan finds at the speed of memory."""
+
+_SHORT = 2
+"""So many at the start of each branch serve where no literal is longer."""
 
 _START = 3
 """So many at the start are rare enough to follow from there."""
@@ -49,12 +53,18 @@ def _from_literal(tree: Node) -> Node:
         case Alternate(items):
             return Alternate(tuple(map(_from_literal, items)))
         case Concat(items) if _literal_length(items)[0] < _START:
-            varying = False
-            for at, item in enumerate(items):
-                if varying and _literal_length(items[at:])[0] >= _LITERAL:
-                    return concat(items[at:])
-                varying = varying or _varies(item)
+            start = next((at for at, item in enumerate(items) if _varies(item)), len(items)) + 1
+            behind = range(start, len(items))
+            literals = (at for at in behind if _literal_length(items[at:])[0] >= _LITERAL)
+            words = (at for at in behind if _are_words(items[at]))
+            at = next(chain(literals, words), 0)
+            return concat(items[at:])
     return tree
+
+
+def _are_words(tree: Node) -> bool:
+    """Return whether each of several branches begins with a literal, if only with a short one."""
+    return isinstance(tree, Alternate) and _literal_length((tree,))[0] >= _SHORT
 
 
 def _varies(tree: Node) -> bool:

@@ -37,19 +37,6 @@ def declared(message: bytes, before: Before = nothing_before) -> Severity | None
 _SPACES = (b" ", b"\t")
 
 
-def declares(message: bytes, before: Before = nothing_before) -> Severity | None:
-    """Return what ``declared`` does, but of a record over several lines only by one of its lines.
-
-    That is the first which says it.
-    """
-    if message[:1] not in _SPACES or not (around := structured.record_around(message, before())):
-        return declared(message, before)
-    pair = structured.pair_of(message)
-    if pair is None or not structured.is_level(pair[0]):
-        return None
-    return None if structured.declared_in(_without(around, pair[0])) else _of(around)
-
-
 def _of(record: Mapping[str, object]) -> Severity | None:
     return structured.declared_in(record)
 
@@ -91,3 +78,16 @@ class SeverityReader:
             latest.message, latest.severity = message, declared(message, before)
         severity: Severity | None = latest.severity
         return severity
+
+
+def declares(message: bytes, before: Before, severities: SeverityReader) -> Severity | None:
+    """Return what ``declared`` does, but of a record over several lines only by one of its lines.
+
+    That is the first which says it. Other messages are read by ``severities``.
+    """
+    if message[:1] not in _SPACES or not (around := structured.record_around(message, before())):
+        return severities.read(message, before)
+    pair = structured.pair_of(message)
+    if pair is None or not structured.is_level(pair[0]):
+        return None
+    return None if structured.declared_in(_without(around, pair[0])) else _of(around)

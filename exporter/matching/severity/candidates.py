@@ -19,6 +19,8 @@ _NUMBERS = {
 }
 """A superset of the numbers of all families."""
 
+_KEYS = "(?:level|lvl|severity|priority)"
+
 _STANDS = r"[\"']?\s*[:=]\s*[\"']?"
 """What stands between a key and its value."""
 
@@ -49,13 +51,11 @@ def candidate_expressions(wanted: Collection[Severity]) -> tuple[Expression, ...
     found += [Expression(form.format(f"[{letters}]")) for form in _LETTERS]
     for severity in Severity:
         if severity in wanted:
-            for key in ("level", "lvl", "severity", "priority"):
-                number = f"{key}[\\w.]*{_STANDS}{_NUMBERS[severity]}(?:[^\\w]|$)"
-                found.append(Expression(number, caseless=True))
             found.append(Expression(f'"no"\\s*:\\s*{_NUMBERS[severity]}[^\\w]'))
-    for key in ("level", "lvl", "severity"):
-        letter = f"{key}[\\w.]*{_STANDS}\\s*[{letters}]\\s*(?:[^\\w]|$)"
-        found.append(Expression(letter, caseless=True))
+    # One expression: keys stand in most lines of some logs, and each would be followed anew.
+    numbers = "|".join(_NUMBERS[severity] for severity in Severity if severity in wanted)
+    value = f"(?:{numbers}|\\s*[{letters}]\\s*)(?:[^\\w]|$)"
+    found.append(Expression(f"{_KEYS}[\\w.]*{_STANDS}{value}", caseless=True))
     # slog's ERROR+4 is worse than an error, DEBUG-4 less than debug.
     found.append(Expression(r"(?:trace|debug|info|warn|warning|error)[+-][0-9]", caseless=True))
     signs = (r"%[0-7]\|[0-9]", "<[0-7]>", r"[0-9]+:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ")
