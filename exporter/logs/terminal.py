@@ -53,7 +53,7 @@ def shown(text: bytes) -> bytes:
     rewritten = b"\r" in text
     if rewritten:
         text = _last_part(text)
-    if b"/s" in text or b"s/" in text:
+    if b"[" in text and (b"/s" in text or b"s/" in text):
         text = _BAR.sub(b"", text)
     if rewritten:
         text = _DRAWN.sub(b"", text)
