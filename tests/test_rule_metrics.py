@@ -252,6 +252,7 @@ class Failing:
     """A state that loses a batch where a crash would: nothing of it is kept or shown."""
 
     durable = True
+    rollbacks = 0
 
     def __init__(self, state: SqliteState) -> None:
         self.load, self.close = state.load, state.close
