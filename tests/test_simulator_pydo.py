@@ -95,7 +95,7 @@ def test_live_logs_and_faults_over_tls(server, platform, ca_file, caplog):
 
     async def read() -> None:
         async with connect(socket_url, ssl=context, close_timeout=1) as socket:
-            assert json.loads(await socket.recv()) == {"data": "web"}
+            assert json.loads(await socket.recv()) == {"data": "web", "op": "stdout"}
             with pytest.raises(ConnectionClosedError):
                 await socket.recv()
         async with connect(socket_url, ssl=context, close_timeout=1) as socket:
