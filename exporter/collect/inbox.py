@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from exporter.collect.pipeline import Pipeline
 from exporter.errors import RequestRefused, StateError
+from exporter.logs.change_over import ChangeOver
 from exporter.logs.continuity import WindowEnd
 from exporter.logs.lines import CutLine, message_of, timestamp_of, timestamps_of
 from exporter.logs.log_lines import LogLines
 from exporter.model import Component, ComponentKey, LogType, Source
 from exporter.receiving.batches import RecentBatches
-from exporter.receiving.change_over import ChangeOver
 from exporter.receiving.intake import Taken
 from exporter.state.store import CursorKey
 

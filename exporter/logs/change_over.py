@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import xxhash
 
+from exporter.logs.overlap import overlap
+
 REMEMBERED = 20_000
 """So many messages of each side are known: those counted last."""
 
@@ -139,28 +141,6 @@ class ChangeOver:
     def kept(self) -> bytes:
         """Hashes of the messages that were received last."""
         return array("Q", self._received.latest(KEPT)).tobytes()
-
-
-def overlap(before: Sequence[int], after: Sequence[int]) -> int:
-    """How many items at the end of one sequence are those at the beginning of the other, at most.
-
-    In time that grows with the sum of both lengths (the prefix function of Knuth, Morris, Pratt).
-    """
-    if not after:
-        return 0
-    prefixes = [0] * len(after)
-    length = 0
-    for index in range(1, len(after)):
-        while length and after[index] != after[length]:
-            length = prefixes[length - 1]
-        length += after[index] == after[length]
-        prefixes[index] = length
-    matched = 0
-    for item in before:
-        while matched and (matched == len(after) or item != after[matched]):
-            matched = prefixes[matched - 1]
-        matched += item == after[matched]
-    return matched
 
 
 def _decrement(counts: Counter[int], message: int) -> None:
