@@ -1,6 +1,6 @@
 """Lines that no window shows any more are known as they were, until they are let go by age."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.logs.older_lines import OlderLines
@@ -19,6 +19,7 @@ def joined(sets: list[dict[int, int]], part: int) -> OlderLines:
 
 @settings(deadline=None)
 @given(st.lists(LINES, max_size=6), PARTS)
+@example([{0: 2}, {0: 1}], 2).via("the later time was lost where the later set had the earlier one")
 def test_each_line_is_found_with_its_time_and_no_other(sets, part):
     """Whatever was joined: each line is known, and what was never there is not found."""
     older = joined(sets, part)

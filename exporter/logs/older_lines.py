@@ -71,14 +71,15 @@ class OlderLines:
     def joined(self, others: Mapping[int, int], part: int) -> OlderLines:
         """These and others; the last runs become one while it has no more than ``part`` lines.
 
-        A line that is known already keeps both times, and is forgotten with the later one.
+        A line that is known already is forgotten with the later of its times: in one run it keeps
+        that one alone, in two runs both.
         """
         if not others:
             return self
         runs, lines = list(self.runs), dict(others)
         part = max(part, (len(self) + len(lines)) // _PARTS)
         while runs and len(runs[-1]) + len(lines) <= part:
-            lines = runs.pop().items() | lines
+            lines = _merged(runs.pop().items(), lines)
         return OlderLines((*runs, Run.of(lines)))
 
     def forget(self, keep: int, until: int) -> tuple[OlderLines, list[int], int]:
@@ -100,3 +101,9 @@ class OlderLines:
             gone += run.lines
             newest = run.newest
         return OlderLines(tuple(stays)), gone, newest
+
+
+def _merged(older: dict[int, int], newer: dict[int, int]) -> dict[int, int]:
+    """Both, where a line that is in both has the later of its times."""
+    both = {line: max(older[line], newer[line]) for line in older.keys() & newer.keys()}
+    return older | newer | both
