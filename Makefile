@@ -19,7 +19,7 @@ venv: $(VENV)/.test ## Make the virtual environment with everything that runs an
 	@$(BIN)/python -m compileall -q exporter
 
 .PHONY: demo
-demo: venv ## Run a simulated App Platform and the exporter on it; Ctrl-C ends both
+demo: $(VENV)/.run ## Run a simulated App Platform and the exporter on it; Ctrl-C ends both
 	exec $(BIN)/do-app-exporter demo
 
 .PHONY: test
@@ -86,17 +86,25 @@ clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment in three steps; each file says that its step was done with these versions.
+# The environment in steps; each file records that its step was done with these versions. The demo
+# needs the first two, and shows pip's progress: whoever tries it should see what it waits for.
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is missing or older than 3.11: run make PYTHON=/path/to/python3.11" >&2; \
 		exit 1; \
 	}
+	@echo "Making a virtual environment in $(VENV) …"
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
+$(VENV)/.run: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing what the exporter needs into $(VENV) (about 70 MB) …"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@echo "Installing what the tests need into $(VENV) …"
 	$(PIP_INSTALL) -c constraints.txt -e '.[test]'
 	@touch $@
 

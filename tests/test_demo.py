@@ -1,7 +1,10 @@
 """The demo: one command that shows errors and a crash within a minute, and ends whole."""
 
+import re
+import shlex
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import requests
@@ -9,6 +12,9 @@ from exporter_process import Program, Samples
 from waiting import wait_for
 
 FIRST_MINUTE = 60.0
+
+PLATFORM_GRANTS = 5000
+"""Requests an hour that the real platform grants a token."""
 
 
 def children_of(pid: int) -> dict[int, str]:
@@ -31,6 +37,41 @@ def errors_and_restarts(url: str) -> tuple[float, float]:
         samples.total("digitalocean_app_log_matches_total", level="error"),
         samples.total("digitalocean_app_restarts_total"),
     )
+
+
+def answer_text(url: str) -> str:
+    """The text of a page."""
+    return requests.get(url, timeout=10).text
+
+
+def answers(url: str) -> bool:
+    """Whether a page is there."""
+    return requests.get(url, timeout=10).ok
+
+
+def test_every_address_that_the_demo_prints_answers():
+    """Those of Prometheus and Alertmanager too, whichever user interface their builds have."""
+    with Program("demo", "--web.listen-address=127.0.0.1:0") as program:
+        page = program.wait_for_output(r"^the exporter's page +(http://\S+)$")[1]
+        program.wait_for_output(r"Ctrl-C stops all\.")
+        assert answers(page)
+        if shutil.which("prometheus"):
+            alerts = program.wait_for_output(r"^Prometheus, alerts +(http://\S+alerts)$")[1]
+            assert answers(alerts)
+            wait_for(
+                lambda: "DoAppExporterAbsent" in answer_text(f"{page}alerts"),
+                FIRST_MINUTE,
+                lambda: program.output,
+            )
+        if shutil.which("prometheus-alertmanager"):
+            hint = program.wait_for_output(r"^Alertmanager +(\S.*)$")[1]
+            if hint.startswith("amtool "):
+                subprocess.run(shlex.split(hint), check=True, capture_output=True)
+            else:
+                assert answers(hint)
+        budget = re.search(r"Requests: (\d+) of (\d+) in the last hour", answer_text(page))
+        assert budget is not None
+        assert int(budget[1]) < int(budget[2]) <= PLATFORM_GRANTS
 
 
 def test_the_demo_shows_errors_and_a_crash_and_ends_whole():

@@ -3,11 +3,13 @@
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 import yaml
 
 RULES = Path(__file__).parents[2] / "dashboards" / "alerts.yml"
@@ -20,33 +22,80 @@ NO_ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 """Alerts are shown and go nowhere, where the routes are not at hand."""
 
 STOP_SECONDS = 5.0
+START_SECONDS = 20.0
+PAUSE_SECONDS = 0.1
+PROBE_SECONDS = 5.0
+
+ALERT_PAGES = ("/alerts", "/classic/alerts")
+"""Where Prometheus lists alerts: its own page, and that of builds without it, such as Debian's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Monitoring:
-    """What is running, each as a base URL; None for what is not installed."""
+class Program:
+    """An installed program and the address that it will listen on."""
 
-    prometheus: str | None
-    alertmanager: str | None
-    rules: bool
+    path: str
+    address: str
+
+    @property
+    def url(self) -> str:
+        """The base URL of its pages."""
+        return f"http://{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The programs that can run beside the demo; None for what is not on PATH."""
+
+    prometheus: Program | None
+    alertmanager: Program | None
+
+
+def installed() -> Installed:
+    """Look for the programs on PATH and choose a free port for each."""
+    return Installed(_program("prometheus"), _program("prometheus-alertmanager", "alertmanager"))
 
 
 @contextmanager
-def monitoring(exporter: str, folder: Path) -> Iterator[Monitoring]:
-    """Run what is on PATH, scraping the exporter, until the block ends.
+def monitoring(found: Installed, exporter: str, folder: Path) -> Iterator[None]:
+    """Run the installed programs, which scrape the exporter, until the block ends.
 
     Args:
+        found: what to run, and where.
         exporter: ``host:port`` of the exporter.
         folder: where configuration and data may be written.
     """
     with ExitStack() as stack:
-        manager = _alertmanager(stack, folder)
-        prometheus = _prometheus(stack, folder, exporter, manager)
-        yield Monitoring(
-            f"http://{prometheus}" if prometheus else None,
-            f"http://{manager}" if manager else None,
-            RULES.is_file(),
-        )
+        if found.alertmanager is not None:
+            stack.enter_context(_alertmanager(found.alertmanager, folder))
+        if found.prometheus is not None:
+            manager = found.alertmanager.address if found.alertmanager else None
+            stack.enter_context(_prometheus(found.prometheus, folder, exporter, manager))
+        yield
+
+
+def alerts_address(prometheus: Program) -> str | None:
+    """Return the address of the page with the alerts, or None if Prometheus does not start."""
+    if not _starts(prometheus):
+        return None
+    for page in ALERT_PAGES:
+        if _page(prometheus.url + page) is not None:
+            return prometheus.url + page
+    return f"{prometheus.url}/api/v1/alerts"
+
+
+def alertmanager_hint(alertmanager: Program) -> str | None:
+    """Return how to look at Alertmanager's alerts, or None if it does not start.
+
+    Debian's build has no user interface, only a page without a script that says so; there
+    the hint is a command.
+    """
+    if not _starts(alertmanager):
+        return None
+    page = _page(f"{alertmanager.url}/")
+    if page is not None and "<script" in page:
+        return f"{alertmanager.url}/"
+    return f"amtool --alertmanager.url={alertmanager.url} alert query"
 
 
 def prometheus_configuration(exporter: str, alertmanager: str | None) -> dict[str, object]:
@@ -62,37 +111,59 @@ def prometheus_configuration(exporter: str, alertmanager: str | None) -> dict[st
     }
 
 
-def _alertmanager(stack: ExitStack, folder: Path) -> str | None:
-    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if program is None:
-        return None
+def _program(*names: str) -> Program | None:
+    for name in names:
+        if path := shutil.which(name):
+            return Program(path, f"127.0.0.1:{free_port()}")
+    return None
+
+
+@contextmanager
+def _alertmanager(program: Program, folder: Path) -> Iterator[None]:
     configuration = folder / "alertmanager.yml"
     configuration.write_text(ROUTES.read_text() if ROUTES.is_file() else NO_ROUTES)
-    address = f"127.0.0.1:{free_port()}"
     arguments = [
         f"--config.file={configuration}",
         f"--storage.path={folder / 'alertmanager'}",
-        f"--web.listen-address={address}",
+        f"--web.listen-address={program.address}",
         "--cluster.listen-address=",
     ]
-    stack.enter_context(running([program, *arguments], folder / "alertmanager.log"))
-    return address
+    with running([program.path, *arguments], folder / "alertmanager.log"):
+        yield
 
 
-def _prometheus(stack: ExitStack, folder: Path, exporter: str, manager: str | None) -> str | None:
-    program = shutil.which("prometheus")
-    if program is None:
-        return None
+@contextmanager
+def _prometheus(
+    program: Program, folder: Path, exporter: str, manager: str | None
+) -> Iterator[None]:
     configuration = folder / "prometheus.yml"
     configuration.write_text(yaml.safe_dump(prometheus_configuration(exporter, manager)))
-    address = f"127.0.0.1:{free_port()}"
     arguments = [
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address={address}",
+        f"--web.listen-address={program.address}",
     ]
-    stack.enter_context(running([program, *arguments], folder / "prometheus.log"))
-    return address
+    with running([program.path, *arguments], folder / "prometheus.log"):
+        yield
+
+
+def _starts(program: Program) -> bool:
+    """Wait until the program is ready; False if it is not within START_SECONDS."""
+    deadline = time.monotonic() + START_SECONDS
+    while _page(f"{program.url}/-/ready") is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True
+
+
+def _page(url: str) -> str | None:
+    """The text of a page, or None if there is no such page."""
+    try:
+        answer = requests.get(url, timeout=PROBE_SECONDS)
+    except requests.RequestException:
+        return None
+    return answer.text if answer.ok else None
 
 
 @contextmanager

@@ -8,7 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from exporter.application import Application, Wanted
-from exporter.commands.children import Monitoring, monitoring
+from exporter.commands.children import (
+    RULES,
+    Installed,
+    alertmanager_hint,
+    alerts_address,
+    installed,
+    monitoring,
+)
 from exporter.commands.run import shut_down
 from exporter.commands.signals import signals
 from exporter.config.credentials import TokenSource
@@ -21,9 +28,7 @@ from exporter.simulator.scenario import Scenario
 from exporter.simulator.scenario_runner import ScenarioRunner
 from exporter.simulator.server import SimulatorServer
 
-GRANTED = 1_000_000
-"""Requests an hour, and a minute, that the simulated platform grants: the demo is no lesson in
-patience."""
+NOT_STARTED = "installed, and it does not start"
 
 ADDRESS = "127.0.0.1:10046"
 ANY_ADDRESS = "127.0.0.1:0"
@@ -36,34 +41,36 @@ def demo(options: Options) -> int:
     Raises:
         ListenError: the address that was asked for cannot be listened on.
     """
-    platform = Platform(time.time)
+    platform, found = Platform(time.time), installed()
     with (
         signals() as heard,
         tempfile.TemporaryDirectory(prefix="do-app-exporter-demo-") as folder,
         SimulatorServer(platform) as server,
         ScenarioRunner(Scenario(platform, random.Random())),
     ):
-        _say("starting the exporter, and Prometheus and Alertmanager where they are installed …")
-        application = _start_exporter(server, options)
+        _report("starting the exporter …")
+        application = _start_exporter(server, options, found)
         host, port = application.server.addresses[0]
         try:
-            with monitoring(f"{host}:{port}", Path(folder)) as beside:
-                _say_where_to_look(server, f"http://{host}:{port}", beside)
+            with monitoring(found, f"{host}:{port}", Path(folder)):
+                _print_addresses(server, f"http://{host}:{port}", found)
                 heard.wait_for_stop()
         finally:
             shut_down(application)
     return 0
 
 
-def _start_exporter(server: SimulatorServer, options: Options) -> Application:
-    """The exporter as ``run`` builds it, reading the simulated platform every two seconds."""
+def _start_exporter(server: SimulatorServer, options: Options, found: Installed) -> Application:
+    """Build the exporter as ``run`` does; it follows the logs of the simulated platform.
+
+    The intervals are short and fit the budget that the platform grants a token.
+    """
     file = {
         "digitalocean": {"api_url": server.api_url},
-        "discovery": {"interval": "10s"},
-        "logs": {"interval": "2s"},
-        "api_budget": {"per_hour": GRANTED, "per_minute": GRANTED},
+        "discovery": {"interval": "15s"},
+        "logs": {"mode": "follow", "interval": "10s"},
+        "web": {"prometheus_url": found.prometheus.url if found.prometheus else None},
     }
-    server.rate_limit.per_hour = server.rate_limit.per_minute = GRANTED
     config = Config.model_validate(file)
     addresses = [options.listen_address] if options.listen_address else [ADDRESS, ANY_ADDRESS]
     for address in addresses:
@@ -86,23 +93,29 @@ def _same(wanted: Wanted) -> Wanted:
     return wanted
 
 
-def _say(progress: str) -> None:
-    """What is under way, for who waits at a terminal."""
+def _report(progress: str) -> None:
+    """Tell a user at a terminal what the demo waits for."""
     if sys.stderr.isatty():
         print(progress, file=sys.stderr, flush=True)
 
 
-def _say_where_to_look(server: SimulatorServer, exporter: str, beside: Monitoring) -> None:
-    print(f"simulated App Platform  {server.api_url}")
-    print(f"the exporter's page     {exporter}/")
-    print(f"its metrics             {exporter}/metrics")
-    if beside.prometheus:
-        print(f"Prometheus, alerts      {beside.prometheus}/alerts")
+def _print_addresses(server: SimulatorServer, exporter: str, found: Installed) -> None:
+    """Print each address as soon as it answers."""
+    _print_address("simulated App Platform", server.api_url)
+    _print_address("the exporter's page", f"{exporter}/")
+    _print_address("its metrics", f"{exporter}/metrics")
+    if found.prometheus is None:
+        _print_address("Prometheus", "not on PATH: install it to see the alerts")
     else:
-        print("Prometheus              not on PATH: install it to see the alerts")
-    if beside.alertmanager:
-        print(f"Alertmanager            {beside.alertmanager}/")
-    if beside.prometheus and not beside.rules:
+        _report("starting Prometheus …")
+        _print_address("Prometheus, alerts", alerts_address(found.prometheus) or NOT_STARTED)
+    if found.alertmanager is not None:
+        _print_address("Alertmanager", alertmanager_hint(found.alertmanager) or NOT_STARTED)
+    if found.prometheus is not None and not RULES.is_file():
         print("The alert rules are in the project's dashboards/ folder, which is not here.")
     print("Errors begin within 20 seconds, and shop/emails crashes within 40. Ctrl-C stops all.")
     print(flush=True)
+
+
+def _print_address(what: str, address: str) -> None:
+    print(f"{what:22}  {address}", flush=True)
