@@ -36,7 +36,7 @@ LAYERS = (
         "scheduling",
         "state",
     },
-    {"collect", "web"},
+    {"collect", "replicas", "web"},
     {
         "account",
         "application",

@@ -1,0 +1,1 @@
+"""Several exporters that share the work: who reads which share of the apps."""

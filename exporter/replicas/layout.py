@@ -1,0 +1,73 @@
+"""Names of shares and of replicas, as the database holds them.
+
+A share is the part of an account whose apps have one remainder of ``hash(app id) % shares``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+_LAYOUT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Share:
+    """One part of one account.
+
+    Args:
+        account: the name of the account; empty where none is configured.
+        number: from 0 to ``of`` - 1.
+        of: into how many shares the account is cut.
+    """
+
+    account: str
+    number: int
+    of: int
+
+    @property
+    def namespace(self) -> str:
+        """Where its state is kept, and the name under which it is claimed."""
+        return f"{self.account}#{self.number}/{self.of}"
+
+    def has(self, app_id: str) -> bool:
+        """Return True if an app is part of it."""
+        digest = blake2b(app_id.encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.of == self.number
+
+
+def shares_of(accounts: Iterable[str], shares: int) -> tuple[Share, ...]:
+    """All shares of some accounts, each cut into ``shares``."""
+    return tuple(Share(name, number, shares) for name in accounts for number in range(shares))
+
+
+def layout_of(shares: Iterable[Share]) -> str:
+    """A short text that differs where the shares do: replicas with different ones do not mix."""
+    names = "\n".join(sorted(share.namespace for share in shares))
+    return blake2b(names.encode(), digest_size=_LAYOUT_BYTES).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One start of one replica.
+
+    Args:
+        name: the configured name, for people.
+        token: differs with each start, so that a replica never takes itself for the one before.
+        layout: see ``layout_of``.
+    """
+
+    name: str
+    token: str
+    layout: str
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.token}/{self.layout}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Member":
+        """The member that a text of the database names; an unknown form has no layout."""
+        name, _, rest = text.partition("/")
+        if text.count("/") >= 2:
+            name, token, layout = text.rsplit("/", 2)
+            return cls(name, token, layout)
+        return cls(name, rest, "")
