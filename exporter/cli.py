@@ -151,6 +151,8 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
         )
     if name in ("run", "check"):
         _add_web_flags(command)
+    if name == "check":
+        _add_check_flags(command)
     if name == "run":
         command.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     if name == "match":
@@ -218,6 +220,25 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
             metavar="HOST:PORT",
             help="Where the exporter listens.",
         )
+
+
+def _add_check_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--syntax-only",
+        dest="syntax_only",
+        action="store_true",
+        default=None,
+        help="Read no file but the configuration: no token, no certificate. For pull requests.",
+    )
+    command.add_argument(
+        "--components",
+        type=_positive,
+        metavar="N",
+        help="Forecast the series and requests of so many components.",
+    )
+    command.add_argument(
+        "--apps", type=_positive, metavar="N", help="The apps that they are in, with --components; 1."
+    )
 
 
 def _positive(text: str) -> int:

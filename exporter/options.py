@@ -31,6 +31,9 @@ class Options:
     url: str | None = None
     app: str | None = None
     check: bool = False
+    syntax_only: bool = False
+    components: int | None = None
+    apps: int | None = None
     report: str | None = None
     rate: str | None = None
     crash_every: str | None = None

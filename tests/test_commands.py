@@ -243,6 +243,39 @@ def test_check_names_every_fault_on_a_line_of_its_own(tmp_path: Path):
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
 
 
+def test_check_forecasts_a_size_in_each_mode(tmp_path: Path):
+    """Asked for 120 components it names their series, and what polling and following cost."""
+    done = run_command("check", "--components=120", "--apps=12")
+    assert (done.returncode, done.stderr) == (0, "")
+    each = re.search(r"^series per component: at most (\d+)$", done.stdout, re.MULTILINE)
+    assert each is not None
+    assert f"120 components in 12 apps: at most {120 * int(each[1])} series\n" in done.stdout
+    modes = dict(re.findall(r"^  logs.mode: (\w+).*? +(\d+)(?:  |$)", done.stdout, re.MULTILINE))
+    assert int(modes["poll"]) > 10 * int(modes["follow"]) > 0
+    assert re.search(r"poll \(configured\) +\d+  too many: ", done.stdout)
+
+
+@pytest.mark.parametrize("flags", [("--components=0",), ("--apps=ten",)])
+def test_check_forecasts_whole_sizes_only(flags: tuple[str, ...]):
+    """A size that is no whole number of at least 1 is bad usage."""
+    assert run_command("check", *flags).returncode == 2
+
+
+def test_check_of_syntax_reads_no_other_file(tmp_path: Path):
+    """A pull request can be checked where the token and the certificates are not."""
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "digitalocean: {token_file: /nowhere/token}\nweb: {config_file: /nowhere/web.yml}\n"
+        "discovery: {include: ['shop-*']}\n"
+    )
+    assert run_command("check", f"--config.file={file}").returncode == 1
+    good = run_command("check", "--syntax-only", f"--config.file={file}")
+    assert (good.returncode, good.stderr) == (0, "")
+    file.write_text("logs: {interval: 60}\n")
+    bad = run_command("check", "--syntax-only", f"--config.file={file}")
+    assert (bad.returncode, bad.stderr.count("\n")) == (1, 1)
+
+
 # --- match
 
 

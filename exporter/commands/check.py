@@ -1,4 +1,7 @@
-"""``check``: validate all that needs no network, and say what the configuration costs.
+"""``check``: validate everything that needs no network, and print what the configuration costs.
+
+With ``--syntax-only`` it reads the configuration file and no other: a pull request has neither the
+token nor the certificates that the file names.
 
 Where the configuration selects apps by patterns and there is a token, the apps are listed to say
 which patterns match nothing; that is no fault of the configuration, nor is an API out of reach.
@@ -13,7 +16,7 @@ from exporter.assembly import build_budget, connect
 from exporter.collect.api_metrics import ApiMetrics
 from exporter.collect.inventory import Selection, nothing_matched
 from exporter.config.credentials import resolve_tokens
-from exporter.config.schema import Config
+from exporter.config.schema import Config, LogMode
 from exporter.config.web_load import load_web_security
 from exporter.configuration import configuration_of
 from exporter.costs import (
@@ -36,11 +39,15 @@ EVERYTHING = ("*",)
 FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 """Apps and components for which the requests an hour are shown."""
 
+MODES = (LogMode.POLL, LogMode.FOLLOW)
+"""The modes that a forecast compares with the configured one."""
+
 
 def check(options: Options) -> int:
     """Print what the configuration costs; raises ConfigError with every fault."""
-    config = configuration_of(options)
-    load_web_security(config.web.config_file)
+    config = configuration_of(options, credentials=not options.syntax_only)
+    if not options.syntax_only:
+        load_web_security(config.web.config_file)
     rules = load_rules(config)
     print(f"{options.config_file or 'the default configuration'}: good")
     print(f"rules: {len(rules)}")
@@ -49,9 +56,13 @@ def check(options: Options) -> int:
     for rule in Engine(rules).re2_only:
         cost = seconds_per_line(rule, time.thread_time) * 1e6
         print(f"  {rule.name}: tried on each line by itself, which adds {cost:.1f} µs to a line")
-    print(f"series per component: at most {series_per_component(config, rules)}")
-    _print_requests(config)
-    if config.discovery.include != EVERYTHING:
+    series = series_per_component(config, rules)
+    print(f"series per component: at most {series}")
+    if options.components:
+        _print_forecast(config, options.components, options.apps or 1, series)
+    else:
+        _print_requests(config)
+    if config.discovery.include != EVERYTHING and not options.syntax_only:
         _print_unmatched(config, options)
     return 0
 
@@ -83,6 +94,25 @@ def _print_requests(config: Config) -> None:
         wanted = demand_of(config, apps, components)
         note = _note(config, plan(wanted, ours))
         print(f"  {components:4} components in {apps:2} apps: {wanted.total:7.0f}{note}")
+    _print_features(config)
+
+
+def _print_forecast(config: Config, components: int, apps: int, series: int) -> None:
+    """Print what one size costs, with the logs polled and with the logs followed."""
+    ours = requests_to_be_had(config)
+    print(f"{components} components in {apps} apps: at most {series * components} series")
+    print(f"requests an hour, of {ours:.0f} to be had:")
+    modes = (config.logs.mode, *(mode for mode in MODES if mode is not config.logs.mode))
+    for mode in modes:
+        logs = config.logs.model_copy(update={"mode": mode})
+        configured = config.model_copy(update={"logs": logs})
+        wanted = demand_of(configured, apps, components)
+        what = f"logs.mode: {mode}{' (configured)' if mode is config.logs.mode else ''}"
+        print(f"  {what:32} {wanted.total:7.0f}{_note(configured, plan(wanted, ours))}")
+    _print_features(config)
+
+
+def _print_features(config: Config) -> None:
     print("each costs, an hour:")
     for what, hourly in features(config):
         print(f"  {what:42} {hourly:7.0f}")
