@@ -236,9 +236,7 @@ def _add_check_flags(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Forecast the series and requests of so many components.",
     )
-    command.add_argument(
-        "--apps", type=_positive, metavar="N", help="The apps that they are in, with --components; 1."
-    )
+    command.add_argument("--apps", type=_positive, metavar="N", help="The apps of --components; 1.")
 
 
 def _positive(text: str) -> int:
