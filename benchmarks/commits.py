@@ -11,7 +11,7 @@ from time import thread_time
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
 from benchmarks.watched import WatchedComponent, build_pipeline, watch
-from exporter.state.sqlite import SqliteState
+from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Batch, Saved
 
 SOURCES = 1000
@@ -45,7 +45,8 @@ class ObservedState:
     rollbacks = 0
 
     def __init__(self, path: Path) -> None:
-        self._state = SqliteState(path, time.time)
+        self._store = SqliteStore(path, time.time)
+        self._state = self._store.open("")
         self.cursors = b""
 
     def load(self) -> Saved:
@@ -56,7 +57,7 @@ class ObservedState:
         self.cursors = b"".join(batch.cursors.values())
 
     def close(self) -> None:
-        self._state.close()
+        self._store.close()
 
 
 def run() -> None:

@@ -18,7 +18,7 @@ from prometheus_client import (
 
 from exporter import __version__
 from exporter.account import Account
-from exporter.assembly import open_state
+from exporter.assembly import open_store
 from exporter.collect.notification_counts import NotificationCounts
 from exporter.collect.received_counts import ReceivedCounts
 from exporter.collect.status import AllStatus
@@ -30,7 +30,6 @@ from exporter.metrics import ExporterMetrics
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
 from exporter.receiving.intake import Inbox, Intake
-from exporter.state.accounts import AccountState
 from exporter.telemetry.table import MetricTable
 from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
@@ -92,7 +91,7 @@ class Application:
         self._changing = threading.Lock()
         self.run_id = secrets.token_hex(8)
         """Tells this run of the program from every other; logged at the start."""
-        self._state = open_state(wanted.config, clock)
+        self._store = open_store(wanted.config, clock)
         registry, self._metrics = build_registry(revision, clock)
         self._notified = NotificationCounts(self._metrics)
         self._outbox = self._new_outbox(wanted.config)
@@ -140,7 +139,7 @@ class Application:
             for account in self._accounts.values():
                 account.stop()
             self._outbox.stop(NOTIFY_STOP_SECONDS)
-            self._state.close()
+            self._store.close()
         self.server.stop(timeout)
 
     def reload(self) -> None:
@@ -235,11 +234,10 @@ class Application:
         return {name: account.inbox for name, account in accounts if account.inbox is not None}
 
     def _new_account(self, config: Config, name: str, token: TokenSource) -> Account:
-        state = AccountState(self._state, name)
         return Account(
             config,
             token,
-            state,
+            self._store.open(name),
             labels={"account": name} if name else {},
             clock=self._clock,
             monotonic=self._monotonic,

@@ -76,9 +76,9 @@ from exporter.scheduling import schedule as scheduling
 from exporter.scheduling.pacing import CollectorSettings, Pacing
 from exporter.scheduling.schedule import Schedule
 from exporter.scheduling.timer import Timer
-from exporter.state.memory import MemoryState
-from exporter.state.sqlite import SqliteState
-from exporter.state.store import State
+from exporter.state.memory import MemoryStore
+from exporter.state.sqlite import SqliteStore
+from exporter.state.store import Store
 
 USER_AGENT = f"do-app-exporter/{__version__}"
 SOON_WORKERS = 2
@@ -548,21 +548,21 @@ def _build_platform_reads(
     )
 
 
-def open_state(config: Config, clock: Callable[[], float]) -> State:
-    """The state that the configuration names; raises StateError where it cannot be used."""
+def open_store(config: Config, clock: Callable[[], float]) -> Store:
+    """Open the store that the configuration names; raises StateError where it cannot be used."""
     if config.state.redis_url is not None:
-        return _redis_state(config.state.redis_url, clock)
+        return _redis_store(config.state.redis_url, clock)
     path = config.state.sqlite_path
-    return MemoryState(clock) if path is None else SqliteState(path, clock)
+    return MemoryStore(clock) if path is None else SqliteStore(path, clock)
 
 
-def _redis_state(url: str, clock: Callable[[], float]) -> State:
+def _redis_store(url: str, clock: Callable[[], float]) -> Store:
     try:
-        from exporter.state.redis import RedisState
+        from exporter.state.redis import RedisStore
     except ImportError:
         remedy = "pip install 'do-app-exporter[redis]'"
         raise StateError(f"state.url: the package redis is not installed; {remedy}") from None
-    return RedisState(url, clock)
+    return RedisStore(url, clock)
 
 
 def collector_settings(config: Config) -> CollectorSettings:

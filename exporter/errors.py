@@ -3,6 +3,7 @@
     ExporterError
     ├── ConfigError            the configuration cannot be used; carries every fault found
     ├── StateError             counts and cursors could not be loaded or kept
+    │   ├── StateFenced        another exporter owns the state by now
     │   └── StateRolledBack    the store holds less than was saved there
     ├── ListenError            an address cannot be listened on
     ├── PrometheusError        the Prometheus that the page asks does not answer
@@ -63,6 +64,10 @@ class ConfigError(ExporterError):
 
 class StateError(ExporterError):
     """Counts and cursors could not be loaded or kept."""
+
+
+class StateFenced(StateError):
+    """Another exporter owns the state by now; nothing of the batch was kept."""
 
 
 class StateRolledBack(StateError):

@@ -33,6 +33,7 @@ NOT_INSTALLED = {
     "java": "default-jdk-headless",
     "perl": "perl",
     "rustc": "rustc",
+    "valkey-server": "valkey-server, from Debian 13 on",
 }
 """The same of programs that are used where they are, being too big to install for a test."""
 

@@ -1,4 +1,4 @@
-"""A real Redis on loopback, with nothing of it on disk."""
+"""A real Redis or Valkey on loopback, with nothing of it on disk."""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +13,9 @@ START_SECONDS = 20.0
 
 
 @contextmanager
-def redis_server(*arguments: str, password: str = "") -> Iterator[str]:
+def redis_server(
+    *arguments: str, password: str = "", program: str = "redis-server"
+) -> Iterator[str]:
     """Run a server; yields its URL, with the password where there is one."""
     port = free_port()
     flags = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", *arguments]
@@ -21,7 +23,7 @@ def redis_server(*arguments: str, password: str = "") -> Iterator[str]:
         flags += ["--requirepass", password]
     user = f":{password}@" if password else ""
     url = f"redis://{user}127.0.0.1:{port}/0"
-    server = subprocess.Popen(["redis-server", *flags], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([program, *flags], stdout=subprocess.DEVNULL)
     try:
         _wait(url)
         yield url

@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
+from state_files import file_state
 from virtual_platform import VirtualPlatform
 
 from exporter.assembly import AccountParts, build_account
@@ -29,7 +30,6 @@ from exporter.ruleset import load_rules
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
-from exporter.state.sqlite import SqliteState
 
 APP = "shop"
 START = 1_800_000_000.0
@@ -137,7 +137,7 @@ class World:
         )
         self.registry = CollectorRegistry()
         clock = lambda: self.now + self.clock_off  # noqa: E731
-        self.state = SqliteState(self.folder / f"{self.seed}.db", clock)
+        self.state = file_state(self.folder / f"{self.seed}.db", clock)
         records = Records.open(self.registry, self.state, clock)
         self.ledger = records.ledger
         virtual: Any = self.virtual

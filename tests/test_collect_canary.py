@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, START, WEB, Site, line
+from state_files import file_state
 
 from exporter.collect.reading import Reading
 from exporter.errors import StateError
 from exporter.logs.canary_line import CanaryLine, run_name
 from exporter.matching.packs import load_packs
 from exporter.model import LIVE_PART, LogChunk, Source
-from exporter.state.sqlite import SqliteState
 
 RULES = load_packs(["canary"])
 
@@ -110,10 +110,10 @@ def test_lines_in_an_announced_gap_are_told_apart():
 
 def test_what_arrived_is_known_over_a_restart_of_the_exporter(tmp_path: Path):
     """The run goes on where it was: nothing is missing or repeated but what is."""
-    before = site(state=SqliteState(tmp_path / "state.db", lambda: START))
+    before = site(state=file_state(tmp_path / "state.db", lambda: START))
     read(before, text(1, 2, 4), 15)
     before.ledger.end()
-    watched = site(state=SqliteState(tmp_path / "state.db", lambda: START))
+    watched = site(state=file_state(tmp_path / "state.db", lambda: START))
     read_on(watched, text(1, 2, 4, 5, 6), 400, 300)
     watched.ledger.flush()
     assert counted(watched) == (1, 0, 0, 2)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, START, WEB, Clock, Site, line
+from state_files import file_state
 
 from exporter.collect.reading import Reading
 from exporter.model import LIVE_PART, Component, ComponentKind, LogChunk, Source
-from exporter.state.sqlite import SqliteState
 
 EXITED = "ERROR component web exited with code: 137"
 WORDS = line(10, "listening") + line(11, "GET / 200")
@@ -24,7 +24,7 @@ class Scene:
         self.read(RUN, BEGUN)
 
     def _open(self) -> None:
-        self.site = Site(clock=self.clock, state=SqliteState(self.path, self.clock))
+        self.site = Site(clock=self.clock, state=file_state(self.path, self.clock))
         self.site.series.open_component(KEY, self.component)
 
     def restart(self) -> None:

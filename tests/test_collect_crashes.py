@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from collect_fixtures import KEY, NS, RESTARTED, RUN, START, WEB, Clock, Log, Site, line
+from state_files import file_state
 
 from exporter.collect.crashes import CRASHES
 from exporter.logs.restarts import ContainerEnd
 from exporter.model import LogType, RestartReason
-from exporter.state.sqlite import SqliteState
 
 
 def end(number: int, *words: bytes) -> ContainerEnd:
@@ -61,7 +61,7 @@ def test_without_excerpts_no_text_is_kept_or_shown(tmp_path: Path):
     """Neither what such a run sees, nor what an earlier one kept."""
     clock = Clock(START)
     for excerpts, expected in ((True, [("x",)]), (False, [(), ()])):
-        state = SqliteState(tmp_path / "state.db", clock)
+        state = file_state(tmp_path / "state.db", clock)
         site = Site(state=state, clock=clock, excerpts=excerpts)
         site.series.open_component(KEY, WEB)
         add(site, 1 + (not excerpts), b"x")
@@ -75,7 +75,7 @@ def test_crashes_outlive_the_process(tmp_path: Path):
     """A later run shows those of an earlier one."""
     clock = Clock(START)
     for run in range(2):
-        state = SqliteState(tmp_path / "state.db", clock)
+        state = file_state(tmp_path / "state.db", clock)
         site = Site(state=state, clock=clock)
         site.series.open_component(KEY, WEB)
         if run == 0:

@@ -19,10 +19,10 @@ from collect_fixtures import (
     not_found,
     server_error,
 )
+from state_files import file_state
 
 from exporter.collect import deployment_logs, whole_log
 from exporter.model import LogType
-from exporter.state.sqlite import SqliteState
 
 BUILD = IDENTITY | {"log_type": "BUILD"}
 JOB = "deployment_logs app-1"
@@ -162,7 +162,7 @@ def test_killed_between_rest_and_read_it_is_read_after_the_restart(path: Path):
         [("BUILDING", 0), ("ACTIVE", 0), ("ACTIVE", 2), ("SUPERSEDED", 2)]
     ):
         clock.now = START + 100 * run
-        state = SqliteState(path, clock)
+        state = file_state(path, clock)
         site = build_site(state=state, clock=clock)
         build_log(site, b"one\ntwo\n")
         look(site, phase, 100 * run)
@@ -179,7 +179,7 @@ def test_failures_count_by_step_and_reason_over_restarts(path: Path):
     """At 0 from the start for no known reason; a reason once seen is there again later."""
     labels = {"app": "shop", "step": "build", "reason": "unknown"}
     clock = Clock(START)
-    with closing(SqliteState(path, clock)) as state:
+    with closing(file_state(path, clock)) as state:
         site = build_site(state=state, clock=clock)
         assert site.value("deployment_failures_total", **labels) == 0
         look(site, "BUILDING")
@@ -187,6 +187,6 @@ def test_failures_count_by_step_and_reason_over_restarts(path: Path):
         look(site, "ERROR")
         assert site.ledger.flush()
         assert site.value("deployment_failures_total", **labels) == 1
-    with closing(SqliteState(path, clock)) as state:
+    with closing(file_state(path, clock)) as state:
         again = build_site(state=state, clock=clock)
         assert again.value("deployment_failures_total", **labels) == 1

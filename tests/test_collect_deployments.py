@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from collect_fixtures import LOG, START, Clock, Site, app, deployment, server_error
+from state_files import file_state
 
 from exporter.collect.deployments import came_between
 from exporter.errors import ServerError
 from exporter.model import Deployment
-from exporter.state.sqlite import SqliteState
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_restart_counts_what_was_not_read_before_it_and_nothing_twice(tmp_path: 
         (180, (unread, *read), {"ACTIVE": 1, "ERROR": 1, "CANCELED": 1}),
     ):
         clock = Clock(START + start)
-        state = SqliteState(tmp_path / "state.db", clock)
+        state = file_state(tmp_path / "state.db", clock)
         site = Site(state=state, clock=clock)
         site.series.open_app(app())
         assert counted(site) == counts

@@ -15,6 +15,7 @@ from collect_fixtures import IDENTITY, KEY, LOG, NS, START, WEB, Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from state_files import file_state
 
 from exporter.collect.changes import Changes
 from exporter.collect.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
@@ -27,7 +28,6 @@ from exporter.matching.engine import Engine
 from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
-from exporter.state.sqlite import SqliteState
 from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, State, ValueKey
 
 OTHER = ComponentKey("shop", "jobs")
@@ -126,13 +126,13 @@ def run(state: RecordingState) -> Run:
 @pytest.fixture
 def restarted(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Begins another run on one file; the one before is ended as ``kill -9`` does, unflushed."""
-    states: list[SqliteState] = []
+    states: list[State] = []
 
     def start(**options: Any) -> Run:
         clock = options.pop("clock", Clock())
         for earlier in states:
             earlier.close()
-        states.append(SqliteState(tmp_path / "state.db", clock))
+        states.append(file_state(tmp_path / "state.db", clock))
         return Run(states[-1], clock, **options)
 
     yield start
@@ -591,7 +591,7 @@ def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...
     """Over failing saves, kills and the grace period they are what one flush left as a whole."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "state.db"
-        run = Run(SqliteState(path, Clock()))
+        run = Run(file_state(path, Clock()))
         documents: dict[DocumentKey, bytes] = {}
         counts = dict.fromkeys((KEY, OTHER), 0)
         flushed = (documents, counts)
@@ -599,7 +599,7 @@ def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...
             documents, counts = dict(documents), dict(counts)
             if step == "kill":
                 run.state.close()
-                run = Run(SqliteState(path, Clock()))
+                run = Run(file_state(path, Clock()))
                 documents, counts = flushed
             elif step == "fail":
                 with patch.object(run.state, "save", side_effect=StateError("busy")):

@@ -7,6 +7,7 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, RUN, START, WEB, Site, line
 from hypothesis import given
 from hypothesis import strategies as st
+from state_files import file_state
 
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.reading import Reading
@@ -14,7 +15,6 @@ from exporter.logs.redaction import redact
 from exporter.matching.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
 from exporter.matching.masks import mask
 from exporter.model import LIVE_PART, Level, LogChunk, Rule
-from exporter.state.sqlite import SqliteState
 from exporter.state.store import State
 
 RULES = (
@@ -222,8 +222,8 @@ def test_after_an_hour_a_kind_is_not_recent_any_more():
 def test_after_a_restart_nothing_is_new_again(tmp_path: Path):
     """Kinds are kept beside the counts; what the last save did not have is new once more."""
 
-    def state() -> SqliteState:
-        return SqliteState(tmp_path / "state.db", lambda: START)
+    def state() -> State:
+        return file_state(tmp_path / "state.db", lambda: START)
 
     first = state()
     site = opened(first)

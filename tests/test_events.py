@@ -12,6 +12,7 @@ from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, START, WEB, Sit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ordinary_lines import ordinary_lines
+from state_files import file_state
 
 from exporter.collect.reading import Reading
 from exporter.matching import events as bounds
@@ -20,7 +21,6 @@ from exporter.matching.events import Event, OpenEvents
 from exporter.matching.packs import load_packs
 from exporter.matching.traces import HEADS
 from exporter.model import LIVE_PART, LogChunk, LogLine, MetricType, Rule, RuleMetric, Source
-from exporter.state.sqlite import SqliteState
 
 TRACES = Path(__file__).parent / "testdata" / "traces"
 ENGINE = Engine(HEADS)
@@ -331,13 +331,13 @@ def test_borders_of_polls_and_frames_change_no_count(data: st.DataObject):
 def test_a_kill_in_the_middle_of_a_trace_counts_it_once(tmp_path: Path, flushed: bool):
     """What was kept goes on as the same event; what was not is read again."""
     lines = served(trace("python_chained"))
-    state = SqliteState(tmp_path / "state.db", lambda: START)
+    state = file_state(tmp_path / "state.db", lambda: START)
     site = opened(state=state)
     read(site, [b"".join(lines[:3])])
     if flushed:
         site.ledger.flush()
     state.close()
-    state = SqliteState(tmp_path / "state.db", lambda: START)
+    state = file_state(tmp_path / "state.db", lambda: START)
     site = opened(state=state)
     site.ledger.flush()
     assert counts(site) == ({"python_exception": 1} if flushed else {})
@@ -352,7 +352,7 @@ def test_a_kill_in_the_middle_of_a_trace_changes_no_count(tmp_path: Path, cut: i
     """A trace that no rule had counted yet goes on too, and no older one is taken up again."""
     lines = served(ALL)
     for read_to in (cut, len(lines)):
-        state = SqliteState(tmp_path / "state.db", lambda: START)
+        state = file_state(tmp_path / "state.db", lambda: START)
         site = opened(state=state)
         read(site, [b"".join(lines[:read_to])])
         assert site.ledger.flush()
@@ -369,7 +369,7 @@ def test_kills_between_any_two_reads_change_no_count(data: st.DataObject):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "state.db"
         for cut in (*cuts, len(lines)):
-            state = SqliteState(path, lambda: START)
+            state = file_state(path, lambda: START)
             site = opened(state=state)
             read(site, [b"".join(lines[:cut])])
             if cut == len(lines) or data.draw(st.booleans()):

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 from rule_fixtures import JOBS_KEY, Life, gauge, histogram, rule
+from state_files import file_state
 
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.rule_metrics import RuleMetrics
@@ -24,8 +25,7 @@ from exporter.errors import ConfigError, StateError
 from exporter.matching.decision import matcher_of
 from exporter.matching.engine import Engine
 from exporter.model import MetricType
-from exporter.state.sqlite import SqliteState
-from exporter.state.store import Batch
+from exporter.state.store import Batch, State
 from exporter.web.exposition import Exposition
 
 # What is counted.
@@ -210,13 +210,13 @@ LOG = tuple(
 def test_everything_goes_on_after_a_restart(tmp_path: Path):
     """Counters, gauges with their times, histograms and which series are known are kept."""
     path = tmp_path / "state.db"
-    life = Life(*EVERYTHING, state=SqliteState(path, Clock())).open()
+    life = Life(*EVERYTHING, state=file_state(path, Clock())).open()
     life.read(*LOG, second=5)
     assert life.samples() == {}  # Nothing is shown before it is kept.
     life.ledger.end()
     shown = life.samples()
     assert shown["orders_total code=other"] == 1
-    again = Life(*EVERYTHING, state=SqliteState(path, Clock())).open()
+    again = Life(*EVERYTHING, state=file_state(path, Clock())).open()
     assert again.samples() == shown
     again.read(b"order code=a n=9 took=1", second=4)
     again.read(b"order code=d n=9 took=1", second=4)
@@ -232,18 +232,18 @@ def test_everything_goes_on_after_a_restart(tmp_path: Path):
 def test_another_meaning_begins_anew(tmp_path: Path):
     """A count goes on only while all rules that feed its metric look for the same."""
     path = tmp_path / "state.db"
-    life = Life(rule(), rule("b_total", rule_name="s"), state=SqliteState(path, Clock())).open()
+    life = Life(rule(), rule("b_total", rule_name="s"), state=file_state(path, Clock())).open()
     life.read(b"order")
     life.ledger.end()
     changed = (rule(regex="orders?"), rule("b_total", rule_name="s", max_series=7))
-    again = Life(*changed, state=SqliteState(path, Clock())).open()
+    again = Life(*changed, state=file_state(path, Clock())).open()
     assert again.samples() == {"orders_total": 0, "b_total": 1}
     again.ledger.end()
     # What it was once is no part of it when it is changed back.
-    back = Life(rule(), state=SqliteState(path, Clock())).open()
+    back = Life(rule(), state=file_state(path, Clock())).open()
     assert back.samples() == {"orders_total": 0}
     back.ledger.end()
-    state = SqliteState(path, Clock())
+    state = file_state(path, Clock())
     assert state.load().values == {}
     state.close()
 
@@ -254,7 +254,7 @@ class Failing:
     durable = True
     rollbacks = 0
 
-    def __init__(self, state: SqliteState) -> None:
+    def __init__(self, state: State) -> None:
         self.load, self.close = state.load, state.close
         self._save = state.save
         self.fails = False
@@ -268,7 +268,7 @@ class Failing:
 def test_what_a_crash_takes_back_was_not_shown(tmp_path: Path):
     """After a kill the series are those of the last batch, whole histograms among them."""
     path = tmp_path / "state.db"
-    sqlite = SqliteState(path, Clock())
+    sqlite = file_state(path, Clock())
     life = Life(*EVERYTHING, state=Failing(sqlite)).open()
     life.read(*LOG)
     life.ledger.flush()
@@ -276,7 +276,7 @@ def test_what_a_crash_takes_back_was_not_shown(tmp_path: Path):
     life.read(*LOG)
     assert life.samples() == shown
     sqlite.close()  # As a kill does, without the rest being saved.
-    again = Life(*EVERYTHING, state=SqliteState(path, Clock())).open()
+    again = Life(*EVERYTHING, state=file_state(path, Clock())).open()
     assert again.samples() == shown
     again.ledger.end()
 

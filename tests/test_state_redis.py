@@ -1,35 +1,37 @@
-"""State in a real Redis: the same as in a file, whole or not at all, one owner at a time."""
+"""State in a real Redis: older layouts, whole programs, and what only this kind of store has."""
 
+import json
 import signal
-from collections.abc import Callable, Iterator
+import sqlite3
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from exporter_process import ExporterProcess, run_command, simulated
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from programs import requires
-from prometheus_client import CollectorRegistry
 from redis_server import redis_server
 from simulated_traffic import assert_counts_are_true, settled, simulator
-from state_batches import BATCHES
 
-from exporter.collect.ledger import Ledger
-from exporter.errors import StateError, StateRolledBack
-from exporter.metrics import Metrics
-from exporter.model import ComponentKey
+from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.simulator.state import ComponentSpec
-from exporter.state.accounts import AccountState
-from exporter.state.redis import META, OWNER, RedisState
-from exporter.state.sqlite import SqliteState
-from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
+from exporter.state.redis import RedisStore
+from exporter.state.redis_layout import META, PREFIX, Keys
+from exporter.state.redis_namespace import RedisState
+from exporter.state.sqlite import SqliteStore
+from exporter.state.store import Batch, ValueKey
 
 pytestmark = requires("redis-server")
 
-WEB, API = ComponentKey("shop", "web"), ComponentKey("blog", "api")
 LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
 PASSWORD = "hunter2-secret"
+OWNER = f"{PREFIX}:owner"  # of a database of the first version
+
+FIRST_VERSION = Path(__file__).parent / "testdata/state_redis_2026_11.json"
+FIRST_FILE = Path(__file__).parent / "testdata/state_accounts_2026_11.sql"
 
 
 def clock() -> float:
@@ -50,95 +52,104 @@ def url(server: str) -> str:
     return server
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches=st.lists(BATCHES, max_size=6), restart_after=st.integers(0, 6))
-def test_any_batches_leave_what_a_file_would_hold(
-    url: str, tmp_path_factory: pytest.TempPathFactory, batches: list[Batch], restart_after: int
-):
-    """Redis and SQLite hold the same after the same batches, also over a restart of both."""
-    with redis.Redis.from_url(url) as client:
-        client.flushall()
-    path = tmp_path_factory.mktemp("state") / "state.db"
-    states = (RedisState(url, clock), SqliteState(path, clock))
-    for number, batch in enumerate(batches):
-        if number == restart_after:
-            for state in states:
-                state.close()
-            states = (RedisState(url, clock), SqliteState(path, clock))
-            for state in states:
-                state.load()
-        for state in states:
-            state.save(batch)
-    in_redis, in_file = (state.load() for state in states)
-    assert in_redis == in_file
-    for state in states:
-        state.close()
-
-
-def test_cursors_come_back_in_the_order_in_which_they_were_used(url: str):
-    """The deployment that was read last stands last, whatever the database's own order."""
-    state = RedisState(url, clock)
-    keys = [CursorKey(WEB, name) for name in "bcad"]
-    for key in keys:
-        state.save(Batch(cursors={key: b"1"}))
-    state.close()
-    again = RedisState(url, clock)
-    assert list(again.load().cursors) == keys
-    again.save(Batch(cursors={keys[0]: b"2"}))
-    assert list(again.load().cursors) == [*keys[1:], keys[0]]
-    again.close()
-
-
-def test_the_exporter_that_started_last_owns_the_state(url: str):
-    """What an earlier one still saves is refused, and nothing of it is kept."""
-    first = RedisState(url, clock)
-    first.save(Batch(values={LINES: 1.0}))
-    second = RedisState(url, clock)
-    assert second.load().values == {LINES: 1.0}
-    with pytest.raises(StateError, match="another exporter has started on it"):
-        first.save(Batch(values={LINES: 2.0}))
-    second.save(Batch(values={LINES: 3.0}))
-    assert second.load().values == {LINES: 3.0}
-    first.close()
-    second.close()
-
-
 def test_an_owner_that_comes_while_a_batch_is_sent_wins(url: str, monkeypatch: pytest.MonkeyPatch):
     """Between the look at the owner and the transaction nobody can slip in."""
-    first = RedisState(url, clock)
+    store = RedisStore(url, clock)
+    first = store.open("")
     write = RedisState._write
 
-    def overtaken(self: RedisState, pipeline: redis.client.Pipeline, batch: Batch) -> None:
+    def overtaken(self: RedisState, pipeline: redis.client.Pipeline, *arguments: Any) -> None:
         with redis.Redis.from_url(url) as client:
-            client.set(OWNER, b"99:another")
-        write(self, pipeline, batch)
+            client.set(Keys.of("").owner, b"99:another")
+        write(self, pipeline, *arguments)
 
     monkeypatch.setattr(RedisState, "_write", overtaken)
-    with pytest.raises(StateError, match="another exporter has started on it"):
+    with pytest.raises(StateFenced, match="another exporter has started on it"):
         first.save(Batch(values={LINES: 2.0}))
-    assert first.load().values == {}
-    first.close()
+    assert store.read("").values == {}
+    store.close()
 
 
 def test_a_newer_version_is_refused(url: str):
     """A state that a newer exporter wrote is left alone, and the message says what to do."""
-    RedisState(url, clock).close()
+    store = RedisStore(url, clock)
+    store.open("")
+    store.close()
     with redis.Redis.from_url(url) as client:
         client.hset(META, "version", 9)
-        owner = client.get(OWNER)
+        owner = client.get(Keys.of("").owner)
         with pytest.raises(StateError, match=r"it has version 9, .* use the newer exporter"):
-            RedisState(url, clock)
-        assert client.get(OWNER) == owner
+            RedisStore(url, clock)
+        assert client.get(Keys.of("").owner) == owner
+
+
+def restore_first_version(url: str) -> None:
+    """Fill a database with what an exporter of November 2026 left there."""
+    dump = json.loads(FIRST_VERSION.read_text(encoding="utf-8"))
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+        for key, data in dump.items():
+            if isinstance(data, str):
+                client.set(key, data)
+            else:
+                client.hset(key, mapping={k: b64decode(value) for k, value in data.items()})
+
+
+def test_a_database_of_the_first_version_is_taken_over(url: str, tmp_path: Path):
+    """Each account has what it had, which a file of the same time holds too."""
+    restore_first_version(url)
+    store = RedisStore(url, clock)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as file:
+        file.executescript(FIRST_FILE.read_text(encoding="utf-8"))
+    files = SqliteStore(tmp_path / "state.db", clock)
+    for name in ("", "eu", "us"):
+        found, expected = store.open(name).load(), files.open(name).load()
+        assert len(found.values) > 5
+        assert found == expected
+        assert found.first_start == 1764300000.0
+    with redis.Redis.from_url(url) as client:
+        hashes = [key for key in client.scan_iter() if client.type(key) == b"hash"]
+        assert not [key for key in hashes if b"/" in b"".join(client.hkeys(key))]
+    store.close()
+    files.close()
+
+
+def test_an_exporter_of_the_first_version_saves_no_more_once_it_is_taken_over(url: str):
+    """It compared the owner, which is a later one's from then on, and the version at its start."""
+    restore_first_version(url)
+    with redis.Redis.from_url(url) as client:
+        start = int(client.get(OWNER).partition(b":")[0])
+        store = RedisStore(url, clock)
+        assert int(client.get(OWNER).partition(b":")[0]) > start
+        assert client.hget(META, "version") == b"2"
+        store.open("eu").load()
+    store.close()
+
+
+def test_what_was_taken_over_from_the_first_version_outlives_a_rollback_to_it(url: str):
+    """A dump of that time comes back while the exporter lives: it is brought up to date again."""
+    restore_first_version(url)
+    store = RedisStore(url, clock)
+    state = store.open("eu")
+    before = state.load()
+    state.save(Batch(values={LINES: 1.0}))
+    restore_first_version(url)
+    with pytest.raises(StateRolledBack):
+        state.save(Batch(values={LINES: 2.0}))
+    assert state.load().values == before.values
+    state.save(Batch(values={LINES: 2.0}))
+    assert store.read("eu").values == {**before.values, LINES: 2.0}
+    store.close()
 
 
 def test_no_message_holds_the_password():
     """A wrong password and a server that is not there are told by host and port."""
     with redis_server(password=PASSWORD) as url:
         with pytest.raises(StateError, match="its user or password is wrong") as wrong:
-            RedisState(url.replace(PASSWORD, "wrong-secret"), clock)
-        RedisState(url, clock).close()
+            RedisStore(url.replace(PASSWORD, "wrong-secret"), clock)
+        RedisStore(url, clock).close()
     with pytest.raises(StateError, match=r"state in 127\.0\.0\.1:\d+/0 cannot be opened") as gone:
-        RedisState(url, clock)
+        RedisStore(url, clock)
     assert "secret" not in str(wrong.value)
     assert "secret" not in str(gone.value)
 
@@ -185,104 +196,10 @@ def test_a_database_that_is_not_there_ends_the_start(tmp_path: Path):
     assert PASSWORD not in line
 
 
-def dump_and_go_back(url: str, between: Callable[[], None]) -> None:
-    """Put the database back to what it holds now, once ``between`` has changed it."""
-    with redis.Redis.from_url(url) as client:
-        dump = {key: client.dump(key) for key in client.scan_iter()}
-        between()
-        client.flushall()
-        for key, data in dump.items():
-            client.restore(key, 0, data)
-
-
-@pytest.mark.parametrize("emptied", [False, True], ids=["an older dump", "emptied"])
-def test_what_a_database_that_went_back_has_lost_is_saved_anew(url: str, emptied: bool):
-    """All of it, with the next commit, and nothing beside it; the metric tells how often."""
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    state = RedisState(url, clock)
-    ledger = Ledger(metrics, state, clock)
-    labels = ("shop", "web", "RUN")
-    ledger.add(metrics.log_lines, labels, 1)
-    ledger.keep("note", ("shop", "web"), "a", b"old")
-    assert ledger.flush()
-
-    def go_on() -> None:
-        ledger.add(metrics.log_lines, labels, 49)
-        ledger.discard("note", ("shop", "web"), "a")
-        ledger.keep("note", ("shop", "web"), "b", b"new")
-        assert ledger.flush()
-
-    if emptied:
-        go_on()
-        with redis.Redis.from_url(url) as client:
-            client.flushall()
-    else:
-        dump_and_go_back(url, go_on)
-    ledger.add(metrics.log_lines, labels, 1)
-    assert ledger.flush()
-    ledger.add(metrics.log_lines, labels, 1)
-    assert ledger.flush()
-    rollbacks = "digitalocean_app_exporter_state_rollbacks_total"
-    assert metrics.state_rollbacks.labels().value == 1, rollbacks
-    again = RedisState(url, clock)
-    saved = again.load()
-    assert saved.values == {ValueKey("digitalocean_app_log_lines_total", labels): 52.0}
-    assert saved.documents == {DocumentKey("note", ("shop", "web"), "b"): b"new"}
-    assert saved.first_start == 1000.0
-    again.close()
-    state.close()
-
-
-def test_a_database_that_went_back_to_an_earlier_exporter_stays_the_latest_ones(url: str):
-    """The earlier one may live on: it is refused again, and the later one loses nothing."""
-    first = RedisState(url, clock)
-    first.save(Batch(values={LINES: 1.0}))
-    second: list[RedisState] = []
-
-    def take_over() -> None:
-        second.append(RedisState(url, clock))
-        second[0].save(Batch(values={LINES: 2.0}))
-
-    dump_and_go_back(url, take_over)
-    with pytest.raises(StateRolledBack, match="went back"):
-        second[0].save(Batch(values={LINES: 3.0}))
-    second[0].load()
-    second[0].save(Batch(values={LINES: 3.0}))
-    with pytest.raises(StateError, match="another exporter has started on it"):
-        first.save(Batch(values={LINES: 9.0}))
-    assert second[0].load().values == {LINES: 3.0}
-    assert second[0].rollbacks == 1
-    first.close()
-    second[0].close()
-
-
-def test_every_account_saves_anew_what_a_shared_database_has_lost(url: str):
-    """Also one that has nothing new to save when another one meets the loss."""
-    state = RedisState(url, clock)
-    ledgers, metrics = [], []
-    for name in ("eu", "us"):
-        metrics.append(Metrics(CollectorRegistry()))
-        ledgers.append(Ledger(metrics[-1], AccountState(state, name), clock))
-        ledgers[-1].add(metrics[-1].log_lines, ("shop", "web", "RUN"), 7)
-        assert ledgers[-1].flush()
-    with redis.Redis.from_url(url) as client:
-        client.flushall()
-    ledgers[0].add(metrics[0].log_lines, ("shop", "web", "RUN"), 1)
-    assert ledgers[0].flush()
-    assert ledgers[1].flush()
-    name = "digitalocean_app_log_lines_total"
-    assert state.load().values == {
-        ValueKey(name, ("eu/shop", "web", "RUN")): 8.0,
-        ValueKey(name, ("us/shop", "web", "RUN")): 7.0,
-    }
-    assert [each.state_rollbacks.labels().value for each in metrics] == [1, 1]
-    state.close()
-
-
 def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch):
     """A batch that was kept though its answer was lost is saved again, and nothing else."""
-    state = RedisState(url, clock)
+    store = RedisStore(url, clock)
+    state = store.open("")
     execute = redis.client.Pipeline.execute
 
     def lose_the_answer(self: redis.client.Pipeline, *arguments: bool) -> object:
@@ -297,7 +214,7 @@ def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch)
     state.save(Batch(values={LINES: 2.0}))
     assert state.rollbacks == 0
     assert state.load().values == {LINES: 2.0}
-    state.close()
+    store.close()
 
 
 def test_a_start_warns_of_a_database_that_may_evict(caplog: pytest.LogCaptureFixture):
@@ -305,5 +222,5 @@ def test_a_start_warns_of_a_database_that_may_evict(caplog: pytest.LogCaptureFix
     for policy, warnings in (("allkeys-lru", 1), ("volatile-lru", 0), ("noeviction", 0)):
         caplog.clear()
         with redis_server("--maxmemory-policy", policy) as url:
-            RedisState(url, clock).close()
+            RedisStore(url, clock).close()
         assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings

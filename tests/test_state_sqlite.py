@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from state_files import file_state
 
 from exporter.errors import StateError
 from exporter.model import ComponentKey
-from exporter.state.sqlite import SqliteState
+from exporter.state.sqlite import SqliteStore
 from exporter.state.sqlite_schema import APPLICATION_ID, MIGRATIONS, VERSION
 from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
 
@@ -63,13 +64,13 @@ def clock() -> Clock:
 
 def test_a_new_file_knows_only_when_it_was_begun(path, clock):
     """A first start finds nothing but its own time, and a later one that same time."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     saved = state.load()
     assert (saved.first_start, saved.saved_at) == (1000.0, None)
     assert (saved.values, saved.cursors, saved.released, saved.documents) == ({}, {}, {}, {})
     state.close()
     clock.now = 2000.0
-    again = SqliteState(path, clock)
+    again = file_state(path, clock)
     assert again.load().first_start == 1000.0
     again.close()
 
@@ -78,14 +79,14 @@ def test_a_new_file_is_readable_by_its_owner_alone(path, clock):
     """It and what SQLite puts beside it; the mode of one that is there stays."""
     before = os.umask(0o022)
     try:
-        state = SqliteState(path, clock)
+        state = file_state(path, clock)
         state.save(Batch(values={LINES: 1.0}))
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert modes == dict.fromkeys(modes, 0o600)
         assert len(modes) > 1
         state.close()
         path.chmod(0o640)
-        SqliteState(path, clock).close()
+        file_state(path, clock).close()
         assert path.stat().st_mode & 0o777 == 0o640
     finally:
         os.umask(before)
@@ -93,14 +94,14 @@ def test_a_new_file_is_readable_by_its_owner_alone(path, clock):
 
 def test_what_was_saved_is_there_after_a_restart(path, clock):
     """Values, cursors, releases and documents come back as they were last saved."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     state.save(Batch(values={LINES: 5.0, MATCHES: 1.0}, cursors={FIRST: b"one", SECOND: b"x"}))
     clock.now = 1500.0
     state.save(Batch(values={LINES: 7.0}, cursors={SECOND: b"two"}, released={FIRST: 99}))
     state.save(Batch(documents={NOTE: b"", NAMED: b"1"}))
     state.save(Batch(documents={NAMED: b"\x002"}))
     state.close()
-    again = SqliteState(path, clock)
+    again = file_state(path, clock)
     saved = again.load()
     again.close()
     assert saved.values == {LINES: 7.0, MATCHES: 1.0}
@@ -113,7 +114,7 @@ def test_what_was_saved_is_there_after_a_restart(path, clock):
 def test_what_is_dropped_is_gone_and_the_rest_stays(path, clock):
     """A component's cursors go with it, other components keep theirs."""
     other = CursorKey(API, "d1")
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     state.save(
         Batch(
             values={LINES: 5.0, MATCHES: 1.0},
@@ -141,7 +142,7 @@ def test_a_file_of_the_first_version_is_taken_over(path, clock):
         first.execute("INSERT INTO meta VALUES ('first_start', 5)")
         first.execute("""INSERT INTO series VALUES ('a_total', '["shop"]', '', 7)""")
     first.close()
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     state.save(Batch(documents={NOTE: b"1"}))
     saved = state.load()
     state.close()
@@ -149,9 +150,47 @@ def test_a_file_of_the_first_version_is_taken_over(path, clock):
     assert saved.documents == {NOTE: b"1"}
 
 
+def test_accounts_of_a_file_of_the_second_version_become_namespaces(path, clock):
+    """A slash tells an account only where it stands in the app's name; nothing else is changed."""
+    with sqlite3.connect(path) as second:
+        for migration in MIGRATIONS[:2]:
+            second.executescript(migration)
+        second.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        second.execute("PRAGMA user_version = 2")
+        second.execute("INSERT INTO meta VALUES ('first_start', 5)")
+        labels = ['["shop", "/path"]', '["eu/shop", "/path"]', '["\\ud83d", "a/b"]', '["us/a\\"/"]']
+        for labels_of_series in labels:
+            row = (labels_of_series, "a/b", 7)
+            second.execute("INSERT INTO series VALUES ('a_total', ?, ?, ?)", row)
+        for app in ("shop", "eu/shop", "eu/blog"):
+            second.execute("INSERT INTO cursors VALUES (?, 'web', 'd1', x'01')", (app,))
+            second.execute("INSERT INTO released VALUES (?, 'web', 'd0', 9)", (app,))
+        for owner in ('["eu/shop"]', '["shop"]', '["eu/shop", "web"]'):
+            second.execute("INSERT INTO documents VALUES ('note', ?, 'a/b', x'02')", (owner,))
+    second.close()
+    store = SqliteStore(path, clock)
+    own, eu, us = (store.open(name).load() for name in ("", "eu", "us"))
+    store.close()
+    blog = ComponentKey("blog", "web")
+    assert own.values == {
+        ValueKey("a_total", ("shop", "/path"), "a/b"): 7.0,
+        ValueKey("a_total", ("\ud83d", "a/b"), "a/b"): 7.0,
+    }
+    assert eu.values == {ValueKey("a_total", ("shop", "/path"), "a/b"): 7.0}
+    assert us.values == {ValueKey("a_total", ('a"/',), "a/b"): 7.0}
+    assert list(eu.cursors) == [CursorKey(WEB, "d1"), CursorKey(blog, "d1")]
+    assert eu.released == {CursorKey(WEB, "d0"): 9, CursorKey(blog, "d0"): 9}
+    assert own.cursors == {CursorKey(WEB, "d1"): b"\x01"}
+    assert own.documents == {DocumentKey("note", ("shop",), "a/b"): b"\x02"}
+    assert set(eu.documents) == {
+        DocumentKey("note", owner, "a/b") for owner in (("shop",), ("shop", "web"))
+    }
+    assert [own.first_start, eu.first_start, us.first_start] == [5.0, 5.0, 5.0]
+
+
 def test_a_batch_is_saved_whole_or_not_at_all(path, clock):
     """One value that cannot be kept takes back the whole batch, and the file goes on."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     state.save(Batch(values={LINES: 5.0}))
     with pytest.raises(StateError, match="cannot be written"):
         state.save(Batch(values={LINES: 6.0, MATCHES: None}))  # type: ignore[dict-item]
@@ -165,16 +204,16 @@ def test_a_killed_process_leaves_its_last_batch(path, clock):
     """What was saved before SIGKILL is there, and the lock is gone with the process."""
     program = (
         "import os, pathlib, signal, sys\n"
-        "from exporter.state.sqlite import SqliteState\n"
+        "from exporter.state.sqlite import SqliteStore\n"
         "from exporter.state.store import Batch, ValueKey\n"
-        "state = SqliteState(pathlib.Path(sys.argv[1]), lambda: 1.0)\n"
+        "state = SqliteStore(pathlib.Path(sys.argv[1]), lambda: 1.0).open('')\n"
         "for n in range(50):\n"
         "    state.save(Batch(values={ValueKey('lines_total', ('a',)): float(n)}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert ended.returncode == -9
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     assert state.load().values == {ValueKey("lines_total", ("a",)): 49.0}
     state.close()
 
@@ -183,7 +222,7 @@ def test_a_damaged_file_is_refused(path, clock):
     """A file that is no database: said in so many words, with what to do."""
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StateError) as caught:
-        SqliteState(path, clock)
+        file_state(path, clock)
     assert str(caught.value) == (
         f"state file {path} cannot be opened: it is damaged or no database; "
         "move it away to start anew, or restore a copy"
@@ -192,7 +231,7 @@ def test_a_damaged_file_is_refused(path, clock):
 
 def test_a_file_damaged_in_the_middle_is_refused(path, clock):
     """Pages that were overwritten are found at the start, not when they are needed."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     many = {CursorKey(WEB, f"d{n}"): os.urandom(3000) for n in range(50)}
     state.save(Batch(cursors=many))
     state.close()
@@ -200,7 +239,7 @@ def test_a_file_damaged_in_the_middle_is_refused(path, clock):
     data[4096 * 4 : 4096 * 12] = os.urandom(4096 * 8)
     path.write_bytes(data)
     with pytest.raises(StateError, match="damaged"):
-        SqliteState(path, clock)
+        file_state(path, clock)
 
 
 @pytest.mark.parametrize(
@@ -217,14 +256,14 @@ def test_a_file_damaged_in_the_middle_is_refused(path, clock):
 )
 def test_a_database_that_holds_what_no_state_does_is_refused(path, clock, damage: str):
     """It is an error that names the file, whatever stands there."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     documents = {DocumentKey("crashes", ("shop", "web"), "latest"): b"{}"}
     state.save(Batch(values={LINES: 1.0}, documents=documents))
     state.close()
     with sqlite3.connect(path) as file:
         file.execute(damage)
     file.close()
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     with pytest.raises(StateError, match=f"state file {path} cannot be read"):
         state.load()
     state.close()
@@ -237,12 +276,12 @@ def test_a_file_that_may_not_be_written_is_refused(clock, mode: int, folder_mode
     """Read-only, the file or its folder: the message says whose it has to be; nothing changes."""
     with TemporaryDirectory() as folder, not_root(Path(folder)):
         path = Path(folder) / "state.db"
-        SqliteState(path, clock).close()
+        file_state(path, clock).close()
         before = path.read_bytes()
         path.chmod(mode)
         path.parent.chmod(folder_mode)
         with pytest.raises(StateError, match=r"this user's to write|it is read-only"):
-            SqliteState(path, clock)
+            file_state(path, clock)
         path.parent.chmod(0o755)
         path.chmod(0o644)
         assert path.read_bytes() == before
@@ -251,12 +290,12 @@ def test_a_file_that_may_not_be_written_is_refused(clock, mode: int, folder_mode
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path, clock):
     """It says that it is a folder."""
     with pytest.raises(StateError, match="Is a directory"):
-        SqliteState(tmp_path, clock)
+        file_state(tmp_path, clock)
 
 
 def test_a_file_that_is_removed_or_replaced_is_missed(path, clock):
     """Saving fails until it lies where it was, and nothing of what came meanwhile is in doubt."""
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     state.save(Batch(values={LINES: 1.0}))
     aside = path.rename(path.with_suffix(".aside"))
     with pytest.raises(StateError, match="it was removed or replaced"):
@@ -268,19 +307,19 @@ def test_a_file_that_is_removed_or_replaced_is_missed(path, clock):
     assert state.load().values == {LINES: 1.0}
     state.save(Batch(values={LINES: 4.0}))
     state.close()
-    state = SqliteState(path, clock)
+    state = file_state(path, clock)
     assert state.load().values == {LINES: 4.0}
     state.close()
 
 
 def test_a_file_of_a_newer_version_is_refused(path, clock):
     """A newer exporter's file is left alone."""
-    SqliteState(path, clock).close()
+    file_state(path, clock).close()
     with sqlite3.connect(path) as newer:
         newer.execute(f"PRAGMA user_version = {VERSION + 1}")
     newer.close()
     with pytest.raises(StateError, match=f"it has version {VERSION + 1}"):
-        SqliteState(path, clock)
+        file_state(path, clock)
 
 
 def test_another_programs_database_is_refused(path, clock):
@@ -289,7 +328,7 @@ def test_another_programs_database_is_refused(path, clock):
         other.execute("CREATE TABLE users (name)")
     other.close()
     with pytest.raises(StateError, match="the database of another program"):
-        SqliteState(path, clock)
+        file_state(path, clock)
     with sqlite3.connect(path) as other:
         tables = other.execute("SELECT name FROM sqlite_schema").fetchall()
         application = other.execute("PRAGMA application_id").fetchone()
@@ -300,31 +339,33 @@ def test_another_programs_database_is_refused(path, clock):
 
 def test_a_file_that_another_process_holds_is_refused(path, clock):
     """Two exporters never count into one file; the second says why it stops."""
-    first = SqliteState(path, clock)
+    first = file_state(path, clock)
     with pytest.raises(StateError, match="another process holds it"):
-        SqliteState(path, clock)
+        file_state(path, clock)
     first.save(Batch(values={LINES: 1.0}))
     first.close()
-    SqliteState(path, clock).close()
+    file_state(path, clock).close()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, clock):
     """The path is in the message, and nothing is made."""
     path = tmp_path / "missing" / "state.db"
     with pytest.raises(StateError, match="its folder does not exist"):
-        SqliteState(path, clock)
+        file_state(path, clock)
     assert not path.parent.exists()
 
 
 def test_a_full_disk_is_said_and_survived(path, clock):
     """When no page can be added the batch is refused, and a smaller one still goes in."""
-    state = SqliteState(path, clock)
+    store = SqliteStore(path, clock)
+    state = store.open("")
     state.save(Batch(values={LINES: 1.0}))
-    pages = state._connection.execute("PRAGMA page_count").fetchone()[0]
-    state._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with store.reading() as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.raises(StateError, match="the disk is full"):
         state.save(Batch(values={LINES: 2.0}, cursors={FIRST: b"x" * 100_000}))
     assert state.load().values == {LINES: 1.0}
     state.save(Batch(values={LINES: 3.0}))
     assert state.load().values == {LINES: 3.0}
-    state.close()
+    store.close()

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, Clock, Site, line
+from state_files import file_state
 
 from exporter.model import LogType
-from exporter.state.sqlite import SqliteState
 
 DUMP = Path(__file__).parent / "testdata/state_2026_11.sql"
 
@@ -18,7 +18,7 @@ def test_a_file_of_november_2026_is_continued(tmp_path: Path):
     with closing(sqlite3.connect(path)) as database:
         database.executescript(DUMP.read_text(encoding="utf-8"))
     clock = Clock()
-    site = Site(state=SqliteState(path, clock), clock=clock)
+    site = Site(state=file_state(path, clock), clock=clock)
     site.watch()
     log = site.platform.log("d1")
     log.live = b"".join(line(n, f"oops {n}") for n in range(1, 6))

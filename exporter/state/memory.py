@@ -1,12 +1,28 @@
-"""State in memory: it lasts as long as the process, so there is nothing to keep."""
+"""State in memory: it lasts as long as the process, so nothing is kept."""
 
 from collections.abc import Callable
 
-from exporter.state.store import Batch, Saved
+from exporter.state.store import Batch, Saved, State
+
+
+class MemoryStore:
+    """The store of an exporter that starts anew each time; ``clock`` gives Unix seconds."""
+
+    durable = False
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+
+    def open(self, namespace: str) -> State:
+        """Open a namespace, which is empty."""
+        return MemoryState(self._clock)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
 
 
 class MemoryState:
-    """The state of an exporter that starts anew each time; ``clock`` gives Unix seconds."""
+    """A namespace that begins empty; ``clock`` gives Unix seconds."""
 
     durable = False
     rollbacks = 0
@@ -15,11 +31,11 @@ class MemoryState:
         self._clock = clock
 
     def load(self) -> Saved:
-        """Nothing, from now on."""
+        """Return an empty state that starts now."""
         return Saved(self._clock())
 
     def save(self, batch: Batch) -> None:
-        """Nothing to do: what counts is in the caller's memory already."""
+        """Do nothing: what counts is in the caller's memory already."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to close."""

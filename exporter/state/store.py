@@ -87,7 +87,7 @@ class Saved:
 
 
 class State(Protocol):
-    """Where counts and cursors are kept.
+    """One namespace of a store: the counts and cursors of one account, or of one share of it.
 
     ``durable`` states outlive the process; what is not saved there must not be shown.
     """
@@ -98,23 +98,51 @@ class State(Protocol):
     def rollbacks(self) -> int:
         """How often the store was found to hold less than was saved there.
 
-        Whoever keeps something there has to save all of it anew when the number has grown.
+        When the number has grown, everything that is known has to be saved again.
         """
         ...
 
     def load(self) -> Saved:
-        """All that is kept; raises StateError where it cannot be read."""
+        """Read the namespace.
+
+        Raises:
+            StateFenced: another exporter owns the namespace by now.
+            StateError: it cannot be read.
+        """
         ...
 
     def save(self, batch: Batch) -> None:
-        """Keep a batch, whole or not at all; raises StateError where it cannot.
+        """Save a batch, whole or not at all.
 
         Raises:
-            StateRolledBack: the store holds less than was saved there; what it holds is to be
-                loaded, and all that is known saved.
+            StateFenced: another exporter owns the namespace by now.
+            StateRolledBack: the store holds less than was saved there; load what it holds, and
+                save all that is known.
+            StateError: it cannot be written.
         """
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Stop using the namespace; the store stays open."""
+        ...
+
+
+class Store(Protocol):
+    """One opened database, of which each namespace is a state of its own."""
+
+    durable: bool
+
+    def open(self, namespace: str) -> State:
+        """Open a namespace, made if it is not there; the latest to open it owns it.
+
+        Args:
+            namespace: the account's name; empty for the only account.
+
+        Raises:
+            StateError: the store cannot be used.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close files and connections."""
         ...

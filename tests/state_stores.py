@@ -1,0 +1,131 @@
+"""Every kind of durable store behind one interface, each on a real server where it has one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import redis
+from programs import requires
+from redis_server import redis_server
+
+from exporter.state.coordination import SharedStore
+from exporter.state.redis import RedisStore
+from exporter.state.sqlite import SqliteStore
+from exporter.state.store import Batch, Saved, Store
+
+
+def clock() -> float:
+    """Unix seconds that stand still."""
+    return 1000.0
+
+
+class Database(Protocol):
+    """Something that a store can be opened on, again and again."""
+
+    def open(self) -> Store:
+        """Open it."""
+
+    def clear(self) -> None:
+        """Remove everything that it holds."""
+
+
+class SharedDatabase(Protocol):
+    """A database that several exporters use at the same time."""
+
+    url: str
+
+    def open(self) -> SharedStore:
+        """Open it."""
+
+    def clear(self) -> None:
+        """Remove everything that it holds."""
+
+    def dump_and_go_back(self, between: Callable[[], None]) -> None:
+        """Call a function, then put the database back to what it held before."""
+
+
+class SqliteDatabase:
+    """One file of a folder after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+
+    def open(self) -> Store:
+        """Open the file."""
+        return SqliteStore(self._folder / f"{self._number}.db", clock)
+
+    def clear(self) -> None:
+        """Go on with another file."""
+        self._number += 1
+
+
+class RedisDatabase:
+    """A database of a running server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def open(self) -> SharedStore:
+        """Open it."""
+        return RedisStore(self.url, clock)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def dump_and_go_back(self, between: Callable[[], None]) -> None:
+        """Call a function, then restore each key as it was before."""
+        with redis.Redis.from_url(self.url) as client:
+            dump = {key: client.dump(key) for key in client.scan_iter()}
+            between()
+            client.flushall()
+            for key, data in dump.items():
+                client.restore(key, 0, data)
+
+
+@contextmanager
+def running(kind: str, folder: Path) -> Iterator[Database]:
+    """Run what a kind of store needs."""
+    if kind == "sqlite":
+        yield SqliteDatabase(folder)
+        return
+    with redis_server(program=f"{kind}-server") as url:
+        yield RedisDatabase(url)
+
+
+SHARED = [
+    pytest.param("redis", marks=requires("redis-server")),
+    pytest.param("valkey", marks=requires("valkey-server")),
+]
+DURABLE = ["sqlite", *SHARED]
+
+
+def apply(held: Saved, batch: Batch) -> Saved:
+    """What a state holds after a batch, by the definition of ``Batch``."""
+    values, cursors = dict(held.values), dict(held.cursors)
+    released, documents = dict(held.released), dict(held.documents)
+    for kept, dropped in (
+        (values, batch.dropped_values),
+        (documents, batch.dropped_documents),
+        (released, batch.dropped_releases),
+        (cursors, batch.released),
+    ):
+        for key in dropped:
+            kept.pop(key, None)
+    for places in (cursors, released):
+        for key in [key for key in places if key.component in batch.dropped_components]:
+            del places[key]
+    for key in batch.cursors:
+        cursors.pop(key, None)  # the one that is saved last stands last
+    return Saved(
+        held.first_start,
+        clock(),
+        values={**values, **batch.values},
+        cursors={**cursors, **batch.cursors},
+        released={**released, **batch.released},
+        documents={**documents, **batch.documents},
+    )
