@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.logs.redaction import redact
 from exporter.logs.unwrap import Unwrapping
+from exporter.matching.database_cache import user_cache
 from exporter.matching.engine import Engine
 from exporter.model import Rule
 from exporter.options import Options
@@ -69,7 +70,7 @@ def count(
         lines: says how many lines those inputs have that can be read from any place.
     """
     stopwatch = Stopwatch(time.perf_counter)
-    engine = Engine(rules_of(rules), stopwatch.watch, unwrap)
+    engine = Engine(rules_of(rules), stopwatch.watch, unwrap, user_cache(options.environ))
     started = time.perf_counter()
     with _progress(logs) as progress:
         tally = count_inputs(engine, rules, logs, stopwatch, processes=cores(), notice=progress.add)
@@ -86,7 +87,7 @@ def show(
 ) -> None:
     """Print lines of the logs beside the counts: those that match, those that look like errors."""
     stopwatch = Stopwatch(time.perf_counter)
-    engine = Engine(rules_of(rules), stopwatch.watch, unwrap)
+    engine = Engine(rules_of(rules), stopwatch.watch, unwrap, user_cache(options.environ))
     unmatched = _unmatched(unwrap) if options.unmatched else None
     started = time.perf_counter()
     with _progress(logs) as progress:

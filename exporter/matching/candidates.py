@@ -10,6 +10,7 @@ from typing import cast
 
 import hyperscan
 
+from exporter.matching.database_cache import DatabaseCache, cache_key
 from exporter.matching.proposal import Expression, propose
 
 Candidate = tuple[int, int]
@@ -23,19 +24,16 @@ class Candidates:
         regexes: those of rules, in RE2's syntax, or their expressions.
         marks: further expressions, in Hyperscan's syntax; the lines in which one is found are
             marked.
+        cache: where a database of the same regexes may be, and is kept; None compiles it.
     """
 
     def __init__(
         self,
         regexes: Sequence[str | Sequence[Expression] | None],
         marks: Sequence[bytes] = (),
+        cache: DatabaseCache | None = None,
     ) -> None:
-        proposals = {
-            index: expressions
-            for index, regex in enumerate(regexes)
-            if regex is not None and (expressions := _expressions(regex)) is not None
-        }
-        self._database, used = _largest_database(proposals, marks, len(regexes))
+        self._database, used = _database(regexes, marks, cache)
         self.missing = tuple(index for index in range(len(regexes)) if index not in used)
         self._mark = len(regexes)
         # Hyperscan forbids two scans in one scratch space at a time.
@@ -89,6 +87,26 @@ class Candidates:
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(database)
         return scratch
+
+
+def _database(
+    regexes: Sequence[str | Sequence[Expression] | None],
+    marks: Sequence[bytes],
+    cache: DatabaseCache | None,
+) -> tuple[hyperscan.Database | None, frozenset[int]]:
+    """Return the database of all regexes that give expressions, and their indexes."""
+    key = "" if cache is None else cache_key((regexes, marks))
+    if cache is not None and (cached := cache.load(key)) is not None:
+        return cached
+    proposals = {
+        index: expressions
+        for index, regex in enumerate(regexes)
+        if regex is not None and (expressions := _expressions(regex)) is not None
+    }
+    database, used = _largest_database(proposals, marks, len(regexes))
+    if cache is not None and database is not None:
+        cache.save(key, database, used)
+    return database, used
 
 
 def _expressions(regex: str | Sequence[Expression]) -> Sequence[Expression] | None:

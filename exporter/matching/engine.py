@@ -12,6 +12,7 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from exporter.matching.candidates import Candidate, Candidates
+from exporter.matching.database_cache import DatabaseCache
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
 from exporter.matching.severity import SeverityReader
@@ -61,6 +62,7 @@ class Engine:
         rules: Sequence[Rule],
         watch: Callable[[Decision], Decision] | None = None,
         unwrap: Unwrapping | None = None,
+        cache: DatabaseCache | None = None,
     ) -> None:
         """Compile ``rules``.
 
@@ -68,6 +70,7 @@ class Engine:
             rules: the rules; results name them by their index.
             watch: wraps what decides for each rule, in their order.
             unwrap: is applied to every message; None searches in them as they are.
+            cache: keeps what takes long to compile.
 
         Raises:
             ValueError: RE2 refuses a regex; the message names the rule and gives the reason.
@@ -84,6 +87,7 @@ class Engine:
         self._candidates = Candidates(
             [decision.proposal for decision in self.decisions],
             () if unwrap is None else unwrap.marks,
+            cache,
         )
         self._matches = [decision.matches for decision in self.decisions]
         self._by_wrapper = [i for i, each in enumerate(self.decisions) if each.by_wrapper]
