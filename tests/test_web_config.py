@@ -85,6 +85,48 @@ def test_an_empty_file_changes_nothing(tmp_path: Path):
     assert load_web_security(None) == WebSecurity()
 
 
+GOOD = {
+    "a number as a header's text": "http_server_config: {headers: {X-XSS-Protection: 1}}\n",
+    "no limit and no burst": "rate_limit: {interval: 0, burst: 0}\n",
+    "a limit and no burst": "rate_limit: {interval: 1s, burst: 0}\n",
+    "client certificates of any CA": tls("client_auth_type: VerifyClientCertIfGiven"),
+    "every curve": tls("curve_preferences: [X25519, CurveP521, CurveP384, CurveP256]"),
+    "one curve": tls("min_version: TLS13", "curve_preferences: [CurveP521]"),
+    "a number as a client's name": tls(
+        "client_auth_type: RequireAndVerifyClientCert",
+        "client_ca_file: ca.crt",
+        "client_allowed_sans: [7, one]",
+    ),
+    "HTTP/1.1 with the suites of TLS 1.2": tls(
+        "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]", "max_version: TLS12"
+    )
+    + "http_server_config: {http2: false}\n",
+}
+"""What the toolkit takes and Python's TLS can do."""
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_what_the_toolkit_takes_is_taken(folder: Path, text: str):
+    """A file that serves another exporter serves this one."""
+    load(folder, text)
+
+
+def test_a_number_is_taken_for_its_text(folder: Path):
+    """Headers and names of clients are texts, however YAML reads them."""
+    assert load(folder, GOOD["a number as a header's text"]).headers == {"X-XSS-Protection": "1"}
+    assert load(folder, GOOD["a number as a client's name"]).allowed_sans == {"7", "one"}
+
+
+def test_without_a_ca_of_clients_those_of_the_system_are_trusted(folder: Path):
+    """A certificate is asked for, verified where one is given, and not required."""
+    context = load(folder, GOOD["client certificates of any CA"]).tls
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_OPTIONAL
+    system = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    system.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+    assert context.cert_store_stats() == system.cert_store_stats()
+
+
 def test_every_key_does_its_part(folder: Path):
     """A file with every key is taken over whole; relative paths start at its folder."""
     security = load(

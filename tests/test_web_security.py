@@ -363,6 +363,14 @@ def test_headers_of_the_file(site: Site):
             assert "Content-Security-Policy" not in headers
 
 
+def test_a_rate_limit_without_a_burst_answers_nothing_but_health(site: Site):
+    """As in the toolkit: no request is saved up, so none is ever paid for."""
+    site.write("rate_limit: {interval: 1s, burst: 0}\n")
+    with serving(config_file=site.file) as base:
+        assert [fetch(f"{base}{path}").status_code for path in ("/metrics", "/")] == [429, 429]
+        assert fetch(f"{base}/-/healthy").status_code == 200
+
+
 def test_rate_limit(site: Site):
     """A burst is answered, then one request an interval; the health checks do not count."""
     clock = SteppedClock()

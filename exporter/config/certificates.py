@@ -51,8 +51,8 @@ def server_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if suites := [s for s in settings.cipher_suites if s not in TLS13_SUITES]:
         context.set_ciphers(":".join(map(_openssl_suite, suites)))
-    for curve in settings.curve_preferences:
-        context.set_ecdh_curve(_OPENSSL_CURVES[curve])
+    if len(settings.curve_preferences) == 1:  # all of them are OpenSSL's choice anyway
+        context.set_ecdh_curve(_OPENSSL_CURVES[settings.curve_preferences[0]])
     context.set_alpn_protocols(["http/1.1"])
     _load_own(context, settings, folder)
     _load_clients(context, settings, folder)
@@ -96,11 +96,14 @@ def _load_own(context: ssl.SSLContext, settings: TlsServer, folder: Path) -> Non
 def _load_clients(context: ssl.SSLContext, settings: TlsServer, folder: Path) -> None:
     if settings.client_auth_type is ClientAuth.NONE:
         return
-    key, text = _text(settings, "client_ca", folder)
-    _check_certificates(key, text)
-    context.load_verify_locations(cadata=_certificates(text))
-    # As in Go, whatever stands in the file is trusted, whether it signed itself or not.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if settings.client_ca is None and settings.client_ca_file is None:
+        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+    else:
+        key, text = _text(settings, "client_ca", folder)
+        _check_certificates(key, text)
+        context.load_verify_locations(cadata=_certificates(text))
+        # As in Go, whatever stands in the file is trusted, whether it signed itself or not.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     required = settings.client_auth_type is ClientAuth.REQUIRED
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.config.document import Document
 from exporter.config.findings import Finding
-from exporter.config.web_file import TLS, TLS13_SUITES, ClientAuth, TlsVersion
+from exporter.config.web_file import TLS, TLS13_SUITES, ClientAuth, Curve, TlsVersion
 
 
 def agreement_findings(document: Document) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def _client_findings(tls: dict[Any, Any]) -> Iterator[Finding]:
         problem = "it has no effect while clients show no certificate"
         remedy = f"set client_auth_type: {ClientAuth.REQUIRED}"
         yield Finding((*TLS, given[0]), problem, remedy)
-    if policy in (ClientAuth.IF_GIVEN, ClientAuth.REQUIRED) and not given:
+    if policy == ClientAuth.REQUIRED and not given:
         problem = f"{policy} needs the CA that clients' certificates come from"
         yield Finding((*TLS, "client_auth_type"), problem, "add client_ca_file")
     if tls.get("client_allowed_sans") and policy in (ClientAuth.NONE, ClientAuth.IF_GIVEN):
@@ -68,6 +68,7 @@ def _repeated_items(tls: dict[Any, Any]) -> Iterator[Finding]:
             if item in items[:index]:
                 yield Finding((*TLS, key, index), "it is given twice", "keep one of them")
     curves = tls.get("curve_preferences")
-    if isinstance(curves, list) and len(curves) > 1:
+    some = isinstance(curves, list) and len(curves) > 1 and not set(map(str, curves)) >= set(Curve)
+    if some:
         problem = "several curves cannot be chosen: Python's TLS takes one, or all"
         yield Finding((*TLS, "curve_preferences"), problem, "name one, or leave it out")

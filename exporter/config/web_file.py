@@ -140,6 +140,11 @@ def _user(value: object) -> object:
     return value
 
 
+def _number_as_text(value: object) -> object:
+    """Take a whole number for its text, as the toolkit does: ``X-XSS-Protection: 1``."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _header(allowed: tuple[str, ...] = ()) -> BeforeValidator:
     def check(value: object) -> object:
         if not isinstance(value, str):
@@ -162,19 +167,21 @@ def _interval(value: object) -> object:
 Pem = Annotated[str, BeforeValidator(_pem), Kind("text in PEM form")]
 PasswordHash = Annotated[str, BeforeValidator(_password_hash), Kind("bcrypt hash")]
 User = Annotated[str, Strict(), BeforeValidator(_user)]
-HeaderText = Annotated[str, Strict()]
+HeaderText = Annotated[str, Strict(), BeforeValidator(_number_as_text)]
+FileName = Annotated[FilePath, BeforeValidator(_number_as_text)]
+Name = Annotated[Text, BeforeValidator(_number_as_text)]
 Version = Annotated[TlsVersion, _refusing(dict.fromkeys(("TLS10", "TLS11"), _OLD_TLS))]
 
 
 class TlsServer(Section):
     """TLS; without this section plain HTTP is served."""
 
-    cert_file: FilePath | None = Field(
+    cert_file: FileName | None = Field(
         default=None,
         description="The server's certificate in PEM form, with those between it and its CA "
         "after it.",
     )
-    key_file: FilePath | None = Field(
+    key_file: FileName | None = Field(
         default=None, description="Its private key in PEM form, without a passphrase."
     )
     cert: Pem | None = Field(default=None, description="The certificate, in place of `cert_file`.")
@@ -192,13 +199,15 @@ class TlsServer(Section):
         "`RequireAndVerifyClientCert` no path is open to a client without one, the health "
         "checks neither: TLS ends before a path is named.",
     )
-    client_ca_file: FilePath | None = Field(
-        default=None, description="CA certificates that clients' certificates are verified with."
+    client_ca_file: FileName | None = Field(
+        default=None,
+        description="CA certificates that clients' certificates are verified with. Left out, "
+        "`VerifyClientCertIfGiven` uses those that the system trusts.",
     )
     client_ca: Pem | None = Field(
         default=None, description="Those certificates, in place of `client_ca_file`."
     )
-    client_allowed_sans: ItemsOrNone[Text] = Field(
+    client_allowed_sans: ItemsOrNone[Name] = Field(
         default=(),
         description="Names (DNS, IP address, e-mail or URI), one of which a client's certificate "
         "must hold; needs `RequireAndVerifyClientCert`.",
@@ -214,7 +223,9 @@ class TlsServer(Section):
         default=True, description="Whether the server's order decides, or the client's."
     )
     curve_preferences: ItemsOrNone[Curve] = Field(
-        default=(), description="The curve of the key exchange: one, as Python takes one or all."
+        default=(),
+        description="The curve of the key exchange: one, or all four in any order, which is "
+        "what Python's TLS can do.",
     )
 
 
@@ -260,7 +271,11 @@ class RateLimit(Section):
     interval: Annotated[Duration, BeforeValidator(_interval)] = Field(
         default=0.0, ge=0.0, description="Time per request on average; `0s` is no limit."
     )
-    burst: Whole = Field(default=1, ge=1, description="Requests that may come at once.")
+    burst: Whole = Field(
+        default=1,
+        ge=0,
+        description="Requests that may come at once; `0` with an interval answers none.",
+    )
 
 
 class WebFile(Section):
