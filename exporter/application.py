@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import requests
 from prometheus_client import (
@@ -51,11 +51,13 @@ RECEIVING_STOP_SECONDS = 2.0
 class Wanted:
     """What to run: a configuration, and the token of each account by its name.
 
-    The name of an account is empty where none is configured.
+    The name of an account is empty where none is configured. ``web_text`` is a web configuration
+    that has no file.
     """
 
     config: Config
     tokens: Mapping[str, TokenSource]
+    web_text: str = field(default="", repr=False)
 
 
 class Application:
@@ -104,7 +106,7 @@ class Application:
         self._tables: list[MetricTable] = []
         self._show_accounts()
         config = wanted.config
-        security = SecurityFile(config.web.config_file, monotonic)
+        security = SecurityFile(config.web.config_file, monotonic, wanted.web_text)
         app = create_app(
             Exposition(self._tables),
             AllStatus(lambda: {name: each.status for name, each in self._accounts.items()}),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exporter.config.flags import CONFIG_VARIABLE, WEB_CONFIG_VARIABLE
+
 REVISION_VARIABLE = "DO_APP_EXPORTER_REVISION"
 
 
@@ -37,6 +39,21 @@ class Options:
     report: str | None = None
     rate: str | None = None
     crash_every: str | None = None
+
+    @property
+    def config_text(self) -> str:
+        """The configuration in the environment; empty where there is none."""
+        return self.environ.get(CONFIG_VARIABLE, "")
+
+    @property
+    def web_config_text(self) -> str:
+        """The web configuration in the environment; empty where there is none."""
+        return self.environ.get(WEB_CONFIG_VARIABLE, "")
+
+    @property
+    def config_name(self) -> str:
+        """What messages call the configuration."""
+        return self.config_file or (CONFIG_VARIABLE if self.config_text else "configuration")
 
     @property
     def revision(self) -> str:

@@ -141,6 +141,40 @@ def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str):
     assert done.stderr.count("\n") == 1
 
 
+def test_the_configuration_can_come_in_a_variable():
+    """Where no file can be put beside the program its text is enough; faults have their lines."""
+    good = run_command("check", variables={"DO_APP_EXPORTER_CONFIG": "patterns: {packs: [go]}\n"})
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("DO_APP_EXPORTER_CONFIG: good\n")
+    bad = run_command("check", variables={"DO_APP_EXPORTER_CONFIG": "logs:\n  interval: 60\n"})
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("DO_APP_EXPORTER_CONFIG:2: logs.interval: 60 has no unit")
+
+
+def test_the_web_configuration_can_come_in_a_variable():
+    """Its faults have their lines as well."""
+    text = "basic_auth_users:\n  alice: secret\n"
+    bad = run_command("check", variables={"DO_APP_EXPORTER_WEB_CONFIG": text})
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("DO_APP_EXPORTER_WEB_CONFIG:2: basic_auth_users.alice: ")
+    assert "secret" not in bad.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable"),
+    [
+        ("--config.file=a.yml", "DO_APP_EXPORTER_CONFIG"),
+        ("--web.config.file=a.yml", "DO_APP_EXPORTER_WEB_CONFIG"),
+    ],
+)
+def test_a_file_and_a_variable_exclude_one_another(flag: str, variable: str):
+    """Nobody should have to know which of two configurations is in force."""
+    done = run_command("check", flag, variables={variable: "{}"})
+    assert done.returncode == 1
+    assert f"{variable}: a" in done.stderr
+    assert "is given here and by a.yml; keep one of them" in done.stderr
+
+
 # --- run
 
 

@@ -51,6 +51,19 @@ def test_flag_wins_over_variable_and_variable_over_file(file: str):
     assert web.listen_addresses == (ListenAddress("127.0.0.1", 4),)
 
 
+def test_state_can_be_named_in_the_environment(file: str):
+    """Its URL may have a password in it, which a file for all to read should not hold."""
+    environ = {"DO_APP_EXPORTER_STATE_URL": "redis://:secret@db:6379/0"}
+    assert configuration_of(options(file)).state.url is None
+    assert configuration_of(options(file, environ)).state.url == "redis://:secret@db:6379/0"
+    bad = options(file, {"DO_APP_EXPORTER_STATE_URL": "mysql://:secret@db/0"})
+    with pytest.raises(ConfigError) as caught:
+        configuration_of(bad)
+    (fault,) = caught.value.faults
+    assert fault.file == "DO_APP_EXPORTER_STATE_URL"
+    assert "secret" not in str(fault)
+
+
 def test_empty_variable_says_nothing(file: str):
     """A variable set to nothing is one that is not set."""
     environ = {"DO_APP_EXPORTER_WEB_TELEMETRY_PATH": ""}

@@ -20,6 +20,7 @@ from web_fixtures import TIMEOUT, Status, SteppedClock, get, make_server, servin
 from exporter.errors import ConfigError
 from exporter.telemetry.table import MetricTable
 from exporter.web import passwords
+from exporter.web.security import SecurityFile
 
 HEALTH = ("/-/healthy", "/-/ready")
 GUARDED = ("/", "/metrics", "/static/style.css", "/nowhere", "/-/reload")
@@ -389,6 +390,13 @@ def test_rate_limit(site: Site):
         assert statuses(3) == [200, 200, 429]
         clock.now += 100
         assert statuses(4) == [200, 200, 200, 429]
+
+
+def test_a_configuration_without_a_file_is_in_force():
+    """What came in an environment variable asks for passwords as a file does."""
+    text = f"basic_auth_users: {{alice: {hash_of(b'x')}}}\n"
+    assert set(SecurityFile(None, SteppedClock(), text).current().users) == {"alice"}
+    assert SecurityFile(None, SteppedClock()).current().users == {}
 
 
 # Reading again.

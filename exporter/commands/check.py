@@ -47,9 +47,10 @@ def check(options: Options) -> int:
     """Print what the configuration costs; raises ConfigError with every fault."""
     config = configuration_of(options, credentials=not options.syntax_only)
     if not options.syntax_only:
-        load_web_security(config.web.config_file)
+        load_web_security(config.web.config_file, options.web_config_text)
     rules = load_rules(config)
-    print(f"{options.config_file or 'the default configuration'}: good")
+    given = options.config_file or options.config_text
+    print(f"{options.config_name if given else 'the default configuration'}: good")
     print(f"rules: {len(rules)}")
     for name, tuning in sorted(config.patterns.tunings().items()):
         print(f"  {name}: {tuning}")
@@ -69,7 +70,7 @@ def check(options: Options) -> int:
 
 def _print_unmatched(config: Config, options: Options) -> None:
     try:
-        tokens = resolve_tokens(config, options.environ, options.config_file or "configuration")
+        tokens = resolve_tokens(config, options.environ, options.config_name)
     except ConfigError:
         return  # without a token nothing can be asked
     include = config.discovery.include

@@ -62,7 +62,7 @@ def _check(url: str, apps: dict[str, tuple[SpecComponent, ...]]) -> int:
 def _specs(options: Options) -> dict[str, tuple[SpecComponent, ...]]:
     """The components of every app that the tokens see, by the app's name."""
     config = configuration_of(options)
-    tokens = resolve_tokens(config, options.environ, options.config_file or "configuration")
+    tokens = resolve_tokens(config, options.environ, options.config_name)
     found: dict[str, tuple[SpecComponent, ...]] = {}
     for token in tokens.values():
         budget = build_budget(config, threading.Event(), time.monotonic)

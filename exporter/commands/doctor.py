@@ -39,13 +39,13 @@ def doctor(options: Options) -> int:
     """
     try:
         config = configuration_of(options)
-        tokens = resolve_tokens(config, options.environ, options.config_file or "configuration")
+        tokens = resolve_tokens(config, options.environ, options.config_name)
     except ConfigError as error:
         remedy = "correct it; `check` lists every fault as well"
         faults = [failed("configuration", str(fault), remedy) for fault in error.faults]
         show(faults, options.format)
         return NOT_TRIED
-    checks = [ok("configuration", "good"), *local_checks(config)]
+    checks = [ok("configuration", "good"), *local_checks(config, options.web_config_text)]
     accounts: list[dict[str, Any]] = []
     for name, token in tokens.items():
         found, seen = _examine(config, token, options.app)

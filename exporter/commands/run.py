@@ -50,8 +50,8 @@ def run(options: Options) -> int:
 def load(options: Options) -> Wanted:
     """What flags, variables and files say now; raises ConfigError with every fault."""
     config = configuration_of(options)
-    file = options.config_file or "configuration"
-    return Wanted(config, resolve_tokens(config, options.environ, file))
+    tokens = resolve_tokens(config, options.environ, options.config_name)
+    return Wanted(config, tokens, options.web_config_text)
 
 
 def obey(heard: Signals, application: Application) -> None:

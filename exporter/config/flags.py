@@ -17,6 +17,15 @@ FLAGS = (
 )
 """Every flag that has an environment variable, with its meaning."""
 
+CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+"""Holds the text of a configuration, where no file can be put beside the program."""
+
+WEB_CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}WEB_CONFIG"
+"""Holds the text of a web configuration, likewise."""
+
+STATE_URL_VARIABLE = f"{ENVIRONMENT_PREFIX}STATE_URL"
+"""Holds ``state.url``, which may have a password in it: it has no flag."""
+
 
 def variable_of(flag: str) -> str:
     """The environment variable of a flag: ``--log.level`` is ``DO_APP_EXPORTER_LOG_LEVEL``."""

@@ -17,7 +17,13 @@ from pydantic.fields import FieldInfo
 from exporter.config.credentials import TOKEN_VARIABLES
 from exporter.config.durations import format_duration
 from exporter.config.fields import Kind
-from exporter.config.flags import FLAGS, variable_of
+from exporter.config.flags import (
+    CONFIG_VARIABLE,
+    FLAGS,
+    STATE_URL_VARIABLE,
+    WEB_CONFIG_VARIABLE,
+    variable_of,
+)
 from exporter.config.rules import (
     DENIED_LABELS,
     OWN_LABELS,
@@ -219,6 +225,8 @@ def _reserved_labels() -> str:
 
 def _environment() -> str:
     rows = [(f"`{variable_of(flag)}`", f"`{flag}`", meaning) for flag, meaning in FLAGS]
+    where = "Where counts are kept, in place of `state.url`: it may have a password in it."
+    rows.append((f"`{STATE_URL_VARIABLE}`", "", where))
     rows += [
         (f"`{name}`", "", "API token, where the configuration names none; the first that is set.")
         for name in TOKEN_VARIABLES
@@ -227,7 +235,11 @@ def _environment() -> str:
         "## Environment variables\n\n"
         "A variable stands for its flag where the flag is not given. "
         f"`{variable_of('--web.listen-address')}` takes several addresses with commas between "
-        "them.\n\n" + _table(("variable", "flag", "meaning"), rows)
+        "them.\n\n" + _table(("variable", "flag", "meaning"), rows) + "\n"
+        "Where no file can be put beside the program, "
+        f"`{CONFIG_VARIABLE}` holds the text of the configuration itself, and "
+        f"`{WEB_CONFIG_VARIABLE}` that of the web configuration. Neither goes together with its "
+        "file.\n"
     )
 
 

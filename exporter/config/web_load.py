@@ -8,11 +8,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from exporter.config.certificates import CertificateError, named_files, server_context
-from exporter.config.document import read_document
+from exporter.config.document import parse_document, read_document
+from exporter.config.flags import WEB_CONFIG_VARIABLE
 from exporter.config.translation import findings_of
 from exporter.config.web_checks import agreement_findings
 from exporter.config.web_file import TLS, RateLimit, WebFile
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,22 @@ class WebSecurity:
     files: tuple[Path, ...] = ()
 
 
-def load_web_security(path: str | None) -> WebSecurity:
-    """What a file says, with the certificates that it names; None for no file.
+def load_web_security(path: str | None, text: str = "") -> WebSecurity:
+    """What a web configuration says, with the certificates that it names.
+
+    Args:
+        path: its file; None for none.
+        text: the configuration itself, from the environment; empty for none.
 
     Raises:
         ConfigError: it cannot be used; carries every fault, in file order.
     """
-    if path is None:
+    if path is not None and text:
+        problem = f"a web configuration is given here and by {path}"
+        raise ConfigError((Fault(WEB_CONFIG_VARIABLE, "", problem, "keep one of them"),))
+    if path is None and not text:
         return WebSecurity()
-    document = read_document(path)
+    document = read_document(path) if path else parse_document(WEB_CONFIG_VARIABLE, text)
     findings = list(document.findings)
     settings = None
     try:
@@ -52,7 +60,7 @@ def load_web_security(path: str | None) -> WebSecurity:
     except ValidationError as error:
         findings += findings_of(error, WebFile, document)
     findings += agreement_findings(document)
-    folder, context = Path(path).parent, None
+    folder, context = Path(path or ".").parent, None
     if settings is not None and not findings and document.value(TLS):
         try:
             context = server_context(settings.tls_server_config, folder)
@@ -68,5 +76,5 @@ def load_web_security(path: str | None) -> WebSecurity:
         users={name: text.encode() for name, text in settings.basic_auth_users.items()},
         headers=settings.http_server_config.headers.given(),
         rate_limit=settings.rate_limit,
-        files=(Path(path), *named_files(tls, folder)),
+        files=(*([Path(path)] if path else ()), *named_files(tls, folder)),
     )

@@ -11,10 +11,10 @@ from exporter.errors import ConfigError
 _SQLITE = b"SQLite format 3\0"
 
 
-def local_checks(config: Config) -> Iterator[Check]:
+def local_checks(config: Config, web_text: str = "") -> Iterator[Check]:
     """Yield whether the state and the web configuration can be used."""
     yield _state(config)
-    yield _web(config)
+    yield _web(config, web_text)
 
 
 def _state(config: Config) -> Check:
@@ -55,9 +55,9 @@ def _redis(url: str) -> Check:
     return ok("state", "the database answers")
 
 
-def _web(config: Config) -> Check:
+def _web(config: Config, web_text: str) -> Check:
     try:
-        load_web_security(config.web.config_file)
+        load_web_security(config.web.config_file, web_text)
     except ConfigError as error:
         remedy = "correct the file; `check` lists every fault"
         return failed("web configuration", "; ".join(map(str, error.faults)), remedy)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from exporter.config.flags import WEB_CONFIG_VARIABLE
 from exporter.config.web_load import WebSecurity, load_web_security
 from exporter.errors import ConfigError, Fault
 
@@ -24,15 +25,17 @@ class SecurityFile:
     Used by one thread, that of the server.
 
     Args:
-        path: the file; None is plain HTTP for everybody.
+        path: the file; None where there is none.
         clock: seconds that only grow.
+        text: a configuration that has no file; with neither, plain HTTP for everybody.
 
     Raises:
         ConfigError: it cannot be used.
     """
 
-    def __init__(self, path: str | None, clock: Callable[[], float]) -> None:
+    def __init__(self, path: str | None, clock: Callable[[], float], text: str = "") -> None:
         self._path = path
+        self._text = text
         self._clock = clock
         self._tried = clock()
         self._refused = ""
@@ -41,7 +44,7 @@ class SecurityFile:
 
     def current(self) -> WebSecurity:
         """What is in force now; to be asked for each connection and each request."""
-        if self._path is not None:
+        if self._path is not None or self._text:
             stamp = _stamp(self._current.files)
             waited = self._clock() - self._tried
             if stamp != self._stamp or (self._refused and waited >= RETRY_SECONDS):
@@ -52,13 +55,14 @@ class SecurityFile:
     def _load(self, path: str | None) -> None:
         # Read twice, as the stamp must be older than what is kept, and needs the files' names: a
         # change in between is then seen at the next look.
-        stamp = _stamp(load_web_security(path).files)
-        self._current = load_web_security(path)
+        stamp = _stamp(load_web_security(path, self._text).files)
+        self._current = load_web_security(path, self._text)
         self._stamp = stamp
 
-    def _load_or_keep(self, path: str) -> None:
+    def _load_or_keep(self, path: str | None) -> None:
+        name = path or WEB_CONFIG_VARIABLE
         try:
-            if _is_empty(path):
+            if path is not None and _is_empty(path):
                 # An editor may be about to write it, and nobody asks for no security like that.
                 raise ConfigError((Fault(path, "", "it is empty", "write {} to ask for nothing"),))
             self._load(path)
@@ -67,11 +71,11 @@ class SecurityFile:
                 self._refused = str(error)
                 LOG.error(
                     "web configuration refused: what was in force before goes on",
-                    extra={"fields": {"file": path, "problem": self._refused}},
+                    extra={"fields": {"file": name, "problem": self._refused}},
                 )
             return
         self._refused = ""
-        LOG.info("web configuration read again", extra={"fields": {"file": path}})
+        LOG.info("web configuration read again", extra={"fields": {"file": name}})
 
 
 def _is_empty(path: str) -> bool:
