@@ -10,6 +10,8 @@ import pytest
 import yaml
 from deployed_configuration import is_good
 
+from exporter.config.flags import STATE_URL_VARIABLE
+
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "deploy" / "kubernetes" / "do-app-exporter"
 DASHBOARDS = tuple((ROOT / "dashboards").glob("*.json"))
@@ -17,8 +19,11 @@ HELM = ROOT / "build" / "tools" / "helm"
 
 pytestmark = pytest.mark.skipif(not HELM.exists(), reason="Helm is not in build/tools")
 
+NEEDED = ("image.repository=registry.example.com/exporter", "token.existingSecret=do")
+"""What has to be said."""
+
 EVERYTHING = (
-    "token.existingSecret=do",
+    *NEEDED,
     "serviceMonitor.enabled=true",
     "prometheusRule.enabled=true",
     "dashboards.enabled=true",
@@ -45,7 +50,15 @@ def render(*values: str) -> dict[str, dict[str, Any]]:
 
 def test_chart_passes_lint():
     """Helm's own linter finds no fault."""
-    linted = helm("lint", "--strict", str(CHART), "--set", "token.existingSecret=do")
+    linted = helm(
+        "lint",
+        "--strict",
+        str(CHART),
+        "--set",
+        "image.repository=r",
+        "--set",
+        "token.existingSecret=do",
+    )
     assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
@@ -114,7 +127,7 @@ def test_configuration_is_good_and_keeps_what_the_values_say(tmp_path: Path):
 
 def test_without_persistence_nothing_is_kept():
     """No volume claim, no mount and no state in the configuration."""
-    objects = render("token.existingSecret=do", "persistence.enabled=false")
+    objects = render(*NEEDED, "persistence.enabled=false")
     assert "state" not in yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
     spec = objects["StatefulSet"]["spec"]
     assert "volumeClaimTemplates" not in spec
@@ -122,14 +135,112 @@ def test_without_persistence_nothing_is_kept():
     assert [mount["name"] for mount in mounts] == ["config", "token"]
 
 
+ACCOUNTS = (
+    NEEDED[0],
+    "accounts[0].name=shop",
+    "accounts[0].existingSecret=shop-token",
+    "accounts[1].name=blog",
+    "accounts[1].existingSecret=tokens",
+    "accounts[1].key=blog",
+)
+
+
+def test_several_accounts_have_a_token_file_each(tmp_path: Path):
+    """The configuration names the files that the Secrets are mounted as."""
+    objects = render(*ACCOUNTS)
+    config = yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    assert "digitalocean" not in config
+    files = {account["name"]: account["token_file"] for account in config["accounts"]}
+    spec = objects["StatefulSet"]["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "token"]
+    mounts = spec["containers"][0]["volumeMounts"]
+    (folder,) = [mount["mountPath"] for mount in mounts if mount["name"] == "token"]
+    mounted = {
+        source["secret"]["name"]: (item["key"], f"{folder}/{item['path']}")
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+    assert mounted == {"shop-token": ("token", files["shop"]), "tokens": ("blog", files["blog"])}
+    kubernetes_validate.validate(objects["StatefulSet"], "1.30", strict=True)
+    for account in config["accounts"]:
+        account["token_file"] = str(tmp_path / account["name"])
+        (tmp_path / account["name"]).write_text(f"dop_v1_{account['name']}")
+    assert is_good({**config, "state": {}, "digitalocean": {}}, tmp_path, token=False)
+
+
+def test_state_in_a_database_needs_no_volume():
+    """Its URL comes from a Secret into the environment, and stands in no ConfigMap."""
+    objects = render(
+        *NEEDED, "state.existingSecret=db", "extraEnv[0].name=A", "extraEnv[0].value=b"
+    )
+    assert "state" not in yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    spec = objects["StatefulSet"]["spec"]
+    assert "volumeClaimTemplates" not in spec
+    (container,) = spec["template"]["spec"]["containers"]
+    secret = {"secretKeyRef": {"name": "db", "key": "url"}}
+    assert container["env"] == [
+        {"name": STATE_URL_VARIABLE, "valueFrom": secret},
+        {"name": "A", "value": "b"},
+    ]
+    assert [mount["name"] for mount in container["volumeMounts"]] == ["config", "token"]
+    kubernetes_validate.validate(objects["StatefulSet"], "1.30", strict=True)
+
+
+@pytest.mark.parametrize(("tls", "scheme"), [("true", "https"), ("false", "http")])
+def test_what_the_web_configuration_protects_can_be_scraped(tls: str, scheme: str):
+    """Probes and scrapes go by the scheme that is served, scrapes with the password."""
+    objects = render(
+        *EVERYTHING,
+        "webConfig.existingSecret=web",
+        f"webConfig.tls={tls}",
+        "serviceMonitor.basicAuth.username.name=scrape",
+        "serviceMonitor.basicAuth.username.key=user",
+        "serviceMonitor.tlsConfig.insecureSkipVerify=true",
+    )
+    (endpoint,) = objects["ServiceMonitor"]["spec"]["endpoints"]
+    assert endpoint["scheme"] == scheme
+    assert endpoint["basicAuth"] == {"username": {"name": "scrape", "key": "user"}}
+    assert endpoint["tlsConfig"] == {"insecureSkipVerify": True}
+    (container,) = objects["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    assert container["livenessProbe"]["httpGet"]["scheme"] == scheme.upper()
+
+
+def test_the_probe_can_do_without_http():
+    """Where client certificates are required the kubelet has none to show."""
+    objects = render(*NEEDED, "livenessProbe.tcpSocket.port=metrics", "priorityClassName=high")
+    pod = objects["StatefulSet"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["livenessProbe"] == {"tcpSocket": {"port": "metrics"}}
+    assert pod["priorityClassName"] == "high"
+
+
+def test_the_network_policy_lets_in_who_is_named():
+    """Nobody where nobody is named; else those, to the port of the metrics alone."""
+    assert "NetworkPolicy" not in render(*NEEDED)
+    nobody = render(*NEEDED, "networkPolicy.enabled=true")
+    assert nobody["NetworkPolicy"]["spec"]["ingress"] == []
+    objects = render(
+        *NEEDED,
+        "networkPolicy.enabled=true",
+        "networkPolicy.from[0].podSelector.matchLabels.app=prometheus",
+    )
+    policy, pod = objects["NetworkPolicy"], objects["StatefulSet"]["spec"]["template"]
+    kubernetes_validate.validate(policy, "1.30", strict=True)
+    selected = policy["spec"]["podSelector"]["matchLabels"]
+    assert selected.items() <= pod["metadata"]["labels"].items()
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]
+    (port,) = pod["spec"]["containers"][0]["ports"]
+    assert [each["port"] for each in rule["ports"]] == [port["name"]]
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ((), "token.existingSecret is missing: name a Secret that holds the API token"),
-        (
-            ("token.existingSecret=do", "logs.interval=30s"),
-            "'logs' not allowed",
-        ),
+        (NEEDED[:1], "token.existingSecret is missing: name a Secret that holds the API token"),
+        (NEEDED[1:], "image.repository is missing: name the image that you built and pushed"),
+        ((*NEEDED, "accounts[0].name=a", "accounts[0].existingSecret=b"), "both given"),
+        ((NEEDED[0], "accounts[0].name=a b", "accounts[0].existingSecret=b"), "pattern"),
+        ((*NEEDED, "logs.interval=30s"), "'logs' not allowed"),
     ],
 )
 def test_values_that_cannot_work_are_refused(values: tuple[str, ...], problem: str):

@@ -14,10 +14,29 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
+{{/* Not empty where state lies on a volume. */}}
+{{- define "do-app-exporter.volume" -}}
+{{- if and .Values.persistence.enabled (not .Values.state.existingSecret) }}yes{{ end -}}
+{{- end -}}
+
+{{/* How the exporter is spoken to. */}}
+{{- define "do-app-exporter.scheme" -}}
+{{- if and .Values.webConfig.existingSecret .Values.webConfig.tls }}https{{ else }}http{{ end -}}
+{{- end -}}
+
 {{/* The configuration file: the values' `config`, with what the chart itself knows laid over it. */}}
 {{- define "do-app-exporter.config" -}}
-{{- $known := dict "digitalocean" (dict "token_file" "/run/secrets/do-app-exporter/token") "web" (dict "listen_addresses" (list ":10046")) -}}
-{{- if .Values.persistence.enabled -}}
+{{- $known := dict "web" (dict "listen_addresses" (list ":10046")) -}}
+{{- if .Values.accounts -}}
+{{- $accounts := list -}}
+{{- range .Values.accounts -}}
+{{- $accounts = append $accounts (dict "name" .name "token_file" (printf "/run/secrets/do-app-exporter/%s" .name)) -}}
+{{- end -}}
+{{- $_ := set $known "accounts" $accounts -}}
+{{- else -}}
+{{- $_ := set $known "digitalocean" (dict "token_file" "/run/secrets/do-app-exporter/token") -}}
+{{- end -}}
+{{- if include "do-app-exporter.volume" . -}}
 {{- $_ := set $known "state" (dict "url" "sqlite:///var/lib/do-app-exporter/state.db") -}}
 {{- end -}}
 {{- if .Values.webConfig.existingSecret -}}
