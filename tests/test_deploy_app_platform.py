@@ -1,6 +1,5 @@
 """The app spec: its configuration is good, and it fits the image and what state allows."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,9 @@ import pytest
 import yaml
 
 from exporter.cli import command_line
+from exporter.config.flags import CONFIG_VARIABLE, STATE_URL_VARIABLE, WEB_CONFIG_VARIABLE
+from exporter.configuration import configuration_of
+from exporter.options import Options
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "deploy" / "app-platform" / "app.yml"
@@ -30,35 +32,41 @@ def variable(name: str) -> str:
     return value
 
 
-def test_configuration_in_the_spec_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """`check` takes both files that the command writes, with what the platform fills in."""
-    config, web = tmp_path / "config.yml", tmp_path / "web.yml"
-    config.write_text(variable("EXPORTER_CONFIG").replace("${state.DATABASE_URL}", DATABASE_URL))
-    web.write_text(variable("WEB_CONFIG").replace("$2y$10$REPLACE", HASH))
-    flags = [f"--config.file={config}", f"--web.config.file={web}"]
-    environ = {"DIGITALOCEAN_TOKEN": variable("DIGITALOCEAN_TOKEN")}
-    assert command_line(["check", *flags], environ) == 0, capsys.readouterr().err
+def environment() -> dict[str, str]:
+    """What the program sees, with what the platform fills in."""
+    given = {env["key"]: env["value"] for env in service()["envs"]}
+    given[STATE_URL_VARIABLE] = given[STATE_URL_VARIABLE].replace(
+        "${state.DATABASE_URL}", DATABASE_URL
+    )
+    return given
 
 
-def test_placeholders_are_refused_until_they_are_replaced(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_configuration_in_the_spec_is_good(capsys: pytest.CaptureFixture[str]):
+    """`check` takes what the variables hold, once the password's hash is one."""
+    environ = environment()
+    environ[WEB_CONFIG_VARIABLE] = environ[WEB_CONFIG_VARIABLE].replace("$2y$10$REPLACE", HASH)
+    assert command_line(["check"], environ) == 0, capsys.readouterr().err
+    config = configuration_of(Options(environ=environ))
+    assert config.state.redis_url == DATABASE_URL
+    assert config.discovery.exclude == ("do-app-exporter",)
+
+
+def test_placeholders_are_refused_until_they_are_replaced(capsys: pytest.CaptureFixture[str]):
     """A hash that was left as it is does not let anybody in, nor everybody: the start fails."""
-    web = tmp_path / "web.yml"
-    web.write_text(variable("WEB_CONFIG"))
-    environ = {"DIGITALOCEAN_TOKEN": "dop_v1_test"}
-    assert command_line(["check", f"--web.config.file={web}"], environ) == 1
+    assert command_line(["check"], environment()) == 1
     assert "basic_auth_users" in capsys.readouterr().err
 
 
-def test_command_writes_what_it_reads():
-    """Both variables go into the files that the program is started with, for it alone to read."""
-    command = service()["run_command"]
-    written = re.findall(r'printf "%s" "\$(\w+)" > (\S+)', command)
-    assert written == [("EXPORTER_CONFIG", "/tmp/config.yml"), ("WEB_CONFIG", "/tmp/web.yml")]
-    assert "--config.file=/tmp/config.yml --web.config.file=/tmp/web.yml" in command
-    assert command.startswith("sh -c 'umask 077")
-    assert "exec do-app-exporter run" in command
+def test_the_image_runs_without_a_shell():
+    """Its own command is the exporter, and every variable is one that the exporter reads."""
+    assert "run_command" not in service()
+    assert 'ENTRYPOINT ["do-app-exporter"]' in (ROOT / "Dockerfile").read_text()
+    assert set(environment()) == {
+        "DIGITALOCEAN_TOKEN",
+        CONFIG_VARIABLE,
+        STATE_URL_VARIABLE,
+        WEB_CONFIG_VARIABLE,
+    }
 
 
 def test_one_instance_on_the_port_of_the_image():
@@ -71,11 +79,11 @@ def test_one_instance_on_the_port_of_the_image():
 def test_secrets_are_marked_as_such():
     """The token and the password hash are encrypted by the platform."""
     secret = {env["key"] for env in service()["envs"] if env.get("type") == "SECRET"}
-    assert secret == {"DIGITALOCEAN_TOKEN", "WEB_CONFIG"}
+    assert secret == {"DIGITALOCEAN_TOKEN", WEB_CONFIG_VARIABLE}
 
 
 def test_state_is_the_database_that_the_spec_brings():
     """The bindable variable names the database of the spec."""
     (database,) = spec()["databases"]
-    assert f"${{{database['name']}.DATABASE_URL}}" in variable("EXPORTER_CONFIG")
+    assert f"${{{database['name']}.DATABASE_URL}}" == variable(STATE_URL_VARIABLE)
     assert database["engine"] == "VALKEY"

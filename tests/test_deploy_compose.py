@@ -46,14 +46,35 @@ def test_every_file_that_is_mounted_exists():
 
 
 def test_demo_needs_no_token_and_stands_in_for_the_exporter():
-    """In the profile `demo` no secret is asked for, and Prometheus finds it under one name."""
+    """Started by name it asks for no secret, and Prometheus finds it as it finds the exporter."""
     services = project()["services"]
     assert services["demo"]["profiles"] == ["demo"]
-    assert services["exporter"]["profiles"] == ["live"]
     assert "secrets" not in services["demo"]
     assert services["demo"]["networks"]["default"]["aliases"] == ["exporter"]
     (scrape,) = document("prometheus.yml")["scrape_configs"]
     assert scrape["static_configs"] == [{"targets": ["exporter:10046"]}]
+
+
+def started_by(*named: str) -> set[str]:
+    """The services that `docker compose up` starts: what is named, and what that depends on.
+
+    With no name those without a profile.
+    """
+    services = project()["services"]
+    waiting = list(named) or [name for name, each in services.items() if "profiles" not in each]
+    started: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        started.add(name)
+        waiting += set(services[name].get("depends_on", ())) - started
+    return started
+
+
+def test_up_starts_the_exporter_or_the_demo():
+    """Both are called `exporter` on the network and publish one port: never both of them."""
+    monitoring = {"prometheus", "alertmanager", "grafana"}
+    assert started_by() == {"exporter", *monitoring}
+    assert started_by("demo", "grafana") == {"demo", *monitoring}
 
 
 def test_nothing_is_published_beyond_loopback():
