@@ -81,6 +81,10 @@ constraints: ## Pin the newest versions that pyproject.toml allows
 	build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
 	rm -rf build/constraints
 
+.PHONY: dist
+dist: ## Build the wheel and the sdist, and run the demo from each in a clean environment
+	PYTHON=$(PYTHON) .ci/dist
+
 .PHONY: clean
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

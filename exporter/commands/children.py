@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,8 +13,11 @@ from pathlib import Path
 import requests
 import yaml
 
-RULES = Path(__file__).parents[2] / "dashboards" / "alerts.yml"
-"""The project's alert rules, beside the package in a checkout."""
+_CHECKOUT = Path(__file__).parents[2] / "dashboards"
+_INSTALLED = Path(sysconfig.get_path("data"), "share", "do-app-exporter")
+
+RULES = next((f for f in (_CHECKOUT, _INSTALLED) if f.is_dir()), _CHECKOUT) / "alerts.yml"
+"""The project's alert rules: beside the package in a checkout, or where they were installed."""
 
 ROUTES = RULES.with_name("alertmanager.example.yml")
 """The project's routes: which alert mutes which."""

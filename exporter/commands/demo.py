@@ -112,7 +112,7 @@ def _print_addresses(server: SimulatorServer, exporter: str, found: Installed) -
     if found.alertmanager is not None:
         _print_address("Alertmanager", alertmanager_hint(found.alertmanager) or NOT_STARTED)
     if found.prometheus is not None and not RULES.is_file():
-        print("The alert rules are in the project's dashboards/ folder, which is not here.")
+        print("The alert rules (dashboards/alerts.yml of the project) are not installed here.")
     print("Errors begin within 20 seconds, and shop/emails crashes within 40. Ctrl-C stops all.")
     print(flush=True)
 
