@@ -1,4 +1,4 @@
-"""What a release and its helpers rest on: workflows, issue forms, the chart's version, the notes."""
+"""What a release rests on: workflows, issue forms, the chart's version, the notes."""
 
 import re
 import subprocess
@@ -14,9 +14,7 @@ import exporter
 ROOT = Path(__file__).parent.parent
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
-FORMS = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml")) + [
-    GITHUB / "ISSUE_TEMPLATE" / "counting.yml"
-]
+FORMS = [GITHUB / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("bug", "counting", "idea")]
 
 
 def document(path: Path) -> Any:
