@@ -354,6 +354,7 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
         max_line_bytes=logs.max_line_bytes,
         start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
+        run_watched=LogType.RUN in logs.types,
     )
     restart_counts = RestartCounts()
     notifier = Notifier(

@@ -98,6 +98,71 @@ def test_a_container_first_and_its_line_later_are_one_end(scene: Scene, restarte
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
+def test_a_container_without_words_waits_for_its_exit_code(scene: Scene, restarted: bool):
+    """RUN_RESTARTED shows it first, its words say nothing, RUN has the exit line: the code's
+    reason, in the count and on the page, though the exporter restarts between the two reads."""
+    scene.read(RUN, BEGUN + WORDS)
+    scene.clock.now += 100
+    assert scene.read(RESTARTED, BEGUN + WORDS).ends_unexplained
+    assert scene.restarts() == {}
+    assert scene.site.value("last_restart_timestamp_seconds", **IDENTITY) == START + 11
+    if restarted:
+        scene.restart()
+        assert scene.site.pipeline.exits.unexplained(KEY) is False  # nothing was read yet
+    told = line(11.5, EXITED)
+    assert not scene.read(RUN, told + line(12, "begun")).ends_unexplained
+    scene.read(RESTARTED, BEGUN + WORDS)
+    assert scene.restarts() == {"out_of_memory": 1}
+    assert scene.exits() == 1
+    [crash] = scene.site.pipeline.crashes.of(KEY)
+    assert crash.reason == "out_of_memory"
+    assert crash.lines == ("begun", "listening", "GET / 200")
+
+
+def test_a_container_that_no_line_explains_is_unknown(scene: Scene):
+    """RUN, read once the platform has had time to write the exit line, has none: it counts."""
+    scene.read(RUN, BEGUN + WORDS)
+    scene.read(RESTARTED, BEGUN + WORDS)
+    scene.clock.now -= 3  # RUN is read three seconds after RUN_RESTARTED: too early to tell
+    assert scene.read(RUN, line(12, "begun")).ends_unexplained
+    assert scene.restarts() == {}
+    assert not scene.read(RUN, line(12, "begun")).ends_unexplained
+    assert scene.restarts() == {"unknown": 1}
+    scene.read(RUN, line(12, "begun") + line(12.5, EXITED))
+    assert scene.restarts() == {"unknown": 1}
+    assert scene.exits() == 1
+
+
+def test_a_container_is_counted_though_run_cannot_be_read(scene: Scene):
+    """After two minutes without a read of RUN it counts with what is known."""
+    scene.read(RESTARTED, BEGUN + WORDS)
+    scene.clock.now += 100
+    scene.read(RESTARTED, BEGUN + WORDS)
+    assert scene.restarts() == {}
+    scene.clock.now += 20
+    scene.read(RESTARTED, BEGUN + WORDS)
+    assert scene.restarts() == {"unknown": 1}
+
+
+def test_a_container_that_waits_counts_when_its_deployment_is_over(scene: Scene):
+    """Another deployment takes over before RUN was read again: the restart is not lost."""
+    scene.read(RESTARTED, BEGUN + WORDS)
+    scene.site.pipeline.release(KEY, "d1")
+    scene.site.ledger.flush()
+    assert scene.restarts() == {"unknown": 1}
+
+
+def test_many_containers_wait_at_once(tmp_path: Path):
+    """A hundred instances end together without a word: all of them count."""
+    scene = Scene(tmp_path / "state.db", Component("web", ComponentKind.SERVICE, "small", 100))
+    texts = [line(20 - number / 10, f"instance {number}") for number in range(100)]
+    scene.read(RESTARTED, b"".join(texts))
+    assert scene.restarts() == {}
+    scene.read(RUN, line(21, "begun"))
+    assert scene.restarts() == {"unknown": 100}
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
 def test_an_end_that_only_a_line_tells_counts_once(scene: Scene, restarted: bool):
     """RUN_RESTARTED has nothing new: the line counts, with the words before it."""
     trace = line(11, "Traceback (most recent call last):") + line(11, "ValueError: no")
@@ -142,6 +207,7 @@ def test_lines_of_the_platform_part_no_containers(tmp_path: Path):
     first, second = line(10, "one") + line(11, "panic: no"), line(10.5, "two") + line(11, "two end")
     scene.read(RESTARTED, first + told)
     scene.read(RESTARTED, first + told + second)
+    scene.read(RUN, b"")
     assert scene.restarts() == {"panic": 1, "unknown": 1}
     assert scene.exits(3) == 1
 

@@ -23,6 +23,7 @@ from collect_fixtures import (
 
 from exporter.collect.ledger import GRACE_SECONDS
 from exporter.collect.reading import Reading
+from exporter.logs.exit_account import GRACE_SECONDS as CODE_GRACE_SECONDS
 from exporter.model import (
     LIVE_PART,
     Component,
@@ -187,7 +188,10 @@ def test_both_logs_count_into_one_series(site: Site):
 
 
 def test_container_end_counts_with_its_reason_and_time(site: Site):
-    """A crash in RUN_RESTARTED counts once, by its last words; a later one is another."""
+    """A crash in RUN_RESTARTED counts once, by its last words; a later one is another.
+
+    One that says nothing counts once RUN had time to show its exit code.
+    """
     crash = line(5) + line(6, "panic: runtime error: index out of range [3] with length 3")
     read(site, crash, RESTARTED)
     read(site, crash, RESTARTED)
@@ -195,6 +199,8 @@ def test_container_end_counts_with_its_reason_and_time(site: Site):
     assert site.value("restarts_total", **IDENTITY, reason="unknown") == 0
     assert site.value("last_restart_timestamp_seconds", **IDENTITY) == START + 6
     read(site, line(8, "nothing to say"), RESTARTED)
+    site.clock.now += CODE_GRACE_SECONDS
+    read(site, line(9))
     assert site.value("restarts_total", **IDENTITY, reason="unknown") == 1
     assert site.value("last_restart_timestamp_seconds", **IDENTITY) == START + 8
 

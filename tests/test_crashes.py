@@ -11,6 +11,7 @@ from crashing_programs import CRASHING_PROGRAMS, CrashingProgram
 from programs import requires
 
 from exporter.collect.reading import Reading
+from exporter.logs.exit_account import GRACE_SECONDS
 from exporter.model import LIVE_PART, LogChunk, RestartReason, Source
 
 TOOLS = (
@@ -57,12 +58,17 @@ def last_words(program: CrashingProgram, folder: Path) -> list[str]:
 
 
 def counted_reasons(messages: list[str]) -> dict[str, float]:
-    """What `restarts_total` shows once RUN_RESTARTED has these lines of one container."""
+    """What `restarts_total` shows once RUN_RESTARTED has these lines of one container.
+
+    No exit line follows in RUN.
+    """
     site = Site(rules=())
     site.series.open_component(KEY, WEB)
     ended = b"".join(line(second / 100, message) for second, message in enumerate(messages))
     _read(site, RUN, line(60, "listening on :8080"))
     _read(site, RESTARTED, ended)
+    site.clock.now += GRACE_SECONDS
+    _read(site, RUN, line(60, "listening on :8080"))
     values = {
         reason.value: site.value("restarts_total", **IDENTITY, reason=reason.value)
         for reason in RestartReason

@@ -19,8 +19,9 @@ ALONE_AFTER_SECONDS = 8.0
 
 @pytest.mark.parametrize("mode", ["poll", "follow"])
 def test_a_crash_and_the_lines_about_it_are_one_end(tmp_path: Path, mode: str):
-    """Two crashes, then a deployment, whose code 143 is no restart.
+    """Three crashes, then a deployment, whose code 143 is no restart.
 
+    The last words of the third say nothing, so that its code gives the reason.
     The platform tells of each crash in both wordings, of one even twice in the same, and these
     lines stand in the log of the container that crashes next.
     """
@@ -39,6 +40,7 @@ def test_a_crash_and_the_lines_about_it_are_one_end(tmp_path: Path, mode: str):
                         (EXITED, TERMINATED, EXITED),
                     ),
                     ("panic: no", 2, (TERMINATED, EXITED)),
+                    ("GET / 200", 139, (EXITED,)),
                 ),
                 start=1,
             ):
@@ -64,11 +66,11 @@ def test_a_crash_and_the_lines_about_it_are_one_end(tmp_path: Path, mode: str):
             )
             exporter.terminate()
     ends = {labels["reason"]: n for labels, n in samples.series(RESTARTS) if n}
-    assert ends == {"out_of_memory": 1, "panic": 1}
-    assert truth.container_ends == 2
+    assert ends == {"out_of_memory": 1, "panic": 1, "signal": 1}
+    assert truth.container_ends == 3
     codes = {labels["exit_code"]: n for labels, n in samples.series(EXITS) if n}
-    assert codes["137"] == codes["2"] == 1
+    assert codes["137"] == codes["2"] == codes["139"] == 1
     if mode == "follow":
-        assert codes == {"137": 1, "2": 1, "143": 1}
+        assert codes == {"137": 1, "2": 1, "139": 1, "143": 1}
         assert samples.total(LINES) == truth.lines
         assert samples.total("digitalocean_app_log_gaps_total") == 0

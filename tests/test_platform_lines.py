@@ -95,7 +95,7 @@ def tell(
 def show(account: ExitAccount, at: float, read: float | None = None) -> tuple[bool, int | None]:
     """A container whose last line is of NOW + ``at``."""
     read_at = NOW + (at if read is None else read)
-    return account.show(int((NOW + at) * NANOSECONDS), read_at, None)
+    return account.show(int((NOW + at) * NANOSECONDS), read_at, 0, None)
 
 
 def alone(account: ExitAccount, at: float) -> int:
@@ -199,8 +199,24 @@ def test_a_line_about_the_container_before_stands_in_the_text_of_the_next(code: 
     assert tell(account, 0, code=2)
     assert show(account, -1, read=1) == (True, 2)
     assert tell(account, 10, code=code)
-    shown = account.show(int((NOW + 11) * NANOSECONDS), NOW + 12, 2)
+    shown = account.show(int((NOW + 11) * NANOSECONDS), NOW + 12, 0, 2)
     assert shown == (True, code)
+    assert alone(account, 300) == 0
+
+
+def test_a_container_takes_no_code_of_the_one_before():
+    """Its text begins with a line that is paired: its own code is not known yet."""
+    account = ExitAccount()
+    assert tell(account, 0, code=2)
+    assert show(account, -1, read=1) == (True, 2)
+    assert account.show(int((NOW + 11) * NANOSECONDS), NOW + 12, 0, 2) == (True, None)
+    account.await_code()
+    assert account.unexplained
+    assert account.explain(None, NOW + 13) == []
+    assert tell(account, 14, code=139)
+    [shown] = account.explain(None, NOW + 14)
+    assert shown.code == 139
+    assert not account.unexplained
     assert alone(account, 300) == 0
 
 

@@ -43,6 +43,26 @@ def test_read_asked_for_during_a_read_follows_it_at_once():
     assert site.scheduler.get_job(str(RUN)).executor == EXECUTOR
 
 
+def test_read_asked_for_after_a_delay_comes_then_at_the_latest():
+    """It goes before the read by the interval, also if a read was under way, and after none."""
+    site = Site()
+    site.watch("d1", RUN)
+    site.schedule.soon(RUN, 5)
+    assert site.scheduler.due(RUN) == 0  # its first read is due before
+    site.platform.during = lambda source: site.schedule.soon(source, 0.001)
+    site.scheduler.step(RUN)
+    (job,) = site.scheduler.get_jobs()
+    assert (job.executor, round(site.scheduler.due(RUN), 3)) == (SOON_EXECUTOR, 0.001)
+    site.platform.during = lambda source: site.schedule.soon(source, 100)
+    site.scheduler.step(RUN)
+    (job,) = site.scheduler.get_jobs()
+    assert job.executor == EXECUTOR
+    assert 54 <= site.scheduler.due(RUN) <= 66
+    site.schedule.soon(RUN, 5)
+    (job,) = site.scheduler.get_jobs()
+    assert (job.executor, site.scheduler.due(RUN)) == (SOON_EXECUTOR, 5)
+
+
 def test_job_that_was_replaced_reads_nothing():
     """One that waits for a worker when a read is asked for leaves it to that."""
     site = Site()

@@ -41,11 +41,30 @@ class Crashes:
         """Keep the end of a container with its last messages; the oldest of too many is evicted."""
         lines = excerpt(last_words[-LINES:]) if self._excerpts else []
         document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
-        name = f"{end.timestamp:020d} {end.line:016x}"
+        name = _name(end.timestamp, end.line)
         self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
         kept = self._ledger.kept(KIND, key.parts)
         for old in sorted(kept)[:-CRASHES]:
             self._ledger.discard(KIND, key.parts, old)
+
+    def give_reason(
+        self, key: ComponentKey, timestamp: int, line: int, reason: RestartReason
+    ) -> tuple[str, ...]:
+        """Set the reason of an end that became known later.
+
+        Args:
+            timestamp, line: time (Unix ns) and identity of the container's last line.
+
+        Returns:
+            Its last messages; none if they are not kept.
+        """
+        name = _name(timestamp, line)
+        data = self._ledger.kept(KIND, key.parts).get(name)
+        if data is None:
+            return ()
+        document = {**json.loads(data), "reason": reason}
+        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+        return tuple(document["lines"])
 
     def of(self, key: ComponentKey) -> tuple[Crash, ...]:
         """The latest ends of a component's containers, the newest first."""
@@ -57,6 +76,10 @@ class Crashes:
         # An earlier run may have kept what this one may not show.
         lines: Iterable[str] = document["lines"] if self._excerpts else ()
         return Crash(document["at"], RestartReason(document["reason"]), tuple(lines))
+
+
+def _name(timestamp: int, line: int) -> str:
+    return f"{timestamp:020d} {line:016x}"
 
 
 def excerpt(messages: Sequence[bytes]) -> list[str]:

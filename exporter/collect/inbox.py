@@ -172,6 +172,11 @@ class Inbox:
         self._pipeline.note_read(source, at)
         with self._pipeline.lock:
             self._pipeline.settle_events(source.key, at - LATE_SECONDS)
+            running = self._of(source.key).running
+            if running is not None and self._pipeline.series.is_open(source.key):
+                component, deployment_id = running
+                cursor = CursorKey(source.key, deployment_id)
+                self._pipeline.exits.settle(cursor, component, run_at=at - LATE_SECONDS)
         self._show_receiving(source.key, received=True)
 
     def _show_receiving(self, key: ComponentKey, *, received: bool) -> None:

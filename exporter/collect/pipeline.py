@@ -64,13 +64,15 @@ class ReadingLimits:
         tail_lines: how many lines a read of a live log asks for at the most.
         max_line_bytes: how much of a line is kept.
         start: Unix nanoseconds; lines up to here are from before the exporter's time.
-        restarts_watched: whether RUN_RESTARTED is read too.
+        restarts_watched: whether RUN_RESTARTED is read.
+        run_watched: whether RUN is read.
     """
 
     tail_lines: int
     max_line_bytes: int
     start: int
     restarts_watched: bool
+    run_watched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Pipeline:
             crashes,
             notifier,
             restarts_watched=limits.restarts_watched,
+            run_watched=limits.run_watched,
             unwrap=engine.unwrap,
             clock=findings.clock,
         )

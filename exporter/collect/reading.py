@@ -62,6 +62,7 @@ class Reading:
         self._repeated = 0
         self.lines = 0
         self.restart_hinted = False  # a whole RUN window looks as if a container had ended
+        self.ends_unexplained = False  # RUN has to be read for the exit codes of containers
 
     @property
     def tail_lines(self) -> int:
@@ -137,6 +138,7 @@ class Reading:
             self.restart_hinted = self.restart_hinted or self._pipeline.exits.waiting(
                 self._source.key
             )
+            self.ends_unexplained = self._pipeline.exits.unexplained(self._source.key)
             self._move_cursor()
 
     def _count_whole(self, end: WindowEnd) -> None:
@@ -144,7 +146,8 @@ class Reading:
         pipeline, restarted = self._pipeline, self._source.log_type is LogType.RUN_RESTARTED
         pipeline.count_window(self._source, self._continuity.newest, end)
         pipeline.exits.show(self._cursor, end.restarts, pipeline.findings.clock())
-        pipeline.exits.settle(self._cursor, self._component, self._began if restarted else None)
+        read_at = {"restarted_at" if restarted else "run_at": self._began}
+        pipeline.exits.settle(self._cursor, self._component, **read_at)
         pipeline.settle_events(self._source.key, self._began)
 
     def drop(self) -> None:

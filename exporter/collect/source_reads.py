@@ -11,6 +11,7 @@ from exporter.collect.source_state import DeploymentToRead, SourceState
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, DeploymentEnded, InternalError, NotFound
+from exporter.logs.exit_account import GRACE_SECONDS
 from exporter.model import Endpoint, GapReason, LogLocations, LogType, Source
 from exporter.scheduling.schedule import Schedule
 from exporter.scheduling.timer import Timer
@@ -119,6 +120,8 @@ class SourceReads:
             state.tail.learn(new)
             if reading.restart_hinted and state.source.log_type is LogType.RUN:
                 self._schedule.soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
+            if reading.ends_unexplained:
+                self._schedule.soon(replace(state.source, log_type=LogType.RUN), GRACE_SECONDS)
 
     def found_past(self, deployment: DeploymentToRead) -> None:
         """A deployment that was taken for the active one is past: there must be another."""

@@ -125,7 +125,8 @@ class StreamReading(Reading):
         """All that was written until a time (Unix seconds) has come, as far as can be told."""
         with self._pipeline.lock:
             if self._still_counts():
-                self._pipeline.exits.settle(self._cursor, self._component, None)
+                run_at = at if self.caught_up else None
+                self._pipeline.exits.settle(self._cursor, self._component, run_at=run_at)
                 self._pipeline.settle_events(self._source.key, at)
 
     def pause(self) -> None:

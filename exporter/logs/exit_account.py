@@ -1,8 +1,9 @@
 """Container ends of one deployment of a component, each counted once, whoever reports it.
 
 RUN_RESTARTED shows the container that ended; a line of the platform reports its exit code. Either
-may come first, or alone. An end shown by RUN_RESTARTED counts at once, with the program's last
-words. A line waits for that log, and counts alone where the log has nothing new.
+may come first, or alone. An end shown by RUN_RESTARTED counts at once if the program's last words
+or an exit code give its reason; otherwise it waits for the exit line, which RUN may show later. A
+line waits for RUN_RESTARTED, and counts alone where that log has nothing new.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ FORMS_SECONDS = 10.0
 """How far apart the two wordings of one exit may be."""
 
 GRACE_SECONDS = 5.0
-"""How much later than an exit line RUN_RESTARTED may show the container."""
+"""How much later than one log shows an end, the other may show it too."""
 
 ALONE_SECONDS = 120.0
-"""After this time an exit line counts alone, though RUN_RESTARTED could not be read."""
+"""After this time an end counts alone, though the log that may add to it could not be read."""
 
 _KEPT = 64
 
@@ -71,11 +72,23 @@ class Told:
 
 @dataclass(slots=True)
 class Shown:
-    """A container that RUN_RESTARTED showed: its last line's time (ns), when it was read (s)."""
+    """A container that RUN_RESTARTED showed.
+
+    Attributes:
+        time: the time of its last line, Unix nanoseconds.
+        at: when it was read, Unix seconds.
+        paired: True if a line has reported its exit.
+        line: the identity of its last line.
+        waits: True while it is not counted: its reason may follow from an exit code.
+        code: the exit code of a line that came while it waited.
+    """
 
     time: int
     at: float
     paired: bool = False
+    line: int = 0
+    waits: bool = False
+    code: int | None = None
 
 
 @dataclass(slots=True)
@@ -89,6 +102,11 @@ class ExitAccount:
     def waiting(self) -> bool:
         """Whether exit lines wait for RUN_RESTARTED to show their container."""
         return any(told.waits for told in self.told)
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether containers wait for an exit line to give their reason."""
+        return any(shown.waits for shown in self.shown)
 
     def tell(
         self,
@@ -116,16 +134,21 @@ class ExitAccount:
         shown = self._shown_for(told)
         if shown is not None:
             shown.paired, told.waits, told.paired = True, False, True
-        self.told.append(told)
-        del self.told[:-_KEPT]
+            shown.code = line.code
+        self.told = [
+            *(told for told in self.told[:-_KEPT] if told.waits),
+            *self.told[-_KEPT:],
+            told,
+        ]
         return True
 
-    def show(self, time: int, at: float, code: int | None) -> tuple[bool, int | None]:
+    def show(self, time: int, at: float, line: int, code: int | None) -> tuple[bool, int | None]:
         """Take in a container that RUN_RESTARTED newly shows.
 
         Args:
             time: its last line's time, Unix nanoseconds.
             at: when it was read, Unix seconds.
+            line: the identity of its last line.
             code: the exit code that a line in its text reports; such a line may be about the
                 container before it.
 
@@ -139,10 +162,10 @@ class ExitAccount:
         ]
         of_code = [told for told in candidates if told.code == code]
         told = _nearest(of_code or candidates, time)
-        self.shown.append(Shown(time, at, paired=told is not None))
-        del self.shown[:-_KEPT]
+        kept = [shown for shown in self.shown[:-_KEPT] if shown.waits]
+        self.shown = [*kept, *self.shown[-_KEPT:], Shown(time, at, told is not None, line)]
         if told is None:
-            return True, code
+            return True, None  # a line in its text is about the container before it
         news = told.waits or told.requested
         told.waits, told.paired = False, True
         return news, told.code
@@ -167,6 +190,32 @@ class ExitAccount:
         for told in over:
             told.waits = False
         return [told for told in over if not told.requested]
+
+    def await_code(self) -> None:
+        """Let the container that was shown last wait for a line with its exit code."""
+        self.shown[-1].waits = True
+
+    def explain(self, read_at: float | None, now: float) -> list[Shown]:
+        """Return the containers that have waited for their exit code long enough, or have it now.
+
+        Args:
+            read_at: up to when RUN is known to have been read (Unix seconds); None if that has
+                not changed.
+            now: Unix seconds.
+        """
+        over = [
+            shown
+            for shown in self.shown
+            if shown.waits
+            and (
+                shown.code is not None
+                or now - shown.at >= ALONE_SECONDS
+                or (read_at is not None and read_at - shown.at >= GRACE_SECONDS)
+            )
+        ]
+        for shown in over:
+            shown.waits = False
+        return over
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a document for ``from_json``."""

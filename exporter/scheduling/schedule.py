@@ -21,6 +21,7 @@ EXECUTOR = "sources"
 SOON_EXECUTOR = "soon"
 
 _JITTER = 0.1
+NEVER = float("inf")
 _DEFER = 1.0
 """Seconds: a longer wait for the budget is no worker's to sit out."""
 
@@ -47,7 +48,7 @@ class _Turn:
 
     read: Read
     reads: int = 0
-    asked: bool = False  # for a read, while one goes on
+    asked_for: float = NEVER  # when to read it anew, as asked while a read goes on
     job: int = 0  # the number of its latest job: one that was replaced reads nothing
     due: float = 0.0
     soon: bool = False
@@ -114,19 +115,23 @@ class Schedule(Generic[S]):
             with suppress(JobLookupError):
                 self._scheduler.remove_job(str(source))
 
-    def soon(self, source: S) -> None:
+    def soon(self, source: S, delay: float = 0.0) -> None:
         """Read a source at once, or when the read that goes on is over: that may have been late.
 
         Nothing happens if the source was not added.
+
+        Args:
+            delay: seconds; it is read after them at the latest.
         """
         with self._lock:
             turn = self._turns.get(source)
             if turn is None:
                 return
+            at = self._clock() + delay
             if source in self._reading:
-                turn.asked = True
-            else:
-                self._put(source, self._clock(), soon=True)
+                turn.asked_for = min(turn.asked_for, at)
+            elif not (delay and turn.due <= at):
+                self._put(source, at, soon=True)
 
     @contextmanager
     def reserved(self, sources: Iterable[S]) -> Iterator[list[S]]:
@@ -139,7 +144,7 @@ class Schedule(Generic[S]):
             free = [s for s in sources if s in self._turns and s not in self._reading]
             self._reading.update(free)
             for source in free:
-                self._turns[source].asked = False
+                self._turns[source].asked_for = NEVER
         try:
             yield free
         finally:
@@ -168,7 +173,7 @@ class Schedule(Generic[S]):
             if turn is None or source in self._reading:
                 return  # the read that is under way makes the next one
             self._reading.add(source)
-            turn.asked = False
+            turn.asked_for = NEVER
         goes_on = True  # whatever a read may end with: the next one must still come
         try:
             goes_on = turn.read(soon)
@@ -184,13 +189,15 @@ class Schedule(Generic[S]):
 
     def _put_next(self, source: S, turn: _Turn, started: float, goes_on: bool) -> None:
         """The second read is anywhere in the interval, so that reads spread."""
-        if turn.asked:
-            self._put(source, started, soon=True)
-        elif not turn.reads:
-            self._put(source, started)  # added anew while a read went on
+        due = NEVER
+        if not turn.reads:
+            due = started  # added anew while a read went on
         elif goes_on:
             low, high = (0.0, 1.0) if turn.reads == 1 else (1 - _JITTER, 1 + _JITTER)
-            self._put(source, started + self.interval(source) * self._rng.uniform(low, high))
+            due = started + self.interval(source) * self._rng.uniform(low, high)
+        asked_for, turn.asked_for = turn.asked_for, NEVER
+        if min(due, asked_for) < NEVER:
+            self._put(source, min(due, asked_for), soon=asked_for <= max(due, self._clock()))
 
     def _put(self, source: S, at: float, *, soon: bool = False) -> None:
         """Make the one job of a source; the lock is held."""
