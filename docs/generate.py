@@ -238,6 +238,7 @@ def label_meanings() -> dict[str, str]:
         "format": f"How logs were pushed: {_values(Format)}.",
         "subsystem": "What continued after an error that nobody foresaw: "
         f"{_values(Part)}; `schedule` is any job that the others do not cover.",
+        "external_url": "The address of the exporter's pages, `web.external_url`.",
         "version": "The exporter's version.",
         "python_version": "The version of the Python that runs it.",
         "revision": "The commit that it was built from, if known.",

@@ -95,6 +95,7 @@ class Application:
         """Tells this run of the program from every other; logged at the start."""
         self._store = open_store(wanted.config, clock)
         registry, self._metrics = build_registry(revision, clock)
+        self._show_address(wanted.config)
         self._notified = NotificationCounts(self._metrics)
         self._outbox = self._new_outbox(wanted.config)
         self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), self.run_id, clock)
@@ -186,6 +187,7 @@ class Application:
             outbox.start()
             former.stop(NOTIFY_STOP_SECONDS)
         self._show_accounts()
+        self._show_address(wanted.config)
         for name in before.keys() - accounts.keys():
             before[name].stop()
 
@@ -250,6 +252,12 @@ class Application:
     def _show_accounts(self) -> None:
         """Let scrapes see the accounts that there are now."""
         self._tables[:] = [self._own, *(account.registry for account in self._accounts.values())]
+
+    def _show_address(self, config: Config) -> None:
+        """Let alerts know where the pages are."""
+        self._metrics.web_info.clear()
+        if config.web.external_url:
+            self._metrics.web_info.labels(config.web.external_url).set(1)
 
     def _about(self) -> About:
         config = self._wanted.config

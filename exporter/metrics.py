@@ -492,6 +492,12 @@ class ExporterMetrics(DeclaredMetrics):
         "Always 1; the version of the exporter and of the Python that runs it.",
         ("version", "python_version", "revision"),
     )
+    web_info = gauge(
+        "digitalocean_app_exporter_web_info",
+        "Always 1; where people reach the exporter's pages, for links in alerts; with "
+        "web.external_url only.",
+        ("external_url",),
+    )
     config_last_reload_successful = gauge(
         "digitalocean_app_exporter_config_last_reload_successful",
         "1 if the latest load of the configuration was good, 0 if it was refused.",

@@ -7,7 +7,9 @@ would take an hour. Only the clock is turned: expressions, labels and texts stay
 import re
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(?<![\w:.])(\d+)(ms|s|m|h|d)\b")
+_DURATION = re.compile(r"(?:(?<![\w:.])|(?<=\d[smhd]:))(\d+)(ms|s|m|h|d)\b")
+"""Durations, the step of a subquery too; not the ends of recorded names."""
+
 _SECONDS = re.compile(r"(?<=[<>] )(\d{3,})\b")
 """An age that is compared with a number of seconds: no count or ratio of the rules is as high."""
 

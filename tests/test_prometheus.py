@@ -1,188 +1,151 @@
-"""Alerts that arrive: exporter, Prometheus, Alertmanager and a receiver, with the shipped rules.
+"""Alerts that arrive: exporter, Prometheus, Alertmanager and receivers, with the shipped rules.
 
-Time passes sixty times as fast: what is read and scraped once a minute in earnest is here read
-and scraped once a second, and the durations of the rules and routes are divided to match.
+An hour of mishaps passes in a minute or two. What counts is how many messages a person gets.
 """
 
 import signal
-import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from exporter_process import ExporterProcess, simulated
-from hastened import hastened
-from monitoring_servers import START_SECONDS, Alertmanager, Prometheus, alertmanager, prometheus
+from alert_world import EVERYDAY, EXTERNAL_URL, Watch, watched
 from programs import requires
-from simulated_traffic import simulator
-from webhook import Notified, Webhook
+from webhook import Notified
 
-from exporter.commands.children import RULES, prometheus_configuration
-from exporter.simulator.platform import Platform
-from exporter.simulator.server import SimulatorServer
-from exporter.simulator.state import ComponentSpec
+from exporter.commands.children import RULES
+from exporter.model import Endpoint
+from exporter.simulator.faults import error
+from exporter.simulator.job_schedule import JobSchedule
+from exporter.simulator.jobs import Jobs
+from exporter.simulator.state import ComponentSpec, Kind
 
 ROOT = Path(__file__).parent.parent
-ROUTES = ROOT / "dashboards/alertmanager.example.yml"
-FACTOR = 60
-ARRIVAL_SECONDS = 90.0
-"""How long an alert may take to arrive or to resolve on a machine that has much else to do."""
+FAILURE = "ERROR checkout failed: the gateway timed out"
+PANIC = "panic: assignment to entry in nil map"
+BOTS = (
+    'ActionController::RoutingError (No route matches [GET] "/wp-login.php"):',
+    "2026/11/01 00:00:00 [crit] 29#29: *15 SSL_do_handshake() failed (SSL: error:0A00006C:SSL "
+    "routines::bad key share) while SSL handshaking, client: 192.0.2.1, server: 0.0.0.0:443",
+    '2026/11/01 00:00:00 [error] 29#29: *15 open() "/usr/share/nginx/html/.env" failed '
+    "(2: No such file or directory), client: 192.0.2.1, server: _",
+)
+"""What scanners make servers log."""
 
-PAUSE_SECONDS = 0.2
-EVERYDAY = "GET /health 200 in 3 ms"
-FAILURE = "checkout failed: the gateway timed out"
-RULE = {"name": "checkout_failed", "regex": "checkout failed", "level": "error"}
+NIGHT_SECONDS = 30.0
+"""Half an hour of what should wake nobody."""
+
+APPS = {
+    "blog": [ComponentSpec("worker", Kind.WORKER)],
+    "shop": [ComponentSpec("web")],
+    "pay": [ComponentSpec("web")],
+    "www": [ComponentSpec("web")],
+    "batch": [ComponentSpec("report", Kind.JOB, job=JobSchedule("0 * * * *"))],
+}
 OF_APPS = {
     rule["alert"]
     for rule in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"][0]["rules"]
-    if "alert" in rule and "$labels.app }}" in rule["annotations"]["summary"]
+    if "alert" in rule and "var-app=" in rule["annotations"]["dashboard"]
 }
 """The alerts that say something of an app."""
 
-
-@dataclass(frozen=True)
-class Watch:
-    """Everything between an app that goes wrong and the one who hears of it."""
-
-    platform: Platform
-    server: SimulatorServer
-    exporter: ExporterProcess
-    folder: Path
-    prometheus: Prometheus
-    alertmanager: Alertmanager
-    webhook: Webhook
-    errors: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def traffic(self) -> Iterator[None]:
-        """Both components write in the block; web fails as well while ``errors`` is set."""
-        over = threading.Event()
-
-        def write() -> None:
-            while not over.wait(PAUSE_SECONDS):
-                for component in ("web", "worker"):
-                    self.platform.write("shop", component, 0, EVERYDAY)
-                for _ in range(2 * self.errors.is_set()):
-                    self.platform.write("shop", "web", 0, FAILURE)
-
-        thread = threading.Thread(target=write)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-    def arrived(self, status: str, name: str, since: int = 0, **labels: str) -> Notified:
-        """The notification of an alert, once it has come; ``since`` as in ``Webhook``."""
-        return self.webhook.wait_for(status, name, ARRIVAL_SECONDS, since, **labels)
+pytestmark = [requires("prometheus"), requires("prometheus-alertmanager")]
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
-    """All of it running, the rules loaded, the exporter's counts scraped."""
-    routes = yaml.safe_load(hastened(ROUTES.read_text(encoding="utf-8"), FACTOR))
-    rules = tmp_path / "alerts.yml"
-    rules.write_text(hastened(RULES.read_text(encoding="utf-8"), FACTOR), encoding="utf-8")
-    token_file = tmp_path / "token"
-    with simulator() as (platform, server), Webhook() as webhook:
-        server.rate_limit.per_hour = 1_000_000
-        platform.create_app("shop", [ComponentSpec("web"), ComponentSpec("worker")])
-        token_file.write_text(server.token)
-        config = simulated(
-            server.api_url,
-            digitalocean={"token_file": str(token_file)},
-            patterns={"packs": [], "rules": [RULE]},
-            api_budget={"per_hour": 1_000_000, "per_minute": 100_000},
-        )
-        routes["receivers"][0]["webhook_configs"] = [{"url": webhook.url}]
-        with (
-            ExporterProcess(tmp_path, config, token=None) as exporter,
-            alertmanager(tmp_path, yaml.safe_dump(routes)) as manager,
-        ):
-            exporter.wait_until_ready()
-            scraping = prometheus_configuration(urlsplit(exporter.url).netloc, manager.address)
-            scraping["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-            scraping["rule_files"] = [str(rules)]
-            with prometheus(tmp_path, scraping) as server_of_rules:
-                yield Watch(platform, server, exporter, tmp_path, server_of_rules, manager, webhook)
+    """Five apps; those that serve write all the time."""
+    with watched(tmp_path, APPS) as everything, ExitStack() as traffic:
+        for app, component in (("blog", "worker"), ("shop", "web"), ("pay", "web"), ("www", "web")):
+            traffic.enter_context(everything.writing(app, component, EVERYDAY))
+        yield everything
 
 
-@requires("prometheus")
-@requires("prometheus-alertmanager")
-def test_alerts_arrive_and_resolve(watch: Watch):
-    """A crash, errors, a refused token, a refused configuration: each arrives, and resolves."""
-    restarts = 'sum(digitalocean_app_restarts_total{component="worker"})'
-    watch.prometheus.wait_for(lambda: watch.prometheus.value(restarts) == 0, START_SECONDS)
+def test_an_hour_of_mishaps_is_one_message_each(watch: Watch):
+    """One for a crash, a bad deployment, errors, a failed job, an outage, a token; none for bots."""
     groups = watch.prometheus.ask("rules")["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
-    with watch.traffic():
-        a_crash_arrives(watch)
-        rising_errors_arrive_and_resolve(watch)
-        watch.arrived("resolved", "DoAppRestarted", component="worker")
-        a_refused_token_arrives_alone(watch)
-        watch.prometheus.wait_for(lambda: not watch.prometheus.firing(), ARRIVAL_SECONDS)
-        watch.alertmanager.wait_for(lambda: not watch.alertmanager.alerts(), ARRIVAL_SECONDS)
+    assert watch.webhook.alerts == []
+    mishaps_of_apps(watch)
+    an_outage(watch)
+    a_refused_token(watch)
     groups = watch.prometheus.ask("rules")["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
 
 
-def a_crash_arrives(watch: Watch) -> None:
-    """The worker panics: the alert names app, component, reason and the runbook."""
-    assert watch.webhook.alerts == []
-    watch.platform.crash("shop", "worker", 0, ["panic: assignment to entry in nil map"])
-    alert = watch.arrived("firing", "DoAppRestarted")
-    identity = {"job": "do-app-exporter", "app": "shop", "component": "worker"}
-    assert alert["labels"] == {
+def mishaps_of_apps(watch: Watch) -> None:
+    """What goes wrong at the same time in five apps."""
+    jobs = Jobs(watch.platform, time.time)
+    watch.platform.deploy("shop")
+    with watch.writing("www", "web", *BOTS):
+        watch.platform.crash("blog", "worker", 0, [PANIC])
+        for _ in range(3):
+            watch.platform.crash("shop", "web", 0, ["panic: no such table"], exit_code=2)
+            time.sleep(1.5)
+        jobs.run("batch", "report", "FATAL: no connection", phase="FAILED")
+        with watch.writing("pay", "web", FAILURE, FAILURE):
+            errors = watch.arrived("firing", "DoAppHighErrorRatio", app="pay")
+        loop = watch.arrived("firing", "DoAppRestartLoop", app="shop")
+        crash = watch.arrived("firing", "DoAppRestarted", app="blog")
+        job = watch.arrived("firing", "DoAppJobFailed", app="batch")
+        time.sleep(NIGHT_SECONDS)
+    watch.until_quiet()
+    assert crash["labels"] == {
         "alertname": "DoAppRestarted",
-        **identity,
+        "job": "do-app-exporter",
+        "app": "blog",
+        "component": "worker",
         "reason": "panic",
-        "severity": "info",
+        "severity": "warning",
     }
-    assert alert["annotations"]["summary"] == "shop/worker restarted: panic"
-    assert_links(alert, "/d/do-app-component?var-app=shop&var-component=worker")
+    assert crash["annotations"]["summary"] == "blog/worker restarted: panic"
+    assert_links(crash, "blog", "worker")
+    assert_links(loop, "shop", "web")
+    assert_links(errors, "pay", "web")
+    assert_links(job, "batch", "report")
+    messages = watch.webhook.notifications
+    assert messages(app="blog") == [("team", ["DoAppRestarted"])]
+    assert messages(app="shop") == [("pager", ["DoAppRestartLoop"])]
+    assert messages(app="pay") == [("pager", ["DoAppHighErrorRatio"])]
+    assert messages(app="batch") == [("team", ["DoAppJobFailed"])]
+    assert messages(app="www") == []
+    assert len(messages()) == 4
+    watch.arrived("resolved", "DoAppRestarted", app="blog")
+    watch.arrived("resolved", "DoAppHighErrorRatio", app="pay")
 
 
-def rising_errors_arrive_and_resolve(watch: Watch) -> None:
-    """Most of what web writes are errors, for a while."""
-    watch.errors.set()
-    alert = watch.arrived("firing", "DoAppHighErrorRatio", severity="critical")
-    watch.errors.clear()
-    assert (alert["labels"]["app"], alert["labels"]["component"]) == ("shop", "web")
-    assert_links(alert, "/d/do-app-component?var-app=shop&var-component=web")
-    watch.arrived("resolved", "DoAppHighErrorRatio", severity="critical")
+def an_outage(watch: Watch) -> None:
+    """Every endpoint answers with 503 for twenty minutes: one message, whatever stands still."""
+    since, alerts = watch.webhook.count, len(watch.webhook.alerts)
+    for endpoint in Endpoint:
+        if endpoint is not Endpoint.LOG_CONTENT:
+            watch.server.faults.inject(endpoint, error(503))
+    alert = watch.arrived("firing", "DoAppApiOutage", alerts)
+    time.sleep(NIGHT_SECONDS / 2)
+    watch.server.faults.clear()
+    watch.arrived("resolved", "DoAppApiOutage", alerts)
+    watch.until_quiet()
+    assert alert["annotations"]["page"] == f"{EXTERNAL_URL}/"
+    assert watch.webhook.notifications(since) == [("team", ["DoAppApiOutage"])]
 
 
-def a_refused_token_arrives_alone(watch: Watch) -> None:
+def a_refused_token(watch: Watch) -> None:
     """Web crashes, then the API answers 401: what is said of apps from then on is muted."""
-    watch.platform.crash("shop", "web", 0, ["panic: index out of range"])
-    watch.arrived("firing", "DoAppRestarted", component="web")
+    since, alerts = watch.webhook.count, len(watch.webhook.alerts)
     token = watch.server.rotate_token()
-    alert = watch.arrived("firing", "DoAppApiUnauthorized", endpoint="logs")
-    assert_links(alert, "/d/do-app-exporter")
-    since = len(watch.webhook.alerts)
-    muted: dict[str, set[str]] = {}
-
-    def restart_and_staleness_are_muted() -> bool:
-        muted.update(watch.alertmanager.inhibited())
-        return {"DoAppRestarted", "DoAppDataStale"} <= muted.keys()
-
-    watch.alertmanager.wait_for(restart_and_staleness_are_muted, ARRIVAL_SECONDS)
-    assert {"DoAppApiUnauthorized"} == muted["DoAppDataStale"]
-    assert muted["DoAppRestarted"] <= {"DoAppApiUnauthorized", "DoAppDataStale"}
+    watch.arrived("firing", "DoAppApiUnauthorized", alerts, endpoint="logs")
     a_refused_configuration_arrives_all_the_same(watch)
     (watch.folder / "token").write_text(token)
-    watch.arrived("resolved", "DoAppApiUnauthorized", since, endpoint="logs")
-    arrived = {
-        alert["labels"]["alertname"]
-        for alert in watch.webhook.alerts[since:]
-        if alert["status"] == "firing"
+    watch.arrived("resolved", "DoAppApiUnauthorized", alerts, endpoint="logs")
+    watch.until_quiet()
+    told = watch.webhook.notifications(since)
+    assert {name for _, names in told for name in names} == {
+        "DoAppApiUnauthorized",
+        "DoAppConfigReloadFailed",
     }
-    assert not arrived & (OF_APPS - {"DoAppRestarted"})
+    assert not {name for _, names in told for name in names} & OF_APPS
 
 
 def a_refused_configuration_arrives_all_the_same(watch: Watch) -> None:
@@ -191,16 +154,17 @@ def a_refused_configuration_arrives_all_the_same(watch: Watch) -> None:
     good = file.read_text()
     file.write_text("log: {}\n")
     watch.exporter.send_signal(signal.SIGHUP)
-    alert = watch.arrived("firing", "DoAppConfigReloadFailed")
-    assert_links(alert, "/d/do-app-exporter")
+    watch.arrived("firing", "DoAppConfigReloadFailed")
     file.write_text(good)
     watch.exporter.send_signal(signal.SIGHUP)
     watch.arrived("resolved", "DoAppConfigReloadFailed")
 
 
-def assert_links(alert: Notified, dashboard: str) -> None:
-    """The alert leads to its dashboard and to the runbook of its name, which is there."""
+def assert_links(alert: Notified, app: str, component: str) -> None:
+    """The alert leads to the page of its component, its dashboard and the runbook of its name."""
     page = f"docs/runbooks/{alert['labels']['alertname']}.md"
-    assert alert["annotations"]["runbook_url"].endswith(f"/blob/main/{page}")
+    texts = alert["annotations"]
+    assert texts["runbook_url"].endswith(f"/blob/main/{page}")
     assert (ROOT / page).is_file()
-    assert alert["annotations"]["dashboard"] == dashboard
+    assert texts["dashboard"] == f"/d/do-app-component?var-app={app}&var-component={component}"
+    assert texts["page"] == f"{EXTERNAL_URL}/components/{app}/{component}"

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -10,18 +11,35 @@ Notified = dict[str, Any]
 """One alert of a notification: ``status`` firing or resolved, ``labels``, ``annotations`` …"""
 
 
+@dataclass(frozen=True)
+class Notification:
+    """One message that a person gets."""
+
+    receiver: str
+    alerts: tuple[Notified, ...]
+
+    def firing(self, **labels: str) -> list[str]:
+        """The names of its alerts that fire and have these labels."""
+        return [
+            alert["labels"]["alertname"]
+            for alert in self.alerts
+            if alert["status"] == "firing" and labels.items() <= alert["labels"].items()
+        ]
+
+
 class Webhook:
     """Serves while the ``with`` block lasts; answers every notification with 200."""
 
     def __init__(self) -> None:
         self._alerts: list[Notified] = []
+        self._notifications: list[Notification] = []
         self._news = threading.Condition()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver._take(json.loads(body)["alerts"])
+                receiver._take(json.loads(body))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -42,6 +60,22 @@ class Webhook:
         """Every alert of every notification so far, in the order of arrival."""
         with self._news:
             return list(self._alerts)
+
+    def notifications(self, since: int = 0, **labels: str) -> list[tuple[str, list[str]]]:
+        """Who was told of which alerts with these labels, message by message.
+
+        Args:
+            since: how many notifications that arrived before do not count.
+        """
+        with self._news:
+            found = [(each.receiver, each.firing(**labels)) for each in self._notifications[since:]]
+        return [(receiver, names) for receiver, names in found if names]
+
+    @property
+    def count(self) -> int:
+        """How many notifications have arrived so far."""
+        with self._news:
+            return len(self._notifications)
 
     def wait_for(
         self, status: str, name: str, timeout: float, since: int = 0, **labels: str
@@ -74,9 +108,10 @@ class Webhook:
         self._thread.join()
         self._server.server_close()
 
-    def _take(self, alerts: list[Notified]) -> None:
+    def _take(self, body: dict[str, Any]) -> None:
         with self._news:
-            self._alerts.extend(alerts)
+            self._alerts.extend(body["alerts"])
+            self._notifications.append(Notification(body["receiver"], tuple(body["alerts"])))
             self._news.notify_all()
 
     def _wait(

@@ -14,12 +14,13 @@ MAX_TEXT_CHARS = 4000
 ALERT_SECONDS = 900.0
 """How long an alert goes on after its latest event, unless another one renews it."""
 
-_ALERT_NAMES = {
+ALERT_NAMES = {
     NotifyEvent.CRASH: "DoAppCrashed",
     NotifyEvent.NEW_ERROR_GROUP: "DoAppErrorNeverSeen",
     NotifyEvent.DEPLOYMENT_FAILED: "DoAppDeploymentNotDone",
     NotifyEvent.JOB_FAILED: "DoAppJobNotDone",
 }
+"""Other names than those of Prometheus' rules, so that each can mute the other's."""
 _SEVERITIES = {
     NotifyEvent.CRASH: "warning",
     NotifyEvent.NEW_ERROR_GROUP: "info",
@@ -50,7 +51,7 @@ class Payloads:
 
         Its labels are few, so that events of one kind are one alert, which each of them renews.
         """
-        labels = {"alertname": _ALERT_NAMES[event.event], "kind": event.event, **_identity(event)}
+        labels = {"alertname": ALERT_NAMES[event.event], "kind": event.event, **_identity(event)}
         annotations = {"summary": summary(event), "description": self._description(event)}
         if event.lines:
             annotations["lines"] = "\n".join(bounded(event.lines))
