@@ -1,6 +1,7 @@
 """One component in full: what it wrote, how it ended, what the platform says of it."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
+from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.annotations import add_events
 from dashboards.panels import (
@@ -18,11 +19,21 @@ from dashboards.queries import (
     increase_per_step,
     occurring,
     rate,
+    recorded,
     select,
 )
 
 COMPONENT = "{{account}} {{app}}/{{component}}"
 BY = "by (account, app, component)"
+ERRORS = "app_component:digitalocean_app_log_matches_error:increase10m"
+USUAL = "app_component:digitalocean_app_log_matches_error:usual10m"
+AS_BARS = [
+    model.DynamicConfigValue(id_val="custom.drawStyle", value="bars"),
+    model.DynamicConfigValue(id_val="custom.axisPlacement", value="right"),
+    model.DynamicConfigValue(id_val="custom.fillOpacity", value=80),
+    model.DynamicConfigValue(id_val="unit", value="short"),
+]
+"""Events beside a share: bars on an axis of their own."""
 
 
 def build() -> dashboards.Dashboard:
@@ -123,11 +134,14 @@ def _add_logs(board: dashboards.Dashboard) -> None:
     )
     board.with_panel(
         graph(
-            "Matches by level",
-            "Lines a second that rules matched, by the level of the rule. A line counts once per "
-            "rule.",
-            "cps",
-            target(f"sum by (level) ({rate(matches)})", "{{level}}"),
+            "Errors and their usual",
+            "Lines in ten minutes that a rule of level error or critical matched, and what is "
+            "usual at this time: the median of the last day, or around this time yesterday where "
+            "that is higher. From the recording rules of the alerts; below five, five count as "
+            "usual there.",
+            "short",
+            target(f"max {BY} ({recorded(ERRORS)})", COMPONENT),
+            target(f"max {BY} ({recorded(USUAL)})", f"{COMPONENT} usual"),
         )
     )
     board.with_panel(
@@ -191,19 +205,29 @@ def _add_resources(board: dashboards.Dashboard) -> None:
             width=8,
         )
     )
-    for title, what, metric in (
-        ("CPU", "CPU in use", "digitalocean_app_component_cpu_usage_ratio"),
-        ("Memory", "Memory in use", "digitalocean_app_component_memory_usage_ratio"),
-    ):
-        board.with_panel(
-            graph(
-                title,
-                f"{what}, as a share of what the component has.",
-                "percentunit",
-                target(f"max {BY} ({select(metric)})", COMPONENT),
-                width=8,
-            )
+    memory = select("digitalocean_app_component_memory_usage_ratio")
+    restarts = increase_per_step("digitalocean_app_restarts_total")
+    board.with_panel(
+        graph(
+            "Memory against restarts",
+            "Memory in use, as a share of what the component has, and the ends of its containers: "
+            "a rise that each restart ends is a leak.",
+            "percentunit",
+            target(f"max {BY} ({memory})", COMPONENT),
+            target(f"sum {BY} ({restarts}) > 0", f"{COMPONENT} restarts"),
+            width=8,
+        ).override_by_query("B", AS_BARS)
+    )
+    cpu = select("digitalocean_app_component_cpu_usage_ratio")
+    board.with_panel(
+        graph(
+            "CPU",
+            "CPU in use, as a share of what the component has.",
+            "percentunit",
+            target(f"max {BY} ({cpu})", COMPONENT),
+            width=8,
         )
+    )
     board.with_panel(
         graph(
             "Instances",

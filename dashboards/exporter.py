@@ -234,8 +234,13 @@ def _add_requests(board: dashboards.Dashboard) -> None:
 
 def _add_process(board: dashboards.Dashboard) -> None:
     for title, description, unit, expr in (
-        ("CPU", "Cores in use.", "short", rate("process_cpu_seconds_total")),
-        ("Memory", "Resident memory.", "bytes", select("process_resident_memory_bytes")),
+        ("CPU of the exporter", "Cores in use.", "short", rate("process_cpu_seconds_total")),
+        (
+            "Memory of the exporter",
+            "Resident memory.",
+            "bytes",
+            select("process_resident_memory_bytes"),
+        ),
         ("Open files", "Open file descriptors, sockets too.", "short", select("process_open_fds")),
     ):
         board.with_panel(graph(title, description, unit, target(expr, "{{instance}}"), width=8))

@@ -35,6 +35,11 @@ def select(metric: str, *matchers: str) -> str:
     return f"{metric}{{{', '.join([*TARGET, *variables, *matchers])}}}"
 
 
+def recorded(rule: str) -> str:
+    """A selector of what a recording rule about components made: it has no instance."""
+    return f'{rule}{{job=~"$job", app=~"$app", component=~"$component"}}'
+
+
 def rate(metric: str, *matchers: str) -> str:
     """The rate per second of a counter, over what Grafana takes for the panel's resolution."""
     return f"rate({select(metric, *matchers)}[$__rate_interval])"

@@ -8,19 +8,23 @@ FOLDER = "https://github.com/do-app-exporter/do-app-exporter/blob/main/docs/runb
 INDEX = f"{FOLDER}/README.md"
 
 BY_PANEL = {
+    "Active and newest deployment": "DoAppDeploymentStuck DoAppVanished",
     "Age of data": "DoAppDataStale",
     "Budget used": "DoAppApiBudgetLow",
+    "CPU": "DoAppCpuNearLimit",
     "Canary lines missing": "DoAppCanaryLinesMissing",
     "Components watched": "DoAppNothingWatched",
     "Configuration": "DoAppConfigReloadFailed",
     "Critical matches": "DoAppCriticalMatch",
     "Error groups": "DoAppNewErrorGroup",
     "Error matches": "DoAppHighErrorRatio",
-    "Errors of requests": "DoAppApiErrors",
+    "Errors and their usual": "DoAppHighErrorRatio DoAppErrorsAboveUsual",
+    "Errors of requests": "DoAppApiErrors DoAppApiOutage",
     "Failed deployments": "DoAppDeploymentFailed",
     "Folded matches": "DoAppRuleMetricOverflow",
     "Gaps": "DoAppLogGap",
     "Healthy": "DoAppComponentUnhealthy",
+    "Instances": "DoAppReplicasMissing",
     "Internal errors": "DoAppInternalErrors",
     "Intervals stretched": "DoAppIntervalsStretched",
     "Job runs": "DoAppJobFailed",
@@ -29,32 +33,35 @@ BY_PANEL = {
     "Last restart": "DoAppRestarted",
     "Live stream": "DoAppStreamDown",
     "Live streams": "DoAppStreamDown",
-    "Matches by level": "DoAppHighErrorRatio",
     "Matches by rule": "DoAppCriticalMatch",
+    "Memory against restarts": "DoAppMemoryNearLimit",
     "Newest line": "DoAppLogSilent",
     "Oldest success": "DoAppDataStale",
-    "Pushed": "DoAppNotPushed",
     "Patterns without match": "DoAppIncludeMatchesNothing",
-    "Refused": "DoAppApiUnauthorized",
-    "Refused requests": "DoAppReceiveRefused",
+    "Pushed": "DoAppNotPushed",
     "Received lines": "DoAppReceivedUnknown",
+    "Refused requests": "DoAppReceiveRefused",
+    "Refused": "DoAppApiUnauthorized",
     "Requests left": "DoAppApiBudgetLow",
-    "Restarts": "DoAppRestarted",
+    "Restarts by instance": "DoAppRestartsUnread",
     "Restarts by reason": "DoAppRestartLoop",
+    "Restarts": "DoAppRestarted",
     "Rollbacks": "DoAppStateRolledBack",
     "State": "DoAppStateFailing",
     "Unhealthy components": "DoAppComponentUnhealthy",
     "Unreadable logs": "DoAppLogUnreadable",
     "Unreadable values": "DoAppRuleValueErrors",
-    "Versions": "DoAppExporterAbsent",
+    "Versions": "DoAppExporterAbsent DoAppExporterDown",
 }
-"""The alert that the panel of a title says most about."""
+"""The alerts that the panel of a title says most about, apart by blanks."""
 
 
 def links(title: str) -> list[Builder[model.DashboardLink]]:
-    """The links of a panel: to its runbook, if there is one."""
-    if title not in BY_PANEL:
-        return []
-    alert = BY_PANEL[title]
-    link = dashboards.DashboardLink(f"Runbook {alert}").type(model.DashboardLinkType.LINK)
-    return [link.url(f"{FOLDER}/{alert}.md").target_blank(True)]
+    """The links of a panel: to its runbooks, if there are any."""
+    return [
+        dashboards.DashboardLink(f"Runbook {alert}")
+        .type(model.DashboardLinkType.LINK)
+        .url(f"{FOLDER}/{alert}.md")
+        .target_blank(True)
+        for alert in BY_PANEL.get(title, "").split()
+    ]

@@ -35,6 +35,9 @@ TARGETS = [
     for target in case.values[0]["targets"]
 ] + [pytest.param(case.values[0]["expr"], id=f"{case.id}-annotation") for case in ANNOTATIONS]
 
+RECORDED = re.compile(r"app_component:digitalocean_app_\w+:\w+")
+"""What recording rules of the project made: it has no instance."""
+
 every_board = pytest.mark.parametrize("name", FILES)
 every_panel = pytest.mark.parametrize("panel", PANELS)
 every_annotation = pytest.mark.parametrize("annotation", ANNOTATIONS)
@@ -205,6 +208,9 @@ def test_selectors_follow_thevariables(expr: str):
     if "ALERTS{" in expr:
         assert 'ALERTS{job=~"$job", ' in expr
         return
+    if RECORDED.search(expr):
+        assert '{job=~"$job", app=~"$app", component=~"$component"}' in expr
+        return
     selectors = promql.selectors_of(expr)
     assert selectors
     for metric, matchers in selectors:
@@ -342,6 +348,15 @@ def test_only_alerts_are_excused_from_a_rule_of_the_linter():
     assert excused["entries"] == without
 
 
+def test_recorded_metrics_are_those_of_the_rules():
+    """A panel of what a rule recorded names a rule that is there."""
+    groups = yaml.safe_load((ROOT / "dashboards/alerts.yml").read_text(encoding="utf-8"))["groups"]
+    records = {rule.get("record") for rule in groups[0]["rules"]}
+    named = {name for case in TARGETS for name in RECORDED.findall(case.values[0])}
+    assert named
+    assert named <= records
+
+
 def test_every_metric_is_shown_somewhere():
     """Each metric of the reference is in a panel, or is known to be for joins and alerts."""
     shown = {
@@ -351,6 +366,7 @@ def test_every_metric_is_shown_somewhere():
         "digitalocean_app_spec_info",
         "digitalocean_app_component_info",
         "digitalocean_app_component_dormant",
+        "digitalocean_app_exporter_web_info",
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
     }
     assert set(promql.DECLARED) - shown <= for_joins_and_alerts
