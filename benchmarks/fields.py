@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
-from exporter.collect.ledger import Ledger
-from exporter.collect.rule_metrics import Found, RuleMetrics
+from exporter.counting.ledger import Ledger
+from exporter.counting.rule_metrics import Found, RuleMetrics
 from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey, FieldCondition, LogLine, MetricType, Rule, RuleMetric
 from exporter.state.memory import MemoryState
+from exporter.telemetry.metrics import Metrics
 
 LINES = 100_000
 FAILING = 0.02

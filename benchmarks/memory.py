@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from benchmarks.tables import print_table
 from benchmarks.watched import WatchedComponent, build_pipeline, watch
-from exporter.collect.pipeline import Pipeline
-from exporter.logs.continuity import Continuity
+from exporter.counting.pipeline import Pipeline
+from exporter.logs.dedup.continuity import Continuity
 from exporter.state.memory import MemoryState
 from exporter.state.store import CursorKey
 

@@ -14,7 +14,7 @@ from benchmarks.watched import (
     default_rules,
     watch,
 )
-from exporter.logs.continuity import Continuity
+from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.lines import LineSplitter
 from exporter.model import LogType
 from exporter.state.memory import MemoryState

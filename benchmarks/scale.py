@@ -14,9 +14,9 @@ import yaml
 from benchmarks.busy_platform import COMPONENTS_AN_APP, PROBED, BusyPlatform
 from benchmarks.exporter_process import Exporter, Scrape, running_exporter
 from benchmarks.tables import print_table
-from exporter.configuration import configuration_of
-from exporter.costs import demand_of
 from exporter.options import Options
+from exporter.service.configuration import configuration_of
+from exporter.service.estimate import demand_of
 
 COMPONENTS = 1000
 LINES_A_SECOND = 1000

@@ -15,12 +15,12 @@ from websockets.frames import Frame, Opcode
 
 from benchmarks.tables import print_table
 from benchmarks.watched import MATCHING, build_pipeline, watch
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.pipeline import Pipeline
-from exporter.collect.stream_reading import StreamReading
+from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.log_streams import LogStreams, StreamEndedError
 from exporter.model import LogType, Source
+from exporter.reading.following.stream_reading import StreamReading
 from exporter.state.memory import MemoryState
+from exporter.telemetry.api_metrics import ApiMetrics
 
 TAIL_LINES = 1000
 LINES = 200_000

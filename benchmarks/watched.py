@@ -10,12 +10,9 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from benchmarks.log_texts import messages, served_lines
-from exporter.assembly import build_account
-from exporter.collect.pipeline import Pipeline
-from exporter.collect.reading import Reading
 from exporter.config.schema import Config
+from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.budget import Budget
-from exporter.environment import Environment, Records
 from exporter.matching.packs import load_packs
 from exporter.model import (
     LIVE_PART,
@@ -27,6 +24,9 @@ from exporter.model import (
     Rule,
     Source,
 )
+from exporter.reading.reading import Reading
+from exporter.service.assembly import build_account
+from exporter.service.environment import Environment, Records
 from exporter.state.store import State
 from exporter.telemetry.table import MetricTable
 

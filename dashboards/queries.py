@@ -1,9 +1,10 @@
 """PromQL selectors over the program's own metrics.
 
-Below the dashboards: a name or a label that ``exporter.metrics`` does not declare fails the build.
+Below the dashboards: a name or a label that ``exporter.telemetry.metrics`` does not declare
+fails the build.
 """
 
-from exporter.metrics import all_declarations
+from exporter.telemetry.metrics import all_declarations
 
 TARGET = ('job=~"$job"', 'instance=~"$instance"')
 """Which exporter: both stand in every selector, as Grafana's dashboard-linter asks."""

@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exporter.collect.internal_errors import Part
 from exporter.config.reference import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS, REFUSALS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
-from exporter.metrics import Declaration, all_declarations
 from exporter.model import (
     FINAL_PHASES,
     ComponentKind,
@@ -30,6 +28,8 @@ from exporter.model import (
 )
 from exporter.notify.outbox import Outcome, Receiver
 from exporter.receiving.records import Format
+from exporter.telemetry.internal_errors import Part
+from exporter.telemetry.metrics import Declaration, all_declarations
 
 HERE = Path(__file__).parent
 

@@ -8,12 +8,8 @@ from typing import Any
 
 from apscheduler.schedulers.base import BaseScheduler
 
-from exporter.assembly import AccountParts, build_account
-from exporter.collect.collector import Collector
-from exporter.collect.inventory import Selection
 from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
-from exporter.environment import Environment, Records
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.model import (
     LIVE_PART,
@@ -31,9 +27,13 @@ from exporter.model import (
     Source,
 )
 from exporter.scheduling.pacing import CollectorSettings
+from exporter.service.assembly import AccountParts, build_account
+from exporter.service.environment import Environment, Records
+from exporter.service.supervisor import Collector
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
 from exporter.telemetry.table import MetricTable
+from exporter.watching.inventory import Selection
 
 NS = 1_000_000_000
 ALL_OFF = CollectorSettings(300.0, 60.0, False, False, False, False)

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from exporter.logs.continuity import Continuity
-from exporter.logs.snapshot import Snapshot
-from exporter.logs.window import Window
+from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.snapshot import Snapshot
+from exporter.logs.dedup.window import Window
 from exporter.model import LIVE_PART, LogType
 
 NS = 1_000_000_000

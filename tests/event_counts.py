@@ -6,8 +6,8 @@ from functools import cache
 
 from exporter.logs.unwrap import Unwrapping, unwrap
 from exporter.matching.engine import Engine
-from exporter.matching.events import OpenEvents
-from exporter.matching.traces import HEADS
+from exporter.matching.traces.events import OpenEvents
+from exporter.matching.traces.grammar import HEADS
 from exporter.model import LogLine, Rule
 
 MILLISECOND = 1_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.metrics import all_declarations
+from exporter.telemetry.metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
 TARGET_LABELS = {"job", "instance", "account"}

@@ -2,13 +2,13 @@
 
 from collect_fixtures import KEY, NS, START, Clock
 
-from exporter.collect.ledger import Ledger
-from exporter.collect.rule_metrics import Found, RuleMetrics
+from exporter.counting.ledger import Ledger
+from exporter.counting.rule_metrics import Found, RuleMetrics
 from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogLine, MetricType, Rule, RuleMetric
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
+from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import MetricTable
 
 JOBS_KEY = ComponentKey("shop", "jobs")

@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry
 from state_files import file_state
 from virtual_platform import VirtualPlatform
 
-from exporter.assembly import AccountParts, build_account
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
-from exporter.environment import Environment, Records
-from exporter.logs.restart_tally import LATE_SECONDS
+from exporter.logs.restarts.restart_tally import LATE_SECONDS
 from exporter.matching.engine import Engine
 from exporter.model import ComponentKey, GapReason, Source, SourceStatus
-from exporter.ruleset import load_rules
+from exporter.service.assembly import AccountParts, build_account
+from exporter.service.environment import Environment, Records
+from exporter.service.ruleset import load_rules
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
@@ -122,7 +122,9 @@ class World:
         self.may_be_silent = True  # containers that end without having written a line
         self.start()
 
-    @patch("exporter.assembly.Engine", cache(Engine))  # it takes longer to make than to live
+    @patch(
+        "exporter.service.assembly.Engine", cache(Engine)
+    )  # it takes longer to make than to live
     def start(self) -> None:
         """Start the exporter on its file."""
         config = Config.model_validate(

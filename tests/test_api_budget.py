@@ -5,9 +5,9 @@ from virtual_hour import VirtualHour
 from web_fixtures import Status, get, serving
 
 from exporter.config.schema import Config
-from exporter.costs import demand_of, requests_to_be_had
 from exporter.model import BudgetStatus, LogType
 from exporter.scheduling.pacing import plan
+from exporter.service.estimate import demand_of, requests_to_be_had
 
 
 def test_an_hour_of_500_components():

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.change_over import KEPT, OVERLAP_SECONDS, ChangeOver
+from exporter.logs.dedup.change_over import KEPT, OVERLAP_SECONDS, ChangeOver
 
 LINES = st.lists(st.sampled_from([b"tick", b"tock", b"order 1", b"order 2", b""]), max_size=30)
 

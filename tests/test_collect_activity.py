@@ -2,7 +2,7 @@
 
 from collect_fixtures import START, Clock
 
-from exporter.collect.activity import Activity
+from exporter.counting.activity import Activity
 from exporter.model import ComponentKey
 
 WEB, API = ComponentKey("shop", "web"), ComponentKey("shop", "api")

@@ -6,11 +6,11 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, START, WEB, Site, line
 from state_files import file_state
 
-from exporter.collect.reading import Reading
 from exporter.errors import StateError
 from exporter.logs.canary_line import CanaryLine, run_name
 from exporter.matching.packs import load_packs
 from exporter.model import LIVE_PART, LogChunk, Source
+from exporter.reading.reading import Reading
 
 RULES = load_packs(["canary"])
 

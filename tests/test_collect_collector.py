@@ -12,7 +12,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import ALL_OFF, KEY, RESTARTED, RUN, START, Clock, Site, app, server_error
 
-from exporter.collect.collector import (
+from exporter.counting.ledger import GRACE_SECONDS
+from exporter.digitalocean.budget import Budget
+from exporter.errors import Stopping
+from exporter.model import Deployment
+from exporter.scheduling.pacing import Pacing
+from exporter.scheduling.schedule import EXECUTOR
+from exporter.service.supervisor import (
     HEARTBEAT_EXECUTOR,
     LEDGER_EXECUTOR,
     PLATFORM_EXECUTOR,
@@ -21,12 +27,6 @@ from exporter.collect.collector import (
     Collector,
     CollectorSettings,
 )
-from exporter.collect.ledger import GRACE_SECONDS
-from exporter.digitalocean.budget import Budget
-from exporter.errors import Stopping
-from exporter.model import Deployment
-from exporter.scheduling.pacing import Pacing
-from exporter.scheduling.schedule import EXECUTOR
 
 WAIT = 20.0
 """Seconds that a test waits for an event before it fails."""

@@ -6,8 +6,8 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, START, WEB, Clock, Site, line
 from state_files import file_state
 
-from exporter.collect.reading import Reading
 from exporter.model import LIVE_PART, Component, ComponentKind, LogChunk, Source
+from exporter.reading.reading import Reading
 
 EXITED = "ERROR component web exited with code: 137"
 WORDS = line(10, "listening") + line(11, "GET / 200")

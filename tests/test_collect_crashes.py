@@ -5,8 +5,8 @@ from pathlib import Path
 from collect_fixtures import KEY, NS, RESTARTED, RUN, START, WEB, Clock, Log, Site, line
 from state_files import file_state
 
-from exporter.collect.crashes import CRASHES
-from exporter.logs.restarts import ContainerEnd
+from exporter.counting.crashes import CRASHES
+from exporter.logs.restarts.container_ends import ContainerEnd
 from exporter.model import LogType, RestartReason
 
 

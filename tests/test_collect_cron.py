@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from exporter.collect.cron import missed_run, next_run
 from exporter.model import JobKind, JobSpec
+from exporter.watching.cron import missed_run, next_run
 
 
 def spec(cron: str, time_zone: str = "UTC") -> JobSpec:

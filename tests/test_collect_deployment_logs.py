@@ -21,8 +21,8 @@ from collect_fixtures import (
 )
 from state_files import file_state
 
-from exporter.collect import deployment_logs, whole_log
 from exporter.model import LogType
+from exporter.reading import deployment_logs, whole_log
 
 BUILD = IDENTITY | {"log_type": "BUILD"}
 JOB = "deployment_logs app-1"

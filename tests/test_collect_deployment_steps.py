@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.collect.deployment_steps import durations, failure
 from exporter.model import Deployment, DeploymentStage, DeploymentStep
+from exporter.watching.deployment_steps import durations, failure
 
 BUILD, DEPLOY = DeploymentStage.BUILD, DeploymentStage.DEPLOY
 

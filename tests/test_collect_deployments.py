@@ -8,9 +8,9 @@ import pytest
 from collect_fixtures import LOG, START, Clock, Site, app, deployment, server_error
 from state_files import file_state
 
-from exporter.collect.deployments import came_between
 from exporter.errors import ServerError
 from exporter.model import Deployment
+from exporter.watching.deployments import came_between
 
 
 @pytest.fixture

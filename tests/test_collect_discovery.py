@@ -20,10 +20,10 @@ from collect_fixtures import (
     server_error,
 )
 
-from exporter.collect.inventory import Inventory, Selection
-from exporter.collect.ledger import GRACE_SECONDS
+from exporter.counting.ledger import GRACE_SECONDS
 from exporter.errors import ServerError, Unauthorized
 from exporter.model import ComponentKey, Endpoint, LogType, Source
+from exporter.watching.inventory import Inventory, Selection
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_app_without_active_deployment_has_series_but_no_reads(site: Site):
 
 def test_failed_discovery_leaves_everything_as_it_was(site: Site, caplog: pytest.LogCaptureFixture):
     """When apps cannot be listed nothing goes; said once per kind of failure, and at its end."""
-    caplog.set_level(logging.INFO, "exporter.collect.discovery")
+    caplog.set_level(logging.INFO, "exporter.watching.discovery")
     discover(site, app())
     before = (watched(site), site.samples(), site.discovery.inventory)
     for failure in (

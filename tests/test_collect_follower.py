@@ -23,13 +23,6 @@ from collect_fixtures import (
 )
 from virtual_time import VirtualTimeLoop
 
-from exporter.collect import follower as following
-from exporter.collect.followed_source import (
-    LONGEST_WAIT,
-    FollowedSource,
-    Surroundings,
-)
-from exporter.collect.follower import Follower
 from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import (
@@ -43,6 +36,13 @@ from exporter.errors import (
     UnexpectedStatus,
 )
 from exporter.model import Component, Endpoint, GapReason, LogType
+from exporter.reading.following import follower as following
+from exporter.reading.following.followed_source import (
+    LONGEST_WAIT,
+    FollowedSource,
+    Surroundings,
+)
+from exporter.reading.following.follower import Follower
 
 
 @dataclass

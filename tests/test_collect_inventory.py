@@ -6,8 +6,8 @@ from collect_fixtures import JOBS, WEB, app
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collect.inventory import Inventory, Selection, gone
 from exporter.model import App, Component, ComponentKey, ComponentKind
+from exporter.watching.inventory import Inventory, Selection, gone
 
 NAMES = ("a", "b", "ab", "shop", "shop-2")
 GLOBS = st.lists(

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from collect_fixtures import START, Site, answer, app, not_found, server_error
 
-from exporter.collect.failures import Failures
-from exporter.collect.invocation_logs import ATTEMPTS, EMPTY_ATTEMPTS, InvocationLogs
-from exporter.collect.job_runs import FAILED_RUNS, RUNS, JobRuns
-from exporter.collect.jobs import Jobs
+from exporter.counting.job_runs import FAILED_RUNS, RUNS, JobRuns
 from exporter.errors import ApiError
 from exporter.model import (
     LIVE_PART,
@@ -28,6 +25,9 @@ from exporter.model import (
     Source,
     Trigger,
 )
+from exporter.reading.invocation_logs import ATTEMPTS, EMPTY_ATTEMPTS, InvocationLogs
+from exporter.watching.failures import Failures
+from exporter.watching.jobs import Jobs
 
 REPORT = Component("report", ComponentKind.JOB, job=JobSpec(JobKind.SCHEDULED, "0 * * * *"))
 KEY = ComponentKey("shop", "report")

@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from state_files import file_state
 
-from exporter.collect.changes import Changes
-from exporter.collect.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
-from exporter.collect.rule_metrics import RuleMetrics
-from exporter.collect.series import Series
+from exporter.counting.changes import Changes
+from exporter.counting.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
+from exporter.counting.rule_metrics import RuleMetrics
+from exporter.counting.series import Series
 from exporter.errors import StateError
-from exporter.logs.continuity import Continuity
-from exporter.logs.snapshot import Snapshot
+from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.snapshot import Snapshot
 from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
 from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, State, ValueKey
+from exporter.telemetry.metrics import Metrics
 
 OTHER = ComponentKey("shop", "jobs")
 D1, D2 = CursorKey(KEY, "d1"), CursorKey(KEY, "d2")

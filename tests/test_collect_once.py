@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collect import once as module
-from exporter.collect.once import Once
+from exporter.counting import once as module
+from exporter.counting.once import Once
 
 
 def show(once: Once, listed: list[tuple[str, float, bool]]) -> list[str]:

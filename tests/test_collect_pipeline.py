@@ -21,9 +21,8 @@ from collect_fixtures import (
     line,
 )
 
-from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.reading import Reading
-from exporter.logs.exit_account import GRACE_SECONDS as CODE_GRACE_SECONDS
+from exporter.counting.ledger import GRACE_SECONDS
+from exporter.logs.restarts.exit_account import GRACE_SECONDS as CODE_GRACE_SECONDS
 from exporter.model import (
     LIVE_PART,
     Component,
@@ -35,6 +34,7 @@ from exporter.model import (
     Rule,
     Source,
 )
+from exporter.reading.reading import Reading
 
 WAIT = 30.0
 """Seconds that one thread waits for the other before the test fails."""

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from collect_fixtures import IDENTITY, JOBS, KEY, WEB, Site, app, deployment, server_error
 
-from exporter.collect.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
 from exporter.errors import BadRequest
 from exporter.model import (
     ComponentHealth,
@@ -18,6 +17,7 @@ from exporter.model import (
     Quiet,
     Source,
 )
+from exporter.watching.platform_metrics import RESTART_COUNT_WINDOW, PlatformMetrics
 
 GAUGES = (
     "component_replicas_desired",

@@ -28,9 +28,9 @@ from collect_fixtures import (
     server_error,
 )
 
-from exporter.collect.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.errors import DeploymentEnded, Stopping
 from exporter.model import Endpoint, GapReason, LogType, RestartReason
+from exporter.reading.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.state.store import CursorKey
 
 WAIT = 20.0

@@ -5,11 +5,11 @@ from typing import Any
 
 from collect_fixtures import ALL_OFF, KEY, START, Site, app, line
 
-from exporter.collect.receiver import SILENCE_SECONDS
 from exporter.config.addresses import ListenAddress
 from exporter.config.schema import Config
-from exporter.environment import Environment
 from exporter.model import ComponentHealth, GapReason, LogType, Source
+from exporter.reading.receiver import SILENCE_SECONDS
+from exporter.service.environment import Environment
 
 RUN_SOURCE = Source("app-1", KEY, LogType.RUN)
 

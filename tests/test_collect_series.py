@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, WEB, Site, app
 
-from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.series import enabled_rules
+from exporter.counting.ledger import GRACE_SECONDS
+from exporter.counting.series import enabled_rules
 from exporter.model import ComponentKey, RestartReason, Rule
 
 

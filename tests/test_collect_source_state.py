@@ -3,8 +3,8 @@
 import pytest
 from collect_fixtures import NS, RUN, START, WEB, deployment
 
-from exporter.collect.source_state import DeploymentToRead, SourceState
-from exporter.collect.tail import TailLines
+from exporter.reading.source_state import DeploymentToRead, SourceState
+from exporter.reading.tail import TailLines
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collect_fixtures import KEY, LOG, RESTARTED, RUN, WEB, Site, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.collect.reading import Reading
-from exporter.collect.stream_reading import StreamReading
 from exporter.model import LIVE_PART, Component, LogChunk
+from exporter.reading.following.stream_reading import StreamReading
+from exporter.reading.reading import Reading
 from exporter.state.store import CursorKey
 
 CURSOR = CursorKey(KEY, "d1")

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import APP, World
 
-from exporter.collect.tail import LEAST, ROOM, TailLines
 from exporter.model import ComponentKey
+from exporter.reading.tail import LEAST, ROOM, TailLines
 
 
 def test_the_first_window_is_the_widest_and_quiet_ones_shrink():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.logs.continuity import Continuity, WindowEnd
+from exporter.logs.dedup.continuity import Continuity, WindowEnd
 from exporter.model import LIVE_PART, LogLine, LogType
 
 NS = 1_000_000_000

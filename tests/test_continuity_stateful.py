@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from exporter.logs.continuity import Continuity
+from exporter.logs.dedup.continuity import Continuity
 
 
 class ExactLife(Life):

@@ -10,10 +10,7 @@ from collect_fixtures import JOBS, KEY, RUN, START, WEB, Site, app, line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.assembly import SWEEP_SECONDS, collector_settings
-from exporter.collect.follower import SILENCE_SECONDS
 from exporter.config.schema import Collectors, Config, LogMode
-from exporter.costs import SILENT_STREAMS, demand_of, series_per_component
 from exporter.model import (
     ComponentHealth,
     Instance,
@@ -23,6 +20,9 @@ from exporter.model import (
     Rule,
     RuleMetric,
 )
+from exporter.reading.following.follower import SILENCE_SECONDS
+from exporter.service.assembly import SWEEP_SECONDS, collector_settings
+from exporter.service.estimate import SILENT_STREAMS, demand_of, series_per_component
 
 BOTH = (LogType.RUN, LogType.RUN_RESTARTED)
 

@@ -10,9 +10,9 @@ from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, WEB, Site, line
 from crashing_programs import CRASHING_PROGRAMS, CrashingProgram
 from programs import requires
 
-from exporter.collect.reading import Reading
-from exporter.logs.exit_account import GRACE_SECONDS
+from exporter.logs.restarts.exit_account import GRACE_SECONDS
 from exporter.model import LIVE_PART, LogChunk, RestartReason, Source
+from exporter.reading.reading import Reading
 
 TOOLS = (
     "sh",

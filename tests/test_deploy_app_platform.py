@@ -8,8 +8,8 @@ import yaml
 
 from exporter.cli import command_line
 from exporter.config.flags import CONFIG_VARIABLE, STATE_URL_VARIABLE, WEB_CONFIG_VARIABLE
-from exporter.configuration import configuration_of
 from exporter.options import Options
+from exporter.service.configuration import configuration_of
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "deploy" / "app-platform" / "app.yml"

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from state_files import file_state
 
-from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.reading import Reading
+from exporter.counting.ledger import GRACE_SECONDS
 from exporter.logs.redaction import redact
-from exporter.matching.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
-from exporter.matching.masks import mask
+from exporter.matching.grouping.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
+from exporter.matching.grouping.masks import mask
 from exporter.model import LIVE_PART, Level, LogChunk, Rule
+from exporter.reading.reading import Reading
 from exporter.state.store import State
 
 RULES = (

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from ordinary_lines import ordinary_lines
 from state_files import file_state
 
-from exporter.collect.reading import Reading
-from exporter.matching import events as bounds
 from exporter.matching.engine import Engine
-from exporter.matching.events import Event, OpenEvents
 from exporter.matching.packs import load_packs
-from exporter.matching.traces import HEADS
+from exporter.matching.traces.events import Event, OpenEvents
+from exporter.matching.traces.grammar import HEADS
+from exporter.matching.traces.grammar import events as bounds
 from exporter.model import LIVE_PART, LogChunk, LogLine, MetricType, Rule, RuleMetric, Source
+from exporter.reading.reading import Reading
 
 TRACES = Path(__file__).parent / "testdata" / "traces"
 ENGINE = Engine(HEADS)

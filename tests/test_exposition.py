@@ -21,8 +21,8 @@ from prometheus_client import Gauge as LibraryGauge
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.application import build_registry
-from exporter.metrics import Metrics
+from exporter.service.application import build_registry
+from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, Gauge, MetricTable
 from exporter.web.exposition import Exposition
 

@@ -11,10 +11,10 @@ from collect_fixtures import START, Site, deployment
 from virtual_platform import VirtualPlatform
 from virtual_time import VirtualTimeLoop
 
-from exporter.collect.followed_source import FollowedSource, Surroundings
 from exporter.digitalocean.log_streams import StreamEndedError
 from exporter.errors import ConnectionFailed
 from exporter.model import Component, ComponentKey, ComponentKind, Endpoint, LogType, Source
+from exporter.reading.following.followed_source import FollowedSource, Surroundings
 from exporter.simulator.log_reading import LogReader, LogRequest
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout

@@ -10,11 +10,11 @@ import pytest
 from collect_fixtures import KEY, RESTARTED, RUN, Site
 from prometheus_client import generate_latest
 
-from exporter.collect.reading import Reading
 from exporter.config.load import load_config
 from exporter.matching.decision import matcher_of
 from exporter.matching.packs import load_packs, pack_names
 from exporter.model import LIVE_PART, Component, ComponentKind, LogChunk, Source
+from exporter.reading.reading import Reading
 
 GOLDEN = Path(__file__).parent / "testdata" / "golden"
 INSTANCES = {"no_prefix": 1, "node_crash": 1, "python_web": 1, "several_instances": 2}

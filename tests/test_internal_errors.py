@@ -26,9 +26,6 @@ from collect_fixtures import (
     server_error,
 )
 
-from exporter.collect.app_reads import AppReads
-from exporter.collect.collector import CollectorSettings
-from exporter.collect.internal_errors import Part
 from exporter.errors import ApiError, ConfigError, InternalError, Stopping
 from exporter.model import (
     ComponentHealth,
@@ -38,7 +35,10 @@ from exporter.model import (
     LogType,
     Source,
 )
+from exporter.reading.app_reads import AppReads
 from exporter.scheduling.schedule import shut_down
+from exporter.service.supervisor import CollectorSettings
+from exporter.telemetry.internal_errors import Part
 
 BUG = RuntimeError("a bug")
 OLD = deployment("d1", "ACTIVE", -5)

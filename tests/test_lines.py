@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.logs.dedup.window import line_key, line_keys
 from exporter.logs.lines import (
     CutLine,
     LineSplitter,
@@ -15,7 +16,6 @@ from exporter.logs.lines import (
     timestamps_of,
 )
 from exporter.logs.log_lines import LogLines
-from exporter.logs.window import line_key, line_keys
 
 TEXT = st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=20)
 

@@ -12,7 +12,7 @@ from exporter_process import run_command
 from ordinary_lines import ordinary_lines
 
 from exporter.matching.engine import Engine
-from exporter.matching.error_groups import MAX_GROUPS
+from exporter.matching.grouping.error_groups import MAX_GROUPS
 from exporter.matching.packs import load_packs
 from exporter.model import Level
 from exporter.workbench.inputs import Piece

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from exporter.matching.candidates import Candidates
 from exporter.matching.conditions import Condition, plain_number, proposal
 from exporter.matching.engine import Engine
 from exporter.matching.fields import FieldReader
 from exporter.matching.patterns import compile_pattern
+from exporter.matching.prefilter.candidates import Candidates
 from exporter.model import FieldCondition, Rule
 
 ERRORS = FieldCondition("level", ("error", "fatal"))

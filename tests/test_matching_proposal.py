@@ -2,10 +2,10 @@
 
 import pytest
 
-from exporter.matching.literals import Literal, literals_of
-from exporter.matching.proposal import propose
-from exporter.matching.syntax import parse
-from exporter.matching.trimming import trimmed
+from exporter.matching.prefilter.literals import Literal, literals_of
+from exporter.matching.prefilter.proposal import propose
+from exporter.matching.prefilter.syntax import parse
+from exporter.matching.prefilter.trimming import trimmed
 
 
 def words(regex: str) -> set[Literal] | None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.metrics import (
+from exporter.telemetry.metrics import (
     IDENTITY,
     Declaration,
     ExporterMetrics,

@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.logs.older_lines import OlderLines
+from exporter.logs.dedup.older_lines import OlderLines
 
 LINES = st.dictionaries(st.integers(0, 2**64 - 1), st.integers(1, 50), max_size=30)
 PARTS = st.integers(0, 40)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from exporter.config.addresses import ListenAddress
-from exporter.configuration import configuration_of
 from exporter.errors import ConfigError
 from exporter.options import REVISION_VARIABLE, Options
+from exporter.service.configuration import configuration_of
 
 FILE = """
 web:

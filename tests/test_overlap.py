@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.overlap import overlap
+from exporter.logs.dedup.overlap import overlap
 
 SEQUENCE = st.lists(st.integers(0, 2), max_size=30)
 

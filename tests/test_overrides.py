@@ -15,7 +15,7 @@ from exporter.matching.decision import matcher_of
 from exporter.matching.packs import PackedRules, load_packs
 from exporter.matching.selection import applies
 from exporter.model import ComponentKey, Level, Rule, RuleTuning
-from exporter.ruleset import load_rules
+from exporter.service.ruleset import load_rules
 
 SHIPPED = {rule.name: rule for rule in load_packs(["default"])}
 

@@ -22,10 +22,10 @@ from exporter.model import (
     RestartReason,
     SourceStatus,
 )
-from exporter.web.charts import bars
-from exporter.web.condition import State, condition
-from exporter.web.page import About
-from exporter.web.words import age, duration, utc, visible
+from exporter.web.pages.charts import bars
+from exporter.web.pages.condition import State, condition
+from exporter.web.pages.page import About
+from exporter.web.pages.words import age, duration, utc, visible
 
 EVIL = '<script>alert("1")</script>'
 QUIET = Minutes((0,) * 60, (0,) * 60)

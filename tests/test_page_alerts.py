@@ -14,7 +14,7 @@ from web_fixtures import get, serving
 
 from exporter.commands.children import RULES, free_port, prometheus_configuration
 from exporter.errors import PrometheusError
-from exporter.web.alerts import Alert, Alerts
+from exporter.web.pages.alerts import Alert, Alerts
 
 URL = "http://prometheus.example:9090"
 

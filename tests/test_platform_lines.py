@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.exit_account import ALONE_SECONDS, GRACE_SECONDS, ExitAccount
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.platform_lines import ExitForm, ExitLine, end_reason, exit_line, exit_lines
+from exporter.logs.restarts.exit_account import ALONE_SECONDS, GRACE_SECONDS, ExitAccount
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
 from exporter.model import RestartReason as Reason

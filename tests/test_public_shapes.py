@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pytest
 from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, WEB, Site, line
 
-from exporter.collect.reading import Reading
-from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.logs.unwrap import unwrap
 from exporter.matching.packs import load_packs
 from exporter.model import LIVE_PART, LogChunk, Source
 from exporter.model import RestartReason as Reason
+from exporter.reading.reading import Reading
 
 RULES = {rule.name: rule for rule in load_packs(["default"])}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.model import RestartReason as Reason
 
 GO_STACK = """\

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.logs.restart_tally import LATE_SECONDS, RestartTally, most_seen
+from exporter.logs.restarts.restart_tally import LATE_SECONDS, RestartTally, most_seen
 
 
 @dataclass

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.restarts import LAST_WORDS, ShownLine, container_ends
+from exporter.logs.restarts.container_ends import LAST_WORDS, ShownLine, container_ends
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -17,10 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from rule_fixtures import JOBS_KEY, Life, gauge, histogram, rule
 from state_files import file_state
 
-from exporter.collect.ledger import GRACE_SECONDS
-from exporter.collect.rule_metrics import RuleMetrics
 from exporter.config.document import parse_document
 from exporter.config.load import check_document
+from exporter.counting.ledger import GRACE_SECONDS
+from exporter.counting.rule_metrics import RuleMetrics
 from exporter.errors import ConfigError, StateError
 from exporter.matching.decision import matcher_of
 from exporter.matching.engine import Engine

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import yaml
 
-from exporter.collect.ledger import Ledger
-from exporter.collect.rule_metrics import Found, RuleMetrics
 from exporter.config.document import parse_document
 from exporter.config.load import check_document
+from exporter.counting.ledger import Ledger
+from exporter.counting.rule_metrics import Found, RuleMetrics
 from exporter.matching.decision import matcher_of
 from exporter.matching.engine import Engine
 from exporter.matching.quantities import quantity
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey, LogLine, Rule
 from exporter.state.memory import MemoryState
+from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import MetricTable
 from exporter.web.exposition import Exposition
 

@@ -8,12 +8,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from state_stores import SHARED, SharedDatabase, clock, running
 
-from exporter.collect.ledger import Ledger
+from exporter.counting.ledger import Ledger
 from exporter.errors import StateError, StateFenced, StateRolledBack
-from exporter.metrics import Metrics
 from exporter.model import ComponentKey
 from exporter.state.coordination import Claim, Coordination, SharedStore
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
+from exporter.telemetry.metrics import Metrics
 
 LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
 CURSOR = CursorKey(ComponentKey("shop", "web"), "d1")

@@ -1,6 +1,6 @@
 """At a start the first requests of a follower open streams; RUN_RESTARTED waits for all of them."""
 
-from exporter.collect.follower import Follower
+from exporter.reading.following.follower import Follower
 
 
 class Looks:

@@ -9,7 +9,7 @@ from exporter_process import ExporterProcess, simulated
 from simulated_traffic import COMPONENTS, simulator
 
 from exporter.cli import command_line
-from exporter.collect.inventory import MOST_NAMES, Selection, nothing_matched
+from exporter.watching.inventory import MOST_NAMES, Selection, nothing_matched
 
 WORDS = "`shop-prod`, `blog/api` matches none of: blog, shop"
 

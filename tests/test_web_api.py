@@ -19,7 +19,7 @@ from exporter.model import (
     RestartReason,
     SourceStatus,
 )
-from exporter.web.page import About
+from exporter.web.pages.page import About
 
 WEB = ComponentStatus(
     key=ComponentKey("shop", "web"),

@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from web_fixtures import TIMEOUT, get, make_server, serving
 
 from exporter.telemetry.table import MetricTable
-from exporter.web.connections import Limits
+from exporter.web.http.connections import Limits
 
 SHORT = Limits(handshake=2, request=1, answer=1, idle=30)
 """Times that end within a test, and that a good client keeps; how soon is not measured."""
@@ -286,7 +286,7 @@ def test_the_system_has_no_more_descriptors(monkeypatch, caplog):
         return await accept(loop, listener)
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_accept", failing)
-    monkeypatch.setattr("exporter.web.connections.ACCEPT_PAUSE", 0.01)
+    monkeypatch.setattr("exporter.web.http.connections.ACCEPT_PAUSE", 0.01)
     with serving() as base:
         assert get(f"{base}/-/healthy").status_code == 200
     said = [record.getMessage() for record in caplog.records if record.name.startswith("exporter")]
@@ -354,7 +354,7 @@ def test_clients_that_are_gone_before_they_are_let_in_cost_nothing(monkeypatch, 
         return await accept(loop, listener)
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_accept", failing)
-    monkeypatch.setattr("exporter.web.connections.ACCEPT_PAUSE", 1000)
+    monkeypatch.setattr("exporter.web.http.connections.ACCEPT_PAUSE", 1000)
     with serving() as base:
         assert get(f"{base}/-/healthy").status_code == 200
     assert [record for record in caplog.records if record.name.startswith("exporter")] == []
@@ -366,7 +366,7 @@ def test_a_mistake_in_the_server_is_said(monkeypatch, caplog):
     async def broken(self):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("exporter.web.connections.Acceptor._sweep", broken)
+    monkeypatch.setattr("exporter.web.http.connections.Acceptor._sweep", broken)
     with serving() as base:
         assert get(f"{base}/-/healthy").status_code == 200
     assert "the web server stands still" in caplog.text

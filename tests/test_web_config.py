@@ -14,9 +14,9 @@ from exporter_process import run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config.certificates import _openssl_suite
-from exporter.config.web_file import TLS13_SUITES, CipherSuite
-from exporter.config.web_load import WebSecurity, load_web_security
+from exporter.config.web_file.certificates import _openssl_suite
+from exporter.config.web_file.load import WebSecurity, load_web_security
+from exporter.config.web_file.schema import TLS13_SUITES, CipherSuite
 from exporter.errors import ConfigError
 
 HERE = Path(__file__).parent

@@ -19,8 +19,8 @@ from web_fixtures import TIMEOUT, Status, SteppedClock, get, make_server, servin
 
 from exporter.errors import ConfigError
 from exporter.telemetry.table import MetricTable
-from exporter.web import passwords
-from exporter.web.security import SecurityFile
+from exporter.web.http import passwords
+from exporter.web.http.security import SecurityFile
 
 HEALTH = ("/-/healthy", "/-/ready")
 GUARDED = ("/", "/metrics", "/static/style.css", "/nowhere", "/-/reload")

@@ -24,14 +24,14 @@ from prometheus_client import CollectorRegistry
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from exporter.assembly import build_account
 from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
 from exporter.digitalocean.token import EnvToken
-from exporter.environment import Environment, Records
 from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType, Source
+from exporter.service.assembly import build_account
+from exporter.service.environment import Environment, Records
 from exporter.simulator.rate_limit import RateLimit
 from exporter.state.memory import MemoryState
 

@@ -10,13 +10,13 @@ import requests
 
 from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
 from exporter.telemetry.table import MetricTable
-from exporter.web.alerts import Alerts
 from exporter.web.app import create_app
-from exporter.web.connections import Limits
 from exporter.web.exposition import Exposition
-from exporter.web.page import About
-from exporter.web.security import SecurityFile
-from exporter.web.server import WebServer
+from exporter.web.http.connections import Limits
+from exporter.web.http.security import SecurityFile
+from exporter.web.http.server import WebServer
+from exporter.web.pages.alerts import Alerts
+from exporter.web.pages.page import About
 
 NOW = 1_800_000_000.0
 TIMEOUT = 10.0

@@ -12,14 +12,16 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from exporter.assembly import build_budget, connect
-from exporter.collect.api_metrics import ApiMetrics
-from exporter.collect.inventory import Selection, nothing_matched
 from exporter.config.credentials import resolve_tokens
 from exporter.config.schema import Config, LogMode
-from exporter.config.web_load import load_web_security
-from exporter.configuration import configuration_of
-from exporter.costs import (
+from exporter.config.web_file.load import load_web_security
+from exporter.errors import ApiError, ConfigError
+from exporter.matching.engine import Engine
+from exporter.options import Options
+from exporter.scheduling.pacing import Plan, plan
+from exporter.service.assembly import build_budget, connect
+from exporter.service.configuration import configuration_of
+from exporter.service.estimate import (
     demand_of,
     features,
     requests_to_be_had,
@@ -27,12 +29,10 @@ from exporter.costs import (
     seconds_per_line,
     series_per_component,
 )
-from exporter.errors import ApiError, ConfigError
-from exporter.matching.engine import Engine
-from exporter.metrics import Metrics
-from exporter.options import Options
-from exporter.ruleset import load_rules
-from exporter.scheduling.pacing import Plan, plan
+from exporter.service.ruleset import load_rules
+from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.telemetry.metrics import Metrics
+from exporter.watching.inventory import Selection, nothing_matched
 
 EVERYTHING = ("*",)
 

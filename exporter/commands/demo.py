@@ -7,7 +7,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-from exporter.application import Application, Wanted
 from exporter.commands.children import (
     RULES,
     Installed,
@@ -23,6 +22,7 @@ from exporter.config.overrides import Override, apply_overrides
 from exporter.config.schema import Config
 from exporter.errors import ListenError
 from exporter.options import Options
+from exporter.service.application import Application, Wanted
 from exporter.simulator.platform import Platform
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.scenario_runner import ScenarioRunner

@@ -6,14 +6,14 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from exporter.assembly import build_budget, connect
-from exporter.collect.api_metrics import ApiMetrics
 from exporter.config.credentials import resolve_tokens
-from exporter.configuration import configuration_of
 from exporter.errors import ConfigError, Fault
-from exporter.metrics import Metrics
 from exporter.options import Options
 from exporter.receiving.destinations import SpecComponent, components_of, spec_piece
+from exporter.service.assembly import build_budget, connect
+from exporter.service.configuration import configuration_of
+from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.telemetry.metrics import Metrics
 
 _ANY = SpecComponent("services", "<component>", frozenset())
 

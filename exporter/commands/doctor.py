@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from exporter.assembly import build_budget, connect
 from exporter.config.credentials import TokenSource, resolve_tokens
 from exporter.config.schema import Config
-from exporter.configuration import configuration_of
 from exporter.doctor.account_checks import (
     RATE_LIMIT,
     clock_check,
@@ -25,6 +23,8 @@ from exporter.doctor.verdicts import Check, exit_code, failed, ok, skipped
 from exporter.doctor.witness import Witness
 from exporter.errors import ApiError, ConfigError
 from exporter.options import Options
+from exporter.service.assembly import build_budget, connect
+from exporter.service.configuration import configuration_of
 
 NOT_TRIED = 2
 

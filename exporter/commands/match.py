@@ -28,9 +28,9 @@ def match(options: Options) -> int:
             lines = stack.enter_context(beside(partial(lines_of, logs), cores()))
         # To load what follows takes as long as to count the lines of 500 MB.
         from exporter.commands import searching
-        from exporter.configuration import configuration_of
         from exporter.logs.unwrap import Unwrapping
-        from exporter.ruleset import load_rules
+        from exporter.service.configuration import configuration_of
+        from exporter.service.ruleset import load_rules
 
         config = configuration_of(options, credentials=False)
         rules, unwrap = load_rules(config), Unwrapping() if config.logs.unwrap else None

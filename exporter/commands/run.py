@@ -6,12 +6,12 @@ import time
 from contextlib import suppress
 
 from exporter import __version__
-from exporter.application import Application, Wanted
 from exporter.commands.signals import Said, Signals, signals
 from exporter.config.credentials import resolve_tokens
-from exporter.configuration import configuration_of
 from exporter.errors import ConfigError
 from exporter.options import Options
+from exporter.service.application import Application, Wanted
+from exporter.service.configuration import configuration_of
 
 LOG = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from exporter.config.schema import Config
-from exporter.costs import demand_of, requests_to_be_had
 from exporter.doctor.answer_keys import differences
 from exporter.doctor.platform_checks import Seen, poll_seconds
 from exporter.doctor.verdicts import Check, failed, ok, skipped, warning
 from exporter.doctor.witness import Witness
 from exporter.model import Endpoint
 from exporter.scheduling.pacing import plan
+from exporter.service.estimate import demand_of, requests_to_be_had
 
 RATE_LIMIT = "rate limit"
 CLOCK_WARNING = 5.0

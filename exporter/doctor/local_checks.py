@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from exporter.config.schema import Config
-from exporter.config.web_load import load_web_security
+from exporter.config.web_file.load import load_web_security
 from exporter.doctor.verdicts import Check, failed, ok
 from exporter.errors import ConfigError
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from exporter.assembly import Connections
-from exporter.collect.inventory import Inventory, Selection, nothing_matched
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config
 from exporter.doctor.line_forms import LineForms, line_forms
@@ -35,6 +33,8 @@ from exporter.model import (
     LogType,
     Source,
 )
+from exporter.service.assembly import Connections
+from exporter.watching.inventory import Inventory, Selection, nothing_matched
 
 TAIL_LINES = 200
 MOST_COMPONENTS = 3

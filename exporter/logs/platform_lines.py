@@ -12,7 +12,7 @@ from enum import StrEnum
 import re2
 
 from exporter.logs.lines import message_of
-from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.model import RestartReason
 
 # Each exit line holds one of these; a search for them is cheaper than a regex on every line.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from exporter.matching.fields import Fields, Scalar, text_of
 from exporter.matching.patterns import Pattern, compile_pattern
-from exporter.matching.proposal import propose
+from exporter.matching.prefilter.proposal import propose
 from exporter.model import FieldCondition
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?")

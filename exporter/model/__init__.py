@@ -6,6 +6,7 @@ where a log line does, since two lines may differ in nothing else.
 
 from exporter.model.apps import (
     FINAL_PHASES,
+    UNKNOWN_REASON,
     App,
     Component,
     ComponentHealth,
@@ -72,6 +73,7 @@ __all__ = [
     "HARMLESS",
     "LIVE_PART",
     "RUN_TIME_LOGS",
+    "UNKNOWN_REASON",
     "ApiFailure",
     "App",
     "AutoscalingEvent",

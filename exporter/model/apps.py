@@ -23,6 +23,10 @@ class Quiet(StrEnum):
     AUTOSCALING = "autoscaling"
 
 
+UNKNOWN_REASON = "unknown"
+"""Why a step of a deployment failed, where the platform does not say."""
+
+
 class DeploymentStage(StrEnum):
     """The two parts of a deployment: the value of the label ``step``."""
 

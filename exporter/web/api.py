@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter.model import ComponentStatus, Crash, ErrorGroup, SourceStatus
-from exporter.web.condition import condition
-from exporter.web.status import StatusSource
+from exporter.web.pages.condition import condition
+from exporter.web.pages.status import StatusSource
 
 COMPONENTS_PATH = "/api/v1/components"
 COMPONENT_PATH = "/api/v1/components/{app}/{component}"

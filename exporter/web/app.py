@@ -18,13 +18,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import ExporterError
-from exporter.web.alerts import Alerts
 from exporter.web.api import COMPONENT_PATH, COMPONENTS_PATH, CRASHES_PATH, Api
 from exporter.web.exposition import Exposition
-from exporter.web.guard import Guard
-from exporter.web.page import About, Pages
-from exporter.web.security import SecurityFile
-from exporter.web.status import StatusSource
+from exporter.web.http.guard import Guard
+from exporter.web.http.security import SecurityFile
+from exporter.web.pages.alerts import Alerts
+from exporter.web.pages.page import About, Pages
+from exporter.web.pages.status import StatusSource
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
@@ -213,7 +213,7 @@ def _of_component(
 
 
 def _static(name: str) -> Endpoint:
-    content = files("exporter.web").joinpath("static", name).read_bytes()
+    content = files("exporter.web.pages").joinpath("static", name).read_bytes()
 
     async def static(request: Request) -> Response:
         headers = {"Cache-Control": "max-age=3600"}

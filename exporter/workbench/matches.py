@@ -6,10 +6,10 @@ from typing import overload
 from exporter.logs.lines import message_of, timestamp_of
 from exporter.logs.unfinished import unfinished
 from exporter.matching.engine import Engine, LineMatch, Match
-from exporter.matching.event_matches import EventMatches
-from exporter.matching.events import Event, OpenEvents
 from exporter.matching.extract import Extraction, Sample
-from exporter.matching.traces import HEADS
+from exporter.matching.traces.event_matches import EventMatches
+from exporter.matching.traces.events import Event, OpenEvents
+from exporter.matching.traces.grammar import HEADS
 from exporter.model import LogLine, Rule
 from exporter.workbench.inputs import Piece
 

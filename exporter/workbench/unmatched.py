@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from exporter.logs.lines import message_of
 from exporter.matching.engine import Engine, Unwrapping
-from exporter.matching.error_groups import REST, ErrorGroups, Group
+from exporter.matching.grouping.error_groups import REST, ErrorGroups, Group
 from exporter.model import Level
 from exporter.workbench.inputs import Piece
 from exporter.workbench.suspicion import SUSPICIOUS

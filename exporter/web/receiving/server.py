@@ -11,12 +11,12 @@ from exporter.receiving import otlp
 from exporter.receiving.body import BodyLimits
 from exporter.receiving.intake import Intake
 from exporter.receiving.records import Format
-from exporter.web.connections import Limits as ConnectionLimits
-from exporter.web.guard import Credentials, Guard, basic_credentials
+from exporter.web.http.connections import Limits as ConnectionLimits
+from exporter.web.http.guard import Credentials, Guard, basic_credentials
+from exporter.web.http.security import SecurityFile
+from exporter.web.http.server import WebServer
 from exporter.web.receiving.app import Limits, ReceivingApp, media_type_of, refusal
 from exporter.web.receiving.paths import HEALTHY_PATH, Push, request_of
-from exporter.web.security import SecurityFile
-from exporter.web.server import WebServer
 
 _REQUEST_SECONDS = 60.0
 """How long a request may take to arrive: a batch is larger than the question for a page."""

@@ -1,0 +1,1 @@
+"""The web configuration file of the Prometheus exporter-toolkit."""

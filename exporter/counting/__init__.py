@@ -1,0 +1,1 @@
+"""What is known and counted about each component, and the commits that persist it."""

@@ -1,0 +1,88 @@
+"""The last words of each crash: the platform keeps those of the latest only, this keeps five."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from exporter.counting.ledger import Ledger
+from exporter.logs.lines import NANOSECONDS
+from exporter.logs.redaction import redact_lines
+from exporter.logs.restarts.container_ends import ContainerEnd
+from exporter.model import ComponentKey, Crash, RestartReason
+
+KIND = "crash"
+"""Of the documents that hold them, one each."""
+
+CRASHES = 5
+LINES = 100
+LONGEST_LINE = 2000
+"""Characters."""
+
+
+class Crashes:
+    """Keeps the latest container ends of each component, in state where there is one.
+
+    Used under the ledger's lock.
+
+    Args:
+        excerpts: whether the text of lines may be kept and shown.
+    """
+
+    def __init__(self, ledger: Ledger, *, excerpts: bool) -> None:
+        self._ledger = ledger
+        self._excerpts = excerpts
+
+    def add(
+        self,
+        key: ComponentKey,
+        end: ContainerEnd,
+        last_words: Sequence[bytes],
+        reason: RestartReason,
+    ) -> None:
+        """Keep the end of a container with its last messages; the oldest of too many is evicted."""
+        lines = excerpt(last_words[-LINES:]) if self._excerpts else []
+        document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
+        name = _name(end.timestamp, end.line)
+        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+        kept = self._ledger.kept(KIND, key.parts)
+        for old in sorted(kept)[:-CRASHES]:
+            self._ledger.discard(KIND, key.parts, old)
+
+    def give_reason(
+        self, key: ComponentKey, timestamp: int, line: int, reason: RestartReason
+    ) -> tuple[str, ...]:
+        """Set the reason of an end that became known later.
+
+        Args:
+            timestamp, line: time (Unix ns) and identity of the container's last line.
+
+        Returns:
+            Its last messages; none if they are not kept.
+        """
+        name = _name(timestamp, line)
+        data = self._ledger.kept(KIND, key.parts).get(name)
+        if data is None:
+            return ()
+        document = {**json.loads(data), "reason": reason}
+        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+        return tuple(document["lines"])
+
+    def of(self, key: ComponentKey) -> tuple[Crash, ...]:
+        """The latest ends of a component's containers, the newest first."""
+        kept = self._ledger.kept(KIND, key.parts)
+        return tuple(self._crash(kept[name]) for name in sorted(kept, reverse=True))
+
+    def _crash(self, data: bytes) -> Crash:
+        document = json.loads(data)
+        # An earlier run may have kept what this one may not show.
+        lines: Iterable[str] = document["lines"] if self._excerpts else ()
+        return Crash(document["at"], RestartReason(document["reason"]), tuple(lines))
+
+
+def _name(timestamp: int, line: int) -> str:
+    return f"{timestamp:020d} {line:016x}"
+
+
+def excerpt(messages: Sequence[bytes]) -> list[str]:
+    """Messages as text that may be kept: cut to a length, and redacted."""
+    texts = (message.decode("utf-8", "replace")[:LONGEST_LINE] for message in messages)
+    return redact_lines(texts)

@@ -1,0 +1,98 @@
+"""The latest runs of each job, for the page, with the last words of those that failed."""
+
+import json
+from collections.abc import Sequence
+
+from exporter.counting.crashes import LINES, excerpt
+from exporter.counting.ledger import Ledger
+from exporter.model import (
+    ComponentKey,
+    Invocation,
+    InvocationPhase,
+    JobRun,
+    RestartReason,
+    Trigger,
+)
+
+KIND = "job_run"
+"""Of the documents that hold them, one each."""
+
+RUNS = 10
+FAILED_RUNS = 5
+"""Of these, runs that failed are kept beside the latest ones."""
+
+
+class JobRuns:
+    """Keeps the latest runs of each job, in state where there is one.
+
+    Used under the ledger's lock.
+
+    Args:
+        excerpts: whether the text of lines may be kept and shown.
+    """
+
+    def __init__(self, ledger: Ledger, *, excerpts: bool) -> None:
+        self._ledger = ledger
+        self._excerpts = excerpts
+
+    def add(self, key: ComponentKey, runs: Sequence[Invocation]) -> None:
+        """Some runs have ended; the oldest of too many are dropped."""
+        newest_first = sorted(runs, key=_name, reverse=True)
+        failed = [run for run in newest_first if run.phase is InvocationPhase.FAILED]
+        for run in {run.id: run for run in (*newest_first[:RUNS], *failed[:FAILED_RUNS])}.values():
+            self._keep(key, run, None, [])
+        kept = self._ledger.kept(KIND, key.parts)
+        names = sorted(kept, reverse=True)
+        of_failed = [name for name in names if json.loads(kept[name])["phase"] == "failed"]
+        for name in set(names) - {*names[:RUNS], *of_failed[:FAILED_RUNS]}:
+            self._ledger.discard(KIND, key.parts, name)
+
+    def explain(
+        self, key: ComponentKey, invocation_id: str, reason: RestartReason, words: Sequence[bytes]
+    ) -> None:
+        """Tell why a run failed, and its last messages."""
+        for name, data in self._ledger.kept(KIND, key.parts).items():
+            document = json.loads(data)
+            if document["id"] == invocation_id:
+                lines = excerpt(words[-LINES:]) if self._excerpts else []
+                document |= {"reason": reason, "lines": lines}
+                self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+
+    def of(self, key: ComponentKey) -> tuple[JobRun, ...]:
+        """The latest runs of a job, the newest first."""
+        kept = self._ledger.kept(KIND, key.parts)
+        return tuple(self._run(kept[name]) for name in sorted(kept, reverse=True))
+
+    def _keep(
+        self, key: ComponentKey, run: Invocation, reason: RestartReason | None, lines: list[str]
+    ) -> None:
+        document = {
+            "id": run.id,
+            "phase": run.phase,
+            "trigger": run.trigger,
+            "began": run.began_at,
+            "ended": run.ended_at,
+            "duration": run.duration,
+            "reason": reason,
+            "lines": lines,
+        }
+        self._ledger.keep(KIND, key.parts, _name(run), json.dumps(document).encode())
+
+    def _run(self, data: bytes) -> JobRun:
+        document = json.loads(data)
+        reason = document["reason"]
+        return JobRun(
+            phase=InvocationPhase(document["phase"]),
+            trigger=Trigger(document["trigger"]),
+            began=document["began"],
+            ended=document["ended"],
+            duration=document["duration"],
+            reason=None if reason is None else RestartReason(reason),
+            # An earlier run of the exporter may have kept what this one may not show.
+            lines=tuple(document["lines"]) if self._excerpts else (),
+        )
+
+
+def _name(run: Invocation) -> str:
+    """A name by which runs are in the order of their ends."""
+    return f"{run.ended_at or 0.0:017.3f} {run.id}"

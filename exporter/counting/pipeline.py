@@ -1,0 +1,327 @@
+"""The path of a log line: chunk → lines → new lines → matches → counts, under one lock.
+
+What each ``reading`` of a log finds to be new is counted here.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Protocol
+
+from exporter.counting.activity import Activity
+from exporter.counting.canary import Canary
+from exporter.counting.container_exits import ContainerExits
+from exporter.counting.crashes import Crashes
+from exporter.counting.findings import Findings
+from exporter.counting.ledger import Ledger
+from exporter.counting.notifier import Notifier
+from exporter.counting.restart_counts import RestartCounts
+from exporter.counting.rule_metrics import Found
+from exporter.counting.series import Series, enabled_rules, line_log_type
+from exporter.logs.dedup.continuity import Continuity, WindowEnd
+from exporter.logs.dedup.window import Window
+from exporter.logs.lines import NANOSECONDS, message_of
+from exporter.logs.log_lines import LogLines
+from exporter.matching.engine import Engine, Match
+from exporter.model import (
+    ERRORS,
+    Component,
+    ComponentKey,
+    GapReason,
+    LogLine,
+    LogType,
+    Rule,
+    Source,
+)
+from exporter.state.store import CursorKey
+from exporter.telemetry.metrics import Metrics
+
+LOG = logging.getLogger(__name__)
+
+_COMPONENTS = 4096
+"""Of so many components it is known by heart which rules apply to their lines."""
+
+
+_GAPS = {
+    GapReason.WINDOW: "log lines are missing: the log moved on further than could be read back; "
+    "a shorter logs.interval or more logs.tail_lines would reach them",
+    GapReason.RESTART: "log lines are missing: containers ended before their last lines were read; "
+    "a shorter logs.interval, or logs.mode follow, would show them",
+    GapReason.DEPLOYMENT: "log lines may be missing: the last ones before another deployment took "
+    "over cannot be read any more; logs.mode follow would show them",
+    GapReason.ARCHIVE: "log lines are missing: not all of a log that has ended could be read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """How logs are read.
+
+    Args:
+        tail_lines: how many lines a read of a live log asks for at the most.
+        max_line_bytes: how much of a line is kept.
+        start: Unix nanoseconds; lines up to here are from before the exporter's time.
+        restarts_watched: whether RUN_RESTARTED is read.
+        run_watched: whether RUN is read.
+    """
+
+    tail_lines: int
+    max_line_bytes: int
+    start: int
+    restarts_watched: bool
+    run_watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a read stands in what is remembered; ``counts``: whether its component is watched."""
+
+    cursor: CursorKey
+    continuity: Continuity
+    window: Window
+    counts: bool
+
+
+class LineJudge(Protocol):
+    """Tells which polled lines count of a component whose lines are pushed as well."""
+
+    def judges(self, key: ComponentKey) -> bool:
+        """Whether lines of a component are pushed."""
+
+    def judge(self, source: Source, lines: LogLines) -> LogLines:
+        """Those of some polled lines that count; called under the lock."""
+
+
+class Pipeline:
+    """Counts what readings find to be new, and keeps where each log was read to."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        series: Series,
+        ledger: Ledger,
+        engine: Engine,
+        rules: Sequence[Rule],
+        limits: ReadingLimits,
+        restart_counts: RestartCounts,
+        findings: Findings,
+        activity: Activity,
+        crashes: Crashes,
+        canary: Canary,
+        notifier: Notifier,
+    ) -> None:
+        self.ledger = ledger
+        self.lock = ledger.lock
+        self.metrics = metrics
+        self.series = series
+        self.engine = engine
+        self.rules = rules
+        self._meanings = [rule.meaning for rule in rules]
+        self.limits = limits
+        self.restart_counts = restart_counts
+        self.findings = findings
+        self.activity = activity
+        self.crashes = crashes
+        self.canary = canary
+        self.notifier = notifier
+        self.exits = ContainerExits(
+            metrics,
+            series,
+            ledger,
+            crashes,
+            notifier,
+            restarts_watched=limits.restarts_watched,
+            run_watched=limits.run_watched,
+            unwrap=engine.unwrap,
+            clock=findings.clock,
+        )
+        self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
+        self.judge: LineJudge | None = None
+
+    def take_over(self, before: "Pipeline") -> None:
+        """Count on in the place of another pipeline, in which nothing counts any more.
+
+        Called under the lock.
+        """
+        self.series.take_over(before.series)
+        self.restart_counts.take_over(before.restart_counts)
+        self.activity.take_over(before.activity)
+
+    def place(
+        self,
+        source: Source,
+        component: Component,
+        deployment_id: str,
+        *,
+        tail_lines: int,
+        from_first_line: bool,
+        open_ended: bool = False,
+    ) -> Place:
+        """Where a read that begins now stands; ``open_ended``: it follows the log."""
+
+        def begin(released_at: int) -> Continuity:
+            return Continuity(
+                self.limits.start,
+                remember=self.limits.tail_lines,
+                instances=component.instance_count,
+                restarts_watched=self.limits.restarts_watched,
+                from_first_line=from_first_line,
+                released_at=released_at,
+            )
+
+        cursor = CursorKey(source.key, deployment_id)
+        with self.lock:
+            counts = self.series.is_open(source.key)
+            continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
+            continuity.configure(
+                remember=self.limits.tail_lines,
+                instances=component.instance_count,
+                restarts_watched=self.limits.restarts_watched,
+            )
+            run = source.log_type is LogType.RUN
+            if continuity.in_doubt or (run and continuity.needs_base):
+                tail_lines = self.limits.tail_lines
+            restarts = self.restart_counts.of(source.key, deployment_id)
+            if restarts is not None:
+                continuity.count_restarts(restarts.counts, restarts.read_at)
+            window = continuity.window(source.log_type, tail_lines, open_ended=open_ended)
+        return Place(cursor, continuity, window, counts)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether counting goes on from an earlier run of the exporter."""
+        return self.ledger.saved_at is not None
+
+    def deployments(self, key: ComponentKey) -> list[str]:
+        """The deployments of a component that were begun and not read to their end."""
+        with self.lock:
+            return self.ledger.deployments(key)
+
+    def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
+        """Let go of a past deployment whose logs were read to their end.
+
+        Args:
+            cut_off: whether that end came before the last lines could be read, which is a gap.
+        """
+        with self.lock:
+            if not self.series.is_open(key):
+                return
+            self.ledger.release(CursorKey(key, deployment_id))
+            self.exits.release(CursorKey(key, deployment_id))
+            if cut_off:
+                self._count_gap(key, LogType.RUN, WindowEnd(reason=GapReason.DEPLOYMENT))
+
+    def count_gap(self, source: Source, reason: GapReason) -> None:
+        """Lines of a source are missing for good."""
+        with self.lock:
+            self._count_gap(source.key, source.log_type, WindowEnd(reason=reason))
+
+    def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
+        """Count lines that no reading has counted, and what rules say of them."""
+        if lines and self.judge is not None and self.judge.judges(source.key):
+            fresh = self.judge.judge(source, LogLines.of(lines, self.engine.unwrap))
+            lines, repeated = fresh, repeated + len(lines) - len(fresh)
+        self.count_fresh(source, lines, repeated)
+
+    def count_fresh(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
+        """Count lines that nobody has counted, and what rules say of them."""
+        if not self.series.is_open(source.key):
+            return
+        metrics, labels = self.metrics, (*source.key.parts, line_log_type(source.log_type))
+        if repeated:
+            self.ledger.add(metrics.log_repeated_lines, labels, repeated)
+        if not lines:
+            return
+        lines = LogLines.of(lines, self.engine.unwrap)
+        self.ledger.add(metrics.log_lines, labels, len(lines))
+        self.ledger.add(metrics.log_bytes, labels, lines.size)
+        context = self.findings.lines_before(source.key, lines)
+        enabled = self._enabled(source.key)
+        found = self.engine.scan(lines.raws, enabled, message_of, context)
+        found, over = self.findings.take(source.key, lines, found)
+        for position, count in Counter(match.rule for match in found).items():
+            rule = self.rules[position]
+            series = (*labels, rule.name, rule.level)
+            self.ledger.add(metrics.log_matches, series, count, self._meanings[position])
+        self.activity.add(source.key, len(lines), self._count_errors(found))
+        if canary := [match for match in found if match.rule in self.canary.rules]:
+            self.canary.add(source.key, (lines[match.message].message for match in canary))
+        with_lines = (
+            Found(match.rule, lines[match.message])
+            for match in found
+            if not self.rules[match.rule].per_event
+        )
+        self.series.rule_metrics.count(source.key, (*with_lines, *over))
+
+    def _rules_of(self, key: ComponentKey) -> frozenset[int]:
+        """What the engine has to look for in the lines of a component."""
+        return enabled_rules(self.rules, key) | self.findings.heads
+
+    def settle_events(self, key: ComponentKey, until: float) -> None:
+        """Count what waited for the end of events; their log was read up to a time (Unix s)."""
+        if self.series.is_open(key):
+            self.series.rule_metrics.count(key, self.findings.settle(key, until))
+            self.canary.settle(key)
+
+    def _count_errors(self, found: Sequence[Match]) -> int:
+        """How many lines a rule of level error or worse has matched."""
+        return len({match.message for match in found if self.rules[match.rule].level in ERRORS})
+
+    def note_newest(self, source: Source, newest: int) -> None:
+        """Show the time (ns) of the newest line; 0 for none."""
+        if newest and self.series.is_open(source.key):
+            timestamp = self.metrics.log_last_line_timestamp
+            log_type = line_log_type(source.log_type)
+            self.series.advance(timestamp, source.key, newest / NANOSECONDS, log_type)
+
+    def note_read(self, source: Source, at: float | None) -> None:
+        """Show whether the latest read of a log worked: when it began (Unix seconds), or None."""
+        with self.lock:
+            if not self.series.is_open(source.key):
+                return
+            labels = (*source.key.parts, source.log_type)
+            self.metrics.source_up.labels(*labels).set(at is not None)
+            if at is not None:
+                self.metrics.source_last_success.labels(*labels).set(at)
+
+    def count_window(self, source: Source, newest: int, end: WindowEnd) -> None:
+        """Count what a window showed as a whole: its newest line, a gap."""
+        if not self.series.is_open(source.key):
+            return
+        self.note_newest(source, newest)
+        if end.gaps and not self._was_pushed(source):
+            self._count_gap(source.key, source.log_type, end)
+        if end.unseen:
+            fields = {"source": source.key, "containers": end.unseen}
+            LOG.warning(
+                "containers ended unseen: each was followed by another before it was read; "
+                "a shorter logs.interval would show them",
+                extra={"fields": fields},
+            )
+
+    def _was_pushed(self, source: Source) -> bool:
+        """Whether the lines of a log were pushed, so that none is missing where it shows none."""
+        restarted = source.log_type is LogType.RUN_RESTARTED
+        return restarted and self.judge is not None and self.judge.judges(source.key)
+
+    def _count_gap(self, key: ComponentKey, log_type: LogType, end: WindowEnd) -> None:
+        """Lines are missing, between two times where they are known."""
+        if not self.series.is_open(key):
+            return
+        labels = (*key.parts, line_log_type(log_type), end.reason)
+        self.ledger.add(self.metrics.log_gaps, labels, 1)
+        since, until = end.missing_since, end.missing_until
+        fields: dict[str, object] = {"source": f"{key} {log_type}", "reason": end.reason}
+        if since and until > since:
+            fields["since"] = _utc(since / NANOSECONDS)
+            fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
+        self.canary.gap(key, since / NANOSECONDS, until / NANOSECONDS)
+        level = logging.INFO if end.reason is GapReason.DEPLOYMENT else logging.WARNING
+        LOG.log(level, _GAPS[end.reason], extra={"fields": fields})
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,291 @@
+"""Which series exist: those of a component, at 0, from its discovery until it is gone."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import Histogram
+
+from exporter.counting.deployment_causes import CAUSES, OTHER_CAUSE
+from exporter.counting.ledger import Ledger
+from exporter.counting.rule_metrics import RuleMetrics
+from exporter.logs.platform_lines import TYPICAL_EXIT_CODES
+from exporter.matching.packs import CANARY_RULE
+from exporter.matching.selection import applies
+from exporter.model import (
+    FINAL_PHASES,
+    RUN_TIME_LOGS,
+    UNKNOWN_REASON,
+    App,
+    Component,
+    ComponentKey,
+    ComponentKind,
+    DeploymentStage,
+    GapReason,
+    InvocationPhase,
+    LogType,
+    RestartReason,
+    Rule,
+    ScalingTrigger,
+    Trigger,
+)
+from exporter.telemetry.metrics import Metrics, Owner
+from exporter.telemetry.table import Counter, Family, Gauge
+
+RUN_TIME = LogType.RUN
+"""``log_type`` on metrics about run-time lines: which of their two logs showed one is chance."""
+
+_SCALING = (("up", ScalingTrigger.SCALE_TO_ZERO), ("down", ScalingTrigger.SCALE_FROM_ZERO))
+"""Each direction of autoscaling, with the trigger that cannot lead there."""
+
+_Begun = tuple[Counter | Gauge | Histogram, tuple[str, ...], str]
+"""A series: its metric, the values of its labels, and what is counted in it."""
+
+
+class Series:
+    """Makes and removes the series of apps and components.
+
+    Args:
+        rules: the rules in force; a component has a series of each that applies to it.
+        log_types: the logs that are read.
+        rule_metrics: the metrics that rules feed; their series come and go with the others.
+        followed: whether RUN is followed over live streams.
+        jobs: whether the runs of scheduled jobs are observed.
+        events: whether autoscaling events are.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        ledger: Ledger,
+        rules: Sequence[Rule],
+        log_types: Sequence[LogType],
+        rule_metrics: RuleMetrics,
+        *,
+        followed: bool = False,
+        jobs: bool = False,
+        events: bool = False,
+    ) -> None:
+        self._metrics = metrics
+        self._ledger = ledger
+        self._rules = rules
+        self._log_types = log_types
+        self.rule_metrics = rule_metrics
+        self._followed = followed
+        self._jobs = jobs
+        self._events = events
+        self._about_lines: tuple[Counter | Gauge, ...] = (
+            metrics.log_lines,
+            metrics.log_bytes,
+            metrics.log_repeated_lines,
+            metrics.log_last_line_timestamp,
+        )
+        self._of_jobs = (
+            metrics.job_running,
+            metrics.job_running_since,
+            metrics.job_duration,
+            metrics.job_next_run,
+            metrics.job_missed_run,
+            metrics.job_timeout,
+        )
+        self._open: dict[ComponentKey, Component] = {}
+        self._open_apps: dict[str, tuple[str, ...]] = {}
+
+    def take_over(self, before: "Series") -> None:
+        """Go on with everything that other series have open; nothing counts for those any more.
+
+        What both make stays as it is; what only ``before`` made is removed.
+        """
+        before.rule_metrics.withdraw()
+        self.rule_metrics.publish()
+        self._open = dict(before._open)
+        theirs_by_key = {key: before._chosen(key) for key in self._open}
+        before._open = {}
+        self._open_apps, before._open_apps = before._open_apps, {}
+        for key, theirs in theirs_by_key.items():
+            ours = self._chosen(key)
+            for metric, labels, _ in (series for series in theirs if series not in ours):
+                metric.remove(*labels)
+            for metric, labels, meaning in (series for series in ours if series not in theirs):
+                self._begin(metric, labels, meaning)
+            self.rule_metrics.open(key)
+        if not self._jobs:
+            for gauge in self._of_jobs:
+                gauge.clear()
+
+    def is_open(self, key: ComponentKey) -> bool:
+        """Whether the component is watched; nothing may be counted for one that is not."""
+        return key in self._open
+
+    def open_component(self, key: ComponentKey, component: Component) -> None:
+        """Make every series of a component; one that changed is described anew.
+
+        Counters begin at 0, or where they stood when the component was last seen.
+        """
+        before = self._open.get(key)
+        if before == component:
+            return
+        if before is not None and self.log_types_of(before) != self.log_types_of(component):
+            self.close_component(key)  # other logs are read of it now
+        metrics, identity = self._metrics, (key.app, key.component)
+        was_open = key in self._open
+        self._open[key] = component
+        if was_open:
+            metrics.component_info.remove_by_labels(_identity(key))
+        metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
+        if was_open:
+            return
+        self._ledger.open(*identity)
+        for metric, labels, meaning in self._chosen(key):
+            self._begin(metric, labels, meaning)
+        self.rule_metrics.open(key)
+        self._begin(metrics.new_error_groups, identity)
+        metrics.error_groups.labels(*identity)
+        for reason in RestartReason:
+            self._begin(metrics.restarts, (*identity, reason))
+        typical = {(*identity, str(code)) for code in TYPICAL_EXIT_CODES}
+        known = self._ledger.known(metrics.container_exits)
+        for labels in typical.union(labels for labels in known if labels[:2] == identity):
+            self._begin(metrics.container_exits, labels)
+        self._begin(metrics.last_restart_timestamp, identity)
+        # Metrics whose labels no list foresees.
+        for metric in (metrics.job_invocations, metrics.autoscaling_events):
+            begun = {labels for chosen, labels, _ in self._chosen(key) if chosen is metric}
+            for labels in self._ledger.known(metric):
+                if begun and labels[:2] == identity and labels not in begun:
+                    self._begin(metric, labels)
+        if self._observes(key) and self._ledger.value(metrics.job_duration, identity):
+            self._begin(metrics.job_duration, identity)
+
+    def _chosen(self, key: ComponentKey) -> "dict[_Begun, None]":
+        """The series of a component that depend on the configuration, in order."""
+        metrics, identity = self._metrics, key.parts
+        series: list[_Begun] = []
+        log_types = self.log_types_of(self._open[key])
+        for log_type in dict.fromkeys(map(line_log_type, log_types)):
+            series += [(family, (*identity, log_type), "") for family in self._about_lines]
+            series += [(metrics.log_gaps, (*identity, log_type, why), "") for why in GapReason]
+            series += [
+                (metrics.log_matches, (*identity, log_type, rule.name, rule.level), rule.meaning)
+                for rule in self._rules
+                if applies(rule, key)
+            ]
+        if any(rule.name == CANARY_RULE and applies(rule, key) for rule in self._rules):
+            series += [
+                (metrics.canary_lines_missing, identity, ""),
+                (metrics.canary_lines_announced, identity, ""),
+                (metrics.canary_lines_repeated, identity, ""),
+                (metrics.canary_delay, identity, ""),
+            ]
+        for log_type in log_types:
+            if log_type is LogType.JOB_INVOCATION:
+                continue  # one log for each run: none that is up or down
+            read = [metrics.source_up, metrics.source_last_success]
+            if log_type in RUN_TIME_LOGS:
+                read.append(metrics.source_interval)
+            series += [(gauge, (*identity, log_type), "") for gauge in read]
+        if self._followed and LogType.RUN in log_types:
+            series.append((metrics.stream_connected, identity, ""))
+            series.append((metrics.stream_reconnects, identity, ""))
+        if self._observes(key):
+            series += [
+                (metrics.job_invocations, (*identity, phase, trigger), "")
+                for phase in InvocationPhase
+                for trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
+            ]
+            gauges = (metrics.job_last_invocation, metrics.job_last_success)
+            series += [(gauge, identity, "") for gauge in gauges]
+        if self._events and self._open[key].kind is not ComponentKind.JOB:
+            series += [
+                (metrics.autoscaling_events, (*identity, direction, trigger), "")
+                for direction, unlikely in _SCALING
+                for trigger in ScalingTrigger
+                if trigger not in (unlikely, ScalingTrigger.OTHER)
+            ]
+        return dict.fromkeys(series)
+
+    def _observes(self, key: ComponentKey) -> bool:
+        """Whether the runs of a component are observed, which has to be open."""
+        return self._jobs and self._open[key].scheduled
+
+    def log_types_of(self, component: Component) -> tuple[LogType, ...]:
+        """The logs that are read of a component: of a scheduled job, those of its runs."""
+        if not (self._jobs and component.scheduled):
+            return tuple(self._log_types)
+        others = (log_type for log_type in self._log_types if log_type not in RUN_TIME_LOGS)
+        return (*others, LogType.JOB_INVOCATION)
+
+    def is_app_open(self, name: str) -> bool:
+        """Whether an app is watched."""
+        return name in self._open_apps
+
+    def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
+        """Set a time that never goes back: past deployments are read after active ones too."""
+        series = (key.app, key.component, *labels)
+        if seconds > self._ledger.value(gauge, series):
+            self._ledger.put(gauge, series, seconds)
+
+    def close_component(self, key: ComponentKey) -> None:
+        """Remove every series of a component that is gone."""
+        if self._open.pop(key, None) is not None:
+            self._ledger.close(*key.parts)
+            self.rule_metrics.close(key)
+        self._metrics.close(Owner.COMPONENT, *key.parts)
+
+    def open_app(self, app: App) -> None:
+        """Describe an app; one that changed is described anew."""
+        metrics, described = self._metrics, (app.name, app.id, app.region, app.tier)
+        before = self._open_apps.get(app.name)
+        if before == described:
+            return
+        self._open_apps[app.name] = described
+        if before is not None:
+            metrics.spec_info.remove(*before)
+        metrics.spec_info.labels(*described).set(1)
+        if before is not None:
+            return
+        self._ledger.open(app.name)
+        reached: set[tuple[str, ...]] = {
+            (app.name, phase, cause) for phase in FINAL_PHASES for cause in (*CAUSES, OTHER_CAUSE)
+        }
+        known = self._ledger.known(metrics.deployments)
+        reached.update(labels for labels in known if labels[0] == app.name and len(labels) == 3)
+        for labels in sorted(reached):
+            self._begin(metrics.deployments, labels)
+        failures = {(app.name, stage, UNKNOWN_REASON) for stage in DeploymentStage}
+        known = self._ledger.known(metrics.deployment_failures)
+        for labels in failures.union(labels for labels in known if labels[0] == app.name):
+            self._begin(metrics.deployment_failures, labels)
+
+    def close_app(self, name: str) -> None:
+        """Remove every series of an app that is gone; its components go by themselves."""
+        if self._open_apps.pop(name, None) is not None:
+            self._ledger.close(name)
+        self._metrics.close(Owner.APP, name)
+
+    def _begin(
+        self, metric: Counter | Gauge | Histogram, labels: tuple[str, ...], meaning: str = ""
+    ) -> None:
+        """Make a series; it goes on from where the ledger has it, but for a histogram."""
+        if isinstance(metric, Histogram):
+            metric.labels(*labels)
+        else:
+            metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
+
+
+def line_log_type(log_type: LogType) -> LogType:
+    """The value of ``log_type`` on metrics about the lines of a log."""
+    return RUN_TIME if log_type in RUN_TIME_LOGS else log_type
+
+
+def remove(labels: dict[str, str], *families: Family) -> None:
+    """Remove from each family the series with these labels."""
+    for family in families:
+        family.remove_by_labels(labels)
+
+
+def enabled_rules(rules: Iterable[Rule], key: ComponentKey) -> frozenset[int]:
+    """The positions of the rules that apply to a component."""
+    return frozenset(position for position, rule in enumerate(rules) if applies(rule, key))
+
+
+def _identity(key: ComponentKey) -> dict[str, str]:
+    return {"app": key.app, "component": key.component}

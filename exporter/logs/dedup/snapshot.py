@@ -1,0 +1,173 @@
+"""A continuity as a value, and that value as bytes: what state keeps of where a log was read to."""
+
+from __future__ import annotations  # arrays cannot be subscripted when the program runs
+
+import json
+import sys
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.logs.dedup.older_lines import OlderLines, Run
+from exporter.logs.restarts.restart_tally import RestartTally
+from exporter.model import LogType
+
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
+"""Format 1 knew nothing of the platform's restart counts, format 2 of the base."""
+
+_SIGNED = ("counted_at", "older_at", "copies_more")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a ``Continuity`` knows; lines are their 64-bit identities, times nanoseconds."""
+
+    floor: int
+    start: int
+    newest: int = 0
+    from_first_line: bool = False
+    run_read_to: int = 0
+    restarted_read_to: int = 0
+    run_tail: int = 0
+    base_tail: int = 0
+    let_go: bool = False
+    moved_off: int = 0
+    sealed: int = 0
+    restarted_tail: int = 0
+    tally: RestartTally = field(default_factory=RestartTally)
+    loss_told: bool = False
+    unseen_told: bool = False
+    counted: Mapping[int, int] = field(default_factory=dict)
+    older: OlderLines = field(default_factory=OlderLines)
+    copies: Mapping[int, int] = field(default_factory=dict)
+    unsettled: frozenset[int] = frozenset()
+    vanished: frozenset[int] = frozenset()
+    places: frozenset[int] = frozenset()
+    ends: tuple[int, ...] = ()
+    base: array[int] = field(default_factory=lambda: array("Q"))
+    windows: Mapping[LogType, array[int]] = field(default_factory=dict)
+    earlier: tuple[array[int], ...] = ()
+    untimed: Mapping[LogType, tuple[int, ...]] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON that says how long each list is, then the lists, eight bytes a number."""
+        lists = self._lists()
+        header = {
+            "format": FORMAT,
+            "floor": self.floor,
+            "start": self.start,
+            "newest": self.newest,
+            "from_first_line": self.from_first_line,
+            "run_read_to": self.run_read_to,
+            "restarted_read_to": self.restarted_read_to,
+            "run_tail": self.run_tail,
+            "base_tail": self.base_tail,
+            "let_go": self.let_go,
+            "moved_off": self.moved_off,
+            "sealed": self.sealed,
+            "restarted_tail": self.restarted_tail,
+            "tally": self.tally.to_json(),
+            "loss_told": self.loss_told,
+            "unseen_told": self.unseen_told,
+            "lists": {name: len(numbers) for name, numbers in lists.items()},
+        }
+        body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())
+        return json.dumps(header).encode() + b"\n" + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Snapshot:
+        """What ``to_bytes`` wrote.
+
+        Raises:
+            ValueError: it is of another format or damaged.
+        """
+        try:
+            head, _, body = data.partition(b"\n")
+            header = json.loads(head)
+            lengths: dict[str, int] = header.pop("lists")
+            if header.pop("format") not in READABLE or len(body) != 8 * sum(lengths.values()):
+                raise ValueError("it has another length or format")
+            header.pop("run_complete", None)  # of format 2: the next window tells it anew
+            lists = _read_lists(lengths, body)
+            tally = RestartTally.from_json(header.pop("tally", {}))
+            return cls(**header, tally=tally, **_named(lists))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"a cursor cannot be read: {error}") from None
+
+    def _lists(self) -> dict[str, array[int]]:
+        lists = {
+            "counted": array("Q", self.counted.keys()),
+            "counted_at": array("q", self.counted.values()),
+            "base": self.base,
+            "copies": array("Q", self.copies.keys()),
+            "copies_more": array("q", self.copies.values()),
+            "unsettled": array("Q", self.unsettled),
+            "vanished": array("Q", self.vanished),
+            "places": array("Q", self.places),
+            "ends": array("Q", self.ends),
+        }
+        for number, run in enumerate(self.older.runs):
+            lists[f"older/{number}"], lists[f"older_at/{number}"] = run.lines, run.times
+        lists |= {f"earlier/{number}": lines for number, lines in enumerate(self.earlier)}
+        lists |= {f"windows/{log_type}": lines for log_type, lines in self.windows.items()}
+        for log_type, untimed in self.untimed.items():
+            lists[f"untimed/{log_type}"] = array("Q", untimed)
+        return lists
+
+
+def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
+    """The lists as the fields that they came from."""
+    return {
+        "counted": dict(zip(lists["counted"], lists["counted_at"], strict=True)),
+        "older": OlderLines(tuple(_runs(lists))),
+        "base": lists.get("base", array("Q")),
+        "copies": dict(zip(lists["copies"], lists["copies_more"], strict=True)),
+        "unsettled": frozenset(lists["unsettled"]),
+        "vanished": frozenset(lists["vanished"]),
+        "places": frozenset(lists["places"]),
+        "ends": tuple(lists["ends"]),
+        "earlier": tuple(lines for name, lines in lists.items() if name.startswith("earlier/")),
+        "windows": _by_log_type(lists, "windows/"),
+        "untimed": {
+            log_type: tuple(lines) for log_type, lines in _by_log_type(lists, "untimed/").items()
+        },
+    }
+
+
+def _runs(lists: Mapping[str, array[int]]) -> Iterator[Run]:
+    """The older lines; format 2 had one run of them, or none."""
+    for name, lines in lists.items():
+        kind, slash, number = name.partition("/")
+        if kind == "older" and lines:
+            times = lists[f"older_at{slash}{number}"]
+            if len(times) != len(lines):
+                raise ValueError("lines and times differ in number")
+            yield Run(lines, times, max(times))
+
+
+def _by_log_type(lists: Mapping[str, array[int]], prefix: str) -> dict[LogType, array[int]]:
+    return {
+        LogType(name.removeprefix(prefix)): lines
+        for name, lines in lists.items()
+        if name.startswith(prefix)
+    }
+
+
+def _read_lists(lengths: Mapping[str, int], body: bytes) -> dict[str, array[int]]:
+    lists = {}
+    start = 0
+    for name, length in lengths.items():
+        signed = name.partition("/")[0] in _SIGNED
+        numbers: array[int] = array("q" if signed else "Q", body[start : start + 8 * length])
+        lists[name] = _little_endian(numbers)
+        start += 8 * length
+    return lists
+
+
+def _little_endian(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers

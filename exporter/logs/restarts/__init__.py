@@ -1,0 +1,1 @@
+"""Container ends in a log: how many, and why."""

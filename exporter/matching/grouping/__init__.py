@@ -1,0 +1,1 @@
+"""Error groups: error messages that differ in their values only."""

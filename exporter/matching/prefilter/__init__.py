@@ -1,0 +1,1 @@
+"""Turns the regexes of rules into expressions for Hyperscan, which finds candidate lines."""

@@ -1,0 +1,1 @@
+"""Stack traces: which lines belong to one event, and what it is."""

@@ -1,0 +1,193 @@
+"""The BUILD and DEPLOY logs: read whole, once, when their deployment has come to rest.
+
+They end with their deployment, so no cursor is needed: a log's lines are counted together with the
+note that it was read, and until then nothing of it is.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from apscheduler.schedulers.base import BaseScheduler
+
+from exporter.counting.pipeline import Pipeline
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.log_content import LogContent
+from exporter.errors import ApiError, InternalError, NotFound, Stopping
+from exporter.model import (
+    App,
+    ComponentKey,
+    Deployment,
+    Endpoint,
+    GapReason,
+    LogLine,
+    LogType,
+    Source,
+)
+from exporter.reading.whole_log import whole_log
+from exporter.scheduling.timer import run_at
+from exporter.telemetry.internal_errors import InternalErrors, Part
+
+LOG = logging.getLogger(__name__)
+
+KIND = "deployment_logs"
+"""Of the documents that name what is left to read of each deployment, nothing once all is read."""
+
+ALL_LINES = -1
+ATTEMPTS = 10
+RETRY_SECONDS = 60.0
+
+
+class DeploymentLogs:
+    """Reads what is due of each app, and tries again what could not be read.
+
+    Args:
+        scheduler: runs the reads.
+        executor: the one of its executors that does.
+        log_types: those of BUILD and DEPLOY that are wanted.
+        pod_connection_timeout: as the API takes it.
+        clock: Unix seconds, for what is shown.
+        steady: Unix seconds that never step, by which jobs are due.
+    """
+
+    def __init__(
+        self,
+        scheduler: BaseScheduler,
+        platform: AppPlatform,
+        content: LogContent,
+        pipeline: Pipeline,
+        *,
+        executor: str,
+        log_types: Sequence[LogType],
+        pod_connection_timeout: str,
+        clock: Callable[[], float],
+        steady: Callable[[], float],
+        internal_errors: InternalErrors,
+    ) -> None:
+        self._scheduler = scheduler
+        self._platform = platform
+        self._content = content
+        self._pipeline = pipeline
+        self._ledger = pipeline.ledger
+        self._executor = executor
+        self._log_types = tuple(log_types)
+        self._pod_connection_timeout = pod_connection_timeout
+        self._clock = clock
+        self._steady = steady
+        self._internal_errors = internal_errors
+        self._attempts: dict[tuple[str, Source], int] = {}
+
+    def came_to_rest(self, app: App, rested: Sequence[Deployment]) -> None:
+        """Take note of deployments whose logs are due; of one that is known nothing is.
+
+        Called under the ledger's lock: that they rest counts together with what is due for it.
+        """
+        if not self._log_types:
+            return
+        known = self._ledger.kept(KIND, (app.name,))
+        for deployment in rested:
+            if deployment.id not in known:
+                left = [[c.name, log_type] for c in app.components for log_type in self._log_types]
+                self._keep(app, deployment.id, left)
+
+    def forget_others(self, app: App, listed: Sequence[Deployment]) -> None:
+        """Let go of deployments that were read and are not listed any more; under the lock."""
+        ids = {deployment.id for deployment in listed}
+        for deployment_id, data in self._ledger.kept(KIND, (app.name,)).items():
+            if deployment_id not in ids and not json.loads(data):
+                self._ledger.discard(KIND, (app.name,), deployment_id)
+
+    def forget(self, app: App) -> None:
+        """The app is gone: what could not be read of it is tried from the start if it is back."""
+        with self._ledger.lock:
+            for place in [place for place in self._attempts if place[1].app_id == app.id]:
+                del self._attempts[place]
+
+    def start(self, app: App, delay: float = 0.0) -> None:
+        """Read what is due of an app, ``delay`` seconds from now."""
+        with self._ledger.lock:
+            if not self._pipeline.series.is_app_open(app.name) or not any(self._due(app).values()):
+                return
+        run_at(
+            self._scheduler,
+            self.read,
+            self._steady() + delay,
+            name=f"{KIND} {app.id}",
+            executor=self._executor,
+            args=(app,),
+        )
+
+    def read(self, app: App) -> None:
+        """Read every log that is due; nothing escapes from here."""
+        with self._ledger.lock:
+            due = self._due(app) if self._pipeline.series.is_app_open(app.name) else {}
+        for deployment_id, left in due.items():
+            for component, log_type in left:
+                source = Source(app.id, ComponentKey(app.name, component), LogType(log_type))
+                try:
+                    with self._internal_errors.translated(
+                        Part.DEPLOYMENT_LOGS, ApiError, source=source, deployment=deployment_id
+                    ):
+                        self._read(app, deployment_id, source)
+                except Stopping:
+                    return
+                except (ApiError, InternalError) as error:
+                    self._failed(app, deployment_id, source, error)
+        self.start(app, RETRY_SECONDS)
+
+    def _read(self, app: App, deployment_id: str, source: Source) -> None:
+        lines, whole = self._lines(source, deployment_id)
+        with self._ledger.lock:
+            if not self._pipeline.series.is_app_open(app.name):
+                return  # gone, or read by others from now on
+            self._pipeline.count_lines(source, lines, 0)
+            newest = max((line.timestamp or 0 for line in lines), default=0)
+            self._pipeline.note_newest(source, newest)
+            self._settle(app, deployment_id, source)
+        if not whole:
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
+        self._pipeline.note_read(source, self._clock())
+
+    def _lines(self, source: Source, deployment_id: str) -> tuple[list[LogLine], bool]:
+        """The lines of a log, and whether they are all."""
+        locations = self._platform.log_locations(
+            source,
+            deployment_id,
+            tail_lines=ALL_LINES,
+            pod_connection_timeout=self._pod_connection_timeout,
+        )
+        limit = self._pipeline.limits.max_line_bytes
+        return whole_log(self._content, locations, source, max_line_bytes=limit)
+
+    def _failed(
+        self, app: App, deployment_id: str, source: Source, error: ApiError | InternalError
+    ) -> None:
+        """Say so once; give up what is not there, or fails again and again."""
+        place = (deployment_id, source)
+        attempts = self._attempts[place] = self._attempts.get(place, 0) + 1
+        fields = {"source": source, "deployment": deployment_id, "problem": error}
+        gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
+        given_up = gone or attempts == ATTEMPTS
+        if given_up:
+            LOG.warning("log given up: it can not be read", extra={"fields": fields})
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
+            with self._ledger.lock:
+                self._settle(app, deployment_id, source)
+        elif attempts == 1:
+            LOG.warning("log can not be read, trying again", extra={"fields": fields})
+        self._pipeline.note_read(source, None)
+
+    def _settle(self, app: App, deployment_id: str, source: Source) -> None:
+        """A log needs no other read; under the lock."""
+        self._attempts.pop((deployment_id, source), None)
+        left = self._due(app).get(deployment_id, [])
+        done = [source.key.component, str(source.log_type)]
+        self._keep(app, deployment_id, [log for log in left if log != done])
+
+    def _due(self, app: App) -> dict[str, list[list[str]]]:
+        """Deployment id → component and type of each log that is left to read; under the lock."""
+        kept = self._ledger.kept(KIND, (app.name,))
+        return {deployment_id: json.loads(data) for deployment_id, data in kept.items()}
+
+    def _keep(self, app: App, deployment_id: str, left: Sequence[Sequence[str]]) -> None:
+        self._ledger.keep(KIND, (app.name,), deployment_id, json.dumps(left).encode())

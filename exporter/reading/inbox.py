@@ -1,0 +1,235 @@
+"""Counts the lines that are pushed to one account: each batch once, kept before it is answered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from exporter.counting.pipeline import Pipeline
+from exporter.errors import RequestRefused, StateError
+from exporter.logs.dedup.change_over import ChangeOver
+from exporter.logs.dedup.continuity import WindowEnd
+from exporter.logs.lines import CutLine, message_of, timestamp_of, timestamps_of
+from exporter.logs.log_lines import LogLines
+from exporter.model import Component, ComponentKey, LogType, Source
+from exporter.receiving.batches import RecentBatches
+from exporter.receiving.intake import Taken
+from exporter.state.store import CursorKey
+
+BATCHES = "received_batches"
+MESSAGES = "received_messages"
+"""Kinds of documents in the state."""
+
+LATE_SECONDS = 30.0
+"""How late a line may come that belongs to a stack trace which began before."""
+
+RETRY_SECONDS = 10
+"""After what time a sender may try again whose lines could not be kept."""
+
+
+@dataclass(slots=True)
+class _Component:
+    """What is known of the pushed lines of one component.
+
+    Args:
+        running: what it is, and the deployment whose log grows; None before that is known.
+        latest: monotonic seconds: when lines came last, or since when they are awaited.
+        last_received: Unix seconds: when lines came last; None if none did yet.
+        newest: the newest line's own time (ns).
+        lines: how many counted since the exporter started.
+    """
+
+    batches: RecentBatches
+    change_over: ChangeOver
+    latest: float
+    last_received: float | None = None
+    newest: int = 0
+    lines: int = 0
+    running: tuple[Component, str] | None = None
+
+
+class Delivered(NamedTuple):
+    """What came of the lines of one request.
+
+    Args:
+        returned: components that were polled until now.
+        ended: components of which a line of the platform tells that a container ended.
+    """
+
+    taken: Taken
+    returned: Sequence[ComponentKey]
+    ended: Sequence[ComponentKey]
+
+
+class Inbox:
+    """Takes lines of components that are received, and judges those that are polled instead.
+
+    Args:
+        receives: whether a component's lines are to be received.
+        clock: Unix seconds.
+        monotonic: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        receives: Callable[[ComponentKey], bool],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._pipeline = pipeline
+        self._receives = receives
+        self._clock = clock
+        self._monotonic = monotonic
+        self._components: dict[ComponentKey, _Component] = {}
+
+    def take_over(self, before: "Inbox") -> None:
+        """Go on from another inbox: what is known of the lines of each component."""
+        self._components = before._components
+
+    def knows(self, key: ComponentKey) -> bool:
+        """Whether a component is watched, and its lines are to be received."""
+        return self._receives(key) and self._pipeline.series.is_open(key)
+
+    def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Delivered:
+        """Count lines; a batch that was counted before is not counted again."""
+        counted = repeated = 0
+        returned, ended = [], []
+        with self._pipeline.lock:
+            for key, raws in lines.items():
+                component = self._of(key)
+                component.latest, component.last_received = self._monotonic(), self._clock()
+                if component.change_over.polled:
+                    component.change_over.come_back(component.latest)
+                    returned.append(key)
+                fresh = self._count(key, component, digest, raws)
+                counted, repeated = counted + fresh, repeated + len(raws) - fresh
+                if self._pipeline.exits.waiting(key):
+                    ended.append(key)
+        return Delivered(Taken(counted, repeated), returned, ended)
+
+    def keep(self) -> None:
+        """Keep what was counted, where state is durable.
+
+        Raises:
+            RequestRefused: it could not be kept. It is kept with the next batch that can be saved,
+                and known when the same batch comes again.
+        """
+        if not self._pipeline.ledger.flush():
+            reason = "the state cannot be saved; try again"
+            raise RequestRefused("unavailable", reason, 503, retry_after=RETRY_SECONDS)
+
+    def judges(self, key: ComponentKey) -> bool:
+        """Whether lines of a component are to be received."""
+        return self._receives(key)
+
+    def judge(self, source: Source, lines: LogLines) -> LogLines:
+        """Those of some polled lines that count; called under the lock.
+
+        Nothing of RUN_RESTARTED does: what it shows was pushed before.
+        """
+        if source.log_type is LogType.RUN_RESTARTED:
+            return lines[:0]
+        judged = self._of(source.key).change_over.judge_polled([line.message for line in lines])
+        if judged.gap:
+            self._pipeline.count_window(source, 0, WindowEnd(gaps=1))
+        return LogLines.of([lines[index] for index in judged.fresh])
+
+    def watch(self, key: ComponentKey, component: Component, deployment_id: str) -> None:
+        """Lines of a component are awaited, under the deployment that is active now."""
+        with self._pipeline.lock:
+            self._of(key).running = component, deployment_id
+
+    def silent(self, key: ComponentKey, seconds: float) -> bool:
+        """Whether nothing of a component came for so long, and it is not polled yet."""
+        with self._pipeline.lock:
+            component = self._of(key)
+            waited = self._monotonic() - component.latest
+            return waited >= seconds and not component.change_over.polled
+
+    def is_polled(self, key: ComponentKey) -> bool:
+        """Whether a component is polled, since nothing came."""
+        with self._pipeline.lock:
+            return self._of(key).change_over.polled
+
+    def fall_back(self, key: ComponentKey) -> None:
+        """A component is polled from now on."""
+        with self._pipeline.lock:
+            self._of(key).change_over.fall_back()
+        self._show_receiving(key, received=False)
+
+    def seen(self, key: ComponentKey) -> tuple[float | None, int, int]:
+        """When lines of a component came last (Unix s), the newest one's time (ns), their number.
+
+        The first is None, and the others 0, where none did yet.
+        """
+        with self._pipeline.lock:
+            component = self._of(key)
+            return component.last_received, component.newest, component.lines
+
+    def note_receiving(self, source: Source, at: float) -> None:
+        """A log is received, whether or not lines came; ``at``: Unix seconds."""
+        self._pipeline.note_read(source, at)
+        with self._pipeline.lock:
+            self._pipeline.settle_events(source.key, at - LATE_SECONDS)
+            running = self._of(source.key).running
+            if running is not None and self._pipeline.series.is_open(source.key):
+                component, deployment_id = running
+                cursor = CursorKey(source.key, deployment_id)
+                self._pipeline.exits.settle(cursor, component, run_at=at - LATE_SECONDS)
+        self._show_receiving(source.key, received=True)
+
+    def _show_receiving(self, key: ComponentKey, *, received: bool) -> None:
+        with self._pipeline.lock:
+            if self._pipeline.series.is_open(key):
+                self._pipeline.metrics.receiving.labels(*key.parts).set(received)
+
+    def forget(self, key: ComponentKey) -> None:
+        """A component is gone; what the ledger keeps of it may be taken up again."""
+        with self._pipeline.lock:
+            self._components.pop(key, None)
+
+    def _count(
+        self, key: ComponentKey, component: _Component, digest: bytes, raws: list[bytes]
+    ) -> int:
+        """Count the lines of a component in one batch; returns how many counted."""
+        now = self._clock()
+        if component.batches.knows(digest, now):
+            return 0
+        lines = _lines(raws, self._pipeline.limits.max_line_bytes)
+        messages = [message_of(raw) for raw in lines.raws]
+        fresh = component.change_over.judge_received(messages, component.latest)
+        counted = lines if len(fresh) == len(lines) else LogLines.of([lines[i] for i in fresh])
+        source = Source("", key, LogType.RUN)
+        self._pipeline.count_fresh(source, counted, len(lines) - len(counted))
+        component.newest = max(component.newest, counted.newest)
+        component.lines += len(counted)
+        self._pipeline.note_newest(source, component.newest)
+        if component.running is not None:
+            what, deployment_id = component.running
+            self._pipeline.exits.take(CursorKey(key, deployment_id), what, counted.raws)
+        self._pipeline.settle_events(key, now - LATE_SECONDS)
+        name, kept = component.batches.add(digest, now), self._pipeline.ledger.keep
+        kept(BATCHES, key.parts, name, partial(component.batches.document, name))
+        kept(MESSAGES, key.parts, "", component.change_over.kept)
+        return len(counted)
+
+    def _of(self, key: ComponentKey) -> _Component:
+        if key not in self._components:
+            kept = self._pipeline.ledger.kept
+            try:
+                batches = RecentBatches(kept(BATCHES, key.parts))
+                change_over = ChangeOver(kept(MESSAGES, key.parts).get("", b""))
+            except ValueError as error:
+                raise StateError(f"state of {key}: {error}") from None
+            self._components[key] = _Component(batches, change_over, self._monotonic())
+        return self._components[key]
+
+
+def _lines(raws: list[bytes], max_line_bytes: int) -> LogLines:
+    """Lines as a poll would have them: cut at the configured length, each with its time."""
+    raws = [
+        raw if len(raw) <= max_line_bytes else CutLine(raw[:max_line_bytes], len(raw))
+        for raw in raws
+    ]
+    return LogLines(raws, timestamps_of(raws) or map(timestamp_of, raws))

@@ -1,0 +1,195 @@
+"""The logs of a job's runs: read whole, once, when their run has ended.
+
+A log's lines are counted together with the note that it was read, and until then nothing of it is.
+"""
+
+import logging
+from collections.abc import Callable
+
+from apscheduler.schedulers.base import BaseScheduler
+
+from exporter.counting import job_record
+from exporter.counting.findings import SETTLE_SECONDS
+from exporter.counting.job_record import DueLog
+from exporter.counting.job_runs import JobRuns
+from exporter.counting.pipeline import Pipeline
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.log_content import LogContent
+from exporter.errors import ApiError, InternalError, NotFound, Stopping
+from exporter.logs.log_lines import LogLines
+from exporter.logs.restarts.restart_reasons import restart_reason
+from exporter.model import (
+    App,
+    ComponentKey,
+    Endpoint,
+    GapReason,
+    LogLine,
+    LogType,
+    RestartReason,
+    Source,
+)
+from exporter.reading.whole_log import whole_log
+from exporter.scheduling.timer import run_at
+from exporter.telemetry.internal_errors import InternalErrors, Part
+
+LOG = logging.getLogger(__name__)
+
+ATTEMPTS = 10
+EMPTY_ATTEMPTS = 3
+"""How often a log is asked for that shows nothing: it may come later than its run ends."""
+
+
+class InvocationLogs:
+    """Reads what is due of each app, and tries again what could not be read.
+
+    Args:
+        scheduler: runs the reads.
+        executor: the one of its executors that does.
+        pod_connection_timeout: as the API takes it.
+        retry_seconds: until what could not be read is tried again.
+        clock: Unix seconds.
+        steady: Unix seconds that never step, by which jobs are due.
+    """
+
+    def __init__(
+        self,
+        scheduler: BaseScheduler,
+        platform: AppPlatform,
+        content: LogContent,
+        pipeline: Pipeline,
+        runs: JobRuns,
+        *,
+        executor: str,
+        pod_connection_timeout: str,
+        retry_seconds: float,
+        clock: Callable[[], float],
+        steady: Callable[[], float],
+        internal_errors: InternalErrors,
+    ) -> None:
+        self._scheduler = scheduler
+        self._platform = platform
+        self._content = content
+        self._pipeline = pipeline
+        self._ledger = pipeline.ledger
+        self._runs = runs
+        self._executor = executor
+        self._pod_connection_timeout = pod_connection_timeout
+        self._retry_seconds = retry_seconds
+        self.clock = clock
+        self._steady = steady
+        self._internal_errors = internal_errors
+        self._attempts: dict[tuple[ComponentKey, str], int] = {}
+
+    def start(self, app: App, delay: float = 0.0) -> None:
+        """Read what is due of an app, ``delay`` seconds from now."""
+        if not self._due(app):
+            return
+        run_at(
+            self._scheduler,
+            self.read,
+            self._steady() + delay,
+            name=f"invocation_logs {app.id}",
+            executor=self._executor,
+            args=(app,),
+        )
+
+    def read(self, app: App) -> None:
+        """Read every log that is due; nothing escapes from here."""
+        for source, invocation_id, log in self._due(app):
+            try:
+                with self._internal_errors.translated(
+                    Part.INVOCATION_LOGS, ApiError, source=source, invocation=invocation_id
+                ):
+                    self._read(source, invocation_id, log)
+            except Stopping:
+                return
+            except (ApiError, InternalError) as error:
+                self._failed(source, invocation_id, log, error)
+        self.start(app, self._retry_seconds)
+
+    def _due(self, app: App) -> list[tuple[Source, str, DueLog]]:
+        """The logs that are left to read, the oldest first."""
+        found = []
+        with self._ledger.lock:
+            for component in app.components:
+                key = ComponentKey(app.name, component.name)
+                if not (component.scheduled and self._pipeline.series.is_open(key)):
+                    continue
+                record = job_record.load(self._ledger, key)
+                source = Source(app.id, key, LogType.JOB_INVOCATION)
+                due = record.due.items() if record else ()
+                found += [(source, invocation_id, log) for invocation_id, log in due]
+        return found
+
+    def _read(self, source: Source, invocation_id: str, log: DueLog) -> None:
+        locations = self._platform.invocation_log_locations(
+            source,
+            invocation_id,
+            log.deployment_id,
+            pod_connection_timeout=self._pod_connection_timeout,
+        )
+        limit = self._pipeline.limits.max_line_bytes
+        lines, whole = whole_log(self._content, locations, source, max_line_bytes=limit)
+        if not lines and log.ran and self._attempt(source, invocation_id) < EMPTY_ATTEMPTS:
+            return
+        with self._ledger.lock:
+            if not self._is_due(source.key, invocation_id):
+                return
+            self._count(source, lines)
+            if log.failed:
+                shown = LogLines.of(lines, self._pipeline.engine.unwrap)
+                words = [line.message for line in shown]
+                reason = restart_reason(words)
+                self._runs.explain(source.key, invocation_id, reason, words)
+                self._pipeline.notifier.job_failed(source.key, reason, self.clock(), words)
+            self._settle(source.key, invocation_id)
+        if not whole:
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
+
+    def _count(self, source: Source, lines: list[LogLine]) -> None:
+        self._pipeline.count_lines(source, lines, 0)
+        self._pipeline.note_newest(source, max((line.timestamp or 0 for line in lines), default=0))
+        # The log is whole, so nothing of its events comes later.
+        self._pipeline.settle_events(source.key, self.clock() + SETTLE_SECONDS)
+
+    def _failed(
+        self, source: Source, invocation_id: str, log: DueLog, error: ApiError | InternalError
+    ) -> None:
+        """Log the first failure; give up what is not there, or fails again and again."""
+        fields = {"source": source, "invocation": invocation_id, "problem": error}
+        attempts = self._attempt(source, invocation_id)
+        if isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS:
+            missing = log.ran
+        elif attempts >= ATTEMPTS:
+            missing = True
+        else:
+            if attempts == 1:
+                LOG.warning("log can not be read, trying again", extra={"fields": fields})
+            return
+        if missing:
+            LOG.warning("log given up: it can not be read", extra={"fields": fields})
+            self._pipeline.count_gap(source, GapReason.ARCHIVE)
+        with self._ledger.lock:
+            if self._is_due(source.key, invocation_id):
+                if log.failed:
+                    reason = RestartReason.UNKNOWN
+                    self._pipeline.notifier.job_failed(source.key, reason, self.clock())
+                self._settle(source.key, invocation_id)
+
+    def _attempt(self, source: Source, invocation_id: str) -> int:
+        """Count one more attempt at a log; return how many there were."""
+        place = (source.key, invocation_id)
+        self._attempts[place] = self._attempts.get(place, 0) + 1
+        return self._attempts[place]
+
+    def _is_due(self, key: ComponentKey, invocation_id: str) -> bool:
+        record = job_record.load(self._ledger, key)
+        watched = self._pipeline.series.is_open(key)
+        return watched and record is not None and invocation_id in record.due
+
+    def _settle(self, key: ComponentKey, invocation_id: str) -> None:
+        """A log needs no other read; under the lock."""
+        self._attempts.pop((key, invocation_id), None)
+        record = job_record.load(self._ledger, key)
+        if record is not None and record.due.pop(invocation_id, None) is not None:
+            job_record.save(self._ledger, key, record)

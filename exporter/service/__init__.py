@@ -1,0 +1,1 @@
+"""The running program: builds every part, starts and stops them, and applies a reload."""

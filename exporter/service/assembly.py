@@ -1,0 +1,614 @@
+"""What reads one account, built in one place from a configuration and handed in.
+
+``account`` keeps what lasts when the configuration changes, ``application`` all accounts.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import requests
+from apscheduler.executors.pool import ThreadPoolExecutor
+
+from exporter import __version__
+from exporter.config.credentials import TokenSource
+from exporter.config.durations import format_duration
+from exporter.config.schema import Config, LogMode, LogScope
+from exporter.counting.activity import Activity
+from exporter.counting.canary import FOLLOWED_SECONDS, Canary
+from exporter.counting.crashes import Crashes
+from exporter.counting.error_counts import ErrorCounts
+from exporter.counting.findings import Findings
+from exporter.counting.job_runs import JobRuns
+from exporter.counting.notifier import Notifier
+from exporter.counting.pipeline import Pipeline, ReadingLimits
+from exporter.counting.restart_counts import RestartCounts
+from exporter.counting.rule_metrics import RuleMetrics
+from exporter.counting.series import Series
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.budget import Budget
+from exporter.digitalocean.client import Client, OnAnswer
+from exporter.digitalocean.log_content import LogContent
+from exporter.digitalocean.log_streams import LogStreams
+from exporter.digitalocean.observer import RequestObserver
+from exporter.digitalocean.token import EnvToken, FileToken, Token
+from exporter.errors import StateError
+from exporter.logs.lines import NANOSECONDS
+from exporter.logs.unwrap import Unwrapping
+from exporter.matching.engine import Engine
+from exporter.matching.selection import selects
+from exporter.matching.traces.grammar import HEADS
+from exporter.model import RUN_TIME_LOGS, ComponentKey, LogType, Rule, Source
+from exporter.reading.app_reads import AppReads
+from exporter.reading.deployment_logs import DeploymentLogs
+from exporter.reading.following.follower import Follower
+from exporter.reading.inbox import Inbox
+from exporter.reading.invocation_logs import InvocationLogs
+from exporter.reading.past_deployments import PastDeployments
+from exporter.reading.poller import Poller
+from exporter.reading.reader import Reader
+from exporter.reading.receiver import BEAT_SECONDS, Receiver
+from exporter.reading.source_reads import ReadSettings, SourceReads
+from exporter.scheduling import schedule as scheduling
+from exporter.scheduling.pacing import CollectorSettings, Pacing
+from exporter.scheduling.schedule import Schedule
+from exporter.scheduling.steady import SteadyScheduler
+from exporter.scheduling.timer import Timer
+from exporter.service import supervisor as collecting
+from exporter.service.account_inbox import AccountInbox
+from exporter.service.environment import Environment
+from exporter.service.status import Status
+from exporter.service.supervisor import Collector
+from exporter.state.memory import MemoryStore
+from exporter.state.sqlite import SqliteStore
+from exporter.state.store import Store
+from exporter.telemetry.internal_errors import InternalErrors
+from exporter.watching.autoscaling import Autoscaling
+from exporter.watching.bandwidth import Bandwidth
+from exporter.watching.deployments import Deployments
+from exporter.watching.discovery import Discovery, DiscoverySettings
+from exporter.watching.failures import Failures
+from exporter.watching.inventory import Selection
+from exporter.watching.jobs import Jobs
+from exporter.watching.platform_metrics import PlatformMetrics
+from exporter.watching.platform_reads import (
+    AppReader,
+    PlatformRead,
+    PlatformReads,
+    intervals,
+    wanted_reads,
+)
+
+USER_AGENT = f"do-app-exporter/{__version__}"
+SOON_WORKERS = 2
+LOG_RETRY_SECONDS = 60.0
+"""The longest time until the log of a job's run is tried again."""
+
+SWEEP_SECONDS = 3600.0
+"""How often RUN_RESTARTED is read where nothing hints at the end of a container."""
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The ways to the platform: the API with the token, and log hosts without it.
+
+    ``stop``: set when they are given up; whoever waits or reads then does so too.
+    """
+
+    platform: AppPlatform
+    content: LogContent
+    streams: LogStreams
+    stop: threading.Event
+
+
+def build_budget(config: Config, stop: threading.Event, monotonic: Callable[[], float]) -> Budget:
+    """The requests that an account may send by a configuration."""
+    limits = config.api_budget
+    return Budget(
+        limits.per_hour,
+        limits.per_minute,
+        limits.share,
+        clock=monotonic,
+        stop=stop,
+    )
+
+
+def connect(
+    config: Config,
+    token_source: TokenSource,
+    budget: Budget,
+    api_metrics: RequestObserver,
+    clock: Callable[[], float],
+    monotonic: Callable[[], float],
+    on_answer: OnAnswer | None = None,
+) -> Connections:
+    """Prepare the ways to the platform; nothing is sent.
+
+    Args:
+        api_metrics: hears how each request went.
+        on_answer: see ``Client``.
+
+    Raises:
+        ConfigError: the token file has become unusable since it was checked.
+    """
+    stop = threading.Event()
+    client = Client(
+        config.digitalocean.api_url,
+        _token(token_source),
+        requests.Session(),
+        budget,
+        api_metrics,
+        stop=stop,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        wall_clock=clock,
+        rng=random.Random(),
+        user_agent=USER_AGENT,
+        ca_file=config.digitalocean.ca_file,
+        on_answer=on_answer,
+    )
+    content = LogContent(
+        requests.Session(),
+        api_metrics,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        user_agent=USER_AGENT,
+        stop=stop,
+        ca_file=config.digitalocean.ca_file,
+    )
+    streams = LogStreams(
+        api_metrics,
+        timeout=config.logs.timeout,
+        clock=monotonic,
+        user_agent=USER_AGENT,
+        ca_file=config.digitalocean.ca_file,
+    )
+    return Connections(AppPlatform(client), content, streams, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What counts lines and container ends, and what the pages show of it."""
+
+    pipeline: Pipeline
+    restart_counts: RestartCounts
+    notifier: Notifier
+    errors: ErrorCounts
+    activity: Activity
+    crashes: Crashes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reads the logs of sources, by turns or over streams."""
+
+    schedule: Schedule[Source]
+    past: PastDeployments
+    reads: SourceReads
+    poller: Poller
+    follower: Follower | None
+
+    @property
+    def reader(self) -> Reader:
+        """What discovery tells which sources there are."""
+        return self.follower or self.poller
+
+
+@dataclass(frozen=True, slots=True)
+class AccountParts:
+    """What watches one account: all of it on one schedule, which the collector starts and stops."""
+
+    collector: Collector
+    timer: Timer
+    counting: Counting
+    reading: Reading
+    discovery: Discovery
+    deployments: Deployments
+    deployment_logs: DeploymentLogs
+    platform_metrics: PlatformMetrics
+    internal_errors: InternalErrors
+    status: Status
+    inbox: AccountInbox | None
+
+    def start(self) -> None:
+        """Begin to read."""
+        if self.reading.follower is not None:
+            self.reading.follower.start()
+        self.collector.start()
+
+    def stop(self) -> None:
+        """Begin no more reads; those under way end by themselves."""
+        if self.reading.follower is not None:
+            self.reading.follower.stop()
+        self.collector.stop()
+
+
+def build_account(config: Config, rules: Sequence[Rule], environment: Environment) -> AccountParts:
+    """Build everything that reads and counts one account; nothing is started."""
+    env, records = environment, environment.records
+    settings = collector_settings(config)
+    internal_errors = InternalErrors(records.metrics)
+    pacing = Pacing(env.budget, settings, env.schedule_clock)
+    timer = _discovery_timer(settings, env)
+    counting = _build_counting(config, rules, env)
+    reading = _build_reading(config, env, counting.pipeline, pacing, timer, internal_errors)
+    deployment_logs = _build_deployment_logs(config, env, counting.pipeline, internal_errors)
+    deployments = Deployments(
+        env.platform, records.metrics, records.ledger, deployment_logs, counting.notifier
+    )
+    restart_counts, schedule = counting.restart_counts, reading.schedule
+    platform_metrics = PlatformMetrics(
+        env.platform, records.metrics, deployments, restart_counts, env.clock, schedule
+    )
+    receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
+    reader = receiver or reading.reader
+    discovery = _build_discovery(config, env, reader, counting.pipeline, deployments)
+    failures = Failures()
+    jobs = _build_jobs(config, env, counting.pipeline, failures, internal_errors)
+    collector = Collector(
+        env.scheduler,
+        discovery,
+        timer,
+        reader,
+        _build_platform_reads(
+            env, pacing, settings, platform_metrics, internal_errors, counting, jobs, failures
+        ),
+        records.ledger,
+        pacing,
+        settings,
+        env.schedule_clock,
+        internal_errors,
+    )
+    status = _build_status(env, collector, discovery, platform_metrics, counting, pacing, jobs)
+    return AccountParts(
+        collector,
+        timer,
+        counting,
+        reading,
+        discovery,
+        deployments,
+        deployment_logs,
+        platform_metrics,
+        internal_errors,
+        status,
+        AccountInbox(receiver, receiver.inbox, discovery) if receiver else None,
+    )
+
+
+def _build_discovery(
+    config: Config, env: Environment, reader: Reader, pipeline: Pipeline, deployments: Deployments
+) -> Discovery:
+    selection = Selection(config.discovery.include, config.discovery.exclude)
+    return Discovery(
+        env.platform,
+        reader,
+        pipeline,
+        deployments,
+        env.records.api_metrics,
+        DiscoverySettings(selection, _run_time_logs(config), jobs=config.collectors.jobs),
+    )
+
+
+def _build_status(
+    env: Environment,
+    collector: Collector,
+    discovery: Discovery,
+    platform_metrics: PlatformMetrics,
+    counting: Counting,
+    pacing: Pacing,
+    jobs: Jobs,
+) -> Status:
+    return Status(
+        collector,
+        discovery,
+        platform_metrics,
+        env.records.api_metrics,
+        counting.activity,
+        counting.crashes,
+        counting.errors,
+        env.budget,
+        pacing,
+        jobs,
+        env.records.ledger.lock,
+    )
+
+
+def _run_time_logs(config: Config) -> tuple[LogType, ...]:
+    return tuple(log_type for log_type in config.logs.types if log_type in RUN_TIME_LOGS)
+
+
+def _follows(config: Config) -> bool:
+    return config.logs.mode is LogMode.FOLLOW and LogType.RUN in config.logs.types
+
+
+def _discovery_timer(settings: CollectorSettings, env: Environment) -> Timer:
+    return Timer(
+        env.scheduler,
+        "discovery",
+        collecting.PLATFORM_EXECUTOR,
+        env.schedule_clock,
+        min_gap=min(settings.poll_interval, collecting.RETRY_SECONDS),
+    )
+
+
+def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> Counting:
+    logs, metrics, ledger = config.logs, env.records.metrics, env.records.ledger
+    engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
+    rule_metrics = RuleMetrics(metrics, ledger, engine)
+    followed = _follows(config)
+    series = Series(
+        metrics,
+        ledger,
+        rules,
+        logs.types,
+        rule_metrics,
+        followed=followed,
+        jobs=config.collectors.jobs,
+        events=config.collectors.events,
+    )
+    limits = ReadingLimits(
+        tail_lines=logs.tail_lines,
+        max_line_bytes=logs.max_line_bytes,
+        start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
+        restarts_watched=LogType.RUN_RESTARTED in logs.types,
+        run_watched=LogType.RUN in logs.types,
+    )
+    restart_counts = RestartCounts()
+    notifier = Notifier(
+        env.notify, config.notify.events, ledger, env.clock, excerpts=config.web.excerpts
+    )
+    errors = ErrorCounts(metrics, ledger, env.clock, notifier)
+    findings = Findings(ledger, rules, errors, env.clock)
+    activity, crashes = Activity(env.clock), Crashes(ledger, excerpts=config.web.excerpts)
+    canary = Canary(
+        metrics,
+        ledger,
+        rules,
+        start=limits.start / NANOSECONDS,
+        interval=FOLLOWED_SECONDS if followed else logs.interval,
+        clock=env.clock,
+    )
+    parts = (restart_counts, findings, activity, crashes, canary, notifier)
+    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
+    return Counting(pipeline, restart_counts, notifier, errors, activity, crashes)
+
+
+def _build_reading(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    pacing: Pacing,
+    discovery: Timer,
+    internal_errors: InternalErrors,
+) -> Reading:
+    logs = config.logs
+    schedule: Schedule[Source] = Schedule(
+        env.scheduler,
+        pacing.log_interval,
+        first_delay=pacing.first_delay,
+        defer=env.budget.delay,
+        forget=env.records.api_metrics.forget,
+        clock=env.schedule_clock,
+        rng=env.rng,
+    )
+    past = PastDeployments(pipeline.release)
+    reads = SourceReads(
+        env.platform,
+        env.content,
+        pipeline,
+        past,
+        ReadSettings(logs.tail_lines, format_duration(logs.pod_connection_timeout)),
+        schedule,
+        discovery,
+        internal_errors,
+    )
+    by_app = logs.scope is LogScope.APP
+    poller = Poller(
+        schedule,
+        reads,
+        past,
+        pipeline,
+        clock=env.clock,
+        internal_errors=internal_errors,
+        app_reads=AppReads(env.platform, env.content, reads) if by_app else None,
+    )
+    follower = None
+    if _follows(config) and env.streams is not None:
+        follower = Follower(
+            poller,
+            reads,
+            env.platform,
+            env.streams,
+            pipeline,
+            clock=env.clock,
+            rng=env.rng,
+            internal_errors=internal_errors,
+        )
+    return Reading(schedule, past, reads, poller, follower)
+
+
+def _build_receiver(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    reading: Reading,
+    platform_metrics: PlatformMetrics,
+) -> Receiver | None:
+    if not config.receive.listen_addresses:
+        return None
+    receives = receives_of(config)
+    inbox = pipeline.judge = Inbox(pipeline, receives, env.clock, env.monotonic)
+    receiver = Receiver(
+        reading.reader, reading.poller, inbox, receives, platform_metrics.health_of, env.clock
+    )
+    jobs = [(receiver.beat, collecting.HEARTBEAT_EXECUTOR)]
+    if env.retry_unknown is not None:
+        jobs.append((env.retry_unknown, collecting.PLATFORM_EXECUTOR))
+    for job, executor in jobs:
+        env.scheduler.add_job(job, "interval", seconds=BEAT_SECONDS, executor=executor)
+    return receiver
+
+
+def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
+    """Tells whether lines of a component are to be received."""
+    globs = config.receive.components
+    if not globs and config.logs.mode is LogMode.RECEIVE:
+        globs = ("*",)
+    return lambda key: bool(globs) and selects(globs, key)
+
+
+def _build_deployment_logs(
+    config: Config, env: Environment, pipeline: Pipeline, internal_errors: InternalErrors
+) -> DeploymentLogs:
+    logs = config.logs
+    return DeploymentLogs(
+        env.scheduler,
+        env.platform,
+        env.content,
+        pipeline,
+        executor=scheduling.EXECUTOR,
+        log_types=tuple(log_type for log_type in logs.types if log_type not in RUN_TIME_LOGS),
+        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
+        clock=env.clock,
+        steady=env.schedule_clock,
+        internal_errors=internal_errors,
+    )
+
+
+def _build_jobs(
+    config: Config,
+    env: Environment,
+    pipeline: Pipeline,
+    failures: Failures,
+    internal_errors: InternalErrors,
+) -> Jobs:
+    logs, ledger = config.logs, env.records.ledger
+    runs = JobRuns(ledger, excerpts=config.web.excerpts)
+    invocation_logs = InvocationLogs(
+        env.scheduler,
+        env.platform,
+        env.content,
+        pipeline,
+        runs,
+        executor=scheduling.EXECUTOR,
+        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
+        retry_seconds=min(logs.interval, LOG_RETRY_SECONDS),
+        clock=env.clock,
+        steady=env.schedule_clock,
+        internal_errors=internal_errors,
+    )
+    return Jobs(
+        env.platform,
+        env.records.metrics,
+        ledger,
+        pipeline.series,
+        invocation_logs,
+        runs,
+        failures,
+        start=pipeline.limits.start / NANOSECONDS,
+    )
+
+
+def _build_platform_reads(
+    env: Environment,
+    pacing: Pacing,
+    settings: CollectorSettings,
+    platform_metrics: PlatformMetrics,
+    internal_errors: InternalErrors,
+    counting: Counting,
+    jobs: Jobs,
+    failures: Failures,
+) -> PlatformReads:
+    pipeline, metrics = counting.pipeline, env.records.metrics
+    readers: list[AppReader] = [jobs] if settings.jobs else []
+    if settings.events:
+        start = pipeline.limits.start / NANOSECONDS
+        ledger, series = env.records.ledger, pipeline.series
+        readers.append(Autoscaling(env.platform, metrics, ledger, series, failures, start=start))
+    schedule: Schedule[PlatformRead] = Schedule(
+        env.scheduler,
+        intervals(pacing),
+        first_delay=pacing.first_delay,
+        defer=env.budget.delay,
+        forget=lambda read: None,
+        clock=env.schedule_clock,
+        rng=env.rng,
+        executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
+    )
+    bandwidth = Bandwidth(env.platform, metrics, failures, env.clock)
+    return PlatformReads(
+        schedule,
+        platform_metrics,
+        wanted_reads(settings),
+        internal_errors,
+        readers=readers,
+        bandwidth=bandwidth if settings.bandwidth else None,
+    )
+
+
+def open_store(config: Config, clock: Callable[[], float]) -> Store:
+    """Open the store that the configuration names; raises StateError where it cannot be used."""
+    if config.state.redis_url is not None:
+        return _redis_store(config.state.redis_url, clock)
+    path = config.state.sqlite_path
+    return MemoryStore(clock) if path is None else SqliteStore(path, clock)
+
+
+def _redis_store(url: str, clock: Callable[[], float]) -> Store:
+    try:
+        from exporter.state.redis import RedisStore
+    except ImportError:
+        remedy = "pip install 'do-app-exporter[redis]'"
+        raise StateError(f"state.url: the package redis is not installed; {remedy}") from None
+    return RedisStore(url, clock)
+
+
+def collector_settings(config: Config) -> CollectorSettings:
+    """What the configuration says of intervals and of the platform's own numbers."""
+    wanted = config.collectors
+    return CollectorSettings(
+        discovery_interval=config.discovery.interval,
+        poll_interval=config.logs.interval,
+        restarted_interval=(
+            max(config.logs.interval, SWEEP_SECONDS)
+            if config.logs.mode is not LogMode.POLL  # other signs tell of a container's end
+            else config.logs.interval
+        ),
+        health=wanted.health,
+        instances=wanted.instances,
+        restart_count=wanted.restart_count,
+        deployments=wanted.deployments,
+        jobs=wanted.jobs,
+        events=wanted.events,
+        bandwidth=wanted.bandwidth,
+    )
+
+
+def build_scheduler(workers: int, steady: Callable[[], float]) -> SteadyScheduler:
+    """A pool for logs by turns, one for logs asked for, and a thread each for everything else.
+
+    No daemon, since its workers inherit that: the interpreter waits for them at the end either
+    way, so ``shut_down`` has to see them.
+    """
+    return SteadyScheduler(
+        steady,
+        daemon=False,
+        executors={
+            scheduling.EXECUTOR: ThreadPoolExecutor(workers),
+            scheduling.SOON_EXECUTOR: ThreadPoolExecutor(SOON_WORKERS),
+            collecting.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
+            collecting.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+            collecting.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
+        },
+        timezone="UTC",
+    )
+
+
+def _token(source: TokenSource) -> Token:
+    if source.file is not None:
+        return FileToken(source.file)
+    return EnvToken(source.token or "")

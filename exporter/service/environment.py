@@ -1,0 +1,80 @@
+"""What an account stands on: clock, schedule, ways to the platform, and what it has counted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from apscheduler.schedulers.base import BaseScheduler
+from prometheus_client import CollectorRegistry
+
+from exporter.counting.ledger import Ledger
+from exporter.digitalocean.apps import AppPlatform
+from exporter.digitalocean.budget import Budget
+from exporter.digitalocean.log_content import LogContent
+from exporter.model import Notification
+from exporter.reading.following.open_stream import Streams
+from exporter.state.store import State
+from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What lasts of an account when its configuration changes: metrics, counts and cursors."""
+
+    metrics: Metrics
+    api_metrics: ApiMetrics
+    ledger: Ledger
+
+    @classmethod
+    def open(
+        cls, registry: CollectorRegistry, state: State, clock: Callable[[], float]
+    ) -> "Records":
+        """Declare the metrics of an account, and continue from its state.
+
+        Raises:
+            StateError: the state cannot be read.
+        """
+        metrics = Metrics(registry)
+        return cls(metrics, ApiMetrics(metrics), Ledger(metrics, state, clock))
+
+
+def _nobody(notification: Notification) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything that an account is built on; tests and benchmarks bring parts of their own.
+
+    Args:
+        clock: Unix seconds, for what is shown.
+        rng: spreads reads and reconnects.
+        scheduler: runs every job; has the executors that ``build_scheduler`` names.
+        streams: opens live streams; None where logs are polled only.
+        budget: the requests that the account may send.
+        monotonic: seconds that only grow.
+        retry_unknown: called now and then where logs are received: lines may have come of
+            components that are known by now.
+        steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
+        notify: tells somebody of an event; returns at once.
+    """
+
+    clock: Callable[[], float]
+    rng: Random
+    scheduler: BaseScheduler
+    platform: AppPlatform
+    content: LogContent
+    streams: Streams | None
+    budget: Budget
+    records: Records
+    monotonic: Callable[[], float] = time.monotonic
+    retry_unknown: Callable[[], None] | None = None
+    steady: Callable[[], float] | None = None
+    notify: Callable[[Notification], None] = _nobody
+
+    @property
+    def schedule_clock(self) -> Callable[[], float]:
+        """The clock by which jobs are due, and by which whatever waits is measured."""
+        return self.clock if self.steady is None else self.steady

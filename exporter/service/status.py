@@ -1,0 +1,153 @@
+"""How everything stands, as values for the page: what ``web`` is given to show."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from threading import Lock
+
+from exporter.counting.activity import Activity
+from exporter.counting.crashes import Crashes
+from exporter.counting.error_counts import ErrorCounts
+from exporter.digitalocean.budget import Budget
+from exporter.model import ApiFailure, BudgetStatus, ComponentKey, ComponentStatus, SourceStatus
+from exporter.scheduling.pacing import Pacing
+from exporter.service.supervisor import Collector
+from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.watching.discovery import Discovery
+from exporter.watching.jobs import Jobs
+from exporter.watching.platform_metrics import PlatformMetrics
+
+
+class Status:
+    """Gathers what the parts know; each call answers from memory.
+
+    Args:
+        lock: the ledger's, under which activity, crashes and error groups change.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        discovery: Discovery,
+        platform_metrics: PlatformMetrics,
+        api_metrics: ApiMetrics,
+        activity: Activity,
+        crashes: Crashes,
+        errors: ErrorCounts,
+        budget: Budget,
+        pacing: Pacing,
+        jobs: Jobs,
+        lock: Lock,
+    ) -> None:
+        self._collector = collector
+        self._discovery = discovery
+        self._platform_metrics = platform_metrics
+        self._api_metrics = api_metrics
+        self._activity = activity
+        self._crashes = crashes
+        self._errors = errors
+        self._budget = budget
+        self._pacing = pacing
+        self._jobs = jobs
+        self._lock = lock
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the schedule lives, and if not, what is wrong."""
+        return self._collector.healthy()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every source was tried once, and if not, what is missing."""
+        return self._collector.ready()
+
+    def components(self) -> Sequence[ComponentStatus]:
+        """Every component that is watched, in the order of the API."""
+        sources: dict[ComponentKey, list[SourceStatus]] = defaultdict(list)
+        for source in self._collector.sources():
+            sources[ComponentKey(source.app, source.component)].append(source)
+        found = []
+        for key, app, component in self._discovery.inventory.components():
+            with self._lock:
+                minutes, crashes = self._activity.of(key), self._crashes.of(key)
+                error_groups = self._errors.of(key)
+                job = self._jobs.status(key, component)
+            found.append(
+                ComponentStatus(
+                    key=key,
+                    kind=component.kind,
+                    instance_size=component.instance_size,
+                    deployment=app.active_deployment.id if app.active_deployment else "",
+                    health=self._platform_metrics.health_of(key),
+                    sources=tuple(sources[key]),
+                    minutes=minutes,
+                    crashes=crashes,
+                    error_groups=error_groups,
+                    job=job,
+                )
+            )
+        return found
+
+    def budget(self) -> BudgetStatus:
+        """How the request budget stands."""
+        return self._budget.status(self._pacing.stretch)
+
+    def unmatched(self) -> str:
+        """Which patterns of `discovery.include` match nothing, with what there is; else empty."""
+        return self._discovery.unmatched
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        """What requests fail with now, most targets first."""
+        return [
+            ApiFailure(endpoint, error, targets)
+            for (endpoint, error), targets in self._api_metrics.failing().most_common()
+        ]
+
+
+class AllStatus:
+    """How all accounts stand, as one.
+
+    Args:
+        accounts: the status of each account now, by its name.
+    """
+
+    def __init__(self, accounts: Callable[[], Mapping[str, Status]]) -> None:
+        self._accounts = accounts
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the schedule of each lives, and if not, what is wrong with the first."""
+        return self._first_fault(Status.healthy)
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every source of each was tried once, and if not, what is missing."""
+        return self._first_fault(Status.ready)
+
+    def budgets(self) -> Mapping[str, BudgetStatus]:
+        """How the request budget of each account stands, by its name."""
+        return {account: status.budget() for account, status in self._accounts().items()}
+
+    def components(self) -> Sequence[ComponentStatus]:
+        """Every component that is watched, with its account."""
+        return [
+            replace(component, account=account)
+            for account, status in self._accounts().items()
+            for component in status.components()
+        ]
+
+    def unmatched(self) -> Mapping[str, str]:
+        """Which patterns of `discovery.include` match nothing, by account."""
+        found = {name: status.unmatched() for name, status in self._accounts().items()}
+        return {name: words for name, words in found.items() if words}
+
+    def api_failures(self) -> Sequence[ApiFailure]:
+        """What requests fail with now, account by account."""
+        return [
+            replace(failure, account=account)
+            for account, status in self._accounts().items()
+            for failure in status.api_failures()
+        ]
+
+    def _first_fault(self, check: Callable[[Status], tuple[bool, str]]) -> tuple[bool, str]:
+        for account, status in self._accounts().items():
+            passed, reason = check(status)
+            if not passed:
+                return False, f"account {account}: {reason}" if account else reason
+        return True, ""

@@ -1,0 +1,166 @@
+"""The schedule of everything that asks the platform, and how it stands.
+
+Discovery and what the platform says of components run on one thread of their own, so that slow
+logs cannot hold them up and no two of them race; logs are read by a pool of workers.
+"""
+
+from collections.abc import Callable, Sequence
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from exporter.counting.ledger import Ledger
+from exporter.errors import InternalError, Stopping
+from exporter.model import App, LogType, SourceStatus
+from exporter.reading.reader import Reader
+from exporter.scheduling.pacing import CollectorSettings, Fleet, Pacing
+from exporter.scheduling.schedule import shut_down
+from exporter.scheduling.timer import Timer
+from exporter.telemetry.internal_errors import InternalErrors, Part
+from exporter.watching.discovery import Discovery
+from exporter.watching.platform_reads import PlatformReads
+
+PLATFORM_EXECUTOR = "platform"
+HEARTBEAT_EXECUTOR = "heartbeat"
+LEDGER_EXECUTOR = "ledger"
+HEARTBEAT_SECONDS = 2.0
+FLUSH_SECONDS = 0.25
+"""How often what was counted is kept and shown, where state is durable."""
+
+PACING_SECONDS = 10.0
+"""How often intervals are held against the budget."""
+
+STALLED_SECONDS = 30.0
+RETRY_SECONDS = 10.0
+"""How soon a discovery that failed is tried again, at the latest."""
+
+
+class Collector:
+    """Starts and stops the schedule, and says whether it lives and has seen everything once.
+
+    Args:
+        timer: of the discovery.
+    """
+
+    def __init__(
+        self,
+        scheduler: BackgroundScheduler,
+        discovery: Discovery,
+        timer: Timer,
+        reader: Reader,
+        platform_reads: PlatformReads,
+        ledger: Ledger,
+        pacing: Pacing,
+        settings: CollectorSettings,
+        clock: Callable[[], float],
+        internal_errors: InternalErrors,
+    ) -> None:
+        self._scheduler = scheduler
+        self._discovery = discovery
+        self._timer = timer
+        self._reader = reader
+        self._platform_reads = platform_reads
+        self._ledger = ledger
+        self._pacing = pacing
+        self._settings = settings
+        self._clock = clock
+        self._internal_errors = internal_errors
+        internal_errors.watch_jobs(scheduler)
+        self._beat = clock()
+        self._ready = False
+
+    def start(self) -> None:
+        """Discover at once, and go on by the intervals."""
+        self._beat = self._clock()
+        self._scheduler.add_job(
+            self._heartbeat, "interval", seconds=HEARTBEAT_SECONDS, executor=HEARTBEAT_EXECUTOR
+        )
+        self._scheduler.add_job(
+            self._ledger.flush, "interval", seconds=FLUSH_SECONDS, executor=LEDGER_EXECUTOR
+        )
+        self._scheduler.add_job(
+            self._pace, "interval", seconds=PACING_SECONDS, executor=PLATFORM_EXECUTOR, id="pacing"
+        )
+        self._timer.start(self._discover)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin no more reads; those under way end by themselves."""
+        if self._scheduler.running:
+            shut_down(self._scheduler)
+
+    def take_over(self, before: "Collector") -> None:
+        """Stand where another collector stood."""
+        self._ready = before._ready
+        self._timer.take_over(before._timer)
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the schedule lives, and if not, what is wrong."""
+        if not self._scheduler.running:
+            return False, "the schedule is not running"
+        late = self._clock() - self._beat
+        if late > STALLED_SECONDS:
+            return False, f"the schedule has not moved for {late:.0f} s"
+        return True, ""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every source was tried once, and if not, what is missing."""
+        if not self._discovery.done:
+            return False, self._discovery.problem
+        waiting = self._reader.waiting()
+        if waiting and not self._ready:
+            return False, f"{waiting} logs have not been read for the first time"
+        self._ready = True  # and stays so: a component that comes later is no reason to wait
+        return True, ""
+
+    def sources(self) -> Sequence[SourceStatus]:
+        """How the reading of each log stands."""
+        return self._reader.statuses()
+
+    def _pace(self) -> None:
+        """Bring the intervals in line with what the budget has left."""
+        longer = self._pacing.update(self._fleet())
+        if longer != 1:
+            self._reader.repace(longer, self._pacing.stretch)
+            self._platform_reads.repace(longer)
+
+    def _fleet(self) -> Fleet:
+        """What there is to ask for now."""
+        inventory, polled = self._discovery.inventory, self._reader.polled()
+        return Fleet(
+            apps=len(inventory.apps),
+            components=len(inventory.keys()),
+            run=polled[LogType.RUN],
+            restarted=polled[LogType.RUN_RESTARTED],
+            with_jobs=sum(any(c.scheduled for c in app.components) for app in inventory.apps),
+        )
+
+    def _heartbeat(self) -> None:
+        self._beat = self._clock()
+
+    def _discover(self) -> None:
+        worked = False
+        try:
+            with self._internal_errors.translated(Part.DISCOVERY):
+                worked = self._discovery.run()
+        except Stopping:
+            return
+        except InternalError as error:
+            self._discovery.problem = str(error)
+        apps = self._discovery.inventory.apps
+        under_way = any(app.under_way for app in apps)
+        interval = self._pacing.discovery_interval(len(apps), under_way=under_way)
+        retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
+        self._timer.run_in(interval if worked else retry)
+        if worked:  # no answer is no sign that a component is gone
+            with self._ledger.lock:
+                self._ledger.expire()
+            self._platform_reads.watch(apps)
+            self._read_what_rolls_out(apps)
+            self._pace()
+
+    def _read_what_rolls_out(self, apps: Sequence[App]) -> None:
+        """Read logs often that will be refused soon: those whose deployment is being replaced."""
+        rolling_out = [app for app in apps if app.rolls_out]
+        components = sum(len(app.components) for app in rolling_out)
+        for app_id in self._pacing.roll_out({app.id for app in rolling_out}, components):
+            self._reader.hand_over_nears(app_id)

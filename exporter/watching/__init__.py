@@ -1,0 +1,1 @@
+"""Observes the platform: apps, deployments, jobs, and the platform's own numbers."""

@@ -1,0 +1,212 @@
+"""What there is to read and what is gone: the apps of the account, held against those before."""
+
+import logging
+from dataclasses import dataclass
+
+from exporter.counting.pipeline import Pipeline
+from exporter.digitalocean.apps import AppPlatform
+from exporter.errors import ApiError
+from exporter.model import App, Component, ComponentKey, Deployment, LogType, Source
+from exporter.reading.reader import Reader
+from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.watching.deployments import Deployments, came_between
+from exporter.watching.inventory import Inventory, Selection, gone, nothing_matched
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """Which apps and components to watch, and which of their logs."""
+
+    selection: Selection
+    log_types: tuple[LogType, ...]
+    jobs: bool = False  # whether scheduled jobs are read by their runs
+
+    def log_types_of(self, component: Component) -> tuple[LogType, ...]:
+        """The run-time logs that are read of a component."""
+        return () if self.jobs and component.scheduled else self.log_types
+
+
+class Discovery:
+    """Lists the apps and brings series and reads in line with them."""
+
+    def __init__(
+        self,
+        platform: AppPlatform,
+        reader: Reader,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        api_metrics: ApiMetrics,
+        settings: DiscoverySettings,
+    ) -> None:
+        self._platform = platform
+        self._reader = reader
+        self._pipeline = pipeline
+        self._deployments = deployments
+        self._api_metrics = api_metrics
+        self._settings = settings
+        self.inventory = Inventory()
+        self._listed: tuple[App, ...] = ()  # whatever is selected
+        self.done = False
+        self.problem = "the first discovery is under way"
+        self._failure = ""  # its kind
+        self.unmatched = ""  # which patterns match nothing, in words
+
+    def take_over(self, before: "Discovery") -> None:
+        """Go on from what another discovery found last, with this one's selection."""
+        self.inventory, self.done, self.problem = before.inventory, before.done, before.problem
+        self._listed = before._listed
+        if self.done:
+            self._apply(Inventory(self._settings.selection.narrow(self._listed)))
+            self._judge_selection()
+
+    def run(self) -> bool:
+        """List the apps once.
+
+        Returns:
+            False if they could not be listed; everything then goes on as it was.
+        """
+        try:
+            apps = self._list()
+        except ApiError as error:
+            if error.kind != self._failure:
+                LOG.warning(
+                    "apps can not be listed, trying again", extra={"fields": {"problem": error}}
+                )
+            self._failure = error.kind
+            self.problem = f"apps can not be listed: {error}"
+            return False
+        if self._failure:
+            LOG.info("apps can be listed again")
+        self._failure = ""
+        self._listed = apps
+        self._apply(Inventory(self._settings.selection.narrow(apps)))
+        self.problem = ""
+        self.done = True
+        self._judge_selection()
+        return True
+
+    def _list(self) -> tuple[App, ...]:
+        """The apps that there are.
+
+        The platform gives the list in pages, and an app that is made or deleted between the
+        answers of two moves others from one page to the next: one may stand on two pages or on
+        none. What is missing is gone only if a second list does not have it either.
+        """
+        apps = {app.id: app for app in self._platform.apps()}
+        if any(app.id not in apps for app in self._listed):
+            apps |= {app.id: app for app in self._platform.apps()}
+        return tuple(apps.values())
+
+    def _judge_selection(self) -> None:
+        """Show how much is watched, and log which patterns match nothing when that is news."""
+        metrics, selection = self._pipeline.metrics, self._settings.selection
+        globs = selection.unmatched(self._listed)
+        metrics.discovery_components.set(len(self.inventory.keys()))
+        metrics.discovery_unmatched_includes.set(len(globs))
+        before, self.unmatched = self.unmatched, nothing_matched(globs, self._listed)
+        if self.unmatched and self.unmatched != before:
+            LOG.warning(
+                "patterns of discovery.include match nothing",
+                extra={"fields": {"problem": self.unmatched}},
+            )
+
+    def _apply(self, now: Inventory) -> None:
+        before, self.inventory = self.inventory, now
+        self._close_what_is_gone(before, now)
+        with self._pipeline.lock:
+            for app in now.apps:
+                self._pipeline.series.open_app(app)
+            for key, _, component in now.components():
+                self._pipeline.series.open_component(key, component)
+        for app in now.apps:
+            self._watch(before, app)
+        news = now.keys() - before.keys()
+        if news or not self.done:
+            LOG.info(
+                "discovered",
+                extra={"fields": {"apps": len(now.apps), "components": len(now.keys())}},
+            )
+
+    def _close_what_is_gone(self, before: Inventory, now: Inventory) -> None:
+        current = {source for _, source in self._sources(now)}
+        for source in self._reader.sources():
+            if source not in current:
+                self._reader.unwatch(source)
+        left = now.keys()
+        for key, app, component in before.components():
+            successor = now.app(app.name)
+            if successor is None or successor.id != app.id or key not in left:
+                self._api_metrics.forget((app.id, component.name))
+            if key in left:
+                continue
+            with self._pipeline.lock:
+                self._pipeline.series.close_component(key)
+                self._pipeline.restart_counts.forget(key)
+                self._pipeline.findings.close(key)
+                self._pipeline.canary.close(key)
+                self._pipeline.exits.close(key)
+                self._pipeline.activity.forget(key)
+            LOG.info("component is gone", extra={"fields": {"source": key}})
+        ids = {app.id for app in now.apps}
+        for former in before.apps:
+            if former.id not in ids:
+                self._deployments.forget(former)
+                self._api_metrics.forget(former.id)
+                for log_type in self._settings.log_types:
+                    self._api_metrics.forget((former.id, log_type))
+        with self._pipeline.lock:
+            for name in gone(before.app_names(), now.app_names()):
+                self._pipeline.series.close_app(name)
+
+    def _sources(self, inventory: Inventory) -> list[tuple[App, Source]]:
+        """The sources of every component that runs; an app never deployed has no run-time logs."""
+        return [
+            (app, Source(app.id, key, log_type))
+            for key, app, component in inventory.components()
+            if app.active_deployment is not None
+            for log_type in self._settings.log_types_of(component)
+        ]
+
+    def _watch(self, before: Inventory, app: App) -> None:
+        """Read every log of an app, under the deployment that is active now."""
+        active = app.active_deployment
+        if active is None:
+            return
+        last = before.app(app.name)
+        earlier = _active(last) or self._read_last(app)
+        changed = last is None or last.active_deployment != active
+        between = self._came_between(app, earlier, active.id) if earlier and changed else ()
+        for component in app.components:
+            for log_type in self._settings.log_types_of(component):
+                self._reader.watch(
+                    Source(app.id, ComponentKey(app.name, component.name), log_type),
+                    component,
+                    active,
+                    between=between,
+                    from_first_line=self.done or self._pipeline.resumed,
+                )
+
+    def _read_last(self, app: App) -> str | None:
+        """The deployment of an app that was read last, before it was out of sight."""
+        for component in app.components:
+            deployments = self._pipeline.deployments(ComponentKey(app.name, component.name))
+            if deployments:
+                return deployments[-1]
+        return None
+
+    def _came_between(self, app: App, before: str, now: str) -> tuple[Deployment, ...]:
+        """The deployments that came and went between two discoveries, whose logs are due too."""
+        try:
+            return came_between(self._platform.deployments(app.id), before, now)
+        except ApiError as error:
+            LOG.warning(
+                "deployments can not be listed: one that came and went is not read",
+                extra={"fields": {"app": app.name, "problem": error}},
+            )
+            return ()
+
+
+def _active(app: App | None) -> str | None:
+    return app.active_deployment.id if app and app.active_deployment else None

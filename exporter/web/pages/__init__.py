@@ -1,0 +1,1 @@
+"""The status pages for people."""

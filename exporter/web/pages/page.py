@@ -1,0 +1,102 @@
+"""The pages for people: the overview and one for each component, as plain HTML.
+
+They are drawn from a ``StatusSource`` when they are asked for. They work without a script and ask
+no other host; a small script asks for them again while somebody looks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from exporter.errors import PrometheusError
+from exporter.web.pages.advice import advice
+from exporter.web.pages.alerts import Alert, Alerts
+from exporter.web.pages.charts import bars
+from exporter.web.pages.condition import condition
+from exporter.web.pages.overview import ORDERS, Row, overview
+from exporter.web.pages.status import StatusSource
+from exporter.web.pages.words import age, duration, utc, visible
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the pages say of the exporter itself.
+
+    Args:
+        version: its version.
+        links: text and address of each link at the top, relative to the overview.
+        configuration: what it runs with, as YAML, secrets masked.
+        excerpts: whether text of log lines may be shown.
+    """
+
+    version: str
+    links: Mapping[str, str] = field(default_factory=dict)
+    configuration: str = ""
+    excerpts: bool = True
+
+
+class Pages:
+    """Draws the pages; ``clock`` gives the time in Unix seconds."""
+
+    def __init__(
+        self, status: StatusSource, about: Callable[[], About], clock: Callable[[], float]
+    ) -> None:
+        self._status = status
+        self._about = about
+        self._clock = clock
+        environment = Environment(
+            loader=PackageLoader("exporter.web.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters.update(duration=duration, utc=utc, visible=visible)
+        environment.globals.update(advice=advice, bars=bars, orders=ORDERS)
+        self._overview = environment.get_template("overview.html")
+        self._component = environment.get_template("component.html")
+        self._alerts = environment.get_template("alerts.html")
+
+    def overview(self, query: Mapping[str, str]) -> str:
+        """The overview as it stands now, narrowed and sorted by the query of its URL."""
+        now = self._clock()
+        healthy, illness = self._status.healthy()
+        ready, missing = self._status.ready()
+        return self._overview.render(
+            self._common(now),
+            root=".",
+            healthy=healthy,
+            illness=illness,
+            ready=ready,
+            missing=missing,
+            overview=overview(self._status.components(), query, now),
+            failures=self._status.api_failures(),
+            unmatched=self._status.unmatched(),
+            budgets=self._status.budgets(),
+        )
+
+    def component(self, app: str, component: str, account: str) -> str | None:
+        """The page of one component; None if there is no such component."""
+        now = self._clock()
+        for status in self._status.components():
+            if (*status.key.parts, status.account) == (app, component, account):
+                row = Row(status, condition(status, now))
+                return self._component.render(self._common(now), root="../..", row=row)
+        return None
+
+    def alerts(self, alerts: Alerts) -> str:
+        """How the alerts stand, asked now; says so where they cannot be told."""
+        standing: Sequence[Alert] = ()
+        problem = ""
+        try:
+            standing = alerts.standing()
+        except PrometheusError as error:
+            problem = str(error)
+        common = self._common(self._clock())
+        return self._alerts.render(common, root=".", alerts=standing, problem=problem)
+
+    def _common(self, now: float) -> dict[str, Any]:
+        return {"age": partial(age, now=now), "about": self._about()}
