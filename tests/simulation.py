@@ -122,9 +122,8 @@ class World:
         self.may_be_silent = True  # containers that end without having written a line
         self.start()
 
-    @patch(
-        "exporter.service.assembly.Engine", cache(Engine)
-    )  # it takes longer to make than to live
+    # An engine takes longer to make than a life takes.
+    @patch("exporter.service.assembly.Engine", cache(Engine))
     def start(self) -> None:
         """Start the exporter on its file."""
         config = Config.model_validate(

@@ -2,7 +2,7 @@
 
 ``docs/metrics.md`` is generated from these records, and the series of an owner are removed by a
 loop over them. Series of a component are made when it is discovered and removed when it is gone
-(see ``collect/series.py``).
+(see ``counting/series.py``).
 """
 
 from collections.abc import Iterator
