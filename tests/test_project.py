@@ -149,7 +149,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pyte
     path.parent.mkdir(parents=True)
     path.write_text(
         "import exporter.state.sqlite\n"
-        "from . import page\n"
+        "from . import api\n"
         "from ..reading.poller import Poller\n"
         "def late():\n    from exporter import cli\n"
     )
@@ -157,7 +157,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pyte
         "exporter.cli",
         "exporter.reading.poller.Poller",
         "exporter.state.sqlite",
-        "exporter.web.pages.page",
+        "exporter.web.api",
     ]
 
 
