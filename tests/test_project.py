@@ -24,10 +24,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
 
 LAYERS = (
-    {"errors", "model", "options"},
+    {"errors", "model"},
     {"logs", "matching", "scheduling"},
     {"config", "digitalocean", "receiving", "state", "telemetry"},
-    {"counting", "notify", "replicas", "web"},
+    {"counting", "notify", "options", "replicas", "web"},
     {"reading"},
     {"watching"},
     {"service"},
