@@ -26,6 +26,14 @@ demo: $(VENV)/.run ## Run a simulated App Platform and the exporter on it; Ctrl-
 test: venv system-packages build/tools/helm ## Run every test, several at a time; TEST_ARGS goes to pytest
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
+.PHONY: explore
+explore: venv ## Run the properties with examples that no run has tried; TEST_ARGS names test modules
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
+
+.PHONY: test-busy
+test-busy: venv system-packages build/tools/helm ## Run every test beside two processes that keep two cores busy
+	$(BIN)/python tests/busy.py $(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
+
 KIND ?= wild
 SEED ?= 1000
 COUNT ?= 1000

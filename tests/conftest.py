@@ -5,8 +5,11 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("project", deadline=None)
-settings.load_profile("project")
+# Examples are the same in each run, so that a change lands or fails by what it changes;
+# ``make explore`` looks for new ones.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 WORKERS_A_CORE = 2
 MOST_WORKERS = 8

@@ -19,21 +19,30 @@ _ESCAPE = re.compile(
 # Sequences behind which a line is written anew: erase the line, go to its first column.
 _REWRITES = re.compile(rb"\x1b\[(?:[12]K|[01]?G|2J|(?:1;1)?H)")
 
-_BACKSPACE = re.compile(rb"[^\x08]\x08")
+# Each search begins where a piece stands that no other contains, and looks ahead a bounded number
+# of bytes: what a line costs grows with its length alone, whatever stands in it.
 
 # tqdm ends its bar with its speed in brackets and writes no newline.
-_BAR = re.compile(
-    rb"^[^\n]{0,300}?(?:\d{1,3}%\|[^|]{0,400}\|[^\[]{0,60}|\d[\d.]{0,11}[kMGT]?[A-Za-z]{1,20} )"
-    rb"\[[\d:?]{1,12}[<,][^\]]{0,400}?(?:/s|s/[A-Za-z]{1,20})(?:,[^\]]{0,400})?\] {0,200}(?=\S)"
+_SPEED = re.compile(
+    rb"\[[\d:?]{1,12}[<,][^\[\]]{0,400}?(?:/s|s/[A-Za-z]{1,20})(?:,[^\[\]]{0,400})?\]"
+    rb" {0,200}(?=\S)"
 )
+_BEFORE_SPEED = re.compile(
+    rb"(?:\d{1,3}%\|[^|]{0,400}\|[^\[|]{0,60}|\d[\d.]{0,11}[kMGT]?[A-Za-z]{1,20} )\Z"
+)
+_SPEED_REACH = 1300
+_BEFORE_REACH = 500
+
+_DRAWN = re.compile(rb"[=#>.-]{5,}+|(?:\xe2[\x94-\x97][\x80-\xbf]){3,}+")
+_DRAWN_REACH = 400
 
 # Behind another bar, only what surely begins a line of its own.
-_DRAWN = re.compile(
-    rb"^[^\n]{0,400}?(?:(?:[=#>.-]{5,}|(?:\xe2[\x94-\x97][\x80-\xbf]){3,})[^\n]{0,300}?)"
-    rb"(?=(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)\b"
+_BEGINNING = re.compile(
+    rb"(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)\b"
     rb"|Traceback \(most recent call last\)|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"
-    rb"|[A-Z]\w{0,60}(?:Error|Exception): )"
+    rb"|[A-Z]\w{0,60}(?:Error|Exception): "
 )
+_BEGINNING_REACH = 400
 
 MARKS = (rb"\x1b", rb"\r[^\n]", rb"\x08", rb"[\\#](?:u001[bB]|x1[bB]|033)\[", rb"/(?:s|it)[,\]]")
 """Regexes for Hyperscan, of which one is found in each text that ``shown`` changes."""
@@ -54,10 +63,27 @@ def shown(text: bytes) -> bytes:
     if rewritten:
         text = _last_part(text)
     if b"[" in text and (b"/s" in text or b"s/" in text):
-        text = _BAR.sub(b"", text)
+        text = _behind_speed(text)
     if rewritten:
-        text = _DRAWN.sub(b"", text)
+        text = _behind_drawn(text)
     return text
+
+
+def _behind_speed(text: bytes) -> bytes:
+    """What was printed behind a bar that ends with its speed; all of it where there is none."""
+    for speed in _SPEED.finditer(text, 0, _SPEED_REACH):
+        start = speed.start()
+        if _BEFORE_SPEED.search(text[max(0, start - _BEFORE_REACH) : start]):
+            return text[speed.end() :]
+    return text
+
+
+def _behind_drawn(text: bytes) -> bytes:
+    """What begins a line of its own behind a bar of signs; all of it where there is none."""
+    if (drawn := _DRAWN.search(text, 0, _DRAWN_REACH)) is None:
+        return text
+    found = _BEGINNING.search(text, drawn.end(), drawn.end() + _BEGINNING_REACH)
+    return text if found is None else text[found.start() :]
 
 
 def _last_part(text: bytes) -> bytes:
@@ -66,6 +92,9 @@ def _last_part(text: bytes) -> bytes:
 
 
 def _without_erased(text: bytes) -> bytes:
-    while (shorter := _BACKSPACE.sub(b"", text)) != text:
-        text = shorter
-    return text.replace(b"\x08", b"")
+    first, *others = text.split(b"\x08")
+    left = bytearray(first)
+    for other in others:
+        del left[-1:]
+        left += other
+    return bytes(left)

@@ -67,7 +67,10 @@ _PASSED = re.compile(
     rb"|[\w.-]{1,40}@[\w.*-]{1,40}"
     rb"|[\w.-]{1,40}=(?:\"(?:[^\"\\]|\\.)*\"|[^\s\"]{0,120})(?=[\s,]|$)"
     rb"|(?!\S{0,200}(?:Error|Exception|Warning|Throwable):?\s)"
-    rb"[\w$-]{1,40}(?:(?:[./:_-]|::)[\w$-]{1,40}){1,8}:?(?=[\s|])"
+    # A name of several parts. Nothing in it can be read in two ways, or a ruler of dashes would be
+    # tried in as many as there are.
+    rb"(?=[\w$-]{0,300}?(?:::|[./:_-])[\w$-])"
+    rb"[\w$-]{1,300}+(?:(?:::|[./:])[\w$-]{1,40}+){0,8}+:?(?=[\s|])"
     rb"|[\w-]{1,40} +\|"
     rb")"
 )

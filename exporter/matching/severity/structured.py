@@ -142,8 +142,12 @@ def _of_number(key: str, number: float, values: Mapping[str, object]) -> Severit
 
 # --- Objects that are cut off, or printed by Node.js, or printed over several lines
 
+# A quote that nothing ends reaches to the end of the text: if its end were looked for from each
+# quote anew, a text of many would cost its length squared.
 _TOKEN = re.compile(
-    rb"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'|([{}\[\],:])|([^\s\"'{}\[\],:]++)|.", re.DOTALL
+    rb"\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)|'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)"
+    rb"|([{}\[\],:])|([^\s\"'{}\[\],:]++)|.",
+    re.DOTALL,
 )
 _MOST_TOKENS = 2_000
 
