@@ -15,15 +15,15 @@ import pytest
 from exporter.logs.lines import parse_line
 from exporter.logs.platform_lines import exit_line
 from exporter.logs.redaction import redact
-from exporter.logs.restart_reasons import restart_reason
+from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.logs.unwrap import unwrap
-from exporter.matching.error_groups import KEPT_CHARACTERS
 from exporter.matching.fields import fields_in
-from exporter.matching.masks import mask
+from exporter.matching.grouping.error_groups import KEPT_CHARACTERS
+from exporter.matching.grouping.masks import mask
 from exporter.matching.severity import declared
 from exporter.matching.severity.structured import record_around
-from exporter.matching.shapes import shape_of
-from exporter.matching.traces import begin
+from exporter.matching.traces.grammar import begin
+from exporter.matching.traces.shapes import shape_of
 
 CPU_SECONDS = 5.0
 SIZES = (60, 400, 60_000)
