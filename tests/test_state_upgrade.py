@@ -4,10 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, Clock, Site, line
 from state_files import file_state
 
+from exporter.errors import StateError
 from exporter.model import LogType
+from exporter.state.sqlite import SqliteStore
 
 DUMP = Path(__file__).parent / "testdata/state_2026_11.sql"
 
@@ -40,3 +43,31 @@ def test_a_file_of_november_2026_is_continued(tmp_path: Path):
     assert site.value("log_matches_total", **LOG, **matched) == 6
     assert site.value("log_gaps_total", **LOG, reason="window") == 0
     site.ledger.end()
+
+
+def test_a_copy_is_kept_before_a_file_is_changed(tmp_path: Path):
+    """It is the file as the older exporter left it, for its owner alone; later starts keep none."""
+    path, copy = tmp_path / "state.db", tmp_path / "state.db.version-2"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(DUMP.read_text(encoding="utf-8"))
+        before = list(database.iterdump())
+    SqliteStore(path, Clock()).close()
+    with closing(sqlite3.connect(copy)) as database:
+        assert list(database.iterdump()) == before
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert copy.stat().st_mode & 0o777 == 0o600
+    copy.unlink()
+    SqliteStore(path, Clock()).close()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["state.db"]
+
+
+def test_a_file_is_not_changed_without_a_copy(tmp_path: Path):
+    """Where none can be written the start fails, and the file stays as it was."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(DUMP.read_text(encoding="utf-8"))
+    (tmp_path / "state.db.version-2").mkdir()
+    with pytest.raises(StateError, match="cannot be opened"):
+        SqliteStore(path, Clock())
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 2

@@ -4,6 +4,7 @@ The file is in WAL mode without a sync per batch: what ``kill -9`` leaves is the
 a power failure it may be an earlier one, whole as well. One process at a time holds the file.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -12,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exporter.errors import StateError
+from exporter.state.sqlite_copy import keep_copy
 from exporter.state.sqlite_namespace import SqliteState
 from exporter.state.sqlite_schema import prepare
+
+LOG = logging.getLogger(__name__)
 
 LOCK_SECONDS = 1.0
 """How long to wait for another process to let go of the file, as at a restart."""
@@ -66,6 +70,9 @@ class SqliteStore:
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = NORMAL")
+        if (copy := keep_copy(self._connection, self._path)) is not None:
+            fields = {"file": self._path, "copy": copy}
+            LOG.info("state file of an older version is changed", extra={"fields": fields})
         prepare(self._connection)
         damage = execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
