@@ -150,8 +150,8 @@ PATTERNS_INTRODUCTION = """\
 # Patterns
 
 The rules that ship, by pack. `patterns.packs` chooses among them: `[default]`, what it is when
-nothing is said, means all of them, `[python, postgres]` those two, `[]` none. A pack counts once,
-however often it is named.
+`packs` is left out, means all of them, `[python, postgres]` those two, `[]` none. A pack counts
+once, however often it is named.
 
 Each rule gives series of `digitalocean_app_log_matches_total` with its name as `pattern` and its
 `level`. A line counts once per rule: `ERROR:  deadlock detected` is one for `postgres_deadlock` and
@@ -233,7 +233,7 @@ def label_meanings() -> dict[str, str]:
         "error": f"How a request failed: {_values(error.kind for error in API_ERRORS)}. "
         "`unexpected` is a status that the API does not document. Of `receive_errors_total` why a "
         f"request was refused: {_values(REFUSALS)}.",
-        "receiver": f"Who was told: {_values(Receiver)}.",
+        "receiver": f"Where it was sent: {_values(Receiver)}.",
         "outcome": f"How that ended: {_values(Outcome)}.",
         "format": f"How logs were pushed: {_values(Format)}.",
         "subsystem": "What continued after an error that nobody foresaw: "

@@ -76,7 +76,7 @@ that it names.
   for web sites; here a missing `client_ca_file` is refused.
 - **A change is seen at once**, of this file and of those that it names: TLS holds for the next
   connection, passwords and headers for the next request. A file that became faulty, or empty, is
-  refused and said once in the log; what was in force before goes on. Replace it by renaming
+  refused, the log says so once, and what was in force before continues. Replace it by renaming
   another over it, since what is half written may be valid too.
 - **The health checks** `/-/healthy` and `/-/ready` ask for no password and are never limited.
 - Passwords are checked one at a time beside the rest, and a right one is remembered, so only the

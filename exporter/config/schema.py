@@ -97,7 +97,7 @@ class Logs(Section):
         min_length=1,
         description="Which logs of a component are read. `RUN_RESTARTED` is that of the container "
         "before the last restart, often the only place where a crash shows. `BUILD` and `DEPLOY` "
-        "are read once per deployment, when it has come to rest.",
+        "are read once per deployment, when it has finished.",
     )
     mode: LogMode = Field(
         default=LogMode.POLL,
@@ -293,7 +293,7 @@ class Web(Section):
 
 
 class Notify(Section):
-    """Who is told at once of what happened, with its last lines, see [notify](notify.md)."""
+    """Where the exporter sends events, with their last lines; see [notify](notify.md)."""
 
     alertmanager_urls: ItemsOrNone[ApiUrl] = Field(
         default=(),
@@ -303,7 +303,7 @@ class Notify(Section):
         default=(), description="Addresses that a JSON document is posted to for each event."
     )
     events: Items[NotifyEvent] = Field(
-        default=tuple(NotifyEvent), description="The kinds of event that are told."
+        default=tuple(NotifyEvent), description="The kinds of event that are sent."
     )
 
 

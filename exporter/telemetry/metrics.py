@@ -301,7 +301,7 @@ class Metrics(DeclaredMetrics):
     )
     deployment_duration = gauge(
         "digitalocean_app_deployment_duration_seconds",
-        "How long a step of the newest deployment took that came to rest; absent before one did.",
+        "How long a step of the newest deployment took that has finished; absent before one has.",
         ("app", "step"),
     )
     deployment_failures = counter(
@@ -319,12 +319,12 @@ class Metrics(DeclaredMetrics):
     )
     job_running = gauge(
         "digitalocean_app_job_running",
-        "Runs of a scheduled job that go on now.",
+        "Runs of a scheduled job that are under way.",
         IDENTITY,
     )
     job_running_since = gauge(
         "digitalocean_app_job_running_start_timestamp_seconds",
-        "When the oldest run of a scheduled job began that goes on now; 0 if none does.",
+        "When the oldest run of a scheduled job began that is under way; 0 if none is.",
         IDENTITY,
     )
     job_duration = gauge(
@@ -474,7 +474,7 @@ class Metrics(DeclaredMetrics):
     state_rollbacks = counter(
         "digitalocean_app_exporter_state_rollbacks_total",
         "Times that the database was found to hold less than had been saved there; everything was "
-        "saved anew.",
+        "saved again.",
     )
     internal_errors = counter(
         "digitalocean_app_exporter_internal_errors_total",

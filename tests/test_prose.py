@@ -1,0 +1,70 @@
+"""Plain technical English in what users read: pages, help texts, the reference of keys."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import COMMANDS, SUMMARY, _parser
+from exporter.config.flags import FLAGS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    page
+    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "deploy", ROOT / "docs" / "guides")
+    for page in folder.glob("*.md")
+    if page.name != "CHANGELOG.md"
+)
+
+RULES = {
+    r"can not": "cannot",
+    r"in the place of": "in place of",
+    r"(is|are|was|were) told|told (from|apart)": "report, distinguish, show",
+    r"tells? of": "report",
+    r"(is|are) said": "log, report",
+    r"goes on|go on|went on": "continue",
+    r"lets? go|let go": "release, evict",
+    r"(comes?|came) to rest": "finish",
+    r"anew": "again",
+    r"for want of": "without",
+    r"to be had": "available",
+    r"(what|whatever) becomes of": "what happens to",
+    r"by heart": "cached",
+    r"holds? of each": "holds … for each",
+    r"(is|are) no more\b": "has ended",
+    r"so long as": "as long as",
+    r"utili[sz]e[sd]?": "use",
+    r"(simply|obviously|easily|blazing(ly)?|seamless(ly)?|powerful)": "say what it does",
+    r"please note": "say it",
+    r"e\.g\.|i\.e\.": "for example, that is",
+}
+"""Words and turns that are not used, each with what is plain."""
+
+_CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+
+
+def turns(text: str) -> Iterator[str]:
+    """What a text has of the above, with its line and what would be plain."""
+    prose = _CODE.sub(lambda code: "\n" * code[0].count("\n"), text)
+    for pattern, plain in RULES.items():
+        for found in re.finditer(rf"(?<![\w-])({pattern})(?![\w-])", prose, re.IGNORECASE):
+            yield f"line {prose.count(chr(10), 0, found.start()) + 1}: {found[0]!r}: {plain}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_are_plain(page: Path):
+    """None of the words and turns above, code aside."""
+    assert list(turns(page.read_text(encoding="utf-8"))) == []
+
+
+def test_help_is_plain():
+    """What `--help` prints of the program and of each command."""
+    texts = [SUMMARY, _parser().format_help(), *COMMANDS.values(), *(text for _, text in FLAGS)]
+    assert [turn for text in texts for turn in turns(text)] == []
+
+
+def test_the_rules_find_what_they_are_for():
+    """Each finds an example, in any case, and leaves code alone."""
+    text = "It can not be had.\nCounting goes on; `can not` stays.\n```\nanew\n```\nAnew.\n"
+    assert [turn.partition(":")[0] for turn in turns(text)] == ["line 1", "line 2", "line 6"]
