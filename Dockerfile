@@ -5,7 +5,7 @@ COPY exporter/ exporter/
 RUN mkdir /state \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/do-app-exporter \
-    && pip --python /opt/do-app-exporter/bin/python install --no-cache-dir --only-binary=:all: --constraint constraints.txt "$(echo /wheels/*.whl)[redis]"
+    && pip --python /opt/do-app-exporter/bin/python install --no-cache-dir --only-binary=:all: --constraint constraints.txt "$(echo /wheels/*.whl)[postgresql,redis]"
 
 FROM python:3.12-slim
 COPY --from=build /opt/do-app-exporter /opt/do-app-exporter

@@ -15,6 +15,7 @@ DEBIAN_PACKAGES = {
     "git": "git",
     "make": "make",
     "node": "nodejs",
+    "pg_lsclusters": "postgresql",
     "php": "php-cli",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",

@@ -5,12 +5,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import psycopg
 import pytest
 import redis
+from postgresql_server import postgresql_server
 from programs import requires
 from redis_server import redis_server
 
 from exporter.state.coordination import SharedStore
+from exporter.state.postgresql import PostgresqlStore
+from exporter.state.postgresql_schema import (
+    CURSORS,
+    DOCUMENTS,
+    MEMBERS,
+    META,
+    NAMESPACES,
+    RELEASED,
+    SERIES,
+)
 from exporter.state.redis import RedisStore
 from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Batch, Saved, Store
@@ -87,11 +99,47 @@ class RedisDatabase:
                 client.restore(key, 0, data)
 
 
+TABLES = (META, NAMESPACES, MEMBERS, SERIES, CURSORS, RELEASED, DOCUMENTS)
+
+
+class PostgresqlDatabase:
+    """The tables of a running server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def open(self) -> SharedStore:
+        """Open it."""
+        return PostgresqlStore(self.url, clock)
+
+    def clear(self) -> None:
+        """Remove the tables."""
+        self._run(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
+
+    def dump_and_go_back(self, between: Callable[[], None]) -> None:
+        """Call a function, then restore each table as it was before."""
+        for table in TABLES:
+            self._run(f"CREATE TABLE dump_{table} AS TABLE {table}")
+        between()
+        for table in TABLES:
+            self._run(f"DELETE FROM {table}", f"INSERT INTO {table} TABLE dump_{table}")
+            self._run(f"DROP TABLE dump_{table}")
+
+    def _run(self, *statements: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+
 @contextmanager
 def running(kind: str, folder: Path) -> Iterator[Database]:
     """Run what a kind of store needs."""
     if kind == "sqlite":
         yield SqliteDatabase(folder)
+        return
+    if kind == "postgresql":
+        with postgresql_server() as server:
+            yield PostgresqlDatabase(server.url)
         return
     with redis_server(program=f"{kind}-server") as url:
         yield RedisDatabase(url)
@@ -100,6 +148,7 @@ def running(kind: str, folder: Path) -> Iterator[Database]:
 SHARED = [
     pytest.param("redis", marks=requires("redis-server")),
     pytest.param("valkey", marks=requires("valkey-server")),
+    pytest.param("postgresql", marks=requires("pg_lsclusters")),
 ]
 DURABLE = ["sqlite", *SHARED]
 

@@ -25,6 +25,10 @@ def test_what_is_shown_can_be_loaded_again():
         ("redis://:hunter2@db:6379/0", "redis://[secret]@db:6379/0"),
         ("rediss://user:hunter2@db/1", "rediss://[secret]@db/1"),
         ("redis://db:6379/0", "redis://db:6379/0"),
+        (
+            "postgresql://me:hunter2@db/x?sslmode=require",
+            "postgresql://[secret]@db/x?sslmode=require",
+        ),
         ("sqlite:///var/lib/x.db", "sqlite:///var/lib/x.db"),
     ],
 )

@@ -267,6 +267,7 @@ def test_a_rate_limit_that_is_nearly_used_up_is_named(doctor: Doctor, sound: Any
     [
         ("sqlite:///no/such/folder/state.db", "does not exist"),
         ("redis://127.0.0.1:1/0", "does not answer|is not installed"),
+        ("postgresql://127.0.0.1:1/x", "does not answer|is not installed"),
     ],
 )
 def test_a_state_that_cannot_be_used_is_named(doctor: Doctor, sound: Any, url: str, words: str):

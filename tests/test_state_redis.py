@@ -1,7 +1,6 @@
 """State in a real Redis: older layouts, whole programs, and what only this kind of store has."""
 
 import json
-import signal
 import sqlite3
 from base64 import b64decode
 from collections.abc import Iterator
@@ -11,13 +10,10 @@ from typing import Any
 
 import pytest
 import redis
-from exporter_process import ExporterProcess, run_command, simulated
 from programs import requires
 from redis_server import redis_server
-from simulated_traffic import assert_counts_are_true, settled, simulator
 
 from exporter.errors import StateError, StateFenced, StateRolledBack
-from exporter.simulator.state import ComponentSpec
 from exporter.state.redis import RedisStore
 from exporter.state.redis_layout import META, PREFIX, Keys
 from exporter.state.redis_namespace import RedisState
@@ -152,48 +148,6 @@ def test_no_message_holds_the_password():
         RedisStore(url, clock)
     assert "secret" not in str(wrong.value)
     assert "secret" not in str(gone.value)
-
-
-def test_counts_go_on_after_a_kill_and_a_deployment_of_the_exporter(tmp_path: Path):
-    """SIGKILL, and a new process that overlaps the old one: each line counts once."""
-    lines = "digitalocean_app_log_lines_total"
-    with redis_server() as url, simulator() as (platform, server):
-        platform.create_app("shop", [ComponentSpec("web")])
-        config = simulated(server.api_url, state={"url": url})
-        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
-            exporter.wait_until_ready()
-            platform.write("shop", "web", 0, "one\ntwo")
-            exporter.wait_until(lambda samples: samples.total(lines) == 2)
-            assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
-        platform.write("shop", "web", 0, "three")
-        with ExporterProcess(tmp_path, config, token=server.token) as old:
-            old.wait_until(lambda samples: samples.total(lines) == 3)
-            with ExporterProcess(tmp_path, config, token=server.token) as new:
-                new.wait_until(lambda samples: samples.total(lines) == 3)
-                platform.write("shop", "web", 0, "four")
-                new.wait_until(lambda samples: samples.total(lines) == 4)
-                down = "digitalocean_app_exporter_state_up"
-                old.wait_until(lambda samples: samples.value(down) == 0)
-                assert "another exporter has started on it" in old.output
-                assert old.terminate() == 0
-                samples = settled(new, platform)
-                assert samples.total(lines) == 4
-                assert_counts_are_true(samples, platform)
-
-
-def test_a_database_that_is_not_there_ends_the_start(tmp_path: Path):
-    """One line that names the database without its password, and exit code 1."""
-    config = tmp_path / "config.yml"
-    config.write_text(f"state: {{url: 'redis://:{PASSWORD}@127.0.0.1:1/3'}}\n")
-    refused = run_command(
-        f"--config.file={config}",
-        "--web.listen-address=127.0.0.1:0",
-        variables={"DIGITALOCEAN_TOKEN": "dop_v1_0"},
-    )
-    assert (refused.returncode, refused.stdout) == (1, "")
-    (line,) = refused.stderr.splitlines()
-    assert "state in 127.0.0.1:1/3 cannot be opened" in line
-    assert PASSWORD not in line
 
 
 def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch):

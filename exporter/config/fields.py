@@ -134,13 +134,22 @@ def _webhook_url(value: str) -> str:
         raise refusal(f"the value {error}", remedy) from None
 
 
+_STORES = (
+    "write sqlite:///PATH, redis://HOST:PORT/DB or postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+    "or null for memory"
+)
+
+
 def _state_url(value: str) -> str:
     sqlite = re.fullmatch(r"sqlite:////*[^/](.*[^/])?", value)
     redis = re.fullmatch(r"rediss?://[^/\s]+(/[0-9]*)?", value)
-    if not sqlite and not redis:
-        # The value may hold a password, so it is not shown.
-        problem = "the value is no URL of a store that is known"
-        raise refusal(problem, "write sqlite:///PATH or redis://HOST:PORT/DB, or null for memory")
+    postgresql = re.fullmatch(r"postgres(ql)?://[^/\s]*/[^/?\s]+(\?\S*)?", value)
+    # The value may hold a password, so it is not shown.
+    if not sqlite and not redis and not postgresql:
+        raise refusal("the value is no URL of a store that is known", _STORES)
+    if postgresql and re.search(r"[?&](password|sslpassword)=", value):
+        problem = "the value has a password behind the question mark"
+        raise refusal(problem, "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     return value
 
 

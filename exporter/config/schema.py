@@ -243,11 +243,13 @@ class State(Section):
     url: StateUrl | None = Field(
         default=None,
         description="`null` keeps them in memory: counters start at 0 when the exporter does. "
-        "`sqlite:///PATH` and `redis://HOST:PORT/DB` keep them over restarts. The path of a file "
-        "is absolute, so `sqlite:///var/lib/x.db` and `sqlite:////var/lib/x.db` are both "
+        "`sqlite:///PATH`, `redis://HOST:PORT/DB` and "
+        "`postgresql://USER:PASSWORD@HOST:PORT/DATABASE` keep them over restarts. The path of a "
+        "file is absolute, so `sqlite:///var/lib/x.db` and `sqlite:////var/lib/x.db` are both "
         "`/var/lib/x.db`; its folder must exist, and only one exporter can use it at a time. "
-        "In a database of Redis or Valkey (`rediss://` with TLS) the exporter that started last "
-        "owns the state. Needs the extra `redis`.",
+        "In a database of Redis or Valkey (`rediss://` with TLS; the extra `redis`) or of "
+        "PostgreSQL (`?sslmode=verify-full` and other parameters of libpq; the extra "
+        "`postgresql`) the exporter that started last owns the state.",
     )
 
     @property
@@ -260,6 +262,11 @@ class State(Section):
     def redis_url(self) -> str | None:
         """The URL of a Redis or Valkey database; None where that is not the kind of store."""
         return self.url if self.url and self.url.startswith(("redis:", "rediss:")) else None
+
+    @property
+    def postgresql_url(self) -> str | None:
+        """The URL of a PostgreSQL database; None where that is not the kind of store."""
+        return self.url if self.url and self.url.startswith("postgres") else None
 
 
 class Web(Section):

@@ -20,9 +20,11 @@ def local_checks(config: Config, web_text: str = "") -> Iterator[Check]:
 def _state(config: Config) -> Check:
     path = config.state.sqlite_path
     if path is None:
-        if config.state.redis_url is None:
-            return ok("state", "in memory: counters begin at 0 at each start")
-        return _redis(config.state.redis_url)
+        if config.state.redis_url is not None:
+            return _redis(config.state.redis_url)
+        if config.state.postgresql_url is not None:
+            return _postgresql(config.state.postgresql_url)
+        return ok("state", "in memory: counters begin at 0 at each start")
     remedy = "create the folder, writable for the exporter's user, or change state.url"
     folder = path.parent
     if not folder.is_dir():
@@ -40,8 +42,10 @@ def _state(config: Config) -> Check:
     return ok("state", "the file can be read and written")
 
 
+_DATABASE_REMEDY = "check state.url, and that the database runs and takes connections from here"
+
+
 def _redis(url: str) -> Check:
-    remedy = "check state.url, and that the database runs and takes connections from here"
     try:
         import redis
     except ImportError:
@@ -51,7 +55,24 @@ def _redis(url: str) -> Check:
         with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        return failed("state", f"the database does not answer: {type(error).__name__}", remedy)
+        problem = f"the database does not answer: {type(error).__name__}"
+        return failed("state", problem, _DATABASE_REMEDY)
+    return ok("state", "the database answers")
+
+
+def _postgresql(url: str) -> Check:
+    try:
+        import psycopg
+    except ImportError:
+        remedy = "pip install 'do-app-exporter[postgresql]'"
+        return failed("state", "the package psycopg is not installed", remedy)
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        # The text may hold names of the network, and a report is sent around.
+        problem = f"the database does not answer: {type(error).__name__}"
+        return failed("state", problem, _DATABASE_REMEDY)
     return ok("state", "the database answers")
 
 
