@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import commits, exposition, fields, matching, memory, polls, scale, streams
+from benchmarks import commits, exposition, fields, matching, memory, polls, receive, scale, streams
 
 SUBJECTS: dict[str, Callable[[], None]] = {
     "polls": polls.run,
@@ -19,6 +19,7 @@ SUBJECTS: dict[str, Callable[[], None]] = {
     "memory": memory.run,
     "exposition": exposition.run,
     "streams": streams.run,
+    "receive": receive.run,
     "scale": scale.run,
 }
 

@@ -8,6 +8,7 @@ of its own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ _WITH_DOCUMENT = frozenset({"index", "create", "update"})
 _TEXT_FIELDS = ("log", "message", "body", "msg")
 _FORBIDDEN_IN_INDEX = frozenset('\\/*?"<>| ,#:')
 _MAX_INDEX_BYTES = 255
+_SHORT_ACTION_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def about_health() -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def index_problem(name: str) -> str:
     """Why OpenSearch would refuse the name of an index; empty where it would not."""
     if name in ("", ".", "..") or name.startswith(("_", "-", "+")):
@@ -136,15 +139,25 @@ def index_problem(name: str) -> str:
 
 
 def _action(line: bytes, number: int) -> tuple[str, Mapping[str, Any]]:
+    # Agents write one action before each document of a body: most are read once.
+    read = _read_action if len(line) <= _SHORT_ACTION_BYTES else _read_action.__wrapped__
+    try:
+        return read(line)
+    except ValueError as error:
+        raise _malformed(f"line {number} {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _read_action(line: bytes) -> tuple[str, Mapping[str, Any]]:
     try:
         entry = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise _malformed(f"the action in line {number} is no JSON") from None
+        raise ValueError("should hold an action and is no JSON") from None
     if not isinstance(entry, dict) or len(entry) != 1:
-        raise _malformed(f'line {number} should hold one action, such as {{"index":{{}}}}')
+        raise ValueError('should hold one action, such as {"index":{}}')
     [(action, about)] = entry.items()
     if action not in _WITH_DOCUMENT and action != "delete":
-        raise _malformed(f"line {number} names no action: one of index, create, update, delete")
+        raise ValueError("names no action: one of index, create, update, delete")
     return action, about if isinstance(about, dict) else {}
 
 

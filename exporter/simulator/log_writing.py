@@ -27,6 +27,7 @@ class LogWriter:
         self._to_lose: Counter[ComponentKey] = Counter()
         self._newest_ns: dict[tuple[ComponentKey, LogType, int], int] = {}
         self.sequence = 0
+        self.readers: list[Callable[[ComponentKey, Line], None]] = []  # of run-time lines
 
     def lose(self, key: ComponentKey, lines: int) -> None:
         """Let the next lines of a component get lost before any log has them."""
@@ -56,6 +57,9 @@ class LogWriter:
         self.sequence += 1
         line = Line(prefix.encode() + message + b"\n", timestamp_ns, self.sequence)
         self._ledger.written(key, log_type, line)
+        if log_type is LogType.RUN:
+            for read in self.readers:
+                read(key, line)
         fallen_out = container.append(line)
         if fallen_out is not None:
             self._ledger.discarded(key, log_type, fallen_out)

@@ -28,6 +28,7 @@ from exporter.simulator.state import (
     Health,
     Instance,
     Layout,
+    Line,
 )
 from exporter.simulator.truth import Ledger, Truth
 
@@ -384,6 +385,11 @@ class Platform:
         """Every line written, newline included, if the platform records lines."""
         with self._lock:
             return self._ledger.texts(ComponentKey(app, component), log_type)
+
+    def forward(self, read: Callable[[ComponentKey, Line], None]) -> None:
+        """Give each run-time line to ``read`` when it is written; it must not wait."""
+        with self._lock:
+            self._writer.readers.append(read)
 
     def view(self, function: Callable[[Mapping[str, App]], T]) -> T:
         """What ``function`` makes of the apps (by id) while nothing changes them."""
