@@ -198,6 +198,11 @@ def _add_flags(name: str, command: argparse.ArgumentParser) -> None:
         )
         command.add_argument("--tls-certificate", metavar="PATH", help="Serve TLS: certificate.")
         command.add_argument("--tls-key", metavar="PATH", help="Serve TLS: its private key.")
+        command.add_argument(
+            "--push-to",
+            metavar="URL",
+            help="Push each run-time line there as well, as to OpenSearch: https://HOST[:PORT].",
+        )
     if name == "doctor":
         command.add_argument("--app", metavar="NAME", help="Look at this app alone.")
         command.add_argument("--format", choices=("table", "json"), help="How to print the checks.")

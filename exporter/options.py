@@ -30,6 +30,7 @@ class Options:
     listen_address: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
+    push_to: str | None = None
     url: str | None = None
     app: str | None = None
     check: bool = False

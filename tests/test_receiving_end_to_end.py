@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import random
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import bcrypt
 import pytest
@@ -19,7 +21,7 @@ from datadog_api_client.v2.api.logs_api import LogsApi
 from datadog_api_client.v2.model.content_encoding import ContentEncoding
 from datadog_api_client.v2.model.http_log import HTTPLog
 from datadog_api_client.v2.model.http_log_item import HTTPLogItem
-from exporter_process import ExporterProcess, simulated
+from exporter_process import WAIT_SECONDS, ExporterProcess, Program, simulated
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import BulkIndexError, bulk
 from opentelemetry._logs import SeverityNumber
@@ -28,8 +30,11 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from simulated_traffic import simulator
+from waiting import wait_for
 
+from exporter.simulator.forwarding import Habits
 from exporter.simulator.platform import Platform
+from exporter.simulator.pushing import Pusher
 from exporter.simulator.state import ComponentSpec, Kind
 
 PASSWORD = "correct horse battery staple"
@@ -291,6 +296,38 @@ def test_many_senders_at_once_lose_nothing_and_scrapes_are_answered(tmp_path: Pa
             total = sum(sent)
         assert len(scrapes) == 5
         assert site.lines("web") == total == 10_000
+
+
+def test_what_an_unreliable_agent_pushes_counts_once(tmp_path: Path) -> None:
+    """Chunks come again, late, out of order, compressed: each line that was written counts once."""
+    habits = Habits(chunk_lines=20, late=0.3, gzip=0.5, again=0.3)
+    with (
+        receiving(tmp_path, secure=True) as site,
+        Pusher(
+            site.platform,
+            f"https://do:{quote(PASSWORD)}@127.0.0.1:{site.port}",
+            random.Random(3),
+            habits,
+            ca_file=site.ca,
+        ) as pusher,
+    ):
+        for number in range(700):
+            site.platform.write("shop", ("web", "worker")[number % 2], 0, f"order {number // 7}")
+        wait_for(lambda: pusher.forwarder.done, WAIT_SECONDS)
+        samples = site.exporter.metrics()
+    assert samples.value(LINES, component="web", log_type="RUN") == 350
+    assert samples.value(LINES, component="worker", log_type="RUN") == 350
+    assert samples.value(DUPLICATES, format="open_search") > 0
+    assert samples.total("digitalocean_app_log_gaps_total") == 0
+
+
+def test_simulate_pushes_what_its_apps_write(tmp_path: Path) -> None:
+    """The command alone is a platform with agents; what they send counts here as unknown lines."""
+    with (
+        receiving(tmp_path) as site,
+        Program("simulate", "--push-to", site.url),
+    ):
+        site.exporter.wait_until(lambda now: now.value(UNKNOWN, format="open_search") > 0)
 
 
 def test_nothing_is_taken_before_it_is_known_what_there_is(tmp_path: Path) -> None:

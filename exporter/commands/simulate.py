@@ -2,13 +2,17 @@
 
 import random
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from exporter.commands.signals import signals
 from exporter.config.addresses import ListenAddress, parse_listen_address
 from exporter.errors import ConfigError, Fault, ListenError
 from exporter.options import Options
+from exporter.simulator.forwarding import Habits
 from exporter.simulator.platform import Platform
+from exporter.simulator.pushing import Pusher
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.scenario_runner import ScenarioRunner
 from exporter.simulator.server import SimulatorServer
@@ -32,7 +36,8 @@ def simulate(options: Options) -> int:
     except OSError as error:
         raise ListenError(str(address), error.strerror or str(error)) from None
     try:
-        with signals() as heard, ScenarioRunner(Scenario(platform, random.Random())):
+        pushing = _pushing(platform, options.push_to)
+        with signals() as heard, ScenarioRunner(Scenario(platform, random.Random())), pushing:
             print(f"API    {server.api_url}")
             print(f"logs   {server.log_host_url}")
             print(f"token  {server.token}", flush=True)
@@ -48,6 +53,16 @@ def _address(text: str) -> ListenAddress:
     except ValueError as error:
         raise ConfigError((Fault("--listen-address", "", str(error), ""),)) from None
     return ListenAddress(address.host or "127.0.0.1", address.port)
+
+
+def _pushing(platform: Platform, url: str | None) -> AbstractContextManager[object]:
+    if url is None:
+        return nullcontext()
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problem = "the address is no http:// or https:// URL"
+        raise ConfigError((Fault("--push-to", "", problem, "such as https://127.0.0.1:10047"),))
+    return Pusher(platform, url, random.Random(), Habits())
 
 
 def _tls(options: Options) -> Tls | None:

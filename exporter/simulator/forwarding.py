@@ -68,7 +68,7 @@ class _Chunk:
 class Forwarder:
     """The agents of all components; ``written`` may be called from any thread."""
 
-    def __init__(self, send: SendBody, rng: random.Random, habits: Habits = Habits()) -> None:
+    def __init__(self, send: SendBody, rng: random.Random, habits: Habits) -> None:
         self._send = send
         self._rng = rng
         self._habits = habits
