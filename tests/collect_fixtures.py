@@ -1,7 +1,7 @@
 """A platform made of values, a clock that is stepped, and everything in between as it is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Event
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.config.schema import Config, LogMode
+from exporter.counting.component import Components
 from exporter.digitalocean.budget import Budget
 from exporter.errors import ApiError, NotFound, ServerError
 from exporter.model import (
@@ -233,10 +234,15 @@ class Site:
 
     def build(self, settings: CollectorSettings) -> AccountParts:
         """Build the account over what was counted; nothing else of an earlier one is left."""
+        self.components = Components(self.ledger.lock)
+        self.records = replace(self.records, components=self.components)
+        return self.apply(settings)
+
+    def apply(self, settings: CollectorSettings) -> AccountParts:
+        """Build the account over what was counted and what is open, as a reload does."""
         self.parts = parts = build_account(self.config(settings), self.rules, self.environment())
         counting, reading = parts.counting, parts.reading
-        self.pipeline, self.restart_counts = counting.pipeline, counting.restart_counts
-        self.activity, self.crashes = counting.activity, counting.crashes
+        self.pipeline, self.crashes = counting.pipeline, counting.crashes
         self.series = self.pipeline.series
         self.schedule, self.past, self.reads = reading.schedule, reading.past, reading.reads
         self.poller = reading.poller

@@ -1,7 +1,7 @@
 """The runs of scheduled jobs: which count, what their logs bring, and what shows of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -85,7 +85,7 @@ class Watched:
 
     def __init__(self, *, excerpts: bool = True) -> None:
         self.site = Site()
-        self.site.series._jobs = True
+        self.site.series._settings = replace(self.site.series._settings, jobs=True)
         self.site.scheduler.start()
         self.platform: Any = Runs()
         self.runs = JobRuns(self.site.ledger, excerpts=excerpts)

@@ -18,9 +18,10 @@ from prometheus_client import CollectorRegistry
 from state_files import file_state
 
 from exporter.counting.changes import Changes
+from exporter.counting.component import Components
 from exporter.counting.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
 from exporter.counting.rule_metrics import RuleMetrics
-from exporter.counting.series import Series
+from exporter.counting.series import Series, SeriesSettings
 from exporter.errors import StateError
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
@@ -75,7 +76,14 @@ class Run:
         self.metrics = Metrics(self.registry)
         self.ledger = Ledger(self.metrics, self.state, self.clock)
         rule_metrics = RuleMetrics(self.metrics, self.ledger, Engine(self.rules))
-        self.series = Series(self.metrics, self.ledger, self.rules, (LogType.RUN,), rule_metrics)
+        self.series = Series(
+            self.metrics,
+            self.ledger,
+            Components(self.ledger.lock),
+            self.rules,
+            rule_metrics,
+            SeriesSettings((LogType.RUN,)),
+        )
 
     def count(self, amount: float = 1, component: ComponentKey = KEY) -> None:
         with self.ledger.lock:

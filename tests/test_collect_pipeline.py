@@ -17,10 +17,10 @@ from collect_fixtures import (
     START,
     WEB,
     Site,
-    app,
     line,
 )
 
+from exporter.counting.component import ReportedRestarts
 from exporter.counting.ledger import GRACE_SECONDS
 from exporter.logs.restarts.exit_account import GRACE_SECONDS as CODE_GRACE_SECONDS
 from exporter.model import (
@@ -28,7 +28,6 @@ from exporter.model import (
     Component,
     ComponentKey,
     GapReason,
-    InstanceRestarts,
     LogChunk,
     LogType,
     Rule,
@@ -414,5 +413,4 @@ def test_the_restart_counts_of_another_deployment_tell_nothing(site: Site):
 
 def count_restarts(site: Site, count: int, active: str = "d1") -> None:
     """The platform's restart count of the component's instance is read."""
-    restarts = [InstanceRestarts("web", "web-0", count)]
-    site.restart_counts.note(app(active=active), "web", restarts, START)
+    site.components.get(KEY).restarts = ReportedRestarts(active, {"web-0": count}, START)

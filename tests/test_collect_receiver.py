@@ -126,9 +126,9 @@ def test_a_reload_keeps_what_is_known_of_pushed_lines():
     site = ReceivingSite().begin()
     site.push("a", digest=7)
     before = site.parts
-    site.build(ALL_OFF)
+    site.apply(ALL_OFF)
     with site.ledger.lock:
-        site.pipeline.take_over(before.counting.pipeline)
+        site.series.replace(before.counting.pipeline.series)
         assert site.parts.inbox and before.inbox
         site.parts.inbox.inbox.take_over(before.inbox.inbox)
     site.discovery.take_over(before.discovery)

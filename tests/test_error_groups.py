@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from state_files import file_state
 
+from exporter.counting.error_counts import error_groups_of
 from exporter.counting.ledger import GRACE_SECONDS
 from exporter.logs.redaction import redact
 from exporter.matching.grouping.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
@@ -201,7 +202,7 @@ def test_the_kind_of_an_event_is_that_of_its_exception():
         )
         site.clock.now += 60
     read(site)
-    (group,) = site.pipeline.findings.errors.of(KEY)
+    (group,) = error_groups_of(site.components.get(KEY))
     assert (group.template, group.count) == ("shop.ConnectionError: host <address> is gone", 2)
     assert (group.first_seen, group.last_seen) == (START + 1.003, START + 5.003)
     assert shown(site) == (1, 1)
@@ -249,8 +250,7 @@ def test_kinds_go_with_their_component():
     read(site, "FATAL one")
     assert site.ledger.kept("error_kind", KEY.parts)
     site.series.close_component(KEY)
-    site.pipeline.findings.close(KEY)
-    assert site.pipeline.findings.errors.of(KEY) == ()
+    assert error_groups_of(site.components.get(KEY)) == ()
     site.clock.now += GRACE_SECONDS + 1
     site.ledger.expire()
     assert site.ledger.kept("error_kind", KEY.parts) == {}
@@ -267,4 +267,4 @@ def test_a_flood_counts_every_line_and_loses_no_group(caplog: pytest.LogCaptureF
     read(site, *flood)
     assert site.lines() == 50_000
     assert shown(site) == (2, 2)
-    assert sum(group.count for group in site.pipeline.findings.errors.of(KEY)) == 50_000
+    assert sum(group.count for group in error_groups_of(site.components.get(KEY))) == 50_000

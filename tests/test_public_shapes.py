@@ -53,7 +53,7 @@ def outcome(text: str, *rules: str) -> Outcome:
         for sample in family.samples
         if sample.value and sample.name.endswith("_total")
     }
-    events = site.pipeline.findings.events(KEY)
+    events = site.components.get(KEY).events.events
     return Outcome(reasons[0], counts, [event.fields["exception"] for event in events])
 
 

@@ -8,6 +8,7 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, RESTARTED, RUN, Clock, Site, line
 from state_files import file_state
 
+from exporter.counting.error_counts import error_groups_of
 from exporter.errors import StateError
 from exporter.model import LogType
 from exporter.state.sqlite import SqliteStore
@@ -33,7 +34,7 @@ def test_a_file_of_november_2026_is_continued(tmp_path: Path):
     assert site.lines() == 6
     assert site.value("log_matches_total", **LOG, **matched) == 5
     assert site.value("restarts_total", **IDENTITY, reason="panic") == 1
-    (group,) = site.pipeline.findings.errors.of(KEY)
+    (group,) = error_groups_of(site.components.get(KEY))
     assert (group.sample, group.count) == ("oops 1", 5)
     assert len(site.crashes.of(KEY)) == 1
     log.live += line(6, "oops again")

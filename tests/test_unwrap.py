@@ -5,6 +5,7 @@ from collect_fixtures import KEY, LOG, RESTARTED, RUN, Log, Site, line
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.counting.error_counts import error_groups_of
 from exporter.logs.lines import message_of, timestamp_of
 from exporter.logs.log_lines import LogLines
 from exporter.logs.unwrap import Unwrapping, unwrap
@@ -198,7 +199,7 @@ def test_identity_is_the_raw_line_and_all_else_sees_the_message():
     restarted.live = red + line(3, "web-1  | panic: \x1b[1mboom")
     site.poller.poll(RESTARTED)
     assert site.value("log_matches_total", **LOG, pattern="no_card", level="error") == 2
-    (kind,) = site.pipeline.findings.errors.of(KEY)
+    (kind,) = error_groups_of(site.components.get(KEY))
     assert (kind.sample, kind.count) == ("no card", 2)
     (crash,) = site.crashes.of(KEY)
     assert crash.lines == ("no card", "panic: boom")

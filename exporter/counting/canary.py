@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from exporter.counting.component import WatchedComponent
 from exporter.counting.ledger import Ledger
 from exporter.errors import StateError
 from exporter.logs.canary_line import parse_canary_line
@@ -54,14 +55,14 @@ class Canary:
         self._start = start
         self._waits = HOLE_SECONDS + 2 * interval, TAIL_SECONDS + 3 * interval
         self._clock = clock
-        self._open: dict[ComponentKey, CanaryRuns] = {}
         self.rules = frozenset(
             position for position, rule in enumerate(rules) if rule.name == CANARY_RULE
         )
 
-    def add(self, key: ComponentKey, messages: Iterable[bytes]) -> None:
+    def add(self, component: WatchedComponent, messages: Iterable[bytes]) -> None:
         """Note new lines of a component in which the rule found the canary."""
-        now, repeated, runs = self._clock(), 0, self._runs(key)
+        key, runs = component.key, self._runs(component)
+        now, repeated = self._clock(), 0
         delay = self._metrics.canary_delay.labels(*key.parts)
         for message in messages:
             line = parse_canary_line(message)
@@ -73,21 +74,23 @@ class Canary:
             self._ledger.add(self._metrics.canary_lines_repeated, key.parts, repeated)
         self._keep(key, runs)
 
-    def gap(self, key: ComponentKey, since: float, until: float) -> None:
+    def gap(self, component: WatchedComponent, since: float, until: float) -> None:
         """Note that the exporter announced missing lines of a component.
 
         Args:
             since, until: Unix seconds between which they were written; 0 where it is not known.
         """
-        if self.rules and (runs := self._runs(key)):
+        if self.rules and (runs := self._runs(component)):
+            key = component.key
             explained = runs.gap(since, until or self._clock())
             self._count(self._metrics.canary_lines_announced, key, explained)
             self._keep(key, runs)
 
-    def settle(self, key: ComponentKey) -> None:
+    def settle(self, component: WatchedComponent) -> None:
         """Count lines that have had their time to arrive; their log was just read."""
-        if not self.rules or not (runs := self._runs(key)):
+        if not self.rules or not (runs := self._runs(component)):
             return
+        key = component.key
         judged = runs.settle(self._clock())
         self._count(self._metrics.canary_lines_missing, key, judged.missing)
         self._count(self._metrics.canary_lines_announced, key, judged.announced)
@@ -99,10 +102,6 @@ class Canary:
             )
         self._keep(key, runs)
 
-    def close(self, key: ComponentKey) -> None:
-        """Forget a component that is gone; what the ledger keeps of it may be taken up again."""
-        self._open.pop(key, None)
-
     def _count(self, metric: Counter, key: ComponentKey, lines: int) -> None:
         if lines:
             self._ledger.add(metric, key.parts, lines)
@@ -113,8 +112,9 @@ class Canary:
         else:
             self._ledger.discard(DOCUMENT, key.parts, "")
 
-    def _runs(self, key: ComponentKey) -> CanaryRuns:
-        if key not in self._open:
+    def _runs(self, component: WatchedComponent) -> CanaryRuns:
+        if component.canary is None:
+            key = component.key
             runs = CanaryRuns(self._start, *self._waits)
             document = self._ledger.kept(DOCUMENT, key.parts).get("")
             if document is not None:
@@ -122,8 +122,8 @@ class Canary:
                     runs.restore(json.loads(document))
                 except ValueError as error:
                     raise StateError(f"state of {key}: {error}") from None
-            self._open[key] = runs
-        return self._open[key]
+            component.canary = runs
+        return component.canary
 
 
 def _written(runs: CanaryRuns) -> bytes:

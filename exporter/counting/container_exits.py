@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from exporter.counting.crashes import Crashes
-from exporter.counting.ledger import Ledger
 from exporter.counting.notifier import Notifier
 from exporter.counting.series import Series
 from exporter.errors import StateError
@@ -20,7 +19,6 @@ from exporter.logs.restarts.container_ends import ContainerEnd
 from exporter.logs.restarts.exit_account import ExitAccount, Told
 from exporter.model import Component, ComponentKey, ComponentKind, RestartReason
 from exporter.state.store import CursorKey
-from exporter.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
 
@@ -44,9 +42,7 @@ class ContainerExits:
 
     def __init__(
         self,
-        metrics: Metrics,
         series: Series,
-        ledger: Ledger,
         crashes: Crashes,
         notifier: Notifier,
         *,
@@ -55,9 +51,9 @@ class ContainerExits:
         unwrap: Callable[[bytes], bytes] | None,
         clock: Callable[[], float],
     ) -> None:
-        self._metrics = metrics
         self._series = series
-        self._ledger = ledger
+        self._metrics = series.metrics
+        self._ledger = series.ledger
         self._crashes = crashes
         self._notifier = notifier
         self._restarts_watched = restarts_watched

@@ -6,13 +6,14 @@ Each group is a document beside the counts, so that after a restart nothing is n
 import logging
 from collections.abc import Callable
 
+from exporter.counting.component import WatchedComponent
 from exporter.counting.ledger import Ledger
 from exporter.counting.notifier import Notifier
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.redaction import redact
 from exporter.matching.grouping.error_groups import FRESH_SECONDS, REST, ErrorGroups, Group
-from exporter.model import ComponentKey, ErrorGroup, Level
+from exporter.model import ErrorGroup, Level
 from exporter.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
@@ -34,11 +35,12 @@ class ErrorCounts:
         self._ledger = ledger
         self._clock = clock
         self._notifier = notifier
-        self._open: dict[ComponentKey, ErrorGroups] = {}
 
-    def take(self, key: ComponentKey, message: bytes, level: Level, timestamp: int | None) -> None:
+    def take(
+        self, component: WatchedComponent, message: bytes, level: Level, timestamp: int | None
+    ) -> None:
         """Count an error: ``timestamp`` is its time in nanoseconds, None where it has none."""
-        groups = self._groups(key)
+        key, groups = component.key, self.groups_of(component)
         at = self._clock() if timestamp is None else timestamp / NANOSECONDS
         group, new = groups.take(message, level, at)
         for number in groups.forgotten():
@@ -48,31 +50,31 @@ class ErrorCounts:
             self._ledger.add(self._metrics.new_error_groups, key.parts, 1)
             fields = {"source": key, "error_level": group.level, "text": group.sample}
             LOG.warning("new error group", extra={"fields": fields})
-            self._notifier.new_error_group(key, group.level, group.sample, at)
+            self._notifier.new_error_group(component, group.level, group.sample, at)
 
-    def refresh(self, key: ComponentKey) -> None:
-        """Show how many groups of a component were seen in the last hour."""
-        recent = self._groups(key).seen_since(self._clock() - FRESH_SECONDS)
-        self._metrics.error_groups.labels(*key.parts).set(recent)
+    def refresh(self, component: WatchedComponent) -> None:
+        """Publish how many groups of a component were seen in the last hour."""
+        recent = self.groups_of(component).seen_since(self._clock() - FRESH_SECONDS)
+        self._metrics.error_groups.labels(*component.key.parts).set(recent)
 
-    def of(self, key: ComponentKey) -> tuple[ErrorGroup, ...]:
-        """Every group of a component, those seen last first."""
-        groups = self._open[key].groups.values() if key in self._open else ()
-        return tuple(map(_shown, sorted(groups, key=lambda group: -group.last_seen)))
-
-    def close(self, key: ComponentKey) -> None:
-        """A component is gone; what the ledger keeps of it may be taken up again."""
-        self._open.pop(key, None)
-        self._notifier.forget(key)
-
-    def _groups(self, key: ComponentKey) -> ErrorGroups:
-        if key not in self._open:
+    def groups_of(self, component: WatchedComponent) -> ErrorGroups:
+        """Return the groups of a component, read from the ledger at their first use."""
+        if component.error_groups is None:
+            key = component.key
             documents = self._ledger.kept(DOCUMENT, key.parts).values()
             try:
-                self._open[key] = ErrorGroups(map(Group.from_bytes, documents), redact)
+                component.error_groups = ErrorGroups(map(Group.from_bytes, documents), redact)
             except ValueError as error:
                 raise StateError(f"state of {key}: {error}") from None
-        return self._open[key]
+        return component.error_groups
+
+
+def error_groups_of(component: WatchedComponent | None) -> tuple[ErrorGroup, ...]:
+    """Return every error group that is known of a component, those seen last first."""
+    if component is None or component.error_groups is None:
+        return ()
+    groups = component.error_groups.groups.values()
+    return tuple(map(_shown, sorted(groups, key=lambda group: -group.last_seen)))
 
 
 def _shown(group: Group) -> ErrorGroup:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from exporter.counting.component import WatchedComponent
 from exporter.counting.error_counts import ErrorCounts
 from exporter.counting.ledger import Ledger
 from exporter.counting.rule_metrics import Found
@@ -59,54 +60,51 @@ class Findings:
         self._ledger = ledger
         self._matches = EventMatches(rules)
         self.heads = self._matches.heads
-        self._open: dict[ComponentKey, OpenEvents] = {}
-        self._unfinished: dict[ComponentKey, Sequence[bytes]] = {}
 
-    def lines_before(self, key: ComponentKey, lines: LogLines) -> Sequence[bytes]:
+    def lines_before(self, component: WatchedComponent, lines: LogLines) -> Sequence[bytes]:
         """Return the lines of a component before new ones, as far as one record may hold both."""
-        before = self._unfinished.pop(key, ())
-        if after := unfinished(before, lines.raws, lines[-1].message):
-            self._unfinished[key] = after
+        before = component.unfinished
+        component.unfinished = unfinished(before, lines.raws, lines[-1].message)
         return before
 
-    def take(self, key: ComponentKey, lines: Sequence[LogLine], found: Sequence[Match]) -> Taken:
-        """What counts of all that the engine found in new lines of a component."""
-        events = self._events(key)
+    def take(
+        self, component: WatchedComponent, lines: Sequence[LogLine], found: Sequence[Match]
+    ) -> Taken:
+        """Return what counts of all that the engine found in new lines of a component."""
+        events = self.events_of(component)
         matches, members = self._matches.take(events, lines, found, self.clock())
-        self._take_errors(key, lines, matches, members)
-        over = self._hand_out(key, events.pushed_out())
+        self._take_errors(component, lines, matches, members)
+        over = self._hand_out(component, events.pushed_out())
         if members:
-            self._keep(key, events)
+            self._keep(component.key, events)
         return Taken(matches, over)
 
-    def settle(self, key: ComponentKey, until: float) -> list[Found]:
-        """What rules found in events that are over, with what is known of each event.
+    def settle(self, component: WatchedComponent, until: float) -> list[Found]:
+        """Return what rules found in events that are over, with what is known of each event.
 
         Args:
             until: Unix seconds; the component's log was read up to then.
         """
-        events = self._events(key)
+        events = self.events_of(component)
         found: list[Found] = []
         if events.events:
-            found = self._hand_out(key, events.settle(until - SETTLE_SECONDS))
+            found = self._hand_out(component, events.settle(until - SETTLE_SECONDS))
             events.forget(until - FORGET_SECONDS)
-            self._keep(key, events)
-        self.errors.refresh(key)
+            self._keep(component.key, events)
+        self.errors.refresh(component)
         return found
 
-    def events(self, key: ComponentKey) -> Sequence[Event]:
-        """The events of a component that are remembered, the latest last."""
-        return self._events(key).events
-
-    def close(self, key: ComponentKey) -> None:
-        """A component is gone; what the ledger keeps of it may be taken up again."""
-        self._open.pop(key, None)
-        self._unfinished.pop(key, None)
-        self.errors.close(key)
+    def events_of(self, component: WatchedComponent) -> OpenEvents:
+        """Return the events of a component, read from the ledger at their first use."""
+        if component.events is None:
+            key = component.key
+            document = self._ledger.kept(DOCUMENT, key.parts).get("")
+            component.events = OpenEvents() if document is None else _read(key, document)
+        return component.events
 
     def _take_errors(
         self,
-        key: ComponentKey,
+        component: WatchedComponent,
         lines: Sequence[LogLine],
         matches: Iterable[Match],
         members: Mapping[int, Event],
@@ -119,26 +117,21 @@ class Findings:
                 levels[match.message] = max(levels.get(match.message, level), level, key=BADNESS)
         for index, level in levels.items():
             line = lines[index]
-            self.errors.take(key, line.message, level, line.timestamp)
+            self.errors.take(component, line.message, level, line.timestamp)
 
-    def _hand_out(self, key: ComponentKey, over: Iterable[Event]) -> list[Found]:
-        """What waited for the end of events."""
+    def _hand_out(self, component: WatchedComponent, over: Iterable[Event]) -> list[Found]:
+        """Return what waited for the end of events."""
         found = []
         for event in over:
             if event.level is not None:
-                self.errors.take(key, event.told.encode(), event.level, event.newest or None)
+                at = event.newest or None
+                self.errors.take(component, event.told.encode(), event.level, at)
             found += [
                 Found(self._matches.indexes[identity], _line(message, timestamp), event.fields)
                 for identity, message, timestamp in event.waiting
                 if identity in self._matches.indexes
             ]
         return found
-
-    def _events(self, key: ComponentKey) -> OpenEvents:
-        if key not in self._open:
-            document = self._ledger.kept(DOCUMENT, key.parts).get("")
-            self._open[key] = OpenEvents() if document is None else _read(key, document)
-        return self._open[key]
 
     def _keep(self, key: ComponentKey, events: OpenEvents) -> None:
         if events.to_be_known:

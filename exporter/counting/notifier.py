@@ -1,9 +1,9 @@
 """Makes notifications of what counting finds, and hands them out once it is kept."""
 
-from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from exporter.counting.component import WatchedComponent
 from exporter.counting.ledger import Ledger
 from exporter.logs.redaction import redact_lines
 from exporter.model import ComponentKey, Notification, NotifyEvent
@@ -41,7 +41,6 @@ class Notifier:
         self._clock = clock
         self._excerpts = excerpts
         self._deployed: dict[str, float] = {}
-        self._new_groups: dict[ComponentKey, deque[float]] = defaultdict(deque)
 
     def deployed(self, app: str, at: float | None) -> None:
         """The active deployment of an app became active then; None where that is not known."""
@@ -49,10 +48,6 @@ class Notifier:
             self._deployed.pop(app, None)
         else:
             self._deployed[app] = at
-
-    def forget(self, key: ComponentKey) -> None:
-        """A component is gone."""
-        self._new_groups.pop(key, None)
 
     def crash(
         self,
@@ -65,13 +60,15 @@ class Notifier:
         """A container ended at a time (Unix seconds)."""
         self._tell(NotifyEvent.CRASH, key.app, key.component, reason, at, last_words, exit_code)
 
-    def new_error_group(self, key: ComponentKey, level: str, sample: str, at: float) -> None:
+    def new_error_group(
+        self, component: WatchedComponent, level: str, sample: str, at: float
+    ) -> None:
         """An error of a kind that was never seen was logged at a time (Unix seconds)."""
-        told, now = self._new_groups[key], self._clock()
-        while told and now - told[0] > 3600:
-            told.popleft()
-        if len(told) < PER_HOUR:
-            told.append(now)
+        sent, key, now = component.new_groups, component.key, self._clock()
+        while sent and now - sent[0] > 3600:
+            sent.popleft()
+        if len(sent) < PER_HOUR:
+            sent.append(now)
             words = [sample.encode()]
             self._tell(NotifyEvent.NEW_ERROR_GROUP, key.app, key.component, level, at, words)
 

@@ -8,17 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Protocol
 
-from exporter.counting.activity import Activity
 from exporter.counting.canary import Canary
+from exporter.counting.component import WatchedComponent
 from exporter.counting.container_exits import ContainerExits
 from exporter.counting.crashes import Crashes
 from exporter.counting.findings import Findings
-from exporter.counting.ledger import Ledger
 from exporter.counting.notifier import Notifier
-from exporter.counting.restart_counts import RestartCounts
 from exporter.counting.rule_metrics import Found
 from exporter.counting.series import Series, enabled_rules, line_log_type
 from exporter.logs.dedup.continuity import Continuity, WindowEnd
@@ -33,17 +30,11 @@ from exporter.model import (
     GapReason,
     LogLine,
     LogType,
-    Rule,
     Source,
 )
 from exporter.state.store import CursorKey
-from exporter.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
-
-_COMPONENTS = 4096
-"""Of so many components it is known by heart which rules apply to their lines."""
-
 
 _GAPS = {
     GapReason.WINDOW: "log lines are missing: the log moved on further than could be read back; "
@@ -96,41 +87,37 @@ class LineJudge(Protocol):
 
 
 class Pipeline:
-    """Counts what readings find to be new, and keeps where each log was read to."""
+    """Counts what readings find to be new, and keeps where each log was read to.
+
+    Args:
+        series: of the components that are watched, with the rules in force.
+        engine: has these rules, and ``HEADS`` behind them.
+    """
 
     def __init__(
         self,
-        metrics: Metrics,
         series: Series,
-        ledger: Ledger,
         engine: Engine,
-        rules: Sequence[Rule],
         limits: ReadingLimits,
-        restart_counts: RestartCounts,
         findings: Findings,
-        activity: Activity,
         crashes: Crashes,
         canary: Canary,
         notifier: Notifier,
     ) -> None:
-        self.ledger = ledger
-        self.lock = ledger.lock
-        self.metrics = metrics
         self.series = series
+        self.ledger = series.ledger
+        self.lock = series.components.lock
+        self.metrics = series.metrics
         self.engine = engine
-        self.rules = rules
-        self._meanings = [rule.meaning for rule in rules]
+        self.rules = series.rules
+        self._meanings = [rule.meaning for rule in self.rules]
         self.limits = limits
-        self.restart_counts = restart_counts
         self.findings = findings
-        self.activity = activity
         self.crashes = crashes
         self.canary = canary
         self.notifier = notifier
         self.exits = ContainerExits(
-            metrics,
             series,
-            ledger,
             crashes,
             notifier,
             restarts_watched=limits.restarts_watched,
@@ -138,17 +125,7 @@ class Pipeline:
             unwrap=engine.unwrap,
             clock=findings.clock,
         )
-        self._enabled = lru_cache(_COMPONENTS)(self._rules_of)
         self.judge: LineJudge | None = None
-
-    def take_over(self, before: "Pipeline") -> None:
-        """Count on in the place of another pipeline, in which nothing counts any more.
-
-        Called under the lock.
-        """
-        self.series.take_over(before.series)
-        self.restart_counts.take_over(before.restart_counts)
-        self.activity.take_over(before.activity)
 
     def place(
         self,
@@ -174,8 +151,8 @@ class Pipeline:
 
         cursor = CursorKey(source.key, deployment_id)
         with self.lock:
-            counts = self.series.is_open(source.key)
-            continuity = self.ledger.continuity(cursor, begin) if counts else begin(0)
+            watched = self.series.watched(source.key)
+            continuity = self.ledger.continuity(cursor, begin) if watched else begin(0)
             continuity.configure(
                 remember=self.limits.tail_lines,
                 instances=component.instance_count,
@@ -184,11 +161,10 @@ class Pipeline:
             run = source.log_type is LogType.RUN
             if continuity.in_doubt or (run and continuity.needs_base):
                 tail_lines = self.limits.tail_lines
-            restarts = self.restart_counts.of(source.key, deployment_id)
-            if restarts is not None:
+            if watched and (restarts := watched.restarts_of(deployment_id)):
                 continuity.count_restarts(restarts.counts, restarts.read_at)
             window = continuity.window(source.log_type, tail_lines, open_ended=open_ended)
-        return Place(cursor, continuity, window, counts)
+        return Place(cursor, continuity, window, watched is not None)
 
     @property
     def resumed(self) -> bool:
@@ -228,7 +204,8 @@ class Pipeline:
 
     def count_fresh(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that nobody has counted, and what rules say of them."""
-        if not self.series.is_open(source.key):
+        component = self.series.watched(source.key)
+        if component is None:
             return
         metrics, labels = self.metrics, (*source.key.parts, line_log_type(source.log_type))
         if repeated:
@@ -238,17 +215,17 @@ class Pipeline:
         lines = LogLines.of(lines, self.engine.unwrap)
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, lines.size)
-        context = self.findings.lines_before(source.key, lines)
-        enabled = self._enabled(source.key)
+        context = self.findings.lines_before(component, lines)
+        enabled = self._rules_of(component)
         found = self.engine.scan(lines.raws, enabled, message_of, context)
-        found, over = self.findings.take(source.key, lines, found)
+        found, over = self.findings.take(component, lines, found)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, self._meanings[position])
-        self.activity.add(source.key, len(lines), self._count_errors(found))
+        component.activity.add(self.findings.clock(), len(lines), self._count_errors(found))
         if canary := [match for match in found if match.rule in self.canary.rules]:
-            self.canary.add(source.key, (lines[match.message].message for match in canary))
+            self.canary.add(component, (lines[match.message].message for match in canary))
         with_lines = (
             Found(match.rule, lines[match.message])
             for match in found
@@ -256,15 +233,17 @@ class Pipeline:
         )
         self.series.rule_metrics.count(source.key, (*with_lines, *over))
 
-    def _rules_of(self, key: ComponentKey) -> frozenset[int]:
-        """What the engine has to look for in the lines of a component."""
-        return enabled_rules(self.rules, key) | self.findings.heads
+    def _rules_of(self, component: WatchedComponent) -> frozenset[int]:
+        """Return what the engine has to look for in the lines of a component."""
+        if component.rules is None:
+            component.rules = enabled_rules(self.rules, component.key) | self.findings.heads
+        return component.rules
 
     def settle_events(self, key: ComponentKey, until: float) -> None:
         """Count what waited for the end of events; their log was read up to a time (Unix s)."""
-        if self.series.is_open(key):
-            self.series.rule_metrics.count(key, self.findings.settle(key, until))
-            self.canary.settle(key)
+        if component := self.series.watched(key):
+            self.series.rule_metrics.count(key, self.findings.settle(component, until))
+            self.canary.settle(component)
 
     def _count_errors(self, found: Sequence[Match]) -> int:
         """How many lines a rule of level error or worse has matched."""
@@ -309,7 +288,8 @@ class Pipeline:
 
     def _count_gap(self, key: ComponentKey, log_type: LogType, end: WindowEnd) -> None:
         """Lines are missing, between two times where they are known."""
-        if not self.series.is_open(key):
+        component = self.series.watched(key)
+        if component is None:
             return
         labels = (*key.parts, line_log_type(log_type), end.reason)
         self.ledger.add(self.metrics.log_gaps, labels, 1)
@@ -318,7 +298,7 @@ class Pipeline:
         if since and until > since:
             fields["since"] = _utc(since / NANOSECONDS)
             fields["seconds"] = f"{(until - since) / NANOSECONDS:.3f}"
-        self.canary.gap(key, since / NANOSECONDS, until / NANOSECONDS)
+        self.canary.gap(component, since / NANOSECONDS, until / NANOSECONDS)
         level = logging.INFO if end.reason is GapReason.DEPLOYMENT else logging.WARNING
         LOG.log(level, _GAPS[end.reason], extra={"fields": fields})
 

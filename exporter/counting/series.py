@@ -1,9 +1,11 @@
 """Which series exist: those of a component, at 0, from its discovery until it is gone."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import Histogram
 
+from exporter.counting.component import Components, WatchedComponent
 from exporter.counting.deployment_causes import CAUSES, OTHER_CAUSE
 from exporter.counting.ledger import Ledger
 from exporter.counting.rule_metrics import RuleMetrics
@@ -40,38 +42,47 @@ _Begun = tuple[Counter | Gauge | Histogram, tuple[str, ...], str]
 """A series: its metric, the values of its labels, and what is counted in it."""
 
 
-class Series:
-    """Makes and removes the series of apps and components.
+@dataclass(frozen=True, slots=True)
+class SeriesSettings:
+    """Which series a component has, by the configuration.
 
     Args:
-        rules: the rules in force; a component has a series of each that applies to it.
         log_types: the logs that are read.
-        rule_metrics: the metrics that rules feed; their series come and go with the others.
         followed: whether RUN is followed over live streams.
         jobs: whether the runs of scheduled jobs are observed.
         events: whether autoscaling events are.
+    """
+
+    log_types: Sequence[LogType]
+    followed: bool = False
+    jobs: bool = False
+    events: bool = False
+
+
+class Series:
+    """Opens and closes apps and components, and makes and removes their series with that.
+
+    Args:
+        rules: the rules in force; a component has a series of each that applies to it.
+        rule_metrics: the metrics that rules feed; their series come and go with the others.
     """
 
     def __init__(
         self,
         metrics: Metrics,
         ledger: Ledger,
+        components: Components,
         rules: Sequence[Rule],
-        log_types: Sequence[LogType],
         rule_metrics: RuleMetrics,
-        *,
-        followed: bool = False,
-        jobs: bool = False,
-        events: bool = False,
+        settings: SeriesSettings,
     ) -> None:
-        self._metrics = metrics
-        self._ledger = ledger
-        self._rules = rules
-        self._log_types = log_types
+        self.metrics = self._metrics = metrics
+        self.ledger = self._ledger = ledger
+        self.components = components
+        self.rules = rules
         self.rule_metrics = rule_metrics
-        self._followed = followed
-        self._jobs = jobs
-        self._events = events
+        self._settings = settings
+        self._replaced = False  # by the series of another configuration
         self._about_lines: tuple[Counter | Gauge, ...] = (
             metrics.log_lines,
             metrics.log_bytes,
@@ -86,55 +97,61 @@ class Series:
             metrics.job_missed_run,
             metrics.job_timeout,
         )
-        self._open: dict[ComponentKey, Component] = {}
-        self._open_apps: dict[str, tuple[str, ...]] = {}
 
-    def take_over(self, before: "Series") -> None:
-        """Go on with everything that other series have open; nothing counts for those any more.
+    def replace(self, before: "Series") -> None:
+        """Apply another configuration to what is open; nothing counts by ``before`` any more.
 
         What both make stays as it is; what only ``before`` made is removed.
         """
         before.rule_metrics.withdraw()
         self.rule_metrics.publish()
-        self._open = dict(before._open)
-        theirs_by_key = {key: before._chosen(key) for key in self._open}
-        before._open = {}
-        self._open_apps, before._open_apps = before._open_apps, {}
-        for key, theirs in theirs_by_key.items():
-            ours = self._chosen(key)
+        before._replaced = True
+        for component in self.components:
+            component.reconfigure()
+            key = component.key
+            theirs, ours = before._chosen(component), self._chosen(component)
             for metric, labels, _ in (series for series in theirs if series not in ours):
                 metric.remove(*labels)
             for metric, labels, meaning in (series for series in ours if series not in theirs):
                 self._begin(metric, labels, meaning)
             self.rule_metrics.open(key)
-        if not self._jobs:
+        if not self._settings.jobs:
             for gauge in self._of_jobs:
                 gauge.clear()
 
+    def watched(self, key: ComponentKey) -> WatchedComponent | None:
+        """Return a component that may be counted for.
+
+        None if it is not watched, or if another configuration is in force by now.
+        """
+        return None if self._replaced else self.components.get(key)
+
     def is_open(self, key: ComponentKey) -> bool:
         """Whether the component is watched; nothing may be counted for one that is not."""
-        return key in self._open
+        return self.watched(key) is not None
 
     def open_component(self, key: ComponentKey, component: Component) -> None:
         """Make every series of a component; one that changed is described anew.
 
         Counters begin at 0, or where they stood when the component was last seen.
         """
-        before = self._open.get(key)
+        present = self.components.get(key)
+        before = None if present is None else present.spec
         if before == component:
             return
+        metrics, identity = self._metrics, key.parts
         if before is not None and self.log_types_of(before) != self.log_types_of(component):
             self.close_component(key)  # other logs are read of it now
-        metrics, identity = self._metrics, (key.app, key.component)
-        was_open = key in self._open
-        self._open[key] = component
-        if was_open:
+            before = None
+        watched = self.components.open(key, component)
+        if before is not None:
             metrics.component_info.remove_by_labels(_identity(key))
         metrics.component_info.labels(*identity, component.kind, component.instance_size).set(1)
-        if was_open:
+        if before is not None:
             return
         self._ledger.open(*identity)
-        for metric, labels, meaning in self._chosen(key):
+        chosen_series = self._chosen(watched)
+        for metric, labels, meaning in chosen_series:
             self._begin(metric, labels, meaning)
         self.rule_metrics.open(key)
         self._begin(metrics.new_error_groups, identity)
@@ -148,27 +165,28 @@ class Series:
         self._begin(metrics.last_restart_timestamp, identity)
         # Metrics whose labels no list foresees.
         for metric in (metrics.job_invocations, metrics.autoscaling_events):
-            begun = {labels for chosen, labels, _ in self._chosen(key) if chosen is metric}
+            begun = {labels for chosen, labels, _ in chosen_series if chosen is metric}
             for labels in self._ledger.known(metric):
                 if begun and labels[:2] == identity and labels not in begun:
                     self._begin(metric, labels)
-        if self._observes(key) and self._ledger.value(metrics.job_duration, identity):
+        if self._observes(component) and self._ledger.value(metrics.job_duration, identity):
             self._begin(metrics.job_duration, identity)
 
-    def _chosen(self, key: ComponentKey) -> "dict[_Begun, None]":
+    def _chosen(self, component: WatchedComponent) -> "dict[_Begun, None]":
         """The series of a component that depend on the configuration, in order."""
+        key, spec = component.key, component.spec
         metrics, identity = self._metrics, key.parts
         series: list[_Begun] = []
-        log_types = self.log_types_of(self._open[key])
+        log_types = self.log_types_of(spec)
         for log_type in dict.fromkeys(map(line_log_type, log_types)):
             series += [(family, (*identity, log_type), "") for family in self._about_lines]
             series += [(metrics.log_gaps, (*identity, log_type, why), "") for why in GapReason]
             series += [
                 (metrics.log_matches, (*identity, log_type, rule.name, rule.level), rule.meaning)
-                for rule in self._rules
+                for rule in self.rules
                 if applies(rule, key)
             ]
-        if any(rule.name == CANARY_RULE and applies(rule, key) for rule in self._rules):
+        if any(rule.name == CANARY_RULE and applies(rule, key) for rule in self.rules):
             series += [
                 (metrics.canary_lines_missing, identity, ""),
                 (metrics.canary_lines_announced, identity, ""),
@@ -182,10 +200,10 @@ class Series:
             if log_type in RUN_TIME_LOGS:
                 read.append(metrics.source_interval)
             series += [(gauge, (*identity, log_type), "") for gauge in read]
-        if self._followed and LogType.RUN in log_types:
+        if self._settings.followed and LogType.RUN in log_types:
             series.append((metrics.stream_connected, identity, ""))
             series.append((metrics.stream_reconnects, identity, ""))
-        if self._observes(key):
+        if self._observes(spec):
             series += [
                 (metrics.job_invocations, (*identity, phase, trigger), "")
                 for phase in InvocationPhase
@@ -193,7 +211,7 @@ class Series:
             ]
             gauges = (metrics.job_last_invocation, metrics.job_last_success)
             series += [(gauge, identity, "") for gauge in gauges]
-        if self._events and self._open[key].kind is not ComponentKind.JOB:
+        if self._settings.events and spec.kind is not ComponentKind.JOB:
             series += [
                 (metrics.autoscaling_events, (*identity, direction, trigger), "")
                 for direction, unlikely in _SCALING
@@ -202,20 +220,21 @@ class Series:
             ]
         return dict.fromkeys(series)
 
-    def _observes(self, key: ComponentKey) -> bool:
-        """Whether the runs of a component are observed, which has to be open."""
-        return self._jobs and self._open[key].scheduled
+    def _observes(self, component: Component) -> bool:
+        """Whether the runs of a component are observed."""
+        return self._settings.jobs and component.scheduled
 
     def log_types_of(self, component: Component) -> tuple[LogType, ...]:
         """The logs that are read of a component: of a scheduled job, those of its runs."""
-        if not (self._jobs and component.scheduled):
-            return tuple(self._log_types)
-        others = (log_type for log_type in self._log_types if log_type not in RUN_TIME_LOGS)
+        if not self._observes(component):
+            return tuple(self._settings.log_types)
+        log_types = self._settings.log_types
+        others = (log_type for log_type in log_types if log_type not in RUN_TIME_LOGS)
         return (*others, LogType.JOB_INVOCATION)
 
     def is_app_open(self, name: str) -> bool:
         """Whether an app is watched."""
-        return name in self._open_apps
+        return not self._replaced and name in self.components.apps
 
     def advance(self, gauge: Gauge, key: ComponentKey, seconds: float, *labels: str) -> None:
         """Set a time that never goes back: past deployments are read after active ones too."""
@@ -224,8 +243,8 @@ class Series:
             self._ledger.put(gauge, series, seconds)
 
     def close_component(self, key: ComponentKey) -> None:
-        """Remove every series of a component that is gone."""
-        if self._open.pop(key, None) is not None:
+        """Forget a component that is gone, and remove its series; the ledger keeps its numbers."""
+        if self.components.close(key):
             self._ledger.close(*key.parts)
             self.rule_metrics.close(key)
         self._metrics.close(Owner.COMPONENT, *key.parts)
@@ -233,10 +252,10 @@ class Series:
     def open_app(self, app: App) -> None:
         """Describe an app; one that changed is described anew."""
         metrics, described = self._metrics, (app.name, app.id, app.region, app.tier)
-        before = self._open_apps.get(app.name)
+        before = self.components.apps.get(app.name)
         if before == described:
             return
-        self._open_apps[app.name] = described
+        self.components.apps[app.name] = described
         if before is not None:
             metrics.spec_info.remove(*before)
         metrics.spec_info.labels(*described).set(1)
@@ -257,7 +276,7 @@ class Series:
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
-        if self._open_apps.pop(name, None) is not None:
+        if self.components.apps.pop(name, None) is not None:
             self._ledger.close(name)
         self._metrics.close(Owner.APP, name)
 

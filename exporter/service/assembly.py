@@ -16,7 +16,6 @@ from exporter import __version__
 from exporter.config.credentials import TokenSource
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode, LogScope
-from exporter.counting.activity import Activity
 from exporter.counting.canary import FOLLOWED_SECONDS, Canary
 from exporter.counting.crashes import Crashes
 from exporter.counting.error_counts import ErrorCounts
@@ -24,9 +23,8 @@ from exporter.counting.findings import Findings
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.notifier import Notifier
 from exporter.counting.pipeline import Pipeline, ReadingLimits
-from exporter.counting.restart_counts import RestartCounts
 from exporter.counting.rule_metrics import RuleMetrics
-from exporter.counting.series import Series
+from exporter.counting.series import Series, SeriesSettings
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client, OnAnswer
@@ -175,10 +173,7 @@ class Counting:
     """What counts lines and container ends, and what the pages show of it."""
 
     pipeline: Pipeline
-    restart_counts: RestartCounts
     notifier: Notifier
-    errors: ErrorCounts
-    activity: Activity
     crashes: Crashes
 
 
@@ -240,9 +235,9 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     deployments = Deployments(
         env.platform, records.metrics, records.ledger, deployment_logs, counting.notifier
     )
-    restart_counts, schedule = counting.restart_counts, reading.schedule
+    schedule = reading.schedule
     platform_metrics = PlatformMetrics(
-        env.platform, records.metrics, deployments, restart_counts, env.clock, schedule
+        env.platform, records.metrics, deployments, records.components, env.clock, schedule
     )
     receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
     reader = receiver or reading.reader
@@ -307,13 +302,12 @@ def _build_status(
         discovery,
         platform_metrics,
         env.records.api_metrics,
-        counting.activity,
+        env.records.components,
         counting.crashes,
-        counting.errors,
         env.budget,
         pacing,
         jobs,
-        env.records.ledger.lock,
+        env.clock,
     )
 
 
@@ -343,12 +337,12 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
     series = Series(
         metrics,
         ledger,
+        env.records.components,
         rules,
-        logs.types,
         rule_metrics,
-        followed=followed,
-        jobs=config.collectors.jobs,
-        events=config.collectors.events,
+        SeriesSettings(
+            logs.types, followed, jobs=config.collectors.jobs, events=config.collectors.events
+        ),
     )
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
@@ -357,13 +351,12 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
         run_watched=LogType.RUN in logs.types,
     )
-    restart_counts = RestartCounts()
     notifier = Notifier(
         env.notify, config.notify.events, ledger, env.clock, excerpts=config.web.excerpts
     )
     errors = ErrorCounts(metrics, ledger, env.clock, notifier)
     findings = Findings(ledger, rules, errors, env.clock)
-    activity, crashes = Activity(env.clock), Crashes(ledger, excerpts=config.web.excerpts)
+    crashes = Crashes(ledger, excerpts=config.web.excerpts)
     canary = Canary(
         metrics,
         ledger,
@@ -372,9 +365,8 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
         interval=FOLLOWED_SECONDS if followed else logs.interval,
         clock=env.clock,
     )
-    parts = (restart_counts, findings, activity, crashes, canary, notifier)
-    pipeline = Pipeline(metrics, series, ledger, engine, rules, limits, *parts)
-    return Counting(pipeline, restart_counts, notifier, errors, activity, crashes)
+    pipeline = Pipeline(series, engine, limits, findings, crashes, canary, notifier)
+    return Counting(pipeline, notifier, crashes)
 
 
 def _build_reading(

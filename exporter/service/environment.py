@@ -8,6 +8,7 @@ from random import Random
 from apscheduler.schedulers.base import BaseScheduler
 from prometheus_client import CollectorRegistry
 
+from exporter.counting.component import Components
 from exporter.counting.ledger import Ledger
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
@@ -21,11 +22,12 @@ from exporter.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What lasts of an account when its configuration changes: metrics, counts and cursors."""
+    """What lasts of an account when its configuration changes: metrics, counts, components."""
 
     metrics: Metrics
     api_metrics: ApiMetrics
     ledger: Ledger
+    components: Components
 
     @classmethod
     def open(
@@ -37,7 +39,8 @@ class Records:
             StateError: the state cannot be read.
         """
         metrics = Metrics(registry)
-        return cls(metrics, ApiMetrics(metrics), Ledger(metrics, state, clock))
+        ledger = Ledger(metrics, state, clock)
+        return cls(metrics, ApiMetrics(metrics), ledger, Components(ledger.lock))
 
 
 def _nobody(notification: Notification) -> None:

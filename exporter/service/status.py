@@ -3,13 +3,20 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
 
-from exporter.counting.activity import Activity
+from exporter.counting.activity import MINUTES
+from exporter.counting.component import Components
 from exporter.counting.crashes import Crashes
-from exporter.counting.error_counts import ErrorCounts
+from exporter.counting.error_counts import error_groups_of
 from exporter.digitalocean.budget import Budget
-from exporter.model import ApiFailure, BudgetStatus, ComponentKey, ComponentStatus, SourceStatus
+from exporter.model import (
+    ApiFailure,
+    BudgetStatus,
+    ComponentKey,
+    ComponentStatus,
+    Minutes,
+    SourceStatus,
+)
 from exporter.scheduling.pacing import Pacing
 from exporter.service.supervisor import Collector
 from exporter.telemetry.api_metrics import ApiMetrics
@@ -17,12 +24,14 @@ from exporter.watching.discovery import Discovery
 from exporter.watching.jobs import Jobs
 from exporter.watching.platform_metrics import PlatformMetrics
 
+NO_LINES = Minutes((0,) * MINUTES, (0,) * MINUTES)
+
 
 class Status:
     """Gathers what the parts know; each call answers from memory.
 
     Args:
-        lock: the ledger's, under which activity, crashes and error groups change.
+        clock: Unix seconds.
     """
 
     def __init__(
@@ -31,25 +40,23 @@ class Status:
         discovery: Discovery,
         platform_metrics: PlatformMetrics,
         api_metrics: ApiMetrics,
-        activity: Activity,
+        components: Components,
         crashes: Crashes,
-        errors: ErrorCounts,
         budget: Budget,
         pacing: Pacing,
         jobs: Jobs,
-        lock: Lock,
+        clock: Callable[[], float],
     ) -> None:
         self._collector = collector
         self._discovery = discovery
         self._platform_metrics = platform_metrics
         self._api_metrics = api_metrics
-        self._activity = activity
+        self._components = components
         self._crashes = crashes
-        self._errors = errors
         self._budget = budget
         self._pacing = pacing
         self._jobs = jobs
-        self._lock = lock
+        self._clock = clock
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule lives, and if not, what is wrong."""
@@ -66,9 +73,11 @@ class Status:
             sources[ComponentKey(source.app, source.component)].append(source)
         found = []
         for key, app, component in self._discovery.inventory.components():
-            with self._lock:
-                minutes, crashes = self._activity.of(key), self._crashes.of(key)
-                error_groups = self._errors.of(key)
+            with self._components.lock:
+                watched = self._components.get(key)
+                minutes = watched.activity.minutes(self._clock()) if watched else NO_LINES
+                crashes = self._crashes.of(key)
+                error_groups = error_groups_of(watched)
                 job = self._jobs.status(key, component)
             found.append(
                 ComponentStatus(

@@ -143,11 +143,7 @@ class Discovery:
                 continue
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
-                self._pipeline.restart_counts.forget(key)
-                self._pipeline.findings.close(key)
-                self._pipeline.canary.close(key)
                 self._pipeline.exits.close(key)
-                self._pipeline.activity.forget(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
         for former in before.apps:

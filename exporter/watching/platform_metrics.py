@@ -1,8 +1,9 @@
 """What the platform itself says: health, instances, its restart counts, deployments."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from exporter.counting.restart_counts import RestartCounts
+from exporter.counting.component import Components, ReportedRestarts
 from exporter.counting.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, BadRequest
@@ -36,13 +37,13 @@ class PlatformMetrics:
         platform: AppPlatform,
         metrics: Metrics,
         deployments: Deployments,
-        restart_counts: RestartCounts,
+        components: Components,
         clock: Callable[[], float],
         schedule: Schedule[Source],
     ) -> None:
         self._platform = platform
         self._deployments = deployments
-        self._restart_counts = restart_counts
+        self._components = components
         self._metrics = metrics
         self._clock = clock
         self._schedule = schedule
@@ -155,13 +156,25 @@ class PlatformMetrics:
     def _set_restart_counts(
         self, app: App, component: str, counts: Sequence[InstanceRestarts], now: float
     ) -> None:
-        self._restart_counts.note(app, component, counts, now)
+        self._note_restarts(app, component, counts, now)
         remove({"app": app.name, "component": component}, self._metrics.instance_restarts)
         self._hint_where_they_rose(app, component, sum(count.count for count in counts))
         for count in counts:
             self._metrics.instance_restarts.labels(
                 app.name, component, count.component_instance
             ).set(count.count)
+
+    def _note_restarts(
+        self, app: App, component: str, counts: Sequence[InstanceRestarts], now: float
+    ) -> None:
+        """Leave the counts for whoever reads RUN_RESTARTED of the component next."""
+        watched = self._components.get(ComponentKey(app.name, component))
+        if watched is None or app.active_deployment is None:
+            return
+        by_instance: Counter[str] = Counter()
+        for count in counts:
+            by_instance[count.component_instance] += int(count.count)
+        watched.restarts = ReportedRestarts(app.active_deployment.id, by_instance, now)
 
     def lose_health(self, app: App) -> None:
         """The health of an app's components is not known any more."""

@@ -1,0 +1,104 @@
+"""Everything that is known of a component while it is watched, in one object."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from exporter.counting.activity import ActivityRing
+from exporter.logs.canary_runs import CanaryRuns
+from exporter.matching.grouping.error_groups import ErrorGroups
+from exporter.matching.traces.events import OpenEvents
+from exporter.model import Component, ComponentKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRestarts:
+    """The restart counts that the platform reports of a component.
+
+    Args:
+        deployment_id: the deployment that was active when they were read.
+        counts: how often each instance restarted, by its alias.
+        read_at: Unix seconds.
+    """
+
+    deployment_id: str
+    counts: Mapping[str, int]
+    read_at: float
+
+
+@dataclass(slots=True, eq=False)
+class WatchedComponent:
+    """One component, from its discovery until it is gone; guarded by ``Components.lock``.
+
+    A field that is None has not been read from the ledger yet: whoever works on it does that at
+    its first use.
+
+    Args:
+        spec: the component as the latest discovery found it.
+        activity: lines and errors of the last hour.
+        restarts: what the platform reported last. It is replaced as a whole, also without the lock.
+        events: the stack traces that may go on.
+        unfinished: the latest lines, as far as a record that they belong to may go on.
+        error_groups: its error groups.
+        new_groups: when notifications of new error groups were sent in the last hour.
+        canary: the runs of the canary.
+        rules: the positions of the rules that apply to its lines.
+    """
+
+    key: ComponentKey
+    spec: Component
+    activity: ActivityRing = field(default_factory=ActivityRing)
+    restarts: ReportedRestarts | None = None
+    events: OpenEvents | None = None
+    unfinished: Sequence[bytes] = ()
+    error_groups: ErrorGroups | None = None
+    new_groups: deque[float] = field(default_factory=deque)
+    canary: CanaryRuns | None = None
+    rules: frozenset[int] | None = None
+
+    def restarts_of(self, deployment_id: str) -> ReportedRestarts | None:
+        """Return the latest counts of a deployment; None if none were read while it was active."""
+        restarts = self.restarts
+        return restarts if restarts and restarts.deployment_id == deployment_id else None
+
+    def reconfigure(self) -> None:
+        """Drop what depends on the configuration; it is made anew at its next use."""
+        self.canary = None
+        self.rules = None
+
+
+class Components:
+    """The components and apps of one account that are watched; they outlast a reload.
+
+    Args:
+        lock: the account's: held around every call, and around every use of what is returned.
+    """
+
+    def __init__(self, lock: Lock) -> None:
+        self.lock = lock
+        self.apps: dict[str, tuple[str, ...]] = {}
+        """What describes each app that is watched, by its name."""
+        self._watched: dict[ComponentKey, WatchedComponent] = {}
+
+    def __contains__(self, key: ComponentKey) -> bool:
+        return key in self._watched
+
+    def __iter__(self) -> Iterator[WatchedComponent]:
+        return iter(self._watched.values())
+
+    def get(self, key: ComponentKey) -> WatchedComponent | None:
+        """Return a component; None if it is not watched."""
+        return self._watched.get(key)
+
+    def open(self, key: ComponentKey, spec: Component) -> WatchedComponent:
+        """Watch a component, or take its new description; return it."""
+        component = self._watched.get(key)
+        if component is None:
+            component = self._watched[key] = WatchedComponent(key, spec)
+        component.spec = spec
+        return component
+
+    def close(self, key: ComponentKey) -> bool:
+        """Forget a component that is gone; return whether it was watched."""
+        return self._watched.pop(key, None) is not None
