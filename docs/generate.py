@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from track_record import track_record
+
 from exporter.config.reference import configuration_reference, web_configuration_reference
 from exporter.errors import API_ERRORS, REFUSALS
 from exporter.matching.packs import DEFAULT, load_packs, pack_names, pack_title
@@ -280,6 +282,11 @@ def write_patterns() -> str:
     return "\n".join([GENERATED, PATTERNS_INTRODUCTION, overview, *sections])
 
 
+def write_track_record() -> str:
+    """``docs/track-record.md`` for the tests of this version."""
+    return f"{GENERATED}\n{track_record(HERE.parent / 'tests')}"
+
+
 def _pattern(rule: Rule) -> str:
     """A rule, with its first example and its first counter-example."""
     lines = (f"matches:  {rule.tests.match[0]}", f"does not: {rule.tests.no_match[0]}")
@@ -292,6 +299,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_reference,
     "metrics.md": write_metrics,
     "patterns.md": write_patterns,
+    "track-record.md": write_track_record,
     "web-configuration.md": web_configuration_reference,
 }
 """Every generated page by its name below ``docs/``."""

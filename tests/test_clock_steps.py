@@ -23,6 +23,10 @@ def wait_for_lines(exporter: ExporterProcess, lines: int) -> Samples:
     return exporter.wait_until(lambda samples: samples.total(LINES) == lines)
 
 
+@pytest.mark.found(
+    "A step of the wall clock stopped reads, while `/-/healthy` stayed good.",
+    how="a clock that was set while the program ran",
+)
 @requires("faketime")
 @pytest.mark.parametrize("mode", ["poll", "follow"])
 @pytest.mark.parametrize("step", ["-600", "+600"])

@@ -63,6 +63,10 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path / "state.db")
 
 
+@pytest.mark.found(
+    "Two crashes with different exit codes counted as three.",
+    how="crashes in a row against a second simulated platform",
+)
 @pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "out of time order"])
 def test_a_line_in_run_and_the_container_are_one_end(scene: Scene, late: bool, restarted: bool):
@@ -97,6 +101,10 @@ def test_a_container_first_and_its_line_later_are_one_end(scene: Scene, restarte
     assert scene.exits() == 1
 
 
+@pytest.mark.found(
+    "A crash without words was `unknown` where RUN showed its exit code after RUN_RESTARTED.",
+    how="exit code 137 against a second simulated platform, polled",
+)
 @pytest.mark.parametrize("restarted", [False, True], ids=["one run", "restarted"])
 def test_a_container_without_words_waits_for_its_exit_code(scene: Scene, restarted: bool):
     """RUN_RESTARTED shows it first, its words say nothing, RUN has the exit line: the code's

@@ -256,6 +256,10 @@ def test_the_same_container_behind_a_cut_needs_no_look_at_run_restarted(begin):
     assert (scene.lines(), scene.gaps(), scene.reconnects()) == (21, 0, 20)
 
 
+@pytest.mark.found(
+    "A container that ended while no stream could be opened was not counted.",
+    how="random lives of a followed component",
+)
 def test_a_container_that_ended_while_no_stream_could_be_had_is_looked_for(begin):
     """The looks after the end are over when a stream shows another container: one more."""
     scene = begin(shows=[line(1)])

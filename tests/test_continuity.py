@@ -165,6 +165,10 @@ def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     assert (poll.restarts, poll.gaps) == (1, 1)
 
 
+@pytest.mark.found(
+    "A gap was announced for a container whose end had been read.",
+    how="random lives of followed logs",
+)
 @pytest.mark.parametrize("asked", [1000, 4])
 def test_a_container_whose_end_was_shown_leaves_run_without_a_gap(asked):
     """Also where the next one ends before RUN is read again, or only its last lines were shown."""

@@ -433,6 +433,10 @@ def test_get_that_fails_too_is_not_remembered(reader: Reader):
         assert host.websocket_tries == 2
 
 
+@pytest.mark.found(
+    "One slow WebSocket handshake made all logs of a host be read by plain GET for five minutes.",
+    how="a test that failed on a busy machine",
+)
 @pytest.mark.parametrize(
     ("refuse", "kind"), [(hang, "timeout"), (lambda *_: None, "connection")], ids=["hangs", "drops"]
 )

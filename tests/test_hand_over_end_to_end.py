@@ -113,6 +113,10 @@ def assert_nothing_failed(samples: Samples) -> None:
     assert all(value == 1 for _, value in samples.series("digitalocean_app_source_up"))
 
 
+@pytest.mark.found(
+    "Each deployment was errors and a gap where the logs of ended ones are refused.",
+    how="a platform that refuses them as the real one does",
+)
 @pytest.mark.parametrize("instances", [1, 3])
 def test_followed_hand_overs_lose_nothing(tmp_path: Path, instances: int):
     """Three deployments in a row: every line counts, last words too, and there is no gap."""

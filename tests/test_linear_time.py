@@ -95,6 +95,10 @@ def cpu_limit(line: bytes) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+@pytest.mark.found(
+    "A line with a ruler of 60 dashes held up the reader of severities for hours.",
+    how="a test of the matching engine that took minutes, then repeated pieces against each reader",
+)
 @pytest.mark.parametrize("reader", READERS)
 def test_no_line_takes_more_than_linear_time(reader: str):
     """Rulers, brackets without end, quotes, escapes: each reader gets through all of them."""

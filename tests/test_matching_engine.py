@@ -184,6 +184,10 @@ def test_what_re2_says_of_bytes_holds(regex: str, message: bytes, found: bool):
     assert Engine(rules_of("never")).scan([*others, message]) == []
 
 
+@pytest.mark.found(
+    "A match at the very end of a text without a newline was missed.",
+    how="a property that holds the scan against RE2 line by line",
+)
 def test_a_match_at_the_very_end_of_a_text_without_newline_is_found():
     """Among these rules Hyperscan misses a match that `$` ends at the end of the data."""
     engine = Engine(rules_of("ß", "(?i:(?-i:é)|error)", "[]a]"))
@@ -329,6 +333,10 @@ def test_threads_share_an_engine():
     assert results == [expected] * 20
 
 
+@pytest.mark.found(
+    "Rules such as `\\\\{.*\\\\}$` missed lines that Hyperscan did not propose.",
+    how="Hyperscan held against RE2",
+)
 @given(tail=st.text("x }a)bc0", max_size=60), end=st.sampled_from(["}", " }", ")", "c", "0", "x"]))
 @pytest.mark.parametrize("regex", [r"Os \{.*[})]$", r"Os.*c$", r"\{[^0]*\d$", r"Os.*(?:\}|a)$"])
 def test_the_end_of_a_line_behind_anything_is_found(regex: str, tail: str, end: str):

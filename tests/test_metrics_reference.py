@@ -52,6 +52,15 @@ def test_committed_page_is_what_the_generator_writes():
     assert result.returncode == 0, result.stderr
 
 
+def test_track_record_names_tests_that_exist():
+    """Each defect stands there with the test that holds it, once."""
+    page = (ROOT / "docs/track-record.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `(test_\w+\.py)`: `(test_\w+)` \|", page)
+    assert len(rows) == len(set(rows)) == page.count("\n| ") - 2
+    for file, test in rows:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
 def test_page_lists_every_metric_once_with_its_type_labels_and_help():
     """Each declaration is one whole row of the page."""
     lines = (ROOT / "docs/metrics.md").read_text(encoding="utf-8").splitlines()

@@ -21,6 +21,10 @@ def wait_for_lines(exporter: ExporterProcess, lines: int) -> Samples:
     return exporter.wait_until(lambda samples: samples.total(LINES) == lines)
 
 
+@pytest.mark.found(
+    "A reload that added RUN_RESTARTED invented a gap, one that took it away hid one.",
+    how="reloads under traffic",
+)
 @pytest.mark.parametrize(("before", "after"), [(ONE, BOTH), (BOTH, ONE)])
 def test_a_reload_of_the_log_types_loses_nothing_without_a_gap(
     before: list[str], after: list[str], tmp_path: Path
