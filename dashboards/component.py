@@ -21,6 +21,7 @@ from dashboards.queries import (
     rate,
     recorded,
     select,
+    shown,
 )
 
 COMPONENT = "{{account}} {{app}}/{{component}}"
@@ -94,7 +95,7 @@ def _add_state(board: dashboards.Dashboard) -> None:
             "Logs read",
             "Share of the logs whose latest read worked.",
             "percentunit",
-            f"avg({select('digitalocean_app_source_up')})",
+            f"avg({shown('digitalocean_app_source_up')})",
         ),
     ):
         board.with_panel(number(title, description, unit, expr))
@@ -341,7 +342,7 @@ def _add_deployments(board: dashboards.Dashboard) -> None:
         bars(
             "Failed deployments",
             "Deployments that ended in phase ERROR, by the step that failed and why.",
-            f"({why} > 0) and on (account, app) ({failed} > 0)",
+            f"({why} > 0) and on (account, app) (sum by (account, app) ({failed}) > 0)",
             "{{account}} {{app}} {{step}}: {{reason}}",
             width=8,
         )

@@ -18,6 +18,7 @@ from dashboards.queries import (
     occurring,
     rate,
     select,
+    shown,
 )
 from dashboards.reading import add_canary, add_rules, add_sources
 from dashboards.receiving import add_receiving
@@ -50,6 +51,7 @@ def build() -> dashboards.Dashboard:
 def _add_state(board: dashboards.Dashboard) -> None:
     remaining = select("digitalocean_app_api_ratelimit_remaining")
     limit = select("digitalocean_app_api_ratelimit_limit")
+    unmatched = select("digitalocean_app_discovery_unmatched_includes")
     board.with_panel(
         number(
             "Configuration",
@@ -80,28 +82,28 @@ def _add_state(board: dashboards.Dashboard) -> None:
             "Logs",
             "Logs that are read.",
             "short",
-            f"count({select('digitalocean_app_source_up')})",
+            f"count({shown('digitalocean_app_source_up')})",
             None,
         ),
         (
             "Components watched",
             "Components that discovery.include and discovery.exclude leave, by each exporter.",
             "short",
-            f"sum({select('digitalocean_app_discovery_components')})",
+            f"sum(max without (instance) ({select('digitalocean_app_discovery_components')}))",
             None,
         ),
         (
             "Patterns without match",
             "Patterns of discovery.include that match no app and no component.",
             "short",
-            f"sum({select('digitalocean_app_discovery_unmatched_includes')})",
+            f"sum(max without (instance) ({unmatched}))",
             0.5,
         ),
         (
             "Unreadable logs",
             "Logs whose latest read failed, or that were not read yet.",
             "short",
-            f"sum({select('digitalocean_app_source_up')} == bool 0)",
+            f"sum({shown('digitalocean_app_source_up')} == bool 0)",
             0.5,
         ),
         (

@@ -23,6 +23,7 @@ from dashboards.queries import (
     largest,
     rate,
     select,
+    shown,
 )
 
 BY = "by (account, app, component)"
@@ -51,7 +52,7 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
         (
             "Unhealthy components",
             "Components that App Platform calls unhealthy now.",
-            f"sum({select('digitalocean_app_component_healthy')} == bool 0)",
+            f"sum({shown('digitalocean_app_component_healthy')} == bool 0)",
         ),
         (
             "Restarts",
@@ -71,7 +72,7 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
         (
             "Unreadable logs",
             "Logs whose latest read failed, or that were not read yet: what is missing here.",
-            f"sum({select('digitalocean_app_source_up')} == bool 0)",
+            f"sum({shown('digitalocean_app_source_up')} == bool 0)",
         ),
         (
             "Gaps",

@@ -30,10 +30,14 @@ def select(metric: str, *matchers: str) -> str:
     Raises:
         KeyError: the program has no such metric.
     """
-    family = metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
-    labels = () if metric in PROCESS_METRICS | SCRAPE_METRICS else _LABELS[family]
+    labels = _labels(metric)
     variables = [f'{label}=~"${label}"' for label in ("app", "component") if label in labels]
     return f"{metric}{{{', '.join([*TARGET, *variables, *matchers])}}}"
+
+
+def _labels(metric: str) -> tuple[str, ...]:
+    family = metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+    return () if metric in PROCESS_METRICS | SCRAPE_METRICS else _LABELS[family]
 
 
 def recorded(rule: str) -> str:
@@ -41,24 +45,45 @@ def recorded(rule: str) -> str:
     return f'{rule}{{job=~"$job", app=~"$app", component=~"$component"}}'
 
 
+def once(metric: str, expression: str) -> str:
+    """An expression over a metric, with each app's series once, however many exporters watch it.
+
+    Two exporters that watch the same apps each count every line: the larger one is taken, never
+    their sum. What has no app is about an exporter, and stays one series for each.
+
+    Args:
+        expression: an instant vector with the labels of the metric.
+    """
+    labels = _labels(metric)
+    if "app" not in labels:
+        return expression
+    bucket = ("le",) if metric.endswith("_bucket") else ()
+    return f"max by ({', '.join(('job', 'account', *labels, *bucket))}) ({expression})"
+
+
+def shown(metric: str, *matchers: str) -> str:
+    """What a gauge stands at, each app's series once."""
+    return once(metric, select(metric, *matchers))
+
+
 def rate(metric: str, *matchers: str) -> str:
     """The rate per second of a counter, over what Grafana takes for the panel's resolution."""
-    return f"rate({select(metric, *matchers)}[$__rate_interval])"
+    return once(metric, f"rate({select(metric, *matchers)}[$__rate_interval])")
 
 
 def increase(metric: str, *matchers: str) -> str:
     """What a counter grew by in the time that the dashboard shows."""
-    return f"increase({select(metric, *matchers)}[$__range])"
+    return once(metric, f"increase({select(metric, *matchers)}[$__range])")
 
 
 def increase_per_step(metric: str, *matchers: str) -> str:
     """What a counter grew by since the point before: for bars of single events."""
-    return f"increase({select(metric, *matchers)}[$__rate_interval])"
+    return once(metric, f"increase({select(metric, *matchers)}[$__rate_interval])")
 
 
 def increase_at_end(metric: str, *matchers: str) -> str:
     """``increase`` with one value for the whole graph, to choose series by."""
-    return f"increase({select(metric, *matchers)}[$__range] @ end())"
+    return once(metric, f"increase({select(metric, *matchers)}[$__range] @ end())")
 
 
 def largest(shown: str, ranked: str, lines: int = 5) -> str:
@@ -85,8 +110,8 @@ def grown(metric: str, by: str) -> str:
     For counters whose label values nobody knows beforehand, so that no series is there at 0.
 
     Args:
-        by: a ``by`` clause, such as ``by (app, reason)``.
+        by: a ``by`` clause with all labels of the counter, such as ``by (app, reason)``.
     """
-    now = f"sum {by} ({select(metric)})"
-    before = f"sum {by} ({select(metric)} offset $__rate_interval)"
+    now = f"max {by} ({select(metric)})"
+    before = f"max {by} ({select(metric)} offset $__rate_interval)"
     return f"{now} - ({before} or 0 * {now})"

@@ -18,7 +18,7 @@ _METRIC = re.compile(r"(?<![\w:])(?:digitalocean_app|process|python|scrape)_\w+"
 _SELECTOR = re.compile(r"((?:digitalocean_app|process|python|scrape)_\w+)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
 _GROWN = re.compile(
-    r"(sum by \([\w, ]+\) \([\w:]+\{[^}]*\})\) - \(\1 offset [$\w]+\) or 0 \* \1\)\)"
+    r"(max by \([\w, ]+\) \([\w:]+\{[^}]*\})\) - \(\1 offset [$\w]+\) or 0 \* \1\)\)"
 )
 _MODIFIER = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 
@@ -60,10 +60,24 @@ def undeclared(expr: str, others: frozenset[str] = frozenset()) -> set[str]:
     return wrong
 
 
+def outer_groups(expr: str) -> list[set[str]]:
+    """The labels that aggregations keep, without those within another aggregation."""
+    groups, end = [], 0
+    for modifier in re.finditer(r"\bby \(([^)]*)\) \(", expr):
+        if modifier.start() < end:
+            continue
+        groups.append(set(modifier[1].split(", ")))
+        depth, end = 1, modifier.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(expr[end], 0)
+            end += 1
+    return groups
+
+
 def bare_counters(expr: str) -> set[str]:
     """The counters that stand outside of rate, irate and increase.
 
-    A sum less the same sum a while ago, or less 0 where there was none, is an increase as well.
+    A value less the same value a while ago, or less 0 where there was none, is an increase as well.
     """
     inside = re.sub(r"\b(?:rate|irate|increase)\([\w:]+(?:\{[^}]*\})?\[", "", expr)
     inside = _GROWN.sub("", inside)

@@ -148,9 +148,10 @@ def test_lines_have_names(panel: dict):
     for target in panel["targets"]:
         labels = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
         assert labels
-        kept = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+        # What stands behind `and on` only chooses.
+        kept = promql.outer_groups(target["expr"].partition(" and on ")[0])
         for group in kept:
-            assert labels <= set(group.split(", "))
+            assert labels <= group
         if not kept:
             assert labels - {"account"} == {"instance"}
 
@@ -161,8 +162,8 @@ def test_annotations_say_what_happened_to_whom(annotation: dict):
     assert annotation["enable"] is True
     assert annotation["datasource"] == DATASOURCE
     labels = set(re.findall(r"\{\{(\w+)\}\}", annotation["titleFormat"]))
-    [kept] = re.findall(r"\bby \(([^)]*)\)", annotation["expr"])
-    assert labels == set(kept.split(", "))
+    kept = promql.outer_groups(annotation["expr"])
+    assert kept == [labels]
     # Grafana wants milliseconds where the value is the time of the event.
     assert annotation["useValueForTime"] == annotation["expr"].startswith("1000 * ")
     assert annotation["useValueForTime"] == ("_timestamp_seconds{" in annotation["expr"])
@@ -370,3 +371,16 @@ def test_every_metric_is_shown_somewhere():
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
     }
     assert set(promql.DECLARED) - shown <= for_joins_and_alerts
+
+
+@every_target
+def test_what_two_exporters_count_is_not_added(expr: str):
+    """A sum is over apps that are taken once, however many exporters watch them."""
+    for summed in re.finditer(r"\b(?:sum|avg|count)(?: by \(([^)]*)\))? ?\(", expr):
+        rest = expr[summed.end() :]
+        metric = re.search(r"\bdigitalocean_\w+", rest)
+        if metric is None or "instance" in (summed[1] or "").split(", "):
+            continue
+        declared = promql.DECLARED.get(promql.family_of(metric[0]))
+        if declared is not None and "app" in declared.labels:
+            assert rest.lstrip("(").startswith("max ")
