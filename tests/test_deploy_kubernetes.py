@@ -1,6 +1,7 @@
 """The Helm chart, rendered by Helm: valid objects, the project's own rules and dashboards."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
 
 
-def render(*values: str) -> dict[str, dict[str, Any]]:
+def render(*values: str, files: tuple[Path, ...] = ()) -> dict[str, dict[str, Any]]:
     """The chart's objects by kind, the ConfigMap of dashboards as `Dashboards`."""
     settings = [part for value in values for part in ("--set", value)]
+    settings += [part for file in files for part in ("--values", str(file))]
     rendered = helm("template", "watch", str(CHART), *settings)
     assert rendered.returncode == 0, rendered.stderr
     objects = [item for item in yaml.safe_load_all(rendered.stdout) if item]
@@ -203,6 +205,28 @@ def test_what_the_web_configuration_protects_can_be_scraped(tls: str, scheme: st
     assert endpoint["tlsConfig"] == {"insecureSkipVerify": True}
     (container,) = objects["StatefulSet"]["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["scheme"] == scheme.upper()
+
+
+def test_two_releases_of_a_pair_differ_in_instance_alone(tmp_path: Path):
+    """With the values of the docs both get one `job`, and what names a pod is dropped."""
+    page = (ROOT / "docs" / "deploy" / "kubernetes.md").read_text(encoding="utf-8")
+    values = tmp_path / "pair.yml"
+    values.write_text(re.search(r"```yaml\n(config:.*?)```", page, re.DOTALL)[1])
+    objects = render(*NEEDED, files=(values,))
+    monitor = objects["ServiceMonitor"]["spec"]
+    labels = objects["Service"]["metadata"]["labels"]
+    assert labels[monitor["jobLabel"]] == "do-app-exporter"
+    (drop,) = monitor["endpoints"][0]["relabelings"]
+    assert drop["action"] == "labeldrop"
+    assert all(re.fullmatch(drop["regex"], name) for name in ("pod", "service", "endpoint"))
+    assert not re.fullmatch(drop["regex"], "instance")
+    pod = objects["StatefulSet"]["spec"]["template"]
+    (term,) = pod["spec"]["affinity"]["podAntiAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert term["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    config = yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    assert config["api_budget"] == {"share": 0.4}
 
 
 def test_the_probe_can_do_without_http():

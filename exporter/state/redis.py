@@ -77,7 +77,10 @@ class RedisStore:
         return self._state(namespace, held, TAKEN_OVER)
 
     def read(self, namespace: str) -> Saved:
-        """Read a namespace without owning it; raises StateError where it cannot be read."""
+        """Read a namespace without owning it; raises StateError where it cannot be read.
+
+        Its parts belong together only if nobody saves meanwhile.
+        """
         with self._translated("read"):
             keys = Keys.of(namespace)
             meta = get_fields(self._client, keys.meta)
