@@ -74,8 +74,8 @@ docs: venv ## Write the generated pages in docs/
 	$(BIN)/python docs/generate.py
 
 .PHONY: screenshots
-screenshots: venv system-packages ## Take the pictures of the page in docs/ anew, from the demo
-	$(BIN)/python docs/screenshots.py
+screenshots: venv system-packages ## Take the pictures of the page in docs/ anew
+	$(BIN)/python tests/page_states.py
 
 .PHONY: dashboards
 dashboards: venv ## Write the Grafana dashboards from their code

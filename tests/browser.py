@@ -48,6 +48,11 @@ def watched(page: Page) -> Notes:
     return notes
 
 
+def unfold(page: Page) -> None:
+    """Open everything that is folded."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+
+
 def accessibility_faults(page: Page) -> list[str]:
     """What axe-core finds wrong with the page, a line each."""
     found = Axe().run(page).response["violations"]

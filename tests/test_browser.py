@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import accessibility_faults, chromium, watched
+from browser import accessibility_faults, chromium, unfold, watched
 from exporter_process import ExporterProcess, simulated
 from playwright.sync_api import Browser, expect
 from programs import requires
@@ -44,9 +44,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Platfo
         with ExporterProcess(folder, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             platform.write("blog", "api", 0, "GET / 200")
-            platform.crash("shop", "web", 0, LAST_WORDS)
             restarts = "digitalocean_app_restarts_total"
-            exporter.wait_until(lambda samples: samples.total(restarts) == 1)
+            for number, words in enumerate((["panic: no shelf"], LAST_WORDS), 1):
+                platform.crash("shop", "web", 0, words)
+                exporter.wait_until(lambda samples, n=number: samples.total(restarts) == n)
             yield exporter.url, platform
 
 
@@ -57,14 +58,15 @@ def test_crash_is_seen_at_a_glance_and_its_last_words_a_click_away(
     page = browser.new_page()
     notes = watched(page)
     page.goto(site[0])
-    broken = page.locator(".broken li").first
+    broken = page.locator(".broken > li").first
     expect(broken).to_contain_text("shop/web")
-    expect(broken).to_contain_text("its containers ended once in the last hour, last: panic")
-    broken.get_by_role("link", name="shop/web").click()
-    log = page.locator("pre.log")
+    expect(broken).to_contain_text("its containers ended 2 times in the last hour, last: panic")
+    expect(broken.locator(".telling")).to_have_text("panic: out of stock")
+    broken.get_by_role("link", name="Last 100 lines").click()
+    log = page.locator("pre.log").first
     expect(log).to_be_visible()
     expect(log.locator("span")).to_have_count(len(LAST_WORDS))
-    expect(log.locator("span").last).to_have_text("panic: out of stock")
+    expect(log.locator("span").last).to_contain_text(" UTC panic: out of stock")
     log.scroll_into_view_if_needed()
     expect(log.locator("span").last).to_be_in_viewport()
     expect(log.locator("span").first).not_to_be_in_viewport()
@@ -78,7 +80,7 @@ def test_hostile_lines_stay_text(browser: Browser, site: tuple[str, Platform]):
     page = browser.new_page(viewport={"width": 390, "height": 800})
     notes = watched(page)
     page.goto(f"{site[0]}/components/shop/web")
-    log = page.locator("pre.log")
+    log = page.locator("pre.log").first
     expect(log).to_contain_text(HOSTILE[0])
     expect(log).to_contain_text("invoice⟨U+202E⟩gnp.exe")
     expect(log).to_contain_text("colour red bell ␇")
@@ -93,6 +95,7 @@ def test_filter_and_order_are_in_the_url(browser: Browser, site: tuple[str, Plat
     """What is chosen in the form stands in the address, and a link there shows the same."""
     page = browser.new_page()
     page.goto(site[0])
+    page.locator("#all > summary").click()
     page.get_by_label("App").select_option("shop")
     page.get_by_label("Order").select_option("name")
     page.get_by_role("button", name="Show").click()
@@ -114,18 +117,19 @@ def test_page_shows_itself_anew(browser: Browser, site: tuple[str, Platform]):
     notes = watched(page)
     page.clock.install()
     page.goto(f"{url}/")
-    row = page.locator("tbody tr", has_text="shop/mail")
+    page.locator("#all > summary").click()
+    row = page.locator("#all tbody tr", has_text="shop/mail")
     expect(row).to_contain_text("never")
-    page.locator("summary").click()
+    page.locator("#exporter > summary").click()
     page.evaluate("window.stays = true")
     platform.write("shop", "mail", 0, "ERROR no such mailbox")
     deadline = 40
-    while "failing" not in row.inner_text() and deadline:
+    while "noisy" not in row.inner_text() and deadline:
         page.clock.run_for(10_000)
         page.wait_for_timeout(250)
         deadline -= 1
-    expect(row).to_contain_text("failing")
-    expect(page.locator("#configuration")).to_have_attribute("open", "")
+    expect(row).to_contain_text("noisy")
+    expect(page.locator("#exporter")).to_have_attribute("open", "")
     assert page.evaluate("window.stays")
     assert notes.messages == []
 
@@ -147,6 +151,5 @@ def test_pages_are_accessible(browser: Browser, site: tuple[str, Platform], path
     """axe-core finds no fault, by day and by night."""
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(site[0] + path)
-    for summary in page.locator("details:not([open]) summary").all():
-        summary.click()
+    unfold(page)
     assert accessibility_faults(page) == []

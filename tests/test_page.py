@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from exporter.model import (
     Crash,
     Endpoint,
     ErrorGroup,
+    ErrorLine,
     Level,
     LogType,
     Minutes,
@@ -25,7 +27,7 @@ from exporter.model import (
 from exporter.web.pages.charts import bars
 from exporter.web.pages.condition import State, condition
 from exporter.web.pages.page import About
-from exporter.web.pages.words import age, duration, utc, visible
+from exporter.web.pages.words import age, clock_time, duration, utc, visible
 
 EVIL = '<script>alert("1")</script>'
 QUIET = Minutes((0,) * 60, (0,) * 60)
@@ -65,47 +67,107 @@ def status(app: str = "shop", name: str = "web", **options: Any) -> ComponentSta
 CRASH = Crash(NOW - 120, RestartReason.PANIC, ("panic: boom", "goroutine 1 [running]:"))
 
 
+def rising(errors: int, usual: float | None) -> Minutes:
+    """So many errors in this minute, against a usual number in ten."""
+    return replace(minutes(100, errors), usual_errors=usual)
+
+
+def crashes_at(*ago: float) -> tuple[Crash, ...]:
+    """Ends so many seconds ago, the newest first."""
+    return tuple(Crash(NOW - seconds, RestartReason.PANIC) for seconds in ago)
+
+
+def fresh(first_seen: float) -> ErrorGroup:
+    """A kind of error first seen at a time."""
+    return ErrorGroup(Level.ERROR, "no <x>", "no stock", 1, first_seen, NOW)
+
+
+UNREADABLE = (source("down", "logs: status 500"),)
+NEW = {"deployed_at": NOW - 600, "watched_since": NOW - 9000}
+ENDED_TWICE = "its containers ended 2 times in the last hour, last: panic"
+
+
 @pytest.mark.parametrize(
     ("given", "state", "reasons"),
     [
-        (status(), State.UP, ()),
+        (status(), State.FINE, ()),
         (status(sources=()), State.WAITING, ()),
         (status(sources=(source("waiting"),)), State.WAITING, ()),
-        (status(health=health(True)), State.UP, ()),
-        (status(health=health(None)), State.UP, ()),
-        (status(health=health(False)), State.DOWN, ("unhealthy: 1 of 2 instances are ready",)),
+        (status(health=health(True)), State.FINE, ()),
+        (status(health=health(None)), State.FINE, ()),
+        (status(health=health(False)), State.DOWN, ("unhealthy, 1 of 2 replicas are ready",)),
+        (status(health=health(True, 0)), State.DOWN, ("0 of 2 replicas are ready",)),
         (
-            status(sources=(source("down", "logs: status 500"),)),
+            status(health=health(False, 0), kind=ComponentKind.JOB),
+            State.FINE,
+            (),
+        ),
+        (
+            status(health=ComponentHealth("web", False, 0, 0, None, None)),
+            State.FINE,
+            (),
+        ),
+        (
+            status(sources=UNREADABLE),
+            State.BLIND,
+            ("its RUN log cannot be read: logs: status 500",),
+        ),
+        (
+            status(sources=UNREADABLE, health=health(False)),
             State.DOWN,
-            ("its RUN log can not be read: logs: status 500",),
+            ("unhealthy, 1 of 2 replicas are ready",),
+        ),
+        (status(crashes=(CRASH,)), State.FINE, ()),
+        (status(crashes=crashes_at(60, 1799)), State.CRASHING, (ENDED_TWICE,)),
+        (status(crashes=crashes_at(60, 1801)), State.FINE, ()),
+        (
+            status(minutes=rising(16, 0.0)),
+            State.ERRORS_UP,
+            ("16 error lines in the last 10 minutes, 0 are usual",),
         ),
         (
-            status(crashes=(CRASH,)),
-            State.FAILING,
-            ("its containers ended once in the last hour, last: panic",),
+            status(minutes=rising(15, 0.0)),
+            State.NOISY,
+            ("15 error lines in the last 10 minutes, as usual",),
         ),
-        (status(crashes=(Crash(NOW - 3601, RestartReason.EXIT),)), State.UP, ()),
         (
-            status(minutes=minutes(9, 1, ago=9)),
-            State.FAILING,
-            ("1 error line in the last 10 minutes",),
+            status(minutes=rising(30, 10.0)),
+            State.NOISY,
+            ("30 error lines in the last 10 minutes, as usual",),
         ),
-        (status(minutes=minutes(9, 4, ago=10)), State.UP, ()),
         (
-            status(health=health(False), crashes=(CRASH, CRASH), minutes=minutes(9, 4)),
-            State.DOWN,
-            (
-                "unhealthy: 1 of 2 instances are ready",
-                "its containers ended 2 times in the last hour, last: panic",
-                "4 error lines in the last 10 minutes",
-            ),
+            status(minutes=rising(31, 10.0)),
+            State.ERRORS_UP,
+            ("31 error lines in the last 10 minutes, 10 are usual",),
+        ),
+        (
+            status(minutes=rising(900, None)),
+            State.NOISY,
+            ("900 error lines in the last 10 minutes",),
+        ),
+        (status(minutes=minutes(9, 4, ago=10)), State.FINE, ()),
+        (
+            status(error_groups=(fresh(NOW - 60), fresh(NOW - 700)), **NEW),
+            State.ERRORS_UP,
+            ("a kind of error that came with the latest deployment",),
+        ),
+        # What is new to an exporter that has just begun to watch is not new with a deployment.
+        (
+            status(error_groups=(fresh(NOW - 60),), deployed_at=NOW - 600, watched_since=NOW - 300),
+            State.FINE,
+            (),
+        ),
+        (
+            status(error_groups=(fresh(NOW - 60),), deployed_at=NOW - 3601, watched_since=0.0),
+            State.FINE,
+            (),
         ),
     ],
 )
 def test_condition_says_what_is_wrong(
     given: ComponentStatus, state: State, reasons: tuple[str, ...]
 ):
-    """Down, failing, waiting or up, with everything that makes it so and nothing else."""
+    """One state, the worst that fits, with what makes it so and nothing else."""
     found = condition(given, NOW)
     assert (found.state, found.reasons) == (state, reasons)
 
@@ -115,6 +177,18 @@ def rows_of(text: str) -> list[list[str]]:
     table = text.partition('id="components"')[2]
     found = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     return [cells for row in found if (cells := _cells(row)) and "Newest line" not in cells]
+
+
+def block(text: str, name: str) -> str:
+    """The words of the block of a broken component."""
+    cards = re.findall(r'<li class="card.*?</ul>\s*</li>', text, re.DOTALL)
+    [found] = [words_of(card) for card in cards if f">{name}</a>" in card]
+    return found
+
+
+def words_of(text: str) -> str:
+    """What is to be read."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
 def _cells(row: str) -> list[str]:
@@ -133,15 +207,128 @@ def test_overview_lists_every_component_the_worst_first():
     with serving(status=Status(rows=[BLOG, SHOP, MAIL])) as base:
         text = get(f"{base}/").text
     assert rows_of(text) == [
-        ["shop/mail service", "down", "3 s ago", "0", "0", "none seen"],
-        ["shop/web service", "failing", "3 s ago", "100", "3", "panic, 2 min ago"],
-        ["blog/api service", "up", "3 s ago", "7", "0", "none seen"],
+        ["shop/mail service", "blind", "07:59:57 UTC 3 s ago", "0", "0", "none seen"],
+        [
+            "shop/web service",
+            "noisy",
+            "07:59:57 UTC 3 s ago",
+            "100",
+            "3",
+            "panic, 07:58:00 UTC 2 min ago",
+        ],
+        ["blog/api service", "fine", "07:59:57 UTC 3 s ago", "7", "0", "none seen"],
     ]
-    broken = text.partition("<h1>What is broken</h1>")[2].partition("<h2>Components</h2>")[0]
-    assert re.findall(r"shop/\w+|blog/\w+", re.sub(r"<[^>]+>", "", broken)) == [
-        "shop/mail",
-        "shop/web",
+
+
+def test_first_line_says_how_many_are_how_and_as_of_when():
+    """Each state with its number, in the same order whatever they are, then the second."""
+    down = status("crm", "web", health=health(False))
+    with serving(status=Status(rows=[BLOG, SHOP, MAIL, down])) as base:
+        text = get(f"{base}/").text
+    first = words_of(text.partition("<h1")[2].partition(">")[2].partition("</h1>")[0])
+    assert first == "1 down 0 crashing 0 errors up 1 noisy 1 fine 1 blind"
+    assert "As of 08:00:00 UTC" in words_of(text)
+
+
+def test_a_broken_component_says_at_once_what_a_person_needs():
+    """Since when, replicas, crashes, the deployment before it, the telling line, the ways on."""
+    row = status(
+        health=health(True, 1),
+        crashes=(replace(CRASH, at=NOW - 60), replace(CRASH, at=NOW - 660)),
+        deployed_at=NOW - 900,
+        app_id="4f6c",
+        watched_since=NOW - 9000,
+        error_groups=(fresh(NOW - 700),),
+    )
+    with serving(status=Status(rows=[row, BLOG])) as base:
+        text = get(f"{base}/").text
+    found = block(text, "shop/web")
+    assert ENDED_TWICE in found
+    assert "Since 07:49:00 UTC 11 min ago" in found
+    assert "Replicas 1 of 2 ready" in found
+    assert "Crashes in an hour 2" in found
+    assert "Deployment 07:45:00 UTC 15 min ago 4 min before it began" in found
+    assert "goroutine 1 [running]:" in found
+    assert "New since the deployment: 1 kind of error: no stock" in found
+    assert "doctl apps logs 4f6c web --type run_restarted --tail 100" in found
+    assert 'href="./components/shop/web#last-words"' in text
+    assert 'href="https://cloud.digitalocean.com/apps/4f6c"' in text
+
+
+def test_a_past_crash_is_a_note_with_its_time():
+    """It does not make a component broken; after a day it is no note any more."""
+    old = status("blog", "api", crashes=(Crash(NOW - 86401, RestartReason.PANIC),))
+    with serving(status=Status(rows=[status(crashes=(CRASH,)), old])) as base:
+        text = get(f"{base}/").text
+    assert "Nothing is broken" in text
+    notes = re.findall(r"<li>(.*?)</li>", text.partition('class="notes"')[2], re.DOTALL)
+    assert [words_of(note) for note in notes if "ended" in note] == [
+        "shop/web ended: panic , 07:58:00 UTC 2 min ago"
     ]
+
+
+REFUSED = [
+    ApiFailure(Endpoint.APPS, "unauthorized", 1),
+    ApiFailure(Endpoint.LOGS, "unauthorized", 4),
+]
+AWAY = [
+    ApiFailure(Endpoint.APPS, "server_error", 1),
+    ApiFailure(Endpoint.LOGS, "timeout", 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("failures", "problems", "titles"),
+    [
+        (
+            REFUSED,
+            ("logs: status 401", "logs: status 401"),
+            ["DigitalOcean refuses the API token: nothing new is known"],
+        ),
+        (
+            AWAY,
+            ("logs: status 500", "logs: timed out"),
+            ["DigitalOcean's API is away (server_error, timeout): nothing new is known"],
+        ),
+        (
+            AWAY[1:],
+            ("logs: timed out", "logs: timed out"),
+            ["Logs of 2 components cannot be read: logs: timed out"],
+        ),
+        (
+            [],
+            ("logs: status 500", "logs: status 404"),
+            [
+                "A log cannot be read: logs: status 500",
+                "A log cannot be read: logs: status 404",
+            ],
+        ),
+    ],
+)
+def test_one_cause_is_one_banner(
+    failures: list[ApiFailure], problems: tuple[str, str], titles: list[str]
+):
+    """However many components it hides; none of them is called down, or has a block."""
+    rows = [
+        status(app, "web", sources=(source("down", problem, app=app),))
+        for app, problem in zip(("blog", "shop"), problems, strict=True)
+    ]
+    with serving(status=Status(rows=rows, failures=failures)) as base:
+        text = get(f"{base}/").text
+    banners = re.findall(r'<section class="banner blind">\s*<h2>(.*?)</h2>', text)
+    assert [html.unescape(title) for title in banners] == titles
+    assert "card" not in text
+    assert "0 down" in words_of(text)
+    assert "2 blind" in words_of(text)
+
+
+def test_trouble_of_the_state_stands_on_top():
+    """Before whatever is broken, on the overview and on a component's page."""
+    row = status(health=health(False))
+    with serving(status=Status(rows=[row], unsaved="redis://cache:6379: refused")) as base:
+        for path, first in (("/", 'class="card'), ("/components/shop/web", 'class="reasons')):
+            text = get(base + path).text
+            assert 0 < text.index("redis://cache:6379: refused") < text.index(first)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +355,7 @@ def test_failing_requests_say_what_to_do():
     """Each error of the API stands with its targets and a way out; 401 and 403 name the scope."""
     failures = [
         ApiFailure(Endpoint.RESTART_COUNT, "unauthorized", 4),
-        ApiFailure(Endpoint.LOGS, "unauthorized", 2),
+        ApiFailure(Endpoint.DEPLOYMENTS, "unauthorized", 2),
         ApiFailure(Endpoint.RESTART_COUNT, "forbidden", 1),
         ApiFailure(Endpoint.HEALTH, "forbidden", 1),
         ApiFailure(Endpoint.LOG_CONTENT, "forbidden", 1),
@@ -180,7 +367,7 @@ def test_failing_requests_say_what_to_do():
     cells = [_cells(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)][1:]
     assert [row[:3] for row in cells] == [
         ["restart_count", "unauthorized", "4"],
-        ["logs", "unauthorized", "2"],
+        ["deployments", "unauthorized", "2"],
         ["restart_count", "forbidden", "1"],
         ["health", "forbidden", "1"],
         ["log_content", "forbidden", "1"],
@@ -200,13 +387,13 @@ def test_component_page_shows_the_last_words_of_each_crash():
     row = status(health=health(False), minutes=minutes(5, 1), crashes=(CRASH, older))
     with serving(status=Status(rows=[row])) as base:
         text = get(f"{base}/components/shop/web").text
-    crashes = re.findall(r"<details[^>]*>.*?</details>", text, re.DOTALL)
+    crashes = re.findall(r'<details id="crash[^>]*>.*?</details>', text, re.DOTALL)
     assert ["open" in crash.partition(">")[0] for crash in crashes] == [True, False]
     assert "panic: boom" in crashes[0]
     assert "goroutine 1 [running]:" in crashes[0]
     assert "Killed" in crashes[1]
     words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
-    assert "Instances 1 of 2 ready" in words
+    assert "Replicas 1 of 2 ready" in words
     assert "CPU 25 %" in words
     assert "Memory 50 %" in words
     assert "5 lines" in words
@@ -227,14 +414,14 @@ KIND = ErrorGroup(
 
 
 def test_kinds_of_errors_are_listed_with_their_times():
-    """The words that messages share, how often and since when; nothing of them acts."""
+    """A sample of each, how often and since when; nothing of it acts."""
     with serving(status=Status(rows=[status(error_groups=(KIND,))])) as base:
         text = get(f"{base}/components/shop/web").text
     table = text.partition('id="error-groups"')[2].partition("</table>")[0]
-    assert "order &lt;num&gt; &lt;b&gt;failed" in table
     assert "order 17 &lt;b&gt;failed" in table
+    assert "title=" not in table
     words = " ".join(re.sub(r"<[^>]+>", " ", table.partition("<tbody>")[2]).split())
-    assert words.endswith("error 3 2 h ago 1 min ago")
+    assert words.endswith("error 3 06:00:00 UTC 2 h ago 07:59:00 UTC 1 min ago")
 
 
 def test_without_excerpts_no_kind_of_error_is_shown():
@@ -277,7 +464,7 @@ def test_pages_need_nothing_that_the_policy_forbids():
     for text in pages:
         assert re.findall(r"<script[^>]*>", text) == re.findall(r'<script src="[^"]+" defer>', text)
         assert re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|data:", text) is None
-        assert not re.search(r'(?:src|href)="https?://(?!docs\.digitalocean\.com/)', text)
+        assert not re.search(r'(?:src|href)="https?://(?!(?:docs|cloud)\.digitalocean\.com/)', text)
 
 
 def test_pages_escape_what_they_show():
@@ -292,11 +479,36 @@ def test_pages_escape_what_they_show():
     told = Status((False, EVIL), (False, EVIL), [row])
     with serving(status=told, about=About("1", configuration=EVIL)) as base:
         overview = get(f"{base}/").text
-        (link,) = set(re.findall(r'href="\./(components/[^"]+)"', overview))
+        (link,) = set(re.findall(r'href="\./(components/[^"#]+)', overview))
         component = get(f"{base}/{link}").text
     for text in (overview, component):
         assert re.findall(r"<script", text) == ["<script"]
         assert "&lt;script&gt;" in text
+
+
+def test_large_charts_have_axes_and_marks():
+    """The highest value, the times, a line where a container ended and one for a deployment."""
+    row = status(minutes=minutes(500, 0, ago=30), crashes=(CRASH,), deployed_at=NOW - 1800)
+    with serving(status=Status(rows=[row])) as base:
+        text = get(f"{base}/components/shop/web").text
+    large = text.partition('<svg class="chart"')[2].partition("</svg>")[0]
+    assert re.findall(r"<text[^>]*>(.*?)</text>", large) == ["500", "0", "60 min ago", "30", "now"]
+    assert re.findall(r'class="mark (\w+)"', large) == ["crash", "deployment"]
+    [bar] = re.findall(r'class="bar" x="([\d.]+)"', large)
+    [deployed] = re.findall(r'class="mark deployment" x1="([\d.]+)"', large)
+    assert abs(float(bar) - float(deployed)) < 11  # both half an hour ago, on the same axis
+
+
+def test_lines_have_their_times():
+    """Of the last words of a crash, and of recent errors, in UTC."""
+    crash = replace(CRASH, times=(NOW - 121, None))
+    row = status(crashes=(crash,), recent_errors=(ErrorLine(NOW - 5, "no <b>stock"),))
+    with serving(status=Status(rows=[row])) as base:
+        text = get(f"{base}/components/shop/web").text
+    log = words_of(text.partition("<pre")[2].partition(">")[2].partition("</pre>")[0])
+    assert log == "07:57:59 UTC panic: boom goroutine 1 [running]:"
+    recent = words_of(text.partition('id="recent"')[2].partition(">")[2].partition("</ol>")[0])
+    assert recent == "Recent errors 07:59:55 UTC 5 s ago no <b>stock"
 
 
 def test_charts_draw_every_minute_and_say_it_in_words():
@@ -338,3 +550,5 @@ def test_times_on_the_page():
     """A time ahead of the clock is now, and the machine-readable form is UTC."""
     assert age(NOW + 5, now=NOW) == "0 s ago"
     assert utc(0) == "1970-01-01T00:00:00Z"
+    assert clock_time(NOW, now=NOW) == "08:00:00 UTC"
+    assert clock_time(NOW - 30000, now=NOW) == "14 Jan 23:40 UTC"

@@ -52,7 +52,7 @@ def test_the_list_has_every_component_in_short() -> None:
         "app": "shop",
         "component": "web",
         "kind": "service",
-        "condition": "failing",
+        "condition": "noisy",
         "deployment_id": "d1",
         "replicas_desired": 2,
         "replicas_ready": 1,

@@ -36,6 +36,7 @@ class Status:
     failures: list[ApiFailure] = field(default_factory=list)
     patterns_without_match: Mapping[str, str] = field(default_factory=dict)
     requests: BudgetStatus = IDLE
+    unsaved: str = ""
 
     def healthy(self) -> tuple[bool, str]:
         return self.health
@@ -48,6 +49,9 @@ class Status:
 
     def unmatched(self) -> Mapping[str, str]:
         return self.patterns_without_match
+
+    def state_problem(self) -> str:
+        return self.unsaved
 
     def api_failures(self) -> Sequence[ApiFailure]:
         return self.failures

@@ -11,6 +11,8 @@ from exporter.matching.grouping.error_groups import ErrorGroups
 from exporter.matching.traces.events import OpenEvents
 from exporter.model import Component, ComponentKey
 
+RECENT_ERRORS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedRestarts:
@@ -41,6 +43,7 @@ class WatchedComponent:
         events: the stack traces that may go on.
         unfinished: the latest lines, as far as a record that they belong to may go on.
         error_groups: its error groups.
+        recent_errors: its latest errors, Unix seconds and text as it was logged; in memory only.
         new_groups: when notifications of new error groups were sent in the last hour.
         canary: the runs of the canary.
         rules: the positions of the rules that apply to its lines.
@@ -53,6 +56,9 @@ class WatchedComponent:
     events: OpenEvents | None = None
     unfinished: Sequence[bytes] = ()
     error_groups: ErrorGroups | None = None
+    recent_errors: deque[tuple[float, bytes]] = field(
+        default_factory=lambda: deque(maxlen=RECENT_ERRORS)
+    )
     new_groups: deque[float] = field(default_factory=deque)
     canary: CanaryRuns | None = None
     rules: frozenset[int] | None = None
@@ -73,10 +79,12 @@ class Components:
 
     Args:
         lock: the account's: held around every call, and around every use of what is returned.
+        since: when this began to watch, in Unix seconds.
     """
 
-    def __init__(self, lock: Lock) -> None:
+    def __init__(self, lock: Lock, since: float = 0.0) -> None:
         self.lock = lock
+        self.since = since
         self.apps: dict[str, tuple[str, ...]] = {}
         """What describes each app that is watched, by its name."""
         self._watched: dict[ComponentKey, WatchedComponent] = {}

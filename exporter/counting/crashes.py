@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from exporter.counting.ledger import Ledger
-from exporter.logs.lines import NANOSECONDS
+from exporter.logs.lines import NANOSECONDS, timestamp_of
 from exporter.logs.redaction import redact_lines
 from exporter.logs.restarts.container_ends import ContainerEnd
 from exporter.model import ComponentKey, Crash, RestartReason
@@ -40,7 +40,13 @@ class Crashes:
     ) -> None:
         """Keep the end of a container with its last messages; the oldest of too many is evicted."""
         lines = excerpt(last_words[-LINES:]) if self._excerpts else []
-        document = {"at": end.timestamp / NANOSECONDS, "reason": reason, "lines": lines}
+        times = [_seconds(raw) for raw in end.last_lines[-LINES:]]
+        document = {
+            "at": end.timestamp / NANOSECONDS,
+            "reason": reason,
+            "lines": lines,
+            "times": times if len(times) == len(lines) else [],
+        }
         name = _name(end.timestamp, end.line)
         self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
         kept = self._ledger.kept(KIND, key.parts)
@@ -75,7 +81,13 @@ class Crashes:
         document = json.loads(data)
         # An earlier run may have kept what this one may not show.
         lines: Iterable[str] = document["lines"] if self._excerpts else ()
-        return Crash(document["at"], RestartReason(document["reason"]), tuple(lines))
+        times = document.get("times", ())  # earlier versions kept none
+        return Crash(document["at"], RestartReason(document["reason"]), tuple(lines), tuple(times))
+
+
+def _seconds(raw: bytes) -> float | None:
+    at = timestamp_of(raw)
+    return None if at is None else at / NANOSECONDS
 
 
 def _name(timestamp: int, line: int) -> str:

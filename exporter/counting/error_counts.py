@@ -13,10 +13,13 @@ from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.redaction import redact
 from exporter.matching.grouping.error_groups import FRESH_SECONDS, REST, ErrorGroups, Group
-from exporter.model import ErrorGroup, Level
+from exporter.model import ErrorGroup, ErrorLine, Level
 from exporter.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
+
+LONGEST = 500
+"""Bytes that are kept of a recent error."""
 
 DOCUMENT = "error_kind"  # the name in the state of all versions
 
@@ -43,6 +46,7 @@ class ErrorCounts:
         key, groups = component.key, self.groups_of(component)
         at = self._clock() if timestamp is None else timestamp / NANOSECONDS
         group, new = groups.take(message, level, at)
+        component.recent_errors.append((at, message[:LONGEST]))
         for number in groups.forgotten():
             self._ledger.discard(DOCUMENT, key.parts, str(number))
         self._ledger.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)
@@ -75,6 +79,13 @@ def error_groups_of(component: WatchedComponent | None) -> tuple[ErrorGroup, ...
         return ()
     groups = component.error_groups.groups.values()
     return tuple(map(_shown, sorted(groups, key=lambda group: -group.last_seen)))
+
+
+def recent_errors_of(component: WatchedComponent | None) -> tuple[ErrorLine, ...]:
+    """Return the latest errors of a component, redacted, the newest first."""
+    errors = component.recent_errors if component is not None else ()
+    lines = [ErrorLine(at, redact(text.decode("utf-8", "replace"))) for at, text in errors]
+    return tuple(sorted(lines, key=lambda line: -line.at))
 
 
 def _shown(group: Group) -> ErrorGroup:

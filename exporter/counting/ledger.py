@@ -67,6 +67,8 @@ class Ledger:
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
         self._failing = False
+        self.problem = ""
+        """Why the latest attempt to save failed; empty where it did not."""
         self._ended = False
         self._rollbacks = state.rollbacks
         metrics.state_up.set(1)
@@ -349,6 +351,7 @@ class Ledger:
         elif self._failing:
             LOG.info("state can be saved again; nothing is missing from it")
         self._failing = error is not None
+        self.problem = str(error) if error is not None else ""
         self._metrics.state_up.set(not self._failing)
 
 

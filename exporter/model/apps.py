@@ -147,6 +147,12 @@ class ComponentHealth:
     cpu_usage_ratio: float | None
     memory_usage_ratio: float | None
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it is unhealthy, or none of the instances that are wanted is ready."""
+        wanted = self.replicas_desired != 0
+        return wanted and (self.healthy is False or self.replicas_ready == 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:

@@ -63,11 +63,13 @@ class Crash:
         at: when, in Unix seconds.
         reason: why, as far as its last words tell.
         lines: its last messages in order, redacted; empty where no text may be kept.
+        times: of each line, in Unix seconds, None where it has none; empty where none are known.
     """
 
     at: float
     reason: RestartReason
     lines: tuple[str, ...] = ()
+    times: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,21 @@ class Minutes:
     Args:
         lines: all of them.
         errors: those that a rule of level error or critical matched.
+        usual_errors: errors in ten minutes that are usual, as the median of the last day; None
+            before an hour is known.
     """
 
     lines: tuple[int, ...]
     errors: tuple[int, ...]
+    usual_errors: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """A line or a stack trace's head at level error or critical: its time, its redacted text."""
+
+    at: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,12 @@ class ComponentStatus:
         error_groups: the kinds of its errors, those seen last first.
         job: how its runs stand, of a scheduled job that is observed.
         account: the account that it is of; empty where none has a name.
+        app_id: id of its app in the API.
+        deployed_at: when the active deployment became active, in Unix seconds; None if not known.
+        watched_since: since when the exporter watches, in Unix seconds.
+        unhealthy_since: since when the platform calls it unhealthy, or no instance is ready; None
+            while that is not so.
+        recent_errors: its latest errors, the newest first.
     """
 
     key: ComponentKey
@@ -150,6 +169,11 @@ class ComponentStatus:
     error_groups: tuple[ErrorGroup, ...] = ()
     job: JobStatus | None = None
     account: str = ""
+    app_id: str = ""
+    deployed_at: float | None = None
+    watched_since: float = 0.0
+    unhealthy_since: float | None = None
+    recent_errors: tuple[ErrorLine, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.account}: {self.key}" if self.account else str(self.key)

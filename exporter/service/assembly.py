@@ -307,6 +307,7 @@ def _build_status(
         env.budget,
         pacing,
         jobs,
+        env.records.ledger,
         env.clock,
     )
 

@@ -40,7 +40,7 @@ class Records:
         """
         metrics = Metrics(registry)
         ledger = Ledger(metrics, state, clock)
-        return cls(metrics, ApiMetrics(metrics), ledger, Components(ledger.lock))
+        return cls(metrics, ApiMetrics(metrics), ledger, Components(ledger.lock, clock()))
 
 
 def _nobody(notification: Notification) -> None:

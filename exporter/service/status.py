@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from exporter.counting.activity import MINUTES
-from exporter.counting.component import Components
+from exporter.counting.component import Components, WatchedComponent
 from exporter.counting.crashes import Crashes
-from exporter.counting.error_counts import error_groups_of
+from exporter.counting.error_counts import error_groups_of, recent_errors_of
+from exporter.counting.ledger import Ledger
 from exporter.digitalocean.budget import Budget
 from exporter.model import (
     ApiFailure,
+    App,
     BudgetStatus,
     ComponentKey,
     ComponentStatus,
@@ -31,6 +33,7 @@ class Status:
     """Gathers what the parts know; each call answers from memory.
 
     Args:
+        ledger: keeps what is counted.
         clock: Unix seconds.
     """
 
@@ -45,6 +48,7 @@ class Status:
         budget: Budget,
         pacing: Pacing,
         jobs: Jobs,
+        ledger: Ledger,
         clock: Callable[[], float],
     ) -> None:
         self._collector = collector
@@ -56,6 +60,7 @@ class Status:
         self._budget = budget
         self._pacing = pacing
         self._jobs = jobs
+        self._ledger = ledger
         self._clock = clock
 
     def healthy(self) -> tuple[bool, str]:
@@ -75,9 +80,9 @@ class Status:
         for key, app, component in self._discovery.inventory.components():
             with self._components.lock:
                 watched = self._components.get(key)
-                minutes = watched.activity.minutes(self._clock()) if watched else NO_LINES
+                minutes = self._minutes(watched)
                 crashes = self._crashes.of(key)
-                error_groups = error_groups_of(watched)
+                error_groups, recent = error_groups_of(watched), recent_errors_of(watched)
                 job = self._jobs.status(key, component)
             found.append(
                 ComponentStatus(
@@ -91,9 +96,23 @@ class Status:
                     crashes=crashes,
                     error_groups=error_groups,
                     job=job,
+                    app_id=app.id,
+                    deployed_at=_deployed_at(app),
+                    watched_since=self._components.since,
+                    unhealthy_since=self._platform_metrics.unhealthy_since(key),
+                    recent_errors=recent,
                 )
             )
         return found
+
+    def _minutes(self, component: WatchedComponent | None) -> Minutes:
+        if component is None:
+            return NO_LINES
+        return component.activity.minutes(self._clock(), self._components.since)
+
+    def state_problem(self) -> str:
+        """Why what is counted cannot be saved now; empty where it can."""
+        return self._ledger.problem
 
     def budget(self) -> BudgetStatus:
         """How the request budget stands."""
@@ -109,6 +128,11 @@ class Status:
             ApiFailure(endpoint, error, targets)
             for (endpoint, error), targets in self._api_metrics.failing().most_common()
         ]
+
+
+def _deployed_at(app: App) -> float | None:
+    deployment = app.active_deployment
+    return deployment.phase_changed_at if deployment is not None else None
 
 
 class AllStatus:
@@ -145,6 +169,12 @@ class AllStatus:
         """Which patterns of `discovery.include` match nothing, by account."""
         found = {name: status.unmatched() for name, status in self._accounts().items()}
         return {name: words for name, words in found.items() if words}
+
+    def state_problem(self) -> str:
+        """Why what is counted cannot be saved now, of the first account that has a problem."""
+        return next(
+            (words for status in self._accounts().values() if (words := status.state_problem())), ""
+        )
 
     def api_failures(self) -> Sequence[ApiFailure]:
         """What requests fail with now, account by account."""

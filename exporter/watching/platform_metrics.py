@@ -53,12 +53,17 @@ class PlatformMetrics:
         self._ailing: set[ComponentKey] = set()
         self._restarts: dict[ComponentKey, float] = {}
         self._health: dict[ComponentKey, ComponentHealth] = {}
+        self._unhealthy: dict[ComponentKey, float] = {}
         self._one_by_one: set[str] = set()  # apps whose restart counts come by component
         self._tried_one: dict[str, str] = {}  # app → deployment in which that was tried
 
     def health_of(self, key: ComponentKey) -> ComponentHealth | None:
         """What the platform last said of a component; None if not asked or not answered."""
         return self._health.get(key)
+
+    def unhealthy_since(self, key: ComponentKey) -> float | None:
+        """Since when a component is unhealthy or has no ready instance, as far as was seen."""
+        return self._unhealthy.get(key)
 
     def read_health(self, app: App) -> None:
         """Health of every component of an app: one request."""
@@ -181,6 +186,7 @@ class PlatformMetrics:
         for component in app.components:
             key = ComponentKey(app.name, component.name)
             self._health.pop(key, None)
+            self._unhealthy.pop(key, None)
             self._dormancy.note(key, None)
         remove(
             {"app": app.name},
@@ -232,6 +238,7 @@ class PlatformMetrics:
             self._ailing.discard(gone)
             self._restarts.pop(gone, None)
             self._health.pop(gone, None)
+            self._unhealthy.pop(gone, None)
             self._failures.forget(gone.app, f"{RESTART_COUNTS}/{gone.component}")
         self._failures.keep({app.name for app in apps})
 
@@ -247,6 +254,10 @@ class PlatformMetrics:
     def _set_health(self, app: str, health: ComponentHealth) -> None:
         key = ComponentKey(app, health.component)
         self._health[key] = health
+        if health.is_down:
+            self._unhealthy.setdefault(key, self._clock())
+        else:
+            self._unhealthy.pop(key, None)
         self._dormancy.note(key, health.replicas_desired)
         for gauge, value in (
             (self._metrics.component_replicas_desired, health.replicas_desired),

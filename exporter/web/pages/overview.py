@@ -1,12 +1,15 @@
-"""The overview: what is broken, then every component, narrowed and sorted as the URL asks."""
+"""The overview: how many are how, what is broken, then every component as the URL asks."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from exporter.model import ComponentStatus
-from exporter.web.pages.condition import Condition, State, condition
+from exporter.model import ApiFailure, ComponentStatus
+from exporter.web.pages.banners import Banner, banners
+from exporter.web.pages.condition import State, condition
+from exporter.web.pages.rows import NOTE_SECONDS, Row
 
 ORDERS: Mapping[str, str] = {
     "state": "State",
@@ -17,43 +20,18 @@ ORDERS: Mapping[str, str] = {
 }
 """The orders that the URL can ask for, and the words for them; the first is the usual one."""
 
+COUNTED = (
+    State.DOWN,
+    State.CRASHING,
+    State.FAILED,
+    State.ERRORS_UP,
+    State.NOISY,
+    State.FINE,
+    State.BLIND,
+)
+"""The states that the first line counts, in its order; jobs fail and others wait, where any do."""
+
 _SEVERITY = {state: place for place, state in enumerate(State)}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One component with its condition."""
-
-    status: ComponentStatus
-    condition: Condition
-
-    @property
-    def name(self) -> str:
-        """App and component."""
-        return str(self.status)
-
-    @property
-    def path(self) -> str:
-        """Where its page is, relative to the overview."""
-        key, account = self.status.key, self.status.account
-        query = f"?{urlencode({'account': account})}" if account else ""
-        return f"components/{quote(key.app, safe='')}/{quote(key.component, safe='')}{query}"
-
-    @property
-    def last_line(self) -> float | None:
-        """The newest line's own time, in Unix seconds."""
-        times = [source.last_line for source in self.status.sources if source.last_line]
-        return max(times, default=None)
-
-    @property
-    def lines(self) -> int:
-        """Lines of the last hour."""
-        return sum(self.status.minutes.lines)
-
-    @property
-    def errors(self) -> int:
-        """Error lines of the last hour."""
-        return sum(self.status.minutes.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +40,41 @@ class Overview:
 
     Args:
         rows: the components that were asked for, in the order that was asked for.
-        broken: those of all components that need a look, the worst first.
+        counts: how many of all are in each state, in the order of the first line.
+        banners: why something cannot be seen, one for each cause.
+        broken: those of all components that need somebody, the worst first.
+        noisy: those that log errors as they always do.
+        notes: those that are not broken and had a crash in the last day, the latest first.
+        failures: failing requests that no banner explains.
         apps: the names of all apps.
         app: the one that rows are narrowed to; empty for all.
         order: one of ``ORDERS``.
+        chosen: whether the URL asks for something.
     """
 
     rows: tuple[Row, ...]
+    counts: tuple[tuple[State, int], ...]
+    banners: tuple[Banner, ...]
     broken: tuple[Row, ...]
+    noisy: tuple[Row, ...]
+    notes: tuple[Row, ...]
+    failures: tuple[ApiFailure, ...]
     apps: tuple[str, ...]
     app: str
     order: str
+    chosen: bool
+
+    @property
+    def hidden(self) -> int:
+        """Components that cannot be seen."""
+        return dict(self.counts).get(State.BLIND, 0)
+
+    @property
+    def title(self) -> str:
+        """What is folded: every component, most of which are fine as a rule."""
+        number = sum(number for _, number in self.counts)
+        components = "component" if number == 1 else f"{number} components"
+        return f"All {components}, {dict(self.counts)[State.FINE]} fine"
 
     def link(self, order: str) -> str:
         """The query that shows the same components in another order."""
@@ -81,11 +83,15 @@ class Overview:
 
 
 def overview(
-    components: Sequence[ComponentStatus], query: Mapping[str, str], now: float
+    components: Sequence[ComponentStatus],
+    failures: Sequence[ApiFailure],
+    query: Mapping[str, str],
+    now: float,
 ) -> Overview:
     """What to show of some components.
 
     Args:
+        failures: the errors that requests fail with now.
         query: ``app`` narrows to one app, ``sort`` is one of ``ORDERS``; others are passed over.
         now: Unix seconds.
     """
@@ -94,15 +100,34 @@ def overview(
     order = query.get("sort", "")
     if order not in ORDERS:
         order = next(iter(ORDERS))
-    wanted = [row for row in rows if not app or row.status.key.app == app]
-    broken = [row for row in rows if row.condition.reasons]
+    worst_first = sorted(rows, key=_KEYS["state"])
+    causes = banners(failures, worst_first)
+    explained = {id(failure) for banner in causes for failure in banner.failures}
+    past = [row for row in rows if not row.is_broken and now - _latest_crash(row) <= NOTE_SECONDS]
     return Overview(
-        rows=tuple(sorted(wanted, key=_KEYS[order])),
-        broken=tuple(sorted(broken, key=_KEYS["state"])),
+        rows=tuple(
+            sorted((r for r in rows if not app or r.status.key.app == app), key=_KEYS[order])
+        ),
+        counts=_counts(rows),
+        banners=causes,
+        broken=tuple(row for row in worst_first if row.is_broken),
+        noisy=tuple(row for row in worst_first if row.condition.state is State.NOISY),
+        notes=tuple(sorted(past, key=_KEYS["crash"])),
+        failures=tuple(failure for failure in failures if id(failure) not in explained),
         apps=tuple(sorted({status.key.app for status in components})),
         app=app,
         order=order,
+        chosen=bool(app or query.get("sort")),
     )
+
+
+def _counts(rows: Sequence[Row]) -> tuple[tuple[State, int], ...]:
+    """Every state of the first line; a failed job and one that waits only where there is one."""
+    numbers = Counter(row.condition.state for row in rows)
+    shown = [state for state in COUNTED if state is not State.FAILED or numbers[state]]
+    if numbers[State.WAITING]:
+        shown.append(State.WAITING)
+    return tuple((state, numbers[state]) for state in shown)
 
 
 def _latest_crash(row: Row) -> float:

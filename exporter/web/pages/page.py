@@ -14,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter.errors import PrometheusError
 from exporter.web.pages.advice import advice
 from exporter.web.pages.alerts import Alert, Alerts
-from exporter.web.pages.charts import bars
+from exporter.web.pages.charts import bars, chart
 from exporter.web.pages.condition import condition
-from exporter.web.pages.overview import ORDERS, Row, overview
+from exporter.web.pages.overview import ORDERS, overview
+from exporter.web.pages.rows import Row
 from exporter.web.pages.status import StatusSource
-from exporter.web.pages.words import age, duration, utc, visible
+from exporter.web.pages.words import age, clock_time, duration, utc, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters.update(duration=duration, utc=utc, visible=visible)
-        environment.globals.update(advice=advice, bars=bars, orders=ORDERS)
+        environment.globals.update(advice=advice, bars=bars, chart=chart, orders=ORDERS)
         self._overview = environment.get_template("overview.html")
         self._component = environment.get_template("component.html")
         self._alerts = environment.get_template("alerts.html")
@@ -72,8 +73,8 @@ class Pages:
             illness=illness,
             ready=ready,
             missing=missing,
-            overview=overview(self._status.components(), query, now),
-            failures=self._status.api_failures(),
+            overview=overview(self._status.components(), self._status.api_failures(), query, now),
+            unsaved=self._status.state_problem(),
             unmatched=self._status.unmatched(),
             budgets=self._status.budgets(),
         )
@@ -84,7 +85,12 @@ class Pages:
         for status in self._status.components():
             if (*status.key.parts, status.account) == (app, component, account):
                 row = Row(status, condition(status, now))
-                return self._component.render(self._common(now), root="../..", row=row)
+                return self._component.render(
+                    self._common(now),
+                    root="../..",
+                    row=row,
+                    unsaved=self._status.state_problem(),
+                )
         return None
 
     def alerts(self, alerts: Alerts) -> str:
@@ -99,4 +105,9 @@ class Pages:
         return self._alerts.render(common, root=".", alerts=standing, problem=problem)
 
     def _common(self, now: float) -> dict[str, Any]:
-        return {"age": partial(age, now=now), "about": self._about()}
+        return {
+            "age": partial(age, now=now),
+            "clock": partial(clock_time, now=now),
+            "now": now,
+            "about": self._about(),
+        }

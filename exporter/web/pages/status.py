@@ -37,6 +37,10 @@ class StatusSource(Protocol):
         """Which patterns of `discovery.include` match nothing, in words, by account."""
         ...
 
+    def state_problem(self) -> str:
+        """Why what is counted cannot be saved now; empty where it can."""
+        ...
+
     def api_failures(self) -> Sequence[ApiFailure]:
         """The errors that requests fail with now, in the order in which to show them."""
         ...

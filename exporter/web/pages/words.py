@@ -21,6 +21,13 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
+def clock_time(timestamp: float, *, now: float) -> str:
+    """A Unix time for people, in UTC: with its date where that is another day than today."""
+    then, today = datetime.fromtimestamp(timestamp, UTC), datetime.fromtimestamp(now, UTC)
+    form = "%H:%M:%S UTC" if then.date() == today.date() else "%d %b %H:%M UTC"
+    return then.strftime(form)
+
+
 def utc(timestamp: float) -> str:
     """A Unix time in seconds as RFC 3339, for the machine-readable side of a ``<time>``."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
