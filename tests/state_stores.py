@@ -1,9 +1,9 @@
 """Every kind of durable store behind one interface, each on a real server where it has one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -26,6 +26,9 @@ from exporter.state.postgresql_schema import (
 from exporter.state.redis import RedisStore
 from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Batch, Saved, Store
+
+Dump = list[tuple[Any, Any]]
+"""What a database held: each key or table with its content."""
 
 
 def clock() -> float:
@@ -54,8 +57,11 @@ class SharedDatabase(Protocol):
     def clear(self) -> None:
         """Remove everything that it holds."""
 
-    def dump_and_go_back(self, between: Callable[[], None]) -> None:
-        """Call a function, then put the database back to what it held before."""
+    def dump(self) -> Dump:
+        """Copy what it holds."""
+
+    def go_back(self, dump: Dump) -> None:
+        """Put it back to a copy."""
 
 
 class SqliteDatabase:
@@ -89,13 +95,16 @@ class RedisDatabase:
         with redis.Redis.from_url(self.url) as client:
             client.flushall()
 
-    def dump_and_go_back(self, between: Callable[[], None]) -> None:
-        """Call a function, then restore each key as it was before."""
+    def dump(self) -> Dump:
+        """Copy each key."""
         with redis.Redis.from_url(self.url) as client:
-            dump = {key: client.dump(key) for key in client.scan_iter()}
-            between()
+            return [(key, client.dump(key)) for key in client.scan_iter()]
+
+    def go_back(self, dump: Dump) -> None:
+        """Restore each key, and remove the others."""
+        with redis.Redis.from_url(self.url) as client:
             client.flushall()
-            for key, data in dump.items():
+            for key, data in dump:
                 client.restore(key, 0, data)
 
 
@@ -116,14 +125,21 @@ class PostgresqlDatabase:
         """Remove the tables."""
         self._run(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
 
-    def dump_and_go_back(self, between: Callable[[], None]) -> None:
-        """Call a function, then restore each table as it was before."""
-        for table in TABLES:
-            self._run(f"CREATE TABLE dump_{table} AS TABLE {table}")
-        between()
-        for table in TABLES:
-            self._run(f"DELETE FROM {table}", f"INSERT INTO {table} TABLE dump_{table}")
-            self._run(f"DROP TABLE dump_{table}")
+    def dump(self) -> Dump:
+        """Copy the rows of each table."""
+        with psycopg.connect(self.url) as connection:
+            return [
+                (table, connection.execute(f"SELECT * FROM {table}").fetchall()) for table in TABLES
+            ]
+
+    def go_back(self, dump: Dump) -> None:
+        """Replace the rows of each table."""
+        with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
+            for table, rows in dump:
+                cursor.execute(f"DELETE FROM {table}")
+                if rows:
+                    places = ", ".join(["%s"] * len(rows[0]))
+                    cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
     def _run(self, *statements: str) -> None:
         with psycopg.connect(self.url) as connection:

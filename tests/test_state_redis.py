@@ -1,10 +1,11 @@
 """State in a real Redis: older layouts, whole programs, and what only this kind of store has."""
 
 import json
+import socket
 import sqlite3
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from redis_server import redis_server
 
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.state.redis import RedisStore
+from exporter.state.redis_client import connect
+from exporter.state.redis_coordination import RedisCoordination
 from exporter.state.redis_layout import META, PREFIX, Keys
 from exporter.state.redis_namespace import RedisState
 from exporter.state.sqlite import SqliteStore
@@ -169,6 +172,20 @@ def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch)
     assert state.rollbacks == 0
     assert state.load().values == {LINES: 2.0}
     store.close()
+
+
+def test_a_server_that_is_silent_is_not_asked_again():
+    """A call fails once its answer is late, so that whoever waits for it can decide."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", 0.5)
+        shares = RedisCoordination(client, lambda verb: nullcontext())
+        with pytest.raises(redis.TimeoutError):
+            shares.beat("a", 1)
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+        shares.close()
 
 
 def test_a_start_warns_of_a_database_that_may_evict(caplog: pytest.LogCaptureFixture):

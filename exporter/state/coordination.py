@@ -41,9 +41,9 @@ class View:
 class Coordination(Protocol):
     """Members and claims of a store, over a connection of its own.
 
-    Every call is atomic and takes a bounded time. Where the answer is lost, the change may have
-    been made all the same: the next ``read`` tells. Each raises StateError where the store cannot
-    be reached.
+    Every call is atomic, and waits a bounded time for each answer. Where an answer is lost, the
+    change may have been made all the same: the next ``read`` tells. Each raises StateError where
+    the store cannot be reached.
     """
 
     def beat(self, member: str, counter: int) -> View:
@@ -105,5 +105,10 @@ class SharedStore(Store, Protocol):
         ...
 
     def coordinate(self, timeout: float) -> Coordination:
-        """Open a connection for coordination, each of whose calls takes ``timeout`` s at most."""
+        """Open a connection for coordination.
+
+        Args:
+            timeout: seconds for each answer: one of a beat, three of a claim; and for a
+                connection, which is made where there is none.
+        """
         ...

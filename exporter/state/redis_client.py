@@ -4,14 +4,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import redis
+from redis.backoff import NoBackoff
 from redis.client import Pipeline
+from redis.retry import Retry
 
 T = TypeVar("T")
 
 
 def connect(url: str, timeout: float) -> redis.Redis:
-    """Make a client whose connections and answers each take ``timeout`` seconds at most."""
-    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+    """Make a client whose connections and answers each take ``timeout`` seconds at most.
+
+    A connection that broke since it was used last is replaced at once. Nothing else is tried again
+    here: the caller does that, and has to know soon.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),
+    )
 
 
 def get_field(client: redis.Redis, key: str, field: str) -> bytes | None:
