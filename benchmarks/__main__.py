@@ -9,7 +9,18 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import commits, exposition, fields, matching, memory, polls, receive, scale, streams
+from benchmarks import (
+    commits,
+    exposition,
+    fields,
+    matching,
+    memory,
+    polls,
+    receive,
+    replicas,
+    scale,
+    streams,
+)
 
 SUBJECTS: dict[str, Callable[[], None]] = {
     "polls": polls.run,
@@ -21,6 +32,7 @@ SUBJECTS: dict[str, Callable[[], None]] = {
     "streams": streams.run,
     "receive": receive.run,
     "scale": scale.run,
+    "replicas": replicas.run,
 }
 
 

@@ -47,7 +47,7 @@ class _Fleet:
         families = (metrics.log_lines, metrics.log_bytes, metrics.log_matches, metrics.restarts)
         self.counters = [series for family in families for series in family.series()]
         self.size = sum(len(metric.samples) for metric in self.registry.collect())
-        self.exposition = Exposition([self.registry])
+        self.exposition = Exposition(lambda: [self.registry])
 
     def change(self, share: float) -> None:
         """Count something in a share of the series."""
@@ -93,7 +93,7 @@ def _print_scrapes(fleet: _Fleet, components: int) -> None:
 
 
 def _first(fleet: _Fleet, encoding: str) -> Run:
-    exposition = Exposition([fleet.registry])
+    exposition = Exposition(lambda: [fleet.registry])
     return lambda: exposition.answer(ACCEPT, encoding)
 
 

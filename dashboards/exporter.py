@@ -22,6 +22,7 @@ from dashboards.queries import (
 )
 from dashboards.reading import add_canary, add_rules, add_sources
 from dashboards.receiving import add_receiving
+from dashboards.replicas import add_replicas
 
 UNAUTHORIZED = 'error="unauthorized"'
 
@@ -41,6 +42,8 @@ def build() -> dashboards.Dashboard:
     add_canary(board)
     board.with_row(dashboards.Row("Notifications and state"))
     add_notifications(board)
+    board.with_row(dashboards.Row("Replicas"))
+    add_replicas(board)
     board.with_row(dashboards.Row("Metrics of rules"))
     add_rules(board)
     board.with_row(dashboards.Row("Process and scrapes"))

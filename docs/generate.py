@@ -238,6 +238,8 @@ def label_meanings() -> dict[str, str]:
         "receiver": f"Where it was sent: {_values(Receiver)}.",
         "outcome": f"How that ended: {_values(Outcome)}.",
         "format": f"How logs were pushed: {_values(Format)}.",
+        "share": "The number of a share of the account, from 0. Where replicas share the work, it "
+        "is on every metric of an account that is of no app: each share has a budget of its own.",
         "subsystem": "What continued after an error that nobody foresaw: "
         f"{_values(Part)}; `schedule` is any job that the others do not cover.",
         "external_url": "The address of the exporter's pages, `web.external_url`.",

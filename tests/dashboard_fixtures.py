@@ -1,6 +1,7 @@
 """The dashboards as committed, and their queries one by one, for parametrized tests."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ PANELS = [
     for panel in board["panels"]
     if panel["type"] != "row"
 ]
+OF_REPLICAS = [
+    panel
+    for panel in PANELS
+    if re.search(
+        "exporter_(replicas|share_owned|takeovers|fenced_saves)", str(panel.values[0]["targets"])
+    )
+]
+"""Those that have data only where several replicas share the work."""
+
 ANNOTATIONS = [
     pytest.param(annotation, id=f"{name}-{annotation['name']}")
     for name, board in BOARDS.items()

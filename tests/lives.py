@@ -6,15 +6,20 @@ import tempfile
 from pathlib import Path
 
 import crowded_life
+import replica_life
 import simulation
 
-KINDS = (*simulation.LIVES, *crowded_life.SETTINGS)
+MODULES = {
+    **dict.fromkeys(simulation.LIVES, simulation),
+    **dict.fromkeys(crowded_life.SETTINGS, crowded_life),
+    **dict.fromkeys(replica_life.LIVES, replica_life),
+}
+KINDS = tuple(MODULES)
 
 
 def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
     """Live one life; what went wrong in it, with its story."""
-    module = simulation if kind in simulation.LIVES else crowded_life
-    faults = module.faults_of(kind, seed, folder)
+    faults = MODULES[kind].faults_of(kind, seed, folder)
     command = f"make lives KIND={kind} SEED={seed} COUNT=1"
     return [f"{kind} life of seed {seed} (again: {command})", *faults] if faults else []
 

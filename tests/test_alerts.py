@@ -27,6 +27,7 @@ NAMES = sorted({rule["alert"] for rule in ALERTS})
 POLL_AND_SCRAPE_SECONDS = 60
 EVENTS = {
     "DoAppDeploymentFailed",
+    "DoAppFencedSaves",
     "DoAppInternalErrors",
     "DoAppJobFailed",
     "DoAppLogGap",

@@ -22,7 +22,7 @@ from exporter.counting.component import Components
 from exporter.counting.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
 from exporter.counting.rule_metrics import RuleMetrics
 from exporter.counting.series import Series, SeriesSettings
-from exporter.errors import StateError
+from exporter.errors import StateError, StateFenced
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.matching.engine import Engine
@@ -643,3 +643,41 @@ def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...
                 for component in counts
             } == counts
         run.state.close()
+
+
+def test_with_other_replicas_nothing_is_shown_before_it_is_kept():
+    """Another replica may continue from what is kept: it must not show less than was shown."""
+    state, registry, fenced = RecordingState(), CollectorRegistry(), []
+    metrics = Metrics(registry)
+    ledger = Ledger(metrics, state, Clock(), fenced=lambda: fenced.append(None))
+    ledger.add(metrics.log_lines, LINES, 3)
+    state.problem = "away"
+    assert not ledger.flush()
+    assert not registry.get_sample_value(TOTAL, LOG)
+    ledger.add(metrics.log_lines, LINES, 2)
+    state.problem = ""
+    assert ledger.flush()
+    assert registry.get_sample_value(TOTAL, LOG) == 5
+    assert not fenced
+
+
+def test_a_refused_save_is_told_once_and_never_shown():
+    """The state has another owner: what was counted since is counted there."""
+    state, registry, fenced = RecordingState(), CollectorRegistry(), []
+    metrics = Metrics(registry)
+    ledger = Ledger(metrics, state, Clock(), fenced=lambda: fenced.append(None))
+    ledger.add(metrics.log_lines, LINES, 3)
+    assert ledger.flush()
+    ledger.add(metrics.log_lines, LINES, 1)
+
+    def refuse() -> None:
+        raise StateFenced("taken")
+
+    state.during = refuse
+    assert not ledger.flush()
+    ledger.add(metrics.log_lines, LINES, 1)
+    ledger.flush()
+    ledger.end()
+    assert registry.get_sample_value(TOTAL, LOG) == 3
+    assert len(fenced) == 1
+    assert len(state.batches) == 1

@@ -48,7 +48,6 @@ def reader(site: Site) -> tuple[PlatformMetrics, list[str]]:
         hints.append(source.key.component)
 
     site.schedule.soon = soon
-    site.series.open_component(KEY, WEB)
     return site.parts.platform_metrics, hints
 
 
@@ -257,8 +256,7 @@ def test_restart_count_that_rises_hints_at_a_restart(site: Site):
         site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", count),)
         metrics.read_restart_counts(app())
         assert len(hints) == hinted
-    site.series.close_component(KEY)
-    site.series.open_component(KEY, WEB)
+    metrics.keep(())
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 9),)
     metrics.read_restart_counts(app())
     assert len(hints) == 2
@@ -271,8 +269,7 @@ def test_a_component_that_comes_back_is_known_by_nothing_of_before(site: Site, c
     site.platform.healths = (ComponentHealth("web", False, 2, 1, None, None),)
     metrics.read_health(app())
     assert metrics.health_of(KEY) is not None
-    site.series.close_component(KEY)
-    site.series.open_component(KEY, WEB)
+    metrics.keep((app("shop", JOBS),))
     assert metrics.health_of(KEY) is None
     site.platform.healths = server_error()
     for _ in range(2):

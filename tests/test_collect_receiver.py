@@ -129,6 +129,8 @@ def test_a_reload_keeps_what_is_known_of_pushed_lines():
     site.apply(ALL_OFF)
     with site.ledger.lock:
         site.series.replace(before.counting.pipeline.series)
+        assert site.parts.inbox and before.inbox
+        site.parts.inbox.inbox.take_over(before.inbox.inbox)
     site.discovery.take_over(before.discovery)
     taken = site.push("a", digest=7)
     assert (taken.counted, taken.repeated) == (0, 1)

@@ -261,10 +261,10 @@ def test_every_expression_parses(tmp_path):
 
 @every_target
 def test_accounts_are_kept_apart(expr: str):
-    """Two accounts may have an app of the same name: who keeps the app keeps the account."""
+    """Accounts may have apps of one name, and shares of one number: who keeps those keeps these."""
     for kept in re.findall(r"\b(?:by|on) \(([^)]*)\)", expr):
         labels = kept.split(", ")
-        assert ("app" in labels) == ("account" in labels)
+        assert bool({"app", "share"} & set(labels)) == ("account" in labels)
 
 
 def test_overview_is_read_at_a_glance():

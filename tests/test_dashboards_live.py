@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import eventful_life
 import pytest
-from dashboard_fixtures import ANNOTATIONS, FILES, PANELS, variables
+from dashboard_fixtures import ANNOTATIONS, FILES, OF_REPLICAS, PANELS, variables
 from exporter_process import ExporterProcess
 from monitoring_servers import START_SECONDS, Prometheus, prometheus
 from programs import requires
@@ -36,7 +36,9 @@ TAKES_MINUTES = "digitalocean_app_job_missed_run_timestamp_seconds"
 pytestmark = requires("prometheus")
 
 every_board = pytest.mark.parametrize("name", FILES)
-every_panel = pytest.mark.parametrize("panel", PANELS)
+every_panel = pytest.mark.parametrize(
+    "panel", [panel for panel in PANELS if panel not in OF_REPLICAS]
+)
 every_annotation = pytest.mark.parametrize("annotation", ANNOTATIONS)
 
 

@@ -129,3 +129,33 @@ def test_grafana_reads_the_dashboards_that_are_mounted():
     assert (COMPOSE / source / Path(home).relative_to(target)).exists()
     (datasource,) = document("grafana/datasource.yml")["datasources"]
     assert datasource["url"] == "http://prometheus:9090"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the tags with which Compose lays one file over another."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: None)
+
+
+def test_replicas_share_a_database_that_does_not_evict(tmp_path: Path):
+    """The files laid over name services, files and volumes that exist; `check` takes the result."""
+    over = yaml.load((COMPOSE / "replicas.yml").read_text(encoding="utf-8"), Loader)
+    assert set(over["services"]) - set(project()["services"]) == {"valkey"}
+    assert over["services"]["exporter"]["depends_on"] == ["valkey"]
+    assert "noeviction" in over["services"]["valkey"]["command"]
+    assert over["configs"].keys() <= project()["configs"].keys()
+    assert all((COMPOSE / config["file"]).exists() for config in over["configs"].values())
+    url = over["services"]["exporter"]["environment"]["DO_APP_EXPORTER_STATE_URL"]
+    assert is_good({**document("exporter-replicas.yml"), "state": {"url": url}}, tmp_path)
+
+
+def test_prometheus_finds_each_replica_with_the_documented_relabelling():
+    """By DNS, since the containers have no fixed names."""
+    (job,) = document("prometheus-replicas.yml")["scrape_configs"]
+    [found] = job["dns_sd_configs"]
+    assert (found["names"], found["type"], found["port"]) == (["exporter"], "A", 10046)
+    text = (COMPOSE.parent.parent / "docs" / "high-availability.md").read_text(encoding="utf-8")
+    [block] = [part for part in text.split("```yaml\n")[1:] if "metric_relabel" in part]
+    [documented] = yaml.safe_load(block.partition("```")[0])["scrape_configs"]
+    assert job["metric_relabel_configs"] == documented["metric_relabel_configs"]

@@ -257,9 +257,48 @@ def test_the_network_policy_lets_in_who_is_named():
     assert [each["port"] for each in rule["ports"]] == [port["name"]]
 
 
+REPLICAS = (*EVERYTHING, "replicaCount=3", "shares=6", "state.existingSecret=db")
+
+
+def test_replicas_share_the_work_over_a_database(tmp_path: Path):
+    """Three pods without volumes, a configuration that `check` takes, and one probe more."""
+    objects = render(*REPLICAS)
+    spec = objects["StatefulSet"]["spec"]
+    assert spec["replicas"] == 3
+    assert "volumeClaimTemplates" not in spec
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+    assert objects["Service"]["spec"]["publishNotReadyAddresses"] is True
+    config = yaml.safe_load(objects["ConfigMap"]["data"]["config.yml"])
+    assert config["replicas"] == {"enabled": True, "shares": 6}
+    assert is_good({**config, "state": {"url": "redis://redis:6379/0"}}, tmp_path)
+    for kind in ("ConfigMap", "StatefulSet", "Service"):
+        kubernetes_validate.validate(objects[kind], "1.30", strict=True)
+
+
+def test_the_monitor_gives_the_series_of_an_app_one_instance():
+    """What tells pods apart is taken off series of apps, with replicas only."""
+    (endpoint,) = render(*REPLICAS)["ServiceMonitor"]["spec"]["endpoints"]
+    assert endpoint["metricRelabelings"] == [
+        {
+            "sourceLabels": ["app"],
+            "regex": ".+",
+            "targetLabel": "instance",
+            "replacement": "watch-do-app-exporter",
+        },
+        {"sourceLabels": ["app"], "regex": ".+", "targetLabel": "pod", "replacement": ""},
+    ]
+    (alone,) = render(*EVERYTHING)["ServiceMonitor"]["spec"]["endpoints"]
+    assert "metricRelabelings" not in alone
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
+        (
+            (*EVERYTHING, "replicaCount=2"),
+            "the pods need a database, name a Secret with its URL in state.existingSecret",
+        ),
         (NEEDED[:1], "token.existingSecret is missing: name a Secret that holds the API token"),
         (NEEDED[1:], "image.repository is missing: name the image that you built and pushed"),
         ((*NEEDED, "accounts[0].name=a", "accounts[0].existingSecret=b"), "both given"),

@@ -285,3 +285,18 @@ def test_no_window_ever_holds_more(gaps: list[float], per_minute: int, per_hour:
     for limit, span in ((per_minute, 60.0), (per_hour, 3600.0)):
         for first, last in zip(sent, sent[limit:], strict=False):
             assert last - first >= span - 1e-6
+
+
+def test_parts_of_a_budget_do_not_take_one_another_for_strangers():
+    """Each of four has a quarter; what the other three may send leaves it as it is."""
+    stepped = SteppedTime()
+    part = Budget(1000, MANY, 0.8, clock=stepped, stop=stepped, parts=4)
+    assert part.status(1.0).per_hour == 200
+    part.acquire(APPS)
+    part.told(1000, 1000 - 600 - 1, 0.0)  # the others have sent all that they may
+    part.answered()
+    assert part.status(1.0).per_hour == 200
+    part.acquire(APPS)
+    part.told(1000, 1000 - 600 - 200 - 2, 0.0)  # and strangers 200
+    part.answered()
+    assert part.status(1.0).per_hour == 160

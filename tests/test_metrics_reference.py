@@ -17,6 +17,8 @@ from exporter.telemetry.metrics import (
     ExporterMetrics,
     Metrics,
     Owner,
+    ReplicaMetrics,
+    ShareMetrics,
     all_declarations,
 )
 
@@ -218,7 +220,8 @@ def test_promtool_finds_nothing():
     if promtool is None:
         pytest.skip("promtool is not installed (Debian package: prometheus)")
     registry = CollectorRegistry()
-    for metrics in (Metrics(registry), ExporterMetrics(registry)):
+    sets = (Metrics, ExporterMetrics, ReplicaMetrics, ShareMetrics)
+    for metrics in [each(registry) for each in sets]:
         for declaration in metrics.declarations():
             if declaration.labels:
                 metrics.metric(declaration).labels(*("x" for _ in declaration.labels))

@@ -105,3 +105,26 @@ def test_revision_is_what_the_image_says():
     """Empty where nothing says it."""
     assert options().revision == ""
     assert options(environ={REVISION_VARIABLE: "abc123"}).revision == "abc123"
+
+
+def test_replicas_need_a_store_that_they_share(tmp_path):
+    """Whether the file or the environment names it; one that a single exporter uses is refused."""
+    file = tmp_path / "config.yml"
+    for url, good in (
+        ("", False),
+        ("sqlite:///var/lib/x.db", False),
+        ("rediss://db:6379/0", True),
+        ("postgresql://db/counts", True),
+    ):
+        state = f"state: {{url: '{url}'}}\n" if url else ""
+        for text, environ in (
+            (state, {}),
+            ("", {"DO_APP_EXPORTER_STATE_URL": url}),
+        ):
+            file.write_text(f"replicas: {{enabled: true}}\n{text}")
+            given = options(str(file), environ={"DIGITALOCEAN_TOKEN": "x", **environ})
+            if good:
+                assert configuration_of(given).replicas.enabled
+            else:
+                with pytest.raises(ConfigError, match=r"replicas\.enabled: .* names none"):
+                    configuration_of(given)

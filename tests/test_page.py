@@ -21,7 +21,9 @@ from exporter.model import (
     Level,
     LogType,
     Minutes,
+    ReplicaStatus,
     RestartReason,
+    ShareStatus,
     SourceStatus,
 )
 from exporter.web.pages.charts import bars
@@ -379,6 +381,25 @@ def test_failing_requests_say_what_to_do():
     assert "lacks the scope app:read" in cells[3][3]
     assert "scope" not in cells[4][3]
     assert "logs.timeout" in cells[5][3]
+
+
+def test_replicas_and_shares_are_listed():
+    """Who is alive, who owns each share, and why this one owns none; nothing where it is alone."""
+    group = ReplicaStatus(
+        "pod-1",
+        (("pod-0", 1), ("pod-1", 0)),
+        (ShareStatus("blog", 0, "pod-0", False), ShareStatus("blog", 1, "", False)),
+        "replicas with other accounts are at work",
+    )
+    with serving(status=Status(group=group)) as base:
+        text = get(base).text
+    assert "This is pod-1." in text
+    assert "pod-0 (1), pod-1 (0)." in text
+    assert "replicas with other accounts are at work" in text
+    assert '<th scope="row">blog: 0</th><td>pod-0</td><td>no</td>' in text
+    assert '<th scope="row">blog: 1</th><td class="blind">nobody</td><td>no</td>' in text
+    with serving(status=Status()) as base:
+        assert "Replicas" not in get(base).text
 
 
 def test_component_page_shows_the_last_words_of_each_crash():

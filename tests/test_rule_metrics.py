@@ -344,7 +344,7 @@ def samples_of(families: Iterator) -> dict[tuple[str, frozenset], float]:
 
 def exposed(life: Life, accept: str) -> str:
     """What a scrape of this format is answered."""
-    exposition = Exposition([life.registry])
+    exposition = Exposition(lambda: [life.registry])
     return exposition.answer(accept, "").body.decode()
 
 

@@ -42,7 +42,7 @@ def exposition(rules: tuple[Rule, ...]) -> str:
     for index, rule in enumerate(rules):
         lines = [LogLine(b"", 1, None, text.encode()) for text in rule.tests.match]
         rule_metrics.count(WEB, [Found(index, line) for line in lines])
-    answer = Exposition([registry]).answer("", "")
+    answer = Exposition(lambda: [registry]).answer("", "")
     return answer.body.decode()
 
 

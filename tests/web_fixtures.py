@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
+from exporter.model import ApiFailure, BudgetStatus, ComponentStatus, ReplicaStatus
 from exporter.telemetry.table import MetricTable
 from exporter.web.app import create_app
 from exporter.web.exposition import Exposition
@@ -37,6 +37,7 @@ class Status:
     patterns_without_match: Mapping[str, str] = field(default_factory=dict)
     requests: BudgetStatus = IDLE
     unsaved: str = ""
+    group: ReplicaStatus | None = None
 
     def healthy(self) -> tuple[bool, str]:
         return self.health
@@ -58,6 +59,9 @@ class Status:
 
     def budgets(self) -> Mapping[str, BudgetStatus]:
         return {"": self.requests}
+
+    def replicas(self) -> ReplicaStatus | None:
+        return self.group
 
 
 @dataclass
@@ -82,10 +86,10 @@ def make_server(
     alerts: Alerts | None = None,
 ) -> WebServer:
     """A server of the application that is not started yet."""
-    monotonic = clock or time.monotonic
+    monotonic, shown = clock or time.monotonic, registry or MetricTable()
     security = SecurityFile(None if config_file is None else str(config_file), monotonic)
     app = create_app(
-        Exposition([registry or MetricTable()]),
+        Exposition(lambda: [shown]),
         status or Status(),
         about=lambda: about,
         telemetry_path=telemetry_path,

@@ -13,6 +13,7 @@ import time
 from prometheus_client import CollectorRegistry
 
 from exporter.config.credentials import resolve_tokens
+from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode
 from exporter.config.web_file.load import load_web_security
 from exporter.errors import ApiError, ConfigError
@@ -29,6 +30,7 @@ from exporter.service.estimate import (
     seconds_per_line,
     series_per_component,
 )
+from exporter.service.replication import replica_name
 from exporter.service.ruleset import load_rules
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.metrics import Metrics
@@ -59,6 +61,8 @@ def check(options: Options) -> int:
         print(f"  {rule.name}: tried on each line by itself, which adds {cost:.1f} µs to a line")
     series = series_per_component(config, rules)
     print(f"series per component: at most {series}")
+    if config.replicas.enabled:
+        _print_replicas(config)
     if options.components:
         _print_forecast(config, options.components, options.apps or 1, series)
     else:
@@ -86,6 +90,16 @@ def _print_unmatched(config: Config, options: Options) -> None:
             continue
         if words := nothing_matched(Selection(include).unmatched(apps), apps):
             print(f"{place}: warning: {words}")
+
+
+def _print_replicas(config: Config) -> None:
+    replicas = config.replicas
+    parts = "1 share" if replicas.shares == 1 else f"{replicas.shares} shares"
+    print(f"replicas: this one is {replica_name(replicas.name)}, each account has {parts}")
+    silence = format_duration(replicas.takeover_after)
+    print(f"  the shares of a silent replica are taken over after {silence}")
+    if replicas.shares > 1:
+        print(f"  each share has 1/{replicas.shares} of the requests below")
 
 
 def _print_requests(config: Config) -> None:

@@ -48,6 +48,7 @@ def agreement_findings(
     yield from _repeated_types(document)
     yield from _unread_types(document)
     yield from _receive_findings(document)
+    yield from _replica_findings(document)
     taken, pack_findings = _packs(document, packs)
     yield from pack_findings
     yield from _override_findings(document, packs, taken)
@@ -79,6 +80,15 @@ def _receive_findings(document: Document) -> Iterator[Finding]:
     elif document.value(("receive", "components")):
         problem = "these are to be received, and receive.listen_addresses has no address"
         yield Finding(("receive", "components"), problem, 'add one, such as ":10047"')
+
+
+def _replica_findings(document: Document) -> Iterator[Finding]:
+    """Each replica reads what it counts; that they share a database is checked with variables."""
+    enabled = document.value(("replicas", "enabled")) is True
+    if enabled and document.value(("receive", "listen_addresses")):
+        problem = "pushed logs reach one replica, and only the owner of an app can count them"
+        remedy = "poll or follow logs, or turn replicas off"
+        yield Finding(("receive", "listen_addresses"), problem, remedy)
 
 
 def _mappings(document: Document, location: Location) -> list[tuple[Location, dict[Any, Any]]]:

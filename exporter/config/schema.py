@@ -268,6 +268,11 @@ class State(Section):
         """The URL of a PostgreSQL database; None where that is not the kind of store."""
         return self.url if self.url and self.url.startswith("postgres") else None
 
+    @property
+    def shared(self) -> bool:
+        """True where several exporters can use the store at the same time."""
+        return self.redis_url is not None or self.postgresql_url is not None
+
 
 class Web(Section):
     """What is served, and where."""
@@ -353,6 +358,39 @@ class Receive(Section):
     )
 
 
+class Replicas(Section):
+    """Several exporters that share the work, see [availability](high-availability.md).
+
+    All have the same configuration. Each account is cut into shares by app. One replica owns a
+    share: it alone reads, counts and shows the apps of it. When a replica ends or falls silent,
+    the others take its shares and continue its counters.
+    """
+
+    enabled: Flag = Field(
+        default=False,
+        description="Whether other exporters with this configuration take part. Needs a database "
+        "that all of them reach: `state.url` with `redis://`, `rediss://` or `postgresql://`.",
+    )
+    name: Text | None = Field(
+        default=None, description="The name of this replica; `null` for the name of the host."
+    )
+    shares: Whole = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Into how many parts each account is cut. At least as many as there are "
+        "replicas, where each is to have work. Each part has as large a part of the request "
+        "budget. The same for all replicas.",
+    )
+    takeover_after: Duration = Field(
+        default=10.0,
+        ge=1.0,
+        le=3600.0,
+        description="How long a replica may be silent before others take its shares. It stops "
+        "showing them by itself after 60 % of this time without an answer of the database.",
+    )
+
+
 class Config(Section):
     """The whole configuration file; every key may be left out."""
 
@@ -366,4 +404,5 @@ class Config(Section):
     state: Annotated[State, SectionOrNone] = State.model_construct()
     web: Annotated[Web, SectionOrNone] = Web.model_construct()
     receive: Annotated[Receive, SectionOrNone] = Receive.model_construct()
+    replicas: Annotated[Replicas, SectionOrNone] = Replicas.model_construct()
     notify: Annotated[Notify, SectionOrNone] = Notify.model_construct()

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from exporter.counting.changes import Changes
-from exporter.errors import StateError, StateRolledBack
+from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.model import ComponentKey
@@ -42,16 +42,26 @@ class Ledger:
 
     Args:
         clock: Unix seconds.
+        fenced: called once a save is refused since another exporter owns the state. Given where
+            others may continue from what is saved: nothing is then shown before it is saved.
 
     Raises:
         StateError: the state cannot be read, or holds a cursor that cannot.
     """
 
-    def __init__(self, metrics: Metrics, state: State, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        state: State,
+        clock: Callable[[], float],
+        *,
+        fenced: Callable[[], None] | None = None,
+    ) -> None:
         self.lock = Lock()  # held around every call but ``flush`` and ``close``
         self._metrics = metrics
         self._state = state
         self._clock = clock
+        self._fenced = fenced
         saved = state.load()
         self.first_start = saved.first_start
         self.saved_at = saved.saved_at
@@ -241,8 +251,15 @@ class Ledger:
                         self._save_all()
                     self._note(None)
             except Exception as error:
+                if self._fenced is not None and isinstance(error, StateFenced):
+                    unshown = []
+                    self._ended = True
+                    self._fenced()
+                    return False
                 with self.lock:
                     self._unsaved.join(taken)
+                    if self._fenced is not None:
+                        self._unshown, unshown = unshown + self._unshown, []
                 self._note(error)
                 if not isinstance(error, StateError):
                     raise
@@ -292,6 +309,12 @@ class Ledger:
     def end(self) -> None:
         """Keep what has changed for the last time."""
         self.flush()
+        with self._flushing:
+            self._ended = True
+            self._state.close()
+
+    def abandon(self) -> None:
+        """Save and show nothing from now on: somebody else may own the state."""
         with self._flushing:
             self._ended = True
             self._state.close()

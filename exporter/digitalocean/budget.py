@@ -43,6 +43,8 @@ class Budget:
             fits each window, whatever the share.
         clock: monotonic seconds.
         stop: set at shutdown; whoever waits then gives up.
+        parts: how many budgets of this size use the token at the same time; what the other ones
+            may send is not taken for the requests of strangers.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Budget:
         *,
         clock: Callable[[], float],
         stop: threading.Event,
+        parts: int = 1,
     ) -> None:
         self._granted = per_hour
-        self._share = share
-        self._hour = Window(max(1, int(per_hour * share)), HOUR)
-        self._minute = Window(max(1, int(per_minute * share)), MINUTE)
+        self._share = share / parts
+        self._hour = Window(max(1, int(per_hour * self._share)), HOUR)
+        self._minute = Window(max(1, int(per_minute * self._share)), MINUTE)
+        self._siblings = (parts - 1) * self._hour.capacity
         self._others = OthersWindow(HOUR)
         self._clock = clock
         self._stop = stop
@@ -163,7 +167,8 @@ class Budget:
 
     def _hourly(self, now: float) -> int:
         """Requests an hour that are ours: the share, of what others leave."""
-        left_by_others = self._granted - self._others.used(now)
+        strangers = max(0, self._others.used(now) - self._siblings)
+        left_by_others = self._granted - strangers
         return min(self._hour.capacity, int(self._share * left_by_others))
 
     def _admit(self, ticket: tuple[float, int, bool], endpoint: Endpoint) -> float:

@@ -63,6 +63,8 @@ from exporter.model.status import (
     JobRun,
     JobStatus,
     Minutes,
+    ReplicaStatus,
+    ShareStatus,
     SourceStatus,
 )
 from exporter.model.tuning import RuleTuning
@@ -112,6 +114,7 @@ __all__ = [
     "NotifyEvent",
     "Params",
     "Quiet",
+    "ReplicaStatus",
     "RestartReason",
     "Rule",
     "RuleMetric",
@@ -120,6 +123,7 @@ __all__ = [
     "Scaling",
     "ScalingTrigger",
     "Severity",
+    "ShareStatus",
     "Source",
     "SourceStatus",
     "Trigger",

@@ -214,3 +214,35 @@ class BudgetStatus:
     reset: float | None
     stretch: float
     paused_until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareStatus:
+    """Who owns one share of an account.
+
+    Args:
+        account: the name of the account; empty where none is configured.
+        owner: the name of the replica; empty if no living one owns it.
+        shown: whether this replica owns and shows it.
+    """
+
+    account: str
+    number: int
+    owner: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """How the replicas stand, as one of them sees it.
+
+    Args:
+        name: its own name.
+        members: the names of those alive, with the number of shares that each owns.
+        problem: why this one cannot take part, in words; empty if it does.
+    """
+
+    name: str
+    members: tuple[tuple[str, int], ...]
+    shares: tuple[ShareStatus, ...]
+    problem: str = ""

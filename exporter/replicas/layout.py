@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 _LAYOUT_BYTES = 4
+_MARK = "#"  # in no name of an account
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,12 +28,17 @@ class Share:
     @property
     def namespace(self) -> str:
         """Where its state is kept, and the name under which it is claimed."""
-        return f"{self.account}#{self.number}/{self.of}"
+        return f"{self.account}{_MARK}{self.number}/{self.of}"
 
     def has(self, app_id: str) -> bool:
         """Return True if an app is part of it."""
         digest = blake2b(app_id.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.of == self.number
+
+
+def is_share(namespace: str) -> bool:
+    """Return True if a namespace is that of a share, of whatever configuration."""
+    return _MARK in namespace
 
 
 def shares_of(accounts: Iterable[str], shares: int) -> tuple[Share, ...]:

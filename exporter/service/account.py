@@ -8,6 +8,7 @@ from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
 from exporter.model import Notification
+from exporter.replicas.layout import Share
 from exporter.scheduling.steady import SteadyClock
 from exporter.service.account_inbox import AccountInbox
 from exporter.service.assembly import (
@@ -37,6 +38,8 @@ class Account:
         monotonic: seconds that only grow.
         retry_unknown: counts pushed lines of components that were not known when they came.
         notify: tells somebody of an event; returns at once.
+        share: the part of the account to watch, with as large a part of the budget; None for all.
+        fenced: see ``Ledger``.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -54,6 +57,8 @@ class Account:
         monotonic: Callable[[], float],
         retry_unknown: Callable[[], None] | None = None,
         notify: Callable[[Notification], None],
+        share: Share | None = None,
+        fenced: Callable[[], None] | None = None,
     ) -> None:
         self._notify = notify
         self._retry_unknown = retry_unknown
@@ -61,8 +66,14 @@ class Account:
         self._steady = SteadyClock(clock, monotonic)
         self._monotonic = monotonic
         self._stopped = threading.Event()
-        self.registry = MetricTable(labels)
-        self._records = Records.open(self.registry, state, clock)
+        self._share = share
+        registry = MetricTable(labels)
+        self.tables = [registry]
+        if share is not None:  # series without an app are told apart by the share
+            self.tables.append(MetricTable({**labels, "share": str(share.number)}))
+        self._records = Records.open(
+            registry, state, clock, of_account=self.tables[-1], fenced=fenced
+        )
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._connections = self._connect(config, token_source)
         self._parts = self._build(config, self._connections)
@@ -97,20 +108,29 @@ class Account:
         with self._records.ledger.lock:  # so that nothing counts between one and the other
             parts = self._build(config, connections)
             parts.counting.pipeline.series.replace(before.counting.pipeline.series)
+            if parts.inbox is not None and before.inbox is not None:
+                parts.inbox.inbox.take_over(before.inbox.inbox)
         parts.discovery.take_over(before.discovery)
         parts.collector.take_over(before.collector)
         self._connections, self._parts = connections, parts
         parts.start()
 
-    def stop(self) -> None:
-        """Begin nothing new, give up what waits, and keep what was counted."""
+    def stop(self, *, save: bool = True) -> None:
+        """Begin nothing new, give up what waits, and save what was counted.
+
+        Args:
+            save: False where somebody else may own the state.
+        """
         self._stopped.set()
         self._connections.stop.set()
+        if not save:
+            self._records.ledger.abandon()
         self._parts.stop()
         self._records.ledger.end()
 
     def _new_budget(self, config: Config) -> Budget:
-        return build_budget(config, self._stopped, self._monotonic)
+        parts = 1 if self._share is None else self._share.of
+        return build_budget(config, self._stopped, self._monotonic, parts=parts)
 
     def _connect(self, config: Config, token_source: TokenSource) -> Connections:
         api_metrics = self._records.api_metrics
@@ -132,5 +152,6 @@ class Account:
             self._retry_unknown,
             self._steady,
             self._notify,
+            self._share,
         )
         return build_account(config, load_rules(config), environment)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import requests
 from prometheus_client import (
@@ -24,12 +25,16 @@ from exporter.errors import ConfigError
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
 from exporter.receiving.intake import Inbox, Intake
+from exporter.replicas.layout import Share
 from exporter.service.account import Account
 from exporter.service.assembly import open_store
 from exporter.service.notification_counts import NotificationCounts
 from exporter.service.received_counts import ReceivedCounts
-from exporter.service.status import AllStatus
-from exporter.telemetry.metrics import ExporterMetrics
+from exporter.service.replication import Replication
+from exporter.service.status import AllStatus, Watched
+from exporter.state.coordination import Claim, SharedStore
+from exporter.state.store import State
+from exporter.telemetry.metrics import ExporterMetrics, ReplicaMetrics
 from exporter.telemetry.table import MetricTable
 from exporter.web.app import create_app
 from exporter.web.exposition import Exposition
@@ -91,6 +96,7 @@ class Application:
         self._clock = clock
         self._monotonic = monotonic
         self._changing = threading.Lock()
+        self._building = threading.Lock()  # no share is built by a configuration that is replaced
         self.run_id = secrets.token_hex(8)
         """Tells this run of the program from every other; logged at the start."""
         self._store = open_store(wanted.config, clock)
@@ -99,18 +105,22 @@ class Application:
         self._notified = NotificationCounts(self._metrics)
         self._outbox = self._new_outbox(wanted.config)
         self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), self.run_id, clock)
-        self._accounts = {
-            name: self._new_account(wanted.config, name, token)
-            for name, token in wanted.tokens.items()
-        }
         self._own = registry
-        self._tables: list[MetricTable] = []
-        self._show_accounts()
+        self._accounts: dict[str, Account] = {}
+        self._replication: Replication | None = None
         config = wanted.config
+        if config.replicas.enabled:
+            self._replica_metrics = ReplicaMetrics(registry)
+            self._replication = self._new_replication(wanted)
+        else:
+            self._accounts = {
+                name: self._new_account(config, name, token)
+                for name, token in wanted.tokens.items()
+            }
         security = SecurityFile(config.web.config_file, monotonic, wanted.web_text)
         app = create_app(
             Exposition(self._tables),
-            AllStatus(lambda: {name: each.status for name, each in self._accounts.items()}),
+            AllStatus(self._watched, lambda: self._replication),
             about=self._about,
             telemetry_path=config.web.telemetry_path,
             security=security,
@@ -133,12 +143,16 @@ class Application:
         self._outbox.start()
         for account in self._accounts.values():
             account.start()
+        if self._replication is not None:
+            self._replication.start()
 
     def stop(self, timeout: float) -> None:
         """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
         with self._changing:
             if self.receiving is not None:
                 self.receiving.stop(RECEIVING_STOP_SECONDS)
+            if self._replication is not None:
+                self._replication.stop()
             for account in self._accounts.values():
                 account.stop()
             self._outbox.stop(NOTIFY_STOP_SECONDS)
@@ -173,23 +187,46 @@ class Application:
         if _receivers(wanted.config) != _receivers(self._wanted.config):
             outbox = self._new_outbox(wanted.config)
         accounts = {}
+        if self._replication is not None:
+            self._change_shares(wanted, self._replication)
+        else:
+            accounts = self._changed_accounts(wanted)
+        self._wanted, self._accounts = wanted, accounts
+        if outbox is not None:
+            former, self._outbox = self._outbox, outbox
+            outbox.start()
+            former.stop(NOTIFY_STOP_SECONDS)
+        self._show_address(wanted.config)
+        for name in before.keys() - accounts.keys():
+            before[name].stop()
+
+    def _changed_accounts(self, wanted: Wanted) -> dict[str, Account]:
+        """The accounts by another configuration, with those that are new."""
+        accounts = {}
         for name, token in wanted.tokens.items():
-            account = before.get(name)
+            account = self._accounts.get(name)
             if account is None:
                 accounts[name] = self._new_account(wanted.config, name, token)
                 accounts[name].start()
             else:
                 account.change(wanted.config, token)
                 accounts[name] = account
-        self._wanted, self._accounts = wanted, accounts
-        if outbox is not None:
-            former, self._outbox = self._outbox, outbox
-            outbox.start()
-            former.stop(NOTIFY_STOP_SECONDS)
-        self._show_accounts()
-        self._show_address(wanted.config)
-        for name in before.keys() - accounts.keys():
-            before[name].stop()
+        return accounts
+
+    def _change_shares(self, wanted: Wanted, replication: Replication) -> None:
+        """Continue with the shares by another configuration; with other shares, join anew."""
+        before = self._wanted
+        layout = (before.config.replicas, *before.tokens)
+        if layout == (wanted.config.replicas, *wanted.tokens):
+            with self._building:
+                self._wanted = wanted  # for shares that are started from now on
+                for share, account in replication.accounts().items():
+                    account.change(wanted.config, wanted.tokens[share.account])
+            return
+        replication.stop()
+        self._wanted = wanted
+        self._replication = self._new_replication(wanted)
+        self._replication.start()
 
     def _warn_of_what_needs_a_start(self, config: Config) -> None:
         before = self._wanted.config
@@ -197,6 +234,7 @@ class Application:
             ("state", before.state, config.state),
             ("web", before.web, config.web),
             ("receive", before.receive, config.receive),
+            ("replicas.enabled", before.replicas.enabled, config.replicas.enabled),
         ):
             if was != now:
                 LOG.warning(
@@ -238,6 +276,36 @@ class Application:
         return {name: account.inbox for name, account in accounts if account.inbox is not None}
 
     def _new_account(self, config: Config, name: str, token: TokenSource) -> Account:
+        return self._build_account(config, name, token, self._store.open(name))
+
+    def _new_replication(self, wanted: Wanted) -> Replication:
+        # The configuration was checked: replicas need a store that several can use.
+        store = cast(SharedStore, self._store)
+
+        def build(share: Share, claim: Claim, fenced: Callable[[], None]) -> Account:
+            state = store.open_fenced(share.namespace, claim)
+            with self._building:
+                config, token = self._wanted.config, self._wanted.tokens[share.account]
+                return self._build_account(config, share.account, token, state, share, fenced)
+
+        return Replication(
+            wanted.config,
+            tuple(wanted.tokens),
+            store,
+            build,
+            self._replica_metrics,
+            monotonic=self._monotonic,
+        )
+
+    def _build_account(
+        self,
+        config: Config,
+        name: str,
+        token: TokenSource,
+        state: State,
+        share: Share | None = None,
+        fenced: Callable[[], None] | None = None,
+    ) -> Account:
         return Account(
             config,
             token,
@@ -247,11 +315,22 @@ class Application:
             monotonic=self._monotonic,
             retry_unknown=self._intake.retry_unknown,
             notify=lambda event: self._outbox.put(replace(event, account=name)),
+            share=share,
+            fenced=fenced,
         )
 
-    def _show_accounts(self) -> None:
-        """Let scrapes see the accounts that there are now."""
-        self._tables[:] = [self._own, *(account.registry for account in self._accounts.values())]
+    def _watched(self) -> list[Watched]:
+        """What is read and shown now."""
+        if self._replication is not None:
+            return self._replication.watched()
+        return [Watched(name, "", account.status) for name, account in self._accounts.items()]
+
+    def _tables(self) -> list[MetricTable]:
+        """What a scrape shows now."""
+        if self._replication is not None:
+            return [self._own, *self._replication.tables()]
+        accounts = self._accounts.values()
+        return [self._own, *(table for account in accounts for table in account.tables)]
 
     def _show_address(self, config: Config) -> None:
         """Let alerts know where the pages are."""

@@ -103,8 +103,10 @@ class Connections:
     stop: threading.Event
 
 
-def build_budget(config: Config, stop: threading.Event, monotonic: Callable[[], float]) -> Budget:
-    """The requests that an account may send by a configuration."""
+def build_budget(
+    config: Config, stop: threading.Event, monotonic: Callable[[], float], *, parts: int = 1
+) -> Budget:
+    """The requests that an account, or one of the equal parts of it, may send."""
     limits = config.api_budget
     return Budget(
         limits.per_hour,
@@ -112,6 +114,7 @@ def build_budget(config: Config, stop: threading.Event, monotonic: Callable[[], 
         limits.share,
         clock=monotonic,
         stop=stop,
+        parts=parts,
     )
 
 
@@ -284,7 +287,7 @@ def _build_discovery(
         pipeline,
         deployments,
         env.records.api_metrics,
-        DiscoverySettings(selection, _run_time_logs(config), jobs=config.collectors.jobs),
+        DiscoverySettings(selection, _run_time_logs(config), config.collectors.jobs, env.share),
     )
 
 

@@ -30,13 +30,19 @@ def configuration_of(options: Options, *, credentials: bool = True) -> Config:
     addresses: Override | None = _override(options, "--web.listen-address", None)
     if options.listen_addresses:
         addresses = Override("--web.listen-address", options.listen_addresses)
-    return apply_overrides(
+    config = apply_overrides(
         config,
         listen_addresses=addresses,
         telemetry_path=_override(options, "--web.telemetry-path", options.telemetry_path),
         web_config_file=_override(options, "--web.config.file", options.web_config_file),
         state_url=_variable(options, STATE_URL_VARIABLE),
     )
+    if config.replicas.enabled and not config.state.shared:
+        problem = "replicas share their work over a database, and state.url names none"
+        remedy = "set it to redis://HOST:PORT/DB or postgresql://…"
+        file = options.config_file or CONFIG_VARIABLE
+        raise ConfigError((Fault(file, "replicas.enabled", problem, remedy),))
+    return config
 
 
 def _load(options: Options, environ: Mapping[str, str] | None) -> Config:

@@ -15,6 +15,7 @@ from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.log_content import LogContent
 from exporter.model import Notification
 from exporter.reading.following.open_stream import Streams
+from exporter.replicas.layout import Share
 from exporter.state.store import State
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.metrics import Metrics
@@ -31,15 +32,25 @@ class Records:
 
     @classmethod
     def open(
-        cls, registry: CollectorRegistry, state: State, clock: Callable[[], float]
+        cls,
+        registry: CollectorRegistry,
+        state: State,
+        clock: Callable[[], float],
+        *,
+        of_account: CollectorRegistry | None = None,
+        fenced: Callable[[], None] | None = None,
     ) -> "Records":
         """Declare the metrics of an account, and continue from its state.
+
+        Args:
+            of_account: see ``DeclaredMetrics``.
+            fenced: see ``Ledger``.
 
         Raises:
             StateError: the state cannot be read.
         """
-        metrics = Metrics(registry)
-        ledger = Ledger(metrics, state, clock)
+        metrics = Metrics(registry, of_account)
+        ledger = Ledger(metrics, state, clock, fenced=fenced)
         return cls(metrics, ApiMetrics(metrics), ledger, Components(ledger.lock, clock()))
 
 
@@ -62,6 +73,7 @@ class Environment:
             components that are known by now.
         steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
         notify: tells somebody of an event; returns at once.
+        share: the part of the account that is read; None for all of it.
     """
 
     clock: Callable[[], float]
@@ -76,6 +88,7 @@ class Environment:
     retry_unknown: Callable[[], None] | None = None
     steady: Callable[[], float] | None = None
     notify: Callable[[Notification], None] = _nobody
+    share: Share | None = None
 
     @property
     def schedule_clock(self) -> Callable[[], float]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from exporter.counting.activity import MINUTES
 from exporter.counting.component import Components, WatchedComponent
@@ -17,6 +18,7 @@ from exporter.model import (
     ComponentKey,
     ComponentStatus,
     Minutes,
+    ReplicaStatus,
     SourceStatus,
 )
 from exporter.scheduling.pacing import Pacing
@@ -135,58 +137,106 @@ def _deployed_at(app: App) -> float | None:
     return deployment.phase_changed_at if deployment is not None else None
 
 
+class Watched(NamedTuple):
+    """What reads one account, or one part of it.
+
+    Args:
+        account: the name of the account; empty where none is configured.
+        part: which part, in words; empty for all of it.
+    """
+
+    account: str
+    part: str
+    status: Status
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.account and f"account {self.account}", self.part)))
+
+
+class Group(Protocol):
+    """The replicas of which this process is one."""
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether this replica takes part in its turns, and if not, what is wrong."""
+        ...
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether it is one of the group, and if not, what is missing."""
+        ...
+
+    def status(self) -> ReplicaStatus:
+        """How the group stands."""
+        ...
+
+
 class AllStatus:
     """How all accounts stand, as one.
 
     Args:
-        accounts: the status of each account now, by its name.
+        watched: what is read and shown now.
+        group: the replicas, where several exporters share the work.
     """
 
-    def __init__(self, accounts: Callable[[], Mapping[str, Status]]) -> None:
-        self._accounts = accounts
+    def __init__(
+        self, watched: Callable[[], Sequence[Watched]], group: Callable[[], Group | None]
+    ) -> None:
+        self._watched = watched
+        self._group = group
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule of each lives, and if not, what is wrong with the first."""
-        return self._first_fault(Status.healthy)
+        group = self._group()
+        passed, reason = group.healthy() if group is not None else (True, "")
+        return self._first_fault(Status.healthy) if passed else (False, reason)
 
     def ready(self) -> tuple[bool, str]:
         """Whether every source of each was tried once, and if not, what is missing."""
-        return self._first_fault(Status.ready)
+        group = self._group()
+        passed, reason = group.ready() if group is not None else (True, "")
+        return self._first_fault(Status.ready) if passed else (False, reason)
 
     def budgets(self) -> Mapping[str, BudgetStatus]:
-        """How the request budget of each account stands, by its name."""
-        return {account: status.budget() for account, status in self._accounts().items()}
+        """How the request budget of each account, or part of one, stands, by its name."""
+        return {
+            " ".join(filter(None, (each.account, each.part))): each.status.budget()
+            for each in self._watched()
+        }
 
     def components(self) -> Sequence[ComponentStatus]:
         """Every component that is watched, with its account."""
         return [
-            replace(component, account=account)
-            for account, status in self._accounts().items()
-            for component in status.components()
+            replace(component, account=each.account)
+            for each in self._watched()
+            for component in each.status.components()
         ]
 
     def unmatched(self) -> Mapping[str, str]:
         """Which patterns of `discovery.include` match nothing, by account."""
-        found = {name: status.unmatched() for name, status in self._accounts().items()}
+        found = {each.account: each.status.unmatched() for each in self._watched()}
         return {name: words for name, words in found.items() if words}
 
     def state_problem(self) -> str:
         """Why what is counted cannot be saved now, of the first account that has a problem."""
         return next(
-            (words for status in self._accounts().values() if (words := status.state_problem())), ""
+            (words for each in self._watched() if (words := each.status.state_problem())), ""
         )
 
     def api_failures(self) -> Sequence[ApiFailure]:
         """What requests fail with now, account by account."""
         return [
-            replace(failure, account=account)
-            for account, status in self._accounts().items()
-            for failure in status.api_failures()
+            replace(failure, account=each.account)
+            for each in self._watched()
+            for failure in each.status.api_failures()
         ]
 
+    def replicas(self) -> ReplicaStatus | None:
+        """How the replicas stand; None where this exporter works alone."""
+        group = self._group()
+        return group.status() if group is not None else None
+
     def _first_fault(self, check: Callable[[Status], tuple[bool, str]]) -> tuple[bool, str]:
-        for account, status in self._accounts().items():
-            passed, reason = check(status)
+        for each in self._watched():
+            passed, reason = check(each.status)
             if not passed:
-                return False, f"account {account}: {reason}" if account else reason
+                return False, ": ".join(filter(None, (str(each), reason)))
         return True, ""

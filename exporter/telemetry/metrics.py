@@ -99,12 +99,22 @@ def histogram(
 
 
 class DeclaredMetrics:
-    """A set of metrics on a registry: one for each declaration in the class."""
+    """A set of metrics on a registry: one for each declaration in the class.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        registry: shows the metrics.
+        of_account: shows those that belong to no app in its place, if given.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, of_account: CollectorRegistry | None = None
+    ) -> None:
         self._registry = registry
         self._metrics: dict[Declaration[Any], Any] = {
-            declaration: declaration.build(registry) for declaration in self.declarations()
+            declaration: declaration.build(
+                of_account if of_account and declaration.owner is Owner.ACCOUNT else registry
+            )
+            for declaration in self.declarations()
         }
         self._by_name = {declaration.name: declaration for declaration in self._metrics}
 
@@ -533,6 +543,36 @@ class ExporterMetrics(DeclaredMetrics):
     )
 
 
+class ReplicaMetrics(DeclaredMetrics):
+    """The metrics of one replica, where several exporters share the work."""
+
+    replicas = gauge(
+        "digitalocean_app_exporter_replicas",
+        "Replicas that this one sees alive, itself included; 0 while it is not one of the group. "
+        "With replicas.enabled only, as the others about replicas.",
+    )
+    takeovers = counter(
+        "digitalocean_app_exporter_takeovers_total",
+        "Shares that this replica took from one that had fallen silent.",
+    )
+    fenced_saves = counter(
+        "digitalocean_app_exporter_fenced_saves_total",
+        "Saves that the database refused since the share had a new owner; nothing of them was "
+        "kept or shown.",
+    )
+
+
+class ShareMetrics(DeclaredMetrics):
+    """The metrics about the shares of one account."""
+
+    share_owned = gauge(
+        "digitalocean_app_exporter_share_owned",
+        "1 for each share of an account that this replica owns and shows, 0 for the others.",
+        ("share",),
+    )
+
+
 def all_declarations() -> list[Declaration[Any]]:
     """The declarations of every metric of the program."""
-    return [*Metrics.declarations(), *ExporterMetrics.declarations()]
+    sets = (Metrics, ExporterMetrics, ReplicaMetrics, ShareMetrics)
+    return [declaration for each in sets for declaration in each.declarations()]

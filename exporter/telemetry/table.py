@@ -55,7 +55,9 @@ class Family(Collector):
         self._series: dict[tuple[str, ...], Series] = {}
         constants: Mapping[str, str] = getattr(registry, "constants", {})
         parts = [(label, f'{label}="{{{at}}}"') for at, label in enumerate(self.label_names)]
-        parts += [(label, f'{label}="{_escaped(text)}"') for label, text in constants.items()]
+        for label, text in constants.items():  # a part of a format: its braces are doubled
+            value = _escaped(text).replace("{", "{{").replace("}", "}}")
+            parts.append((label, f'{label}="{value}"'))
         inside = ",".join(part for _, part in sorted(parts))
         self._format = f"{name}{{{{{inside}}}}}" if inside else name
         if not self.label_names:

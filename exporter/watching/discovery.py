@@ -1,6 +1,7 @@
 """What there is to read and what is gone: the apps of the account, held against those before."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.counting.pipeline import Pipeline
@@ -8,6 +9,7 @@ from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
 from exporter.model import App, Component, ComponentKey, Deployment, LogType, Source
 from exporter.reading.reader import Reader
+from exporter.replicas.layout import Share
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.watching.deployments import Deployments, came_between
 from exporter.watching.inventory import Inventory, Selection, gone, nothing_matched
@@ -17,11 +19,22 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
-    """Which apps and components to watch, and which of their logs."""
+    """Which apps and components to watch, and which of their logs.
+
+    Args:
+        jobs: whether scheduled jobs are read by their runs.
+        share: the part of the account that is watched; None for all of it.
+    """
 
     selection: Selection
     log_types: tuple[LogType, ...]
-    jobs: bool = False  # whether scheduled jobs are read by their runs
+    jobs: bool = False
+    share: Share | None = None
+
+    def narrow(self, apps: Iterable[App]) -> Inventory:
+        """What to watch of the apps that there are."""
+        ours = [app for app in apps if self.share is None or self.share.has(app.id)]
+        return Inventory(self.selection.narrow(ours))
 
     def log_types_of(self, component: Component) -> tuple[LogType, ...]:
         """The run-time logs that are read of a component."""
@@ -58,7 +71,7 @@ class Discovery:
         self.inventory, self.done, self.problem = before.inventory, before.done, before.problem
         self._listed = before._listed
         if self.done:
-            self._apply(Inventory(self._settings.selection.narrow(self._listed)))
+            self._apply(self._settings.narrow(self._listed))
             self._judge_selection()
 
     def run(self) -> bool:
@@ -81,7 +94,7 @@ class Discovery:
             LOG.info("apps can be listed again")
         self._failure = ""
         self._listed = apps
-        self._apply(Inventory(self._settings.selection.narrow(apps)))
+        self._apply(self._settings.narrow(apps))
         self.problem = ""
         self.done = True
         self._judge_selection()
@@ -143,6 +156,7 @@ class Discovery:
                 continue
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
+                self._pipeline.exits.close(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
         for former in before.apps:

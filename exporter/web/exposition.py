@@ -44,11 +44,12 @@ class Exposition:
     """Renders tables as one: metrics of the same name stand together.
 
     Args:
-        tables: looked at anew with each scrape, so the sequence may change. Those that share a
-            metric must tell their series apart by their constant labels.
+        tables: called for each scrape, and once more when its text is made: what is shown no
+            longer by then is in no answer. Tables that share a metric must tell their series
+            apart by their constant labels, or by the labels of the series.
     """
 
-    def __init__(self, tables: Sequence[MetricTable]) -> None:
+    def __init__(self, tables: Callable[[], Sequence[MetricTable]]) -> None:
         self._tables = tables
         self._rendering = Lock()
         self._begun = 0  # texts whose rendering has begun
@@ -74,18 +75,27 @@ class Exposition:
             begun, body = self._latest.get((content_type, packed), (0, b""))
             if begun <= before:
                 begun = self._begun = self._begun + 1
-                body = self._text(encoder, content_type)
+                body = self._current(encoder, content_type)
                 if packed:
                     body = gzip.compress(body, GZIP_LEVEL, mtime=0)
                 self._latest = {(content_type, packed): (begun, body)}
         return Answer(body, headers)
 
-    def _text(self, encoder: Encoder, content_type: str) -> bytes:
+    def _current(self, encoder: Encoder, content_type: str) -> bytes:
+        """The text of the tables that are to be shown when it is made."""
+        tables = list(self._tables())
+        while True:
+            body = self._text(tables, encoder, content_type)
+            before, tables = tables, list(self._tables())
+            if set(map(id, before)) <= set(map(id, tables)):
+                return body
+
+    def _text(self, tables: Sequence[MetricTable], encoder: Encoder, content_type: str) -> bytes:
         if not _OWN_FORMATS.fullmatch(content_type):
-            collected = (metric for table in self._tables for metric in _collected(table))
+            collected = (metric for table in tables for metric in _collected(table))
             return encoder(_Collected(_merged(collected)))
         parts: list[bytes] = []
-        for collectors in self._by_name().values():
+        for collectors in _by_name(tables).values():
             families = [family for _, family in collectors if isinstance(family, Family)]
             if len(families) == len(collectors):
                 parts.append(_head(families[0], encoder))
@@ -98,18 +108,6 @@ class Exposition:
         if content_type.startswith("application/openmetrics"):
             parts.append(_END)
         return b"".join(parts)
-
-    def _by_name(self) -> dict[str, list[tuple[MetricTable, Family | Metric]]]:
-        """All metrics by name, each with its parts from the tables."""
-        found: dict[str, list[tuple[MetricTable, Family | Metric]]] = {}
-        for table in self._tables:
-            for collector in table.collectors():
-                if isinstance(collector, Family):
-                    found.setdefault(collector.name, []).append((table, collector))
-                    continue
-                for metric in collector.collect():
-                    found.setdefault(metric.name, []).append((table, metric))
-        return found
 
 
 class _Collected(Collector):
@@ -128,6 +126,21 @@ def _choose(accept: str) -> tuple[Encoder, str]:
     except (TypeError, ValueError):
         # The library compares versions without checking them: `version=x` raises.
         return choose_encoder("")
+
+
+def _by_name(
+    tables: Iterable[MetricTable],
+) -> dict[str, list[tuple[MetricTable, Family | Metric]]]:
+    """All metrics by name, each with its parts from the tables."""
+    found: dict[str, list[tuple[MetricTable, Family | Metric]]] = {}
+    for table in tables:
+        for collector in table.collectors():
+            if isinstance(collector, Family):
+                found.setdefault(collector.name, []).append((table, collector))
+                continue
+            for metric in collector.collect():
+                found.setdefault(metric.name, []).append((table, metric))
+    return found
 
 
 def _head(family: Family, encoder: Encoder) -> bytes:

@@ -77,6 +77,7 @@ class Pages:
             unsaved=self._status.state_problem(),
             unmatched=self._status.unmatched(),
             budgets=self._status.budgets(),
+            replicas=self._status.replicas(),
         )
 
     def component(self, app: str, component: str, account: str) -> str | None:

@@ -7,7 +7,7 @@ the values that pass between the two are the model's.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from exporter.model import ApiFailure, BudgetStatus, ComponentStatus
+from exporter.model import ApiFailure, BudgetStatus, ComponentStatus, ReplicaStatus
 
 
 class StatusSource(Protocol):
@@ -31,6 +31,10 @@ class StatusSource(Protocol):
 
     def budgets(self) -> Mapping[str, BudgetStatus]:
         """How the request budget of each account stands, by its name; empty where it has none."""
+        ...
+
+    def replicas(self) -> ReplicaStatus | None:
+        """How the replicas stand; None where this exporter works alone."""
         ...
 
     def unmatched(self) -> Mapping[str, str]:

@@ -39,6 +39,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if include "do-app-exporter.volume" . -}}
 {{- $_ := set $known "state" (dict "url" "sqlite:///var/lib/do-app-exporter/state.db") -}}
 {{- end -}}
+{{- if gt (int .Values.replicaCount) 1 -}}
+{{- $_ := set $known "replicas" (dict "enabled" true "shares" .Values.shares) -}}
+{{- end -}}
 {{- if .Values.webConfig.existingSecret -}}
 {{- $_ := set (get $known "web") "config_file" "/run/secrets/do-app-exporter-web/web.yml" -}}
 {{- end -}}

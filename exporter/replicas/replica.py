@@ -1,0 +1,428 @@
+"""One replica: keeps its membership and lease alive, and claims or releases one share a round.
+
+Everything here runs on one thread, round by round. What starts and stops the shares is handed in,
+and reports back through a queue, so that no heartbeat waits for a share to load or to flush.
+
+Why no two replicas show a share at one time: a replica shows shares only while its lease lasts.
+The lease is shorter than the silence (``takeover_after``) after which others claim its shares, and
+both are measured from the same heartbeat. A replica that was without a lease even for a moment
+gives up all of its shares and claims them anew. After a start, or whenever the store was out of
+sight or went back, a replica only watches until every other one has renewed its claims or has lost
+its lease.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from exporter.errors import StateError
+from exporter.replicas.decision import ClaimShare, decide
+from exporter.replicas.layout import Member, Share, is_share
+from exporter.replicas.lease import LEASE_PART, Lease, heartbeat_seconds
+from exporter.replicas.membership import Membership
+from exporter.state.coordination import Claim, Coordination, View
+
+LOG = logging.getLogger(__name__)
+
+SETTLE_PART = 0.7
+"""The part of ``takeover_after`` for which the store is watched before shares are claimed."""
+
+AFTER_MOVE_PART = 0.1
+"""The pause after a move, as a part of the time between two heartbeats."""
+
+FORGET_FACTOR = 20.0
+"""A member is removed from the store after so many times ``takeover_after`` without a heartbeat."""
+
+RETRY_SECONDS = 10.0
+"""The time until a share that could not be started is claimed again."""
+
+
+class Holdings(Protocol):
+    """The shares that run in this process. No call waits for one to start or to end."""
+
+    def start(self, share: Share, claim: Claim) -> None:
+        """Load a share and read its apps; report ``FAILED`` if that cannot be done."""
+        ...
+
+    def withdraw(self, share: Share, claim: Claim, *, save: bool) -> None:
+        """Show a share no longer from now on, then end it.
+
+        Args:
+            save: save what was counted, and report ``ENDED`` then.
+        """
+        ...
+
+
+class Happened(StrEnum):
+    """What a share reports."""
+
+    ENDED = "ended"
+    FAILED = "failed"
+    FENCED = "fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened to a share that was started for a claim."""
+
+    share: Share
+    claim: Claim
+    happened: Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the replicas stand, as this one sees it; replaced as a whole.
+
+    Args:
+        members: the names of those alive, with the number of shares that each owns; empty while
+            this one is not a member.
+        owners: the name of the living replica that owns each share; empty where there is none.
+        problem: why this one cannot take part, in words; empty if it does.
+    """
+
+    members: tuple[tuple[str, int], ...] = ()
+    owners: tuple[tuple[Share, str], ...] = ()
+    problem: str = "the replicas are watched before shares are claimed"
+
+
+class Replica:
+    """One replica of a group.
+
+    Args:
+        me: this start of this replica.
+        shares: every share of the configuration, whoever owns it.
+        coordination: the store; used on the thread of the rounds alone.
+        holdings: runs the shares.
+        takeover_after: see ``replicas.takeover_after``.
+        clock: see ``suspension_clock``.
+        monotonic: seconds that only grow.
+        taken: called for each share that is claimed from a replica that is gone.
+        fenced: called for each save that was refused.
+    """
+
+    def __init__(
+        self,
+        me: Member,
+        shares: Sequence[Share],
+        coordination: Coordination,
+        holdings: Holdings,
+        *,
+        takeover_after: float,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        taken: Callable[[], None],
+        fenced: Callable[[], None],
+    ) -> None:
+        self.me = me
+        self._name = str(me)
+        self._shares = {share.namespace: share for share in shares}
+        self._coordination = coordination
+        self._holdings = holdings
+        self._clock = clock
+        self._monotonic = monotonic
+        self._taken = taken
+        self._fenced = fenced
+        self.heartbeat = heartbeat_seconds(takeover_after)
+        self.lease = Lease(LEASE_PART * takeover_after, clock)
+        self._membership = Membership(takeover_after, SETTLE_PART * takeover_after)
+        self.reports: SimpleQueue[Report] = SimpleQueue()
+        self._counter = 0
+        self._joined = False
+        self._held: dict[str, Claim] = {}
+        self._leaving: dict[str, Claim] = {}
+        self._released: dict[str, Claim] = {}
+        self._not_before: dict[str, float] = {}
+        self._epochs: dict[str, int] = {}
+        self._failing = False
+        self.standing = Standing()
+
+    def owned(self) -> frozenset[Share]:
+        """The shares that this replica owns and may show now; from any thread."""
+        if not self.lease.valid:
+            return frozenset()
+        return frozenset(self._shares[name] for name in list(self._held))
+
+    def round(self) -> float:
+        """Send one heartbeat and make at most one move.
+
+        Returns:
+            Seconds until the next round is due.
+        """
+        self._hear()
+        self._give_up_without_lease()
+        try:
+            view = self._look()
+            self._check_claims(view)
+            self._return_released()
+            moved = self._joined and self._move(view)
+            self._forget_long_gone(view)
+        except StateError as error:
+            self._give_up_without_lease()
+            self._note(error)
+            return self.heartbeat
+        self._note(None)
+        return self.heartbeat * (AFTER_MOVE_PART if moved else 1.0)
+
+    def leave(self) -> None:
+        """Leave the group: withdraw and end every share; each is released once it reports that.
+
+        Others claim them as they are released.
+        """
+        for name in list(self._held):
+            self._withdraw(name, save=True)
+        try:
+            if self._joined:
+                self._coordination.forget(self._name, self._counter)
+        except StateError as error:
+            LOG.warning(
+                "cannot leave the group: others notice it after takeover_after",
+                extra={"fields": {"problem": error}},
+            )
+        self._joined = False
+
+    def release_ended(self, timeout: float) -> bool:
+        """Wait for the end of the next share that leaves, and release what has ended.
+
+        Returns:
+            Whether there is more to wait for.
+        """
+        if not self._leaving:
+            return False
+        try:
+            self._heard(self.reports.get(timeout=timeout))
+        except Empty:
+            return False
+        self._hear()
+        try:
+            self._return_released()
+        except StateError:
+            return False
+        return bool(self._leaving)
+
+    def _look(self) -> View:
+        """Send the heartbeat, or only read as long as this replica watches; renew the lease."""
+        sent, sent_monotonic = self._clock(), self._monotonic()
+        if self._joined:
+            self._counter += 1
+            view = self._coordination.beat(self._name, self._counter)
+            if not self.lease.renew(sent):
+                self._give_up()
+        else:
+            view = self._coordination.read()
+        owners = {claim.owner for claim in view.shares.values() if claim.owner is not None}
+        self._membership.observe(
+            view.members, owners, sent=sent_monotonic, received=self._monotonic()
+        )
+        return self._join(owners) if not self._joined and self._membership.settled else view
+
+    def _join(self, owners: Collection[str]) -> View:
+        """Send the first heartbeat."""
+        sent, sent_monotonic = self._clock(), self._monotonic()
+        self._counter += 1
+        view = self._coordination.beat(self._name, self._counter)
+        self.lease.begin(sent)
+        self._joined = True
+        self._membership.observe(
+            view.members, owners, sent=sent_monotonic, received=self._monotonic()
+        )
+        return view
+
+    def _give_up_without_lease(self) -> None:
+        if self._joined and not self.lease.valid:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Give up every share, since the lease has ended: others may claim them from then on."""
+        self.lease.end()
+        self._joined = False
+        self.standing = Standing()
+        self._membership.restart()
+        if self._held:
+            LOG.error(
+                "no heartbeat was acknowledged in time: this replica shows its shares no longer",
+                extra={"fields": {"shares": len(self._held)}},
+            )
+        for name in list(self._held):
+            self._withdraw(name, save=False)
+        self._leaving.clear()
+        self._released.clear()
+
+    def _check_claims(self, view: View) -> None:
+        """Give up what another one owns by now, and claim again what the store has lost."""
+        epochs = {name: claim.epoch for name, claim in view.shares.items()}
+        if any(epochs.get(name, 0) < epoch for name, epoch in self._epochs.items()):
+            self._membership.restart()  # the store went back
+        self._epochs = epochs
+        for name, held in [*self._held.items(), *self._leaving.items()]:
+            recorded = view.shares.get(name)
+            if recorded == held:
+                continue
+            behind = recorded is None or recorded.epoch < held.epoch
+            if behind:
+                self._membership.restart()
+            if not behind or not self._coordination.reassert(name, held):
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        """Give up a share that another one owns."""
+        LOG.warning("another replica owns a share by now", extra={"fields": {"share": name}})
+        if name in self._held:
+            self._withdraw(name, save=False)
+        self._leaving.pop(name, None)
+
+    def _withdraw(self, name: str, *, save: bool) -> None:
+        claim = self._held.pop(name)
+        if save:
+            self._leaving[name] = claim
+        self._holdings.withdraw(self._shares[name], claim, save=save)
+
+    def _move(self, view: View) -> bool:
+        """Make at most one move; returns whether one was made."""
+        alive = {name for name in self._membership.alive() if self._ours(name)} | {self._name}
+        owners = self._owners(view, alive)
+        self._describe(view, alive, owners)
+        if not self._membership.settled:
+            return False
+        if not self._may_claim(view):
+            return self._release_one()
+        for name, claim in view.shares.items():  # claimed by me, and the answer was lost
+            mine = claim.owner == self._name and name in self._shares
+            if mine and name not in self._held and name not in self._leaving:
+                return self._claim(name, claim)
+        move = decide(self._name, alive, owners)
+        if isinstance(move, ClaimShare):
+            return self._claim(move.share, view.shares.get(move.share))
+        if move is not None:
+            LOG.info("a share is released", extra={"fields": {"share": move.share}})
+            self._withdraw(move.share, save=True)
+        return move is not None
+
+    def _owners(self, view: View, alive: Collection[str]) -> dict[str, str | None]:
+        """The owner of each share that can move now; None where it may be claimed."""
+        owners: dict[str, str | None] = {}
+        for name in self._shares:
+            claim = view.shares.get(name)
+            owner = claim.owner if claim is not None else None
+            if name in self._leaving or (owner == self._name and name not in self._held):
+                continue
+            if owner is None or owner in alive:
+                owners[name] = owner
+            elif self._membership.gone(owner):
+                owners[name] = None
+        return owners
+
+    def _may_claim(self, view: View) -> bool:
+        """Return False while replicas with other shares own some, or are to begin.
+
+        Shares of two configurations overlap, so only those of one are owned at a time: of the one
+        that owns more, or of the one with more replicas where nobody owns any.
+        """
+        owners = Counter(
+            Member.parse(claim.owner).layout
+            for name, claim in view.shares.items()
+            if is_share(name) and claim.owner and not self._membership.gone(claim.owner)
+        )
+        others = set(owners) - {self.me.layout}
+        layouts = owners or Counter(map(_layout, {*self._membership.alive(), self._name}))
+        preferred = max(layouts, key=lambda layout: (layouts[layout], layout))
+        return preferred == self.me.layout and not others
+
+    def _release_one(self) -> bool:
+        for name in sorted(self._held):
+            self._withdraw(name, save=True)
+            return True
+        return False
+
+    def _claim(self, name: str, expected: Claim | None) -> bool:
+        if self._monotonic() < self._not_before.get(name, 0.0):
+            return False
+        claim = self._coordination.claim(name, expected, self._name)
+        if claim is None:
+            return False
+        self._epochs[name] = claim.epoch
+        former = expected.owner if expected is not None else None
+        if former not in (None, self._name):
+            self._taken()
+        LOG.info(
+            "a share is claimed",
+            extra={"fields": {"share": name, "epoch": claim.epoch, "from": former or ""}},
+        )
+        self._held[name] = claim
+        self._holdings.start(self._shares[name], claim)
+        return True
+
+    def _hear(self) -> None:
+        """Take up what shares have reported since the round before."""
+        while True:
+            try:
+                self._heard(self.reports.get_nowait())
+            except Empty:
+                return
+
+    def _heard(self, report: Report) -> None:
+        name = report.share.namespace
+        if report.happened is Happened.FENCED:
+            self._fenced()
+        if report.happened is Happened.ENDED:
+            if self._leaving.get(name) == report.claim:
+                self._released[name] = self._leaving.pop(name)
+        elif self._held.get(name) == report.claim:
+            self._withdraw(name, save=False)
+            if report.happened is Happened.FAILED:
+                self._released[name] = report.claim
+                self._not_before[name] = self._monotonic() + RETRY_SECONDS
+        else:
+            self._leaving.pop(name, None)
+
+    def _return_released(self) -> None:
+        """Release the shares that have ended."""
+        for name, claim in list(self._released.items()):
+            self._coordination.release(name, claim)
+            del self._released[name]
+
+    def _forget_long_gone(self, view: View) -> None:
+        owners = {claim.owner for claim in view.shares.values()}
+        for name, counter in self._membership.long_gone(FORGET_FACTOR):
+            if name not in owners:
+                self._coordination.forget(name, counter)
+
+    def _ours(self, name: str) -> bool:
+        return Member.parse(name).layout == self.me.layout
+
+    def _describe(self, view: View, alive: Collection[str], owners: dict[str, str | None]) -> None:
+        problem = ""
+        if not self._membership.settled:
+            problem = "the replicas are watched before shares are claimed"
+        elif not self._may_claim(view):
+            problem = "replicas with other accounts or another number of shares are at work"
+        if problem and problem != self.standing.problem:
+            LOG.warning("no share can be claimed", extra={"fields": {"problem": problem}})
+        owned = {name: owner for name, owner in owners.items() if owner is not None}
+        counts = Counter(owned.values())
+        self.standing = Standing(
+            tuple(sorted((Member.parse(name).name, counts[name]) for name in alive)),
+            tuple((self._shares[name], Member.parse(owner).name) for name, owner in owned.items()),
+            problem,
+        )
+
+    def _note(self, error: StateError | None) -> None:
+        """Log when the store stops or begins to answer."""
+        if error is not None and not self._failing:
+            LOG.error(
+                "the store does not answer: shares are shown until the lease ends",
+                extra={"fields": {"problem": error, "lease_seconds": self.lease.seconds}},
+            )
+        elif error is None and self._failing:
+            LOG.info("the store answers again")
+        self._failing = error is not None
+        if error is not None:
+            self.standing = Standing(problem=f"the store does not answer: {error}")
+
+
+def _layout(name: str) -> str:
+    return Member.parse(name).layout
