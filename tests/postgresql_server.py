@@ -47,6 +47,12 @@ class PostgresqlServer:
         create += ["-E", "UTF8", "--locale=C", "-A", "scram-sha-256", f"--pwfile={password}"]
         subprocess.run(create, user=self._user, stdout=subprocess.DEVNULL, check=True)
 
+    def own(self, file: Path) -> None:
+        """Let the server alone read a file."""
+        file.chmod(0o600)
+        if self._user is not None:
+            os.chown(file, pwd.getpwnam(self._user).pw_uid, -1)
+
     def children(self) -> list[int]:
         """The main process of the running server, and those that it started, one a connection."""
         assert self._server is not None
@@ -54,8 +60,8 @@ class PostgresqlServer:
         listed = Path(f"/proc/{main}/task/{main}/children").read_text()
         return [main, *map(int, listed.split())]
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, **more: str) -> None:
+        """Start it, with more settings, and wait until it answers."""
         options = {
             "port": self._port,
             "listen_addresses": "127.0.0.1",
@@ -63,6 +69,7 @@ class PostgresqlServer:
             "fsync": "off",
             "shared_buffers": "16MB",
             "max_connections": 40,
+            **more,
         }
         flags = [f"--{name}={value}" for name, value in options.items()]
         command = [_program("postgres"), "-D", str(self._data), *flags]

@@ -270,6 +270,24 @@ def test_keeps_job_app_and_component(rule: dict):
 
 
 @every_rule
+def test_what_two_exporters_count_is_taken_once(rule: dict):
+    """Of a pair each counts every line; what only mutes a rule may be there twice."""
+    expr = " ".join(rule["expr"].split())
+    merged = []
+    for start in re.finditer(r"\b(?:max|min) without \(instance\b[^)]*\) ?\(", expr):
+        depth, end = 1, start.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(expr[end], 0)
+            end += 1
+        merged.append(range(start.start(), end))
+    for metric in re.finditer(r"(?<![\w:])digitalocean_app_\w+", expr):
+        declared = promql.DECLARED[promql.family_of(metric[0])]
+        if "app" in declared.labels and not any(metric.start() in span for span in merged):
+            before = expr[: metric.start()]
+            assert re.search(r"\bunless on \([^)]*\) (?:max_over_time\()?$", before), metric[0]
+
+
+@every_rule
 def test_records_come_before_their_use(rule: dict):
     """rule/dependency: a rule reads only records that the same group made before it."""
     before = {record["record"] for record in RULES[: RULES.index(rule)] if "record" in record}

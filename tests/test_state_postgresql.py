@@ -4,9 +4,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+import trustme
 from postgresql_server import PASSWORD, USER, PostgresqlServer, postgresql_server
 from programs import requires
 from state_stores import PostgresqlDatabase, clock
@@ -130,6 +133,36 @@ def test_a_server_that_restarts_is_used_again(server: PostgresqlServer, url: str
     assert state.rollbacks == 0
     shares.close()
     store.close()
+
+
+def test_the_connection_is_encrypted_where_the_url_says_so(server: PostgresqlServer, url: str):
+    """A certificate of the authority that it names is taken, that of another one is refused."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        authority, other = trustme.CA(), trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(folder / "key")
+        certificate.cert_chain_pems[0].write_to_path(folder / "certificate")
+        server.own(folder / "key")
+        server.own(folder / "certificate")
+        for number, each in enumerate((authority, other)):
+            each.cert_pem.write_to_path(folder / f"authority{number}")
+        server.stop()
+        server.start(ssl="on", ssl_cert_file=f"{folder}/certificate", ssl_key_file=f"{folder}/key")
+        wanted = f"{url}?sslmode=verify-full&sslrootcert={folder}"
+        store = PostgresqlStore(f"{wanted}/authority0", clock)
+        state = store.open("")
+        state.save(Batch(values={LINES: 1.0}))
+        assert state.load().values == {LINES: 1.0}
+        store.close()
+        with pytest.raises(StateError, match="certificate verify failed") as caught:
+            PostgresqlStore(f"{wanted}/authority1", clock)
+        assert PASSWORD not in str(caught.value)
+        server.stop()
+        server.start()
+        with pytest.raises(StateError, match="server does not support SSL"):
+            PostgresqlStore(f"{wanted}/authority0", clock)
 
 
 def test_a_server_that_is_silent_ends_in_an_error(
