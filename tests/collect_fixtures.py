@@ -244,7 +244,7 @@ class Site:
         counting, reading = parts.counting, parts.reading
         self.pipeline, self.crashes = counting.pipeline, counting.crashes
         self.series = self.pipeline.series
-        self.schedule, self.past, self.reads = reading.schedule, reading.past, reading.reads
+        self.schedule, self.reads, self.past = reading.schedule, reading.reads, reading.reads.past
         self.poller = reading.poller
         self.deployments, self.deployment_logs = parts.deployments, parts.deployment_logs
         self.discovery, self.internal_errors = parts.discovery, parts.internal_errors

@@ -591,7 +591,6 @@ def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.Monk
         site.platform,
         streams,
         site.pipeline,
-        clock=site.clock,
         rng=Random(1),
         internal_errors=site.internal_errors,
     )

@@ -26,6 +26,8 @@ from exporter.model import (
     Trigger,
 )
 from exporter.reading.invocation_logs import ATTEMPTS, EMPTY_ATTEMPTS, InvocationLogs
+from exporter.reading.whole_log import WholeLogs
+from exporter.scheduling.timer import OneTimeJobs
 from exporter.watching.failures import Failures
 from exporter.watching.jobs import Jobs
 
@@ -90,17 +92,15 @@ class Watched:
         self.platform: Any = Runs()
         self.runs = JobRuns(self.site.ledger, excerpts=excerpts)
         self.logs = InvocationLogs(
-            self.site.scheduler,
-            self.platform,
-            self.platform,
+            WholeLogs(
+                self.platform, self.platform, max_line_bytes=2000, pod_connection_timeout="3m"
+            ),
             self.site.pipeline,
+            OneTimeJobs(self.site.scheduler, "sources", self.site.clock),
             self.runs,
-            executor="sources",
-            pod_connection_timeout="3m",
-            retry_seconds=60,
-            clock=self.site.clock,
-            steady=self.site.clock,
-            internal_errors=self.site.internal_errors,
+            60,
+            self.site.clock,
+            self.site.internal_errors,
         )
         self.jobs = self.new_jobs()
         self.site.clock.now = START + 100
@@ -111,9 +111,7 @@ class Watched:
         site = self.site
         return Jobs(
             self.platform,
-            site.metrics,
-            site.ledger,
-            site.series,
+            site.pipeline,
             self.logs,
             self.runs,
             Failures(),

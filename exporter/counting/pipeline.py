@@ -113,6 +113,7 @@ class Pipeline:
         self._meanings = [rule.meaning for rule in self.rules]
         self.limits = limits
         self.findings = findings
+        self.clock = findings.clock
         self.crashes = crashes
         self.canary = canary
         self.notifier = notifier
@@ -123,7 +124,7 @@ class Pipeline:
             restarts_watched=limits.restarts_watched,
             run_watched=limits.run_watched,
             unwrap=engine.unwrap,
-            clock=findings.clock,
+            clock=self.clock,
         )
         self.judge: LineJudge | None = None
 
@@ -223,7 +224,7 @@ class Pipeline:
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)
             self.ledger.add(metrics.log_matches, series, count, self._meanings[position])
-        component.activity.add(self.findings.clock(), len(lines), self._count_errors(found))
+        component.activity.add(self.clock(), len(lines), self._count_errors(found))
         if canary := [match for match in found if match.rule in self.canary.rules]:
             self.canary.add(component, (lines[match.message].message for match in canary))
         with_lines = (

@@ -8,11 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 
-from apscheduler.schedulers.base import BaseScheduler
-
 from exporter.counting.pipeline import Pipeline
-from exporter.digitalocean.apps import AppPlatform
-from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.model import (
     App,
@@ -20,12 +16,11 @@ from exporter.model import (
     Deployment,
     Endpoint,
     GapReason,
-    LogLine,
     LogType,
     Source,
 )
-from exporter.reading.whole_log import whole_log
-from exporter.scheduling.timer import run_at
+from exporter.reading.whole_log import WholeLogs
+from exporter.scheduling.timer import OneTimeJobs
 from exporter.telemetry.internal_errors import InternalErrors, Part
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +28,6 @@ LOG = logging.getLogger(__name__)
 KIND = "deployment_logs"
 """Of the documents that name what is left to read of each deployment, nothing once all is read."""
 
-ALL_LINES = -1
 ATTEMPTS = 10
 RETRY_SECONDS = 60.0
 
@@ -42,38 +36,27 @@ class DeploymentLogs:
     """Reads what is due of each app, and tries again what could not be read.
 
     Args:
-        scheduler: runs the reads.
-        executor: the one of its executors that does.
+        whole_logs: reads one of them.
+        jobs: runs the reads.
         log_types: those of BUILD and DEPLOY that are wanted.
-        pod_connection_timeout: as the API takes it.
-        clock: Unix seconds, for what is shown.
-        steady: Unix seconds that never step, by which jobs are due.
+        clock: Unix seconds.
     """
 
     def __init__(
         self,
-        scheduler: BaseScheduler,
-        platform: AppPlatform,
-        content: LogContent,
+        whole_logs: WholeLogs,
         pipeline: Pipeline,
-        *,
-        executor: str,
+        jobs: OneTimeJobs,
         log_types: Sequence[LogType],
-        pod_connection_timeout: str,
         clock: Callable[[], float],
-        steady: Callable[[], float],
         internal_errors: InternalErrors,
     ) -> None:
-        self._scheduler = scheduler
-        self._platform = platform
-        self._content = content
+        self._whole_logs = whole_logs
         self._pipeline = pipeline
         self._ledger = pipeline.ledger
-        self._executor = executor
+        self._jobs = jobs
         self._log_types = tuple(log_types)
-        self._pod_connection_timeout = pod_connection_timeout
         self._clock = clock
-        self._steady = steady
         self._internal_errors = internal_errors
         self._attempts: dict[tuple[str, Source], int] = {}
 
@@ -108,14 +91,7 @@ class DeploymentLogs:
         with self._ledger.lock:
             if not self._pipeline.series.is_app_open(app.name) or not any(self._due(app).values()):
                 return
-        run_at(
-            self._scheduler,
-            self.read,
-            self._steady() + delay,
-            name=f"{KIND} {app.id}",
-            executor=self._executor,
-            args=(app,),
-        )
+        self._jobs.run_in(delay, self.read, app, name=f"{KIND} {app.id}")
 
     def read(self, app: App) -> None:
         """Read every log that is due; nothing escapes from here."""
@@ -136,7 +112,7 @@ class DeploymentLogs:
         self.start(app, RETRY_SECONDS)
 
     def _read(self, app: App, deployment_id: str, source: Source) -> None:
-        lines, whole = self._lines(source, deployment_id)
+        lines, whole = self._whole_logs.of_deployment(source, deployment_id)
         with self._ledger.lock:
             if not self._pipeline.series.is_app_open(app.name):
                 return  # gone, or read by others from now on
@@ -147,17 +123,6 @@ class DeploymentLogs:
         if not whole:
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
         self._pipeline.note_read(source, self._clock())
-
-    def _lines(self, source: Source, deployment_id: str) -> tuple[list[LogLine], bool]:
-        """The lines of a log, and whether they are all."""
-        locations = self._platform.log_locations(
-            source,
-            deployment_id,
-            tail_lines=ALL_LINES,
-            pod_connection_timeout=self._pod_connection_timeout,
-        )
-        limit = self._pipeline.limits.max_line_bytes
-        return whole_log(self._content, locations, source, max_line_bytes=limit)
 
     def _failed(
         self, app: App, deployment_id: str, source: Source, error: ApiError | InternalError

@@ -6,15 +6,11 @@ A log's lines are counted together with the note that it was read, and until the
 import logging
 from collections.abc import Callable
 
-from apscheduler.schedulers.base import BaseScheduler
-
 from exporter.counting import job_record
 from exporter.counting.findings import SETTLE_SECONDS
 from exporter.counting.job_record import DueLog
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
-from exporter.digitalocean.apps import AppPlatform
-from exporter.digitalocean.log_content import LogContent
 from exporter.errors import ApiError, InternalError, NotFound, Stopping
 from exporter.logs.log_lines import LogLines
 from exporter.logs.restarts.restart_reasons import restart_reason
@@ -28,8 +24,8 @@ from exporter.model import (
     RestartReason,
     Source,
 )
-from exporter.reading.whole_log import whole_log
-from exporter.scheduling.timer import run_at
+from exporter.reading.whole_log import WholeLogs
+from exporter.scheduling.timer import OneTimeJobs
 from exporter.telemetry.internal_errors import InternalErrors, Part
 
 LOG = logging.getLogger(__name__)
@@ -43,40 +39,30 @@ class InvocationLogs:
     """Reads what is due of each app, and tries again what could not be read.
 
     Args:
-        scheduler: runs the reads.
-        executor: the one of its executors that does.
-        pod_connection_timeout: as the API takes it.
+        whole_logs: reads one of them.
+        jobs: runs the reads.
+        runs: keeps what is known of each run.
         retry_seconds: until what could not be read is tried again.
         clock: Unix seconds.
-        steady: Unix seconds that never step, by which jobs are due.
     """
 
     def __init__(
         self,
-        scheduler: BaseScheduler,
-        platform: AppPlatform,
-        content: LogContent,
+        whole_logs: WholeLogs,
         pipeline: Pipeline,
+        jobs: OneTimeJobs,
         runs: JobRuns,
-        *,
-        executor: str,
-        pod_connection_timeout: str,
         retry_seconds: float,
         clock: Callable[[], float],
-        steady: Callable[[], float],
         internal_errors: InternalErrors,
     ) -> None:
-        self._scheduler = scheduler
-        self._platform = platform
-        self._content = content
+        self._whole_logs = whole_logs
         self._pipeline = pipeline
         self._ledger = pipeline.ledger
+        self._jobs = jobs
         self._runs = runs
-        self._executor = executor
-        self._pod_connection_timeout = pod_connection_timeout
         self._retry_seconds = retry_seconds
         self.clock = clock
-        self._steady = steady
         self._internal_errors = internal_errors
         self._attempts: dict[tuple[ComponentKey, str], int] = {}
 
@@ -84,14 +70,7 @@ class InvocationLogs:
         """Read what is due of an app, ``delay`` seconds from now."""
         if not self._due(app):
             return
-        run_at(
-            self._scheduler,
-            self.read,
-            self._steady() + delay,
-            name=f"invocation_logs {app.id}",
-            executor=self._executor,
-            args=(app,),
-        )
+        self._jobs.run_in(delay, self.read, app, name=f"invocation_logs {app.id}")
 
     def read(self, app: App) -> None:
         """Read every log that is due; nothing escapes from here."""
@@ -122,14 +101,7 @@ class InvocationLogs:
         return found
 
     def _read(self, source: Source, invocation_id: str, log: DueLog) -> None:
-        locations = self._platform.invocation_log_locations(
-            source,
-            invocation_id,
-            log.deployment_id,
-            pod_connection_timeout=self._pod_connection_timeout,
-        )
-        limit = self._pipeline.limits.max_line_bytes
-        lines, whole = whole_log(self._content, locations, source, max_line_bytes=limit)
+        lines, whole = self._whole_logs.of_invocation(source, invocation_id, log.deployment_id)
         if not lines and log.ran and self._attempt(source, invocation_id) < EMPTY_ATTEMPTS:
             return
         with self._ledger.lock:

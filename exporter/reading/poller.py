@@ -19,7 +19,6 @@ from exporter.model import (
     SourceStatus,
 )
 from exporter.reading.app_reads import AppReads
-from exporter.reading.past_deployments import PastDeployments
 from exporter.reading.source_reads import SourceReads
 from exporter.reading.source_state import DeploymentToRead, SourceState
 from exporter.reading.tail import TailLines
@@ -43,7 +42,6 @@ class Poller:
         self,
         schedule: Schedule[Source],
         reads: SourceReads,
-        past: PastDeployments,
         pipeline: Pipeline,
         *,
         clock: Callable[[], float],
@@ -52,7 +50,7 @@ class Poller:
     ) -> None:
         self._schedule = schedule
         self._reads = reads
-        self._past = past
+        self._past = reads.past
         self._pipeline = pipeline
         self._clock = clock
         self._internal_errors = internal_errors

@@ -48,7 +48,6 @@ class SourceReads:
         platform: AppPlatform,
         content: LogContent,
         pipeline: Pipeline,
-        past: PastDeployments,
         settings: ReadSettings,
         schedule: Schedule[Source],
         discovery: Timer,
@@ -57,7 +56,7 @@ class SourceReads:
         self._platform = platform
         self._content = content
         self._pipeline = pipeline
-        self._past = past
+        self.past = self._past = PastDeployments(pipeline.release)
         self.settings = settings
         self._schedule = schedule
         self._discovery = discovery

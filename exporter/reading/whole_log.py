@@ -2,40 +2,81 @@
 
 from collections.abc import Hashable
 from dataclasses import replace
+from typing import NamedTuple
 
+from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.log_content import LogContent
 from exporter.logs.lines import LineSplitter, parse_line
-from exporter.model import LogLine, LogLocations
+from exporter.model import LogLine, LogLocations, Source
 
 MOST_BYTES = 32 << 20
 """Bytes of one log that are read; what is beyond is a gap."""
 
+ALL_LINES = -1
 
-def whole_log(
-    content: LogContent, locations: LogLocations, target: Hashable, *, max_line_bytes: int
-) -> tuple[list[LogLine], bool]:
-    """Read a log that has ended; where it has archives they are read, and not the live text.
+
+class WholeLog(NamedTuple):
+    """The lines of a log; ``complete`` is False if it is larger than ``MOST_BYTES``."""
+
+    lines: list[LogLine]
+    complete: bool
+
+
+class WholeLogs:
+    """Reads logs of deployments and of job runs that have ended.
+
+    Every method raises ApiError or Stopping where a log cannot be read whole.
 
     Args:
-        target: what the request is counted for.
         max_line_bytes: what a line holds beyond that is cut off.
-
-    Returns:
-        the lines, and whether they are all: False if the log is larger than ``MOST_BYTES``.
-
-    Raises:
-        ApiError, Stopping: the log could not be read whole.
+        pod_connection_timeout: as the API takes it.
     """
-    if locations.archive_urls:
-        locations = replace(locations, live_url=None)
-    splitter = LineSplitter(max_line_bytes)
-    raws: list[bytes] = []
-    size = 0
-    for chunk in content.read(locations, target=target):
-        size += len(chunk.data)
-        raws += splitter.feed(chunk.data)
-        if chunk.last:
-            raws += splitter.end()
-        if size > MOST_BYTES:
-            break
-    return [parse_line(raw) for raw in raws], size <= MOST_BYTES
+
+    def __init__(
+        self,
+        platform: AppPlatform,
+        content: LogContent,
+        *,
+        max_line_bytes: int,
+        pod_connection_timeout: str,
+    ) -> None:
+        self._platform = platform
+        self._content = content
+        self._max_line_bytes = max_line_bytes
+        self._pod_connection_timeout = pod_connection_timeout
+
+    def of_deployment(self, source: Source, deployment_id: str) -> WholeLog:
+        """Read the BUILD or DEPLOY log of a deployment."""
+        locations = self._platform.log_locations(
+            source,
+            deployment_id,
+            tail_lines=ALL_LINES,
+            pod_connection_timeout=self._pod_connection_timeout,
+        )
+        return self._read(locations, source)
+
+    def of_invocation(self, source: Source, invocation_id: str, deployment_id: str) -> WholeLog:
+        """Read the log of a job's run."""
+        locations = self._platform.invocation_log_locations(
+            source,
+            invocation_id,
+            deployment_id,
+            pod_connection_timeout=self._pod_connection_timeout,
+        )
+        return self._read(locations, source)
+
+    def _read(self, locations: LogLocations, target: Hashable) -> WholeLog:
+        """Read the archives if there are any, and the live text if not."""
+        if locations.archive_urls:
+            locations = replace(locations, live_url=None)
+        splitter = LineSplitter(self._max_line_bytes)
+        raws: list[bytes] = []
+        size = 0
+        for chunk in self._content.read(locations, target=target):
+            size += len(chunk.data)
+            raws += splitter.feed(chunk.data)
+            if chunk.last:
+                raws += splitter.end()
+            if size > MOST_BYTES:
+                break
+        return WholeLog([parse_line(raw) for raw in raws], size <= MOST_BYTES)

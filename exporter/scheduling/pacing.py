@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.model import LogType, Source
+from exporter.model import BudgetStatus, LogType, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -131,6 +131,10 @@ def plan(wanted: Demand, per_hour: float) -> Plan:
 class Rates(Protocol):
     """What the budget of requests says of itself."""
 
+    def status(self, stretch: float) -> BudgetStatus:
+        """How it stands; ``stretch``: by how much intervals are longer than configured."""
+        ...
+
     def pace(self) -> float:
         """Requests a second that can go on."""
 
@@ -163,6 +167,10 @@ class Pacing:
     def stretch(self) -> float:
         """By how much the intervals in force are longer than configured."""
         return self.plan.stretch
+
+    def budget_status(self) -> BudgetStatus:
+        """Return how the request budget stands, with the stretch of the intervals."""
+        return self._budget.status(self.stretch)
 
     def update(self, fleet: Fleet) -> float:
         """Plan anew for what there is to ask for now.

@@ -36,6 +36,25 @@ def run_at(
     )
 
 
+class OneTimeJobs:
+    """Runs jobs once, on one executor.
+
+    Args:
+        executor: the name of the scheduler's executor that runs them.
+        clock: Unix seconds that never step.
+    """
+
+    def __init__(self, scheduler: BaseScheduler, executor: str, clock: Callable[[], float]) -> None:
+        self._scheduler = scheduler
+        self._executor = executor
+        self._clock = clock
+
+    def run_in(self, seconds: float, run: Callable[..., object], *args: object, name: str) -> None:
+        """Run a job after a delay; it replaces the job of the same name."""
+        moment = self._clock() + seconds
+        run_at(self._scheduler, run, moment, name=name, executor=self._executor, args=args)
+
+
 class Timer:
     """One job that is due at one time: a request to run it earlier moves it.
 

@@ -44,16 +44,16 @@ from exporter.reading.deployment_logs import DeploymentLogs
 from exporter.reading.following.follower import Follower
 from exporter.reading.inbox import Inbox
 from exporter.reading.invocation_logs import InvocationLogs
-from exporter.reading.past_deployments import PastDeployments
 from exporter.reading.poller import Poller
 from exporter.reading.reader import Reader
 from exporter.reading.receiver import BEAT_SECONDS, Receiver
 from exporter.reading.source_reads import ReadSettings, SourceReads
+from exporter.reading.whole_log import WholeLogs
 from exporter.scheduling import schedule as scheduling
 from exporter.scheduling.pacing import CollectorSettings, Pacing
 from exporter.scheduling.schedule import Schedule
 from exporter.scheduling.steady import SteadyScheduler
-from exporter.scheduling.timer import Timer
+from exporter.scheduling.timer import OneTimeJobs, Timer
 from exporter.service import supervisor as collecting
 from exporter.service.account_inbox import AccountInbox
 from exporter.service.environment import Environment
@@ -185,7 +185,6 @@ class Reading:
     """What reads the logs of sources, by turns or over streams."""
 
     schedule: Schedule[Source]
-    past: PastDeployments
     reads: SourceReads
     poller: Poller
     follower: Follower | None
@@ -261,7 +260,15 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         env.schedule_clock,
         internal_errors,
     )
-    status = _build_status(env, collector, discovery, platform_metrics, counting, pacing, jobs)
+    status = Status(
+        collector,
+        discovery,
+        platform_metrics,
+        records.api_metrics,
+        counting.pipeline,
+        pacing,
+        jobs,
+    )
     return AccountParts(
         collector,
         timer,
@@ -288,30 +295,6 @@ def _build_discovery(
         deployments,
         env.records.api_metrics,
         DiscoverySettings(selection, _run_time_logs(config), config.collectors.jobs, env.share),
-    )
-
-
-def _build_status(
-    env: Environment,
-    collector: Collector,
-    discovery: Discovery,
-    platform_metrics: PlatformMetrics,
-    counting: Counting,
-    pacing: Pacing,
-    jobs: Jobs,
-) -> Status:
-    return Status(
-        collector,
-        discovery,
-        platform_metrics,
-        env.records.api_metrics,
-        env.records.components,
-        counting.crashes,
-        env.budget,
-        pacing,
-        jobs,
-        env.records.ledger,
-        env.clock,
     )
 
 
@@ -391,12 +374,10 @@ def _build_reading(
         clock=env.schedule_clock,
         rng=env.rng,
     )
-    past = PastDeployments(pipeline.release)
     reads = SourceReads(
         env.platform,
         env.content,
         pipeline,
-        past,
         ReadSettings(logs.tail_lines, format_duration(logs.pod_connection_timeout)),
         schedule,
         discovery,
@@ -406,7 +387,6 @@ def _build_reading(
     poller = Poller(
         schedule,
         reads,
-        past,
         pipeline,
         clock=env.clock,
         internal_errors=internal_errors,
@@ -420,11 +400,10 @@ def _build_reading(
             env.platform,
             env.streams,
             pipeline,
-            clock=env.clock,
             rng=env.rng,
             internal_errors=internal_errors,
         )
-    return Reading(schedule, past, reads, poller, follower)
+    return Reading(schedule, reads, poller, follower)
 
 
 def _build_receiver(
@@ -460,18 +439,13 @@ def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
 def _build_deployment_logs(
     config: Config, env: Environment, pipeline: Pipeline, internal_errors: InternalErrors
 ) -> DeploymentLogs:
-    logs = config.logs
     return DeploymentLogs(
-        env.scheduler,
-        env.platform,
-        env.content,
+        _whole_logs(config, env, pipeline),
         pipeline,
-        executor=scheduling.EXECUTOR,
-        log_types=tuple(log_type for log_type in logs.types if log_type not in RUN_TIME_LOGS),
-        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
-        clock=env.clock,
-        steady=env.schedule_clock,
-        internal_errors=internal_errors,
+        _one_time_jobs(env),
+        [log_type for log_type in config.logs.types if log_type not in RUN_TIME_LOGS],
+        env.clock,
+        internal_errors,
     )
 
 
@@ -482,31 +456,31 @@ def _build_jobs(
     failures: Failures,
     internal_errors: InternalErrors,
 ) -> Jobs:
-    logs, ledger = config.logs, env.records.ledger
-    runs = JobRuns(ledger, excerpts=config.web.excerpts)
+    runs = JobRuns(env.records.ledger, excerpts=config.web.excerpts)
     invocation_logs = InvocationLogs(
-        env.scheduler,
+        _whole_logs(config, env, pipeline),
+        pipeline,
+        _one_time_jobs(env),
+        runs,
+        min(config.logs.interval, LOG_RETRY_SECONDS),
+        env.clock,
+        internal_errors,
+    )
+    start = pipeline.limits.start / NANOSECONDS
+    return Jobs(env.platform, pipeline, invocation_logs, runs, failures, start=start)
+
+
+def _whole_logs(config: Config, env: Environment, pipeline: Pipeline) -> WholeLogs:
+    return WholeLogs(
         env.platform,
         env.content,
-        pipeline,
-        runs,
-        executor=scheduling.EXECUTOR,
-        pod_connection_timeout=format_duration(logs.pod_connection_timeout),
-        retry_seconds=min(logs.interval, LOG_RETRY_SECONDS),
-        clock=env.clock,
-        steady=env.schedule_clock,
-        internal_errors=internal_errors,
+        max_line_bytes=pipeline.limits.max_line_bytes,
+        pod_connection_timeout=format_duration(config.logs.pod_connection_timeout),
     )
-    return Jobs(
-        env.platform,
-        env.records.metrics,
-        ledger,
-        pipeline.series,
-        invocation_logs,
-        runs,
-        failures,
-        start=pipeline.limits.start / NANOSECONDS,
-    )
+
+
+def _one_time_jobs(env: Environment) -> OneTimeJobs:
+    return OneTimeJobs(env.scheduler, scheduling.EXECUTOR, env.schedule_clock)
 
 
 def _build_platform_reads(

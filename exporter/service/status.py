@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from exporter.counting.activity import MINUTES
-from exporter.counting.component import Components, WatchedComponent
-from exporter.counting.crashes import Crashes
+from exporter.counting.component import WatchedComponent
 from exporter.counting.error_counts import error_groups_of, recent_errors_of
-from exporter.counting.ledger import Ledger
-from exporter.digitalocean.budget import Budget
+from exporter.counting.pipeline import Pipeline
 from exporter.model import (
     ApiFailure,
     App,
@@ -32,12 +30,7 @@ NO_LINES = Minutes((0,) * MINUTES, (0,) * MINUTES)
 
 
 class Status:
-    """Gathers what the parts know; each call answers from memory.
-
-    Args:
-        ledger: keeps what is counted.
-        clock: Unix seconds.
-    """
+    """Gathers what the parts know; each call answers from memory."""
 
     def __init__(
         self,
@@ -45,25 +38,20 @@ class Status:
         discovery: Discovery,
         platform_metrics: PlatformMetrics,
         api_metrics: ApiMetrics,
-        components: Components,
-        crashes: Crashes,
-        budget: Budget,
+        pipeline: Pipeline,
         pacing: Pacing,
         jobs: Jobs,
-        ledger: Ledger,
-        clock: Callable[[], float],
     ) -> None:
         self._collector = collector
         self._discovery = discovery
         self._platform_metrics = platform_metrics
         self._api_metrics = api_metrics
-        self._components = components
-        self._crashes = crashes
-        self._budget = budget
+        self._components = pipeline.series.components
+        self._crashes = pipeline.crashes
         self._pacing = pacing
         self._jobs = jobs
-        self._ledger = ledger
-        self._clock = clock
+        self._ledger = pipeline.ledger
+        self._clock = pipeline.clock
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule lives, and if not, what is wrong."""
@@ -118,7 +106,7 @@ class Status:
 
     def budget(self) -> BudgetStatus:
         """How the request budget stands."""
-        return self._budget.status(self._pacing.stretch)
+        return self._pacing.budget_status()
 
     def unmatched(self) -> str:
         """Which patterns of `discovery.include` match nothing, with what there is; else empty."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from exporter.counting import job_record
 from exporter.counting.job_record import DueLog, JobRecord
 from exporter.counting.job_runs import JobRuns
-from exporter.counting.ledger import Ledger
-from exporter.counting.series import Series, remove
+from exporter.counting.pipeline import Pipeline
+from exporter.counting.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError
 from exporter.model import (
@@ -24,7 +24,6 @@ from exporter.model import (
     JobStatus,
 )
 from exporter.reading.invocation_logs import InvocationLogs
-from exporter.telemetry.metrics import Metrics
 from exporter.watching.cron import missed_run, next_run
 from exporter.watching.failures import Failures
 
@@ -38,7 +37,6 @@ class Jobs:
     """Reads the runs of one app at a time.
 
     Args:
-        ledger: where counts and what is remembered change together.
         start: Unix seconds; runs that ended before do not count.
     """
 
@@ -47,9 +45,7 @@ class Jobs:
     def __init__(
         self,
         platform: AppPlatform,
-        metrics: Metrics,
-        ledger: Ledger,
-        series: Series,
+        pipeline: Pipeline,
         logs: InvocationLogs,
         runs: JobRuns,
         failures: Failures,
@@ -57,9 +53,9 @@ class Jobs:
         start: float,
     ) -> None:
         self._platform = platform
-        self._metrics = metrics
-        self._ledger = ledger
-        self._series = series
+        self._metrics = pipeline.metrics
+        self._ledger = pipeline.ledger
+        self._series = pipeline.series
         self._logs = logs
         self._runs = runs
         self._failures = failures

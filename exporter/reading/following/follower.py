@@ -43,11 +43,7 @@ T = TypeVar("T")
 
 
 class Follower:
-    """Follows RUN and lets the poller read what is not followed.
-
-    Args:
-        clock: Unix seconds.
-    """
+    """Follows RUN and lets the poller read what is not followed."""
 
     def __init__(
         self,
@@ -57,7 +53,6 @@ class Follower:
         streams: Streams,
         pipeline: Pipeline,
         *,
-        clock: Callable[[], float],
         rng: Random,
         internal_errors: InternalErrors,
     ) -> None:
@@ -69,7 +64,7 @@ class Follower:
             poller,
             reads,
             self._block,
-            clock,
+            pipeline.clock,
             rng,
             internal_errors,
             first_tried=self._first_tried,
