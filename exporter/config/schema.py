@@ -60,6 +60,7 @@ class LogMode(StrEnum):
 
     POLL = "poll"
     FOLLOW = "follow"
+    AUTO = "auto"
     RECEIVE = "receive"
 
 
@@ -103,6 +104,7 @@ class Logs(Section):
         default=LogMode.POLL,
         description="`poll` reads every log once per interval; `follow` keeps the RUN log open "
         "as a live stream, and has RUN_RESTARTED read when a stream ends and once an hour; "
+        "`auto` follows where the log hosts serve streams that last, and polls elsewhere; "
         "`receive` asks for no RUN log and counts what the platform pushes, see "
         "[receiving](receiving.md).",
     )

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 import requests
@@ -33,6 +34,9 @@ MOST_REDIRECTS = 3
 GET_REMEMBERED = 300.0
 """Seconds for which a host is read by plain GET after it refused WebSockets and GET worked."""
 
+OUTCOME_REMEMBERED = 900.0
+"""Seconds for which a refused WebSocket counts, and a host that is not read any more."""
+
 REFUSALS = 2
 """Refused WebSockets in a row, of one host, before that is remembered of it."""
 
@@ -40,6 +44,14 @@ _ENDPOINT = Endpoint.LOG_CONTENT
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 _SUCCESSES = frozenset({200, 204})
+
+
+@dataclass(frozen=True, slots=True)
+class WebSockets:
+    """Log hosts, by whether they accept WebSockets or refused one lately."""
+
+    accepting: int
+    refusing: int
 
 
 class LogContent:
@@ -78,6 +90,7 @@ class LogContent:
         self._websocket_log.setLevel(logging.INFO)
         self._get_until: dict[str, float] = {}
         self._refusals: Counter[str] = Counter()
+        self._outcomes: dict[str, tuple[bool, float]] = {}  # host: accepted, when
         self._lock = threading.Lock()
 
     def read(
@@ -110,6 +123,14 @@ class LogContent:
             yield from self._live(parse_url(locations.live_url), target)
         if failed is not None:
             raise failed
+
+    def websockets(self) -> WebSockets:
+        """Count the hosts that were read lately, by whether they accept WebSockets."""
+        with self._lock:
+            oldest = self._clock() - OUTCOME_REMEMBERED
+            self._outcomes = {h: seen for h, seen in self._outcomes.items() if seen[1] >= oldest}
+            accepted = sum(accepted for accepted, _ in self._outcomes.values())
+            return WebSockets(accepted, len(self._outcomes) - accepted)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._clock() + self._timeout, self._clock)
@@ -163,6 +184,7 @@ class LogContent:
             if error.refused:
                 with self._lock:
                     self._refusals[host] += 1
+                    self._outcomes[host] = False, self._clock()
             raise
         except ApiError:
             self._note_accepted(host)
@@ -172,6 +194,9 @@ class LogContent:
     def _note_accepted(self, host: str) -> None:
         with self._lock:
             self._refusals.pop(host, None)
+            accepted, at = self._outcomes.get(host, (True, 0.0))
+            if accepted or at < self._clock() - OUTCOME_REMEMBERED:
+                self._outcomes[host] = True, self._clock()
 
     def _note_get_worked(self, host: str) -> None:
         with self._lock:

@@ -106,6 +106,7 @@ class LogStreams:
         ca_file: PEM file of certificate authorities trusted beside the system's.
         ping_interval: seconds between two pings.
         ping_deadline: seconds in which each has to be answered.
+        tentative: whether a refused handshake is an answer like another, and no error to count.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class LogStreams:
         ca_file: str | None = None,
         ping_interval: float = PING_INTERVAL,
         ping_deadline: float = PING_DEADLINE,
+        tentative: bool = False,
     ) -> None:
         self._observer = observer
         self._timeout = timeout
@@ -125,6 +127,7 @@ class LogStreams:
         self._user_agent = user_agent
         self._ping_interval = ping_interval
         self._ping_deadline = ping_deadline
+        self._tentative = tentative
         self._tls = tls_context(ca_file)
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._log = logging.getLogger(f"{__name__}.websocket")
@@ -160,5 +163,6 @@ class LogStreams:
             self._observer.succeeded(Endpoint.LOG_CONTENT, target, self._clock() - started)
             return LogStream(connection)
         took = self._clock() - started
-        self._observer.failed(Endpoint.LOG_CONTENT, target, failure.error, took)
+        if not (self._tentative and failure.refused):
+            self._observer.failed(Endpoint.LOG_CONTENT, target, failure.error, took)
         raise failure

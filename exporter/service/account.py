@@ -1,12 +1,15 @@
 """One account: its token, its budget, and what lasts of it when the configuration changes."""
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from exporter.config.credentials import TokenSource
-from exporter.config.schema import Config
+from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
+from exporter.errors import ConfigError, InternalError
 from exporter.model import Notification
 from exporter.replicas.layout import Share
 from exporter.scheduling.steady import SteadyClock
@@ -20,10 +23,17 @@ from exporter.service.assembly import (
     connect,
 )
 from exporter.service.environment import Environment, Records
+from exporter.service.mode_choice import ModeChoice, Observation
 from exporter.service.ruleset import load_rules
 from exporter.service.status import Status
 from exporter.state.store import State
+from exporter.telemetry.internal_errors import Part
 from exporter.telemetry.table import MetricTable
+
+LOG = logging.getLogger(__name__)
+
+REVIEW_SECONDS = 10.0
+"""How often the choice between polling and following is reviewed."""
 
 
 class Account:
@@ -75,8 +85,12 @@ class Account:
             registry, state, clock, of_account=self.tables[-1], fenced=fenced
         )
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
-        self._connections = self._connect(config, token_source)
-        self._parts = self._build(config, self._connections)
+        self._wanted, self._token_source = config, token_source
+        self._choice = ModeChoice(monotonic)
+        self._changing = threading.Lock()
+        self._reviews = threading.Thread(target=self._review_mode, name="mode")
+        self._connections = self._connect()
+        self._parts = self._build(self._connections)
         self._parts.counting.pipeline.series.rule_metrics.publish()
 
     @property
@@ -92,6 +106,7 @@ class Account:
     def start(self) -> None:
         """Begin to read."""
         self._parts.start()
+        self._reviews.start()
 
     def change(self, config: Config, token_source: TokenSource) -> None:
         """Go on by another configuration: counters, positions in logs and the budget are kept.
@@ -100,13 +115,24 @@ class Account:
             ConfigError: the token file has become unusable since it was checked; nothing has
                 changed then.
         """
-        if config.api_budget != self._budget_of:
-            self._budget_of, self._budget = config.api_budget, self._new_budget(config)
-        connections, before = self._connect(config, token_source), self._parts
+        with self._changing:
+            if config.api_budget != self._budget_of:
+                self._budget_of, self._budget = config.api_budget, self._new_budget(config)
+            former = self._wanted, self._token_source
+            self._wanted, self._token_source = config, token_source
+            try:
+                self._rebuild()
+            except ConfigError:
+                self._wanted, self._token_source = former
+                raise
+
+    def _rebuild(self) -> None:
+        """Build anew what reads and counts, over the same records."""
+        connections, before = self._connect(), self._parts
         self._connections.stop.set()
         before.stop()
         with self._records.ledger.lock:  # so that nothing counts between one and the other
-            parts = self._build(config, connections)
+            parts = self._build(connections)
             parts.counting.pipeline.series.replace(before.counting.pipeline.series)
             if parts.inbox is not None and before.inbox is not None:
                 parts.inbox.inbox.take_over(before.inbox.inbox)
@@ -114,6 +140,36 @@ class Account:
         parts.collector.take_over(before.collector)
         self._connections, self._parts = connections, parts
         parts.start()
+
+    def _review_mode(self) -> None:
+        """Choose between polling and following, where that is wanted, until the end."""
+        while not self._stopped.wait(REVIEW_SECONDS):
+            errors = self._parts.internal_errors
+            with self._changing, suppress(InternalError), errors.translated(Part.FOLLOWER):
+                if self._wanted.logs.mode is LogMode.AUTO and not self._stopped.is_set():
+                    self._review()
+
+    def _review(self) -> None:
+        before = self._choice.mode
+        if not self._choice.review(self._observation()):
+            return
+        LOG.info("the mode of reading changes", extra={"fields": {"to": self._choice.mode}})
+        try:
+            self._rebuild()
+        except ConfigError as error:  # of the token's file: what runs has the token of before
+            self._choice.mode = before
+            LOG.error("the mode stays as it was", extra={"fields": {"problem": error}})
+
+    def _observation(self) -> Observation:
+        follower = self._parts.reading.follower
+        if follower is not None:
+            followed = follower.followed()
+            return Observation(
+                followed=followed.total, refused=followed.refused, short=followed.short
+            )
+        hosts = self._connections.content.websockets()
+        waiting = self._parts.reading.reader.waiting()
+        return Observation(waiting=waiting, accepting=hosts.accepting, refusing=hosts.refusing)
 
     def stop(self, *, save: bool = True) -> None:
         """Begin nothing new, give up what waits, and save what was counted.
@@ -125,20 +181,31 @@ class Account:
         self._connections.stop.set()
         if not save:
             self._records.ledger.abandon()
-        self._parts.stop()
-        self._records.ledger.end()
+        with self._changing:
+            self._connections.stop.set()  # those of a change that was under way
+            self._parts.stop()
+            self._records.ledger.end()
 
     def _new_budget(self, config: Config) -> Budget:
         parts = 1 if self._share is None else self._share.of
         return build_budget(config, self._stopped, self._monotonic, parts=parts)
 
-    def _connect(self, config: Config, token_source: TokenSource) -> Connections:
-        api_metrics = self._records.api_metrics
+    def _connect(self) -> Connections:
         return connect(
-            config, token_source, self._budget, api_metrics, self._clock, self._monotonic
+            self._wanted,
+            self._token_source,
+            self._budget,
+            self._records.api_metrics,
+            self._clock,
+            self._monotonic,
+            tentative_streams=self._wanted.logs.mode is LogMode.AUTO,
         )
 
-    def _build(self, config: Config, connections: Connections) -> AccountParts:
+    def _build(self, connections: Connections) -> AccountParts:
+        config = self._wanted
+        if config.logs.mode is LogMode.AUTO:
+            logs = config.logs.model_copy(update={"mode": self._choice.mode})
+            config = config.model_copy(update={"logs": logs})
         environment = Environment(
             self._clock,
             random.Random(),

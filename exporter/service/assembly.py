@@ -126,12 +126,15 @@ def connect(
     clock: Callable[[], float],
     monotonic: Callable[[], float],
     on_answer: OnAnswer | None = None,
+    *,
+    tentative_streams: bool = False,
 ) -> Connections:
     """Prepare the ways to the platform; nothing is sent.
 
     Args:
         api_metrics: hears how each request went.
         on_answer: see ``Client``.
+        tentative_streams: whether a stream that a host refuses is no error.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -167,6 +170,7 @@ def connect(
         clock=monotonic,
         user_agent=USER_AGENT,
         ca_file=config.digitalocean.ca_file,
+        tentative=tentative_streams,
     )
     return Connections(AppPlatform(client), content, streams, stop)
 
@@ -559,7 +563,8 @@ def collector_settings(config: Config) -> CollectorSettings:
         poll_interval=config.logs.interval,
         restarted_interval=(
             max(config.logs.interval, SWEEP_SECONDS)
-            if config.logs.mode is not LogMode.POLL  # other signs tell of a container's end
+            if config.logs.mode
+            in (LogMode.FOLLOW, LogMode.RECEIVE)  # other signs tell of a container's end
             else config.logs.interval
         ),
         health=wanted.health,

@@ -47,7 +47,7 @@ def demand_of(config: Config, apps: int, components: int) -> Demand:
     each = apps if config.logs.scope is LogScope.APP else components
     read = dict.fromkeys(config.logs.types, each)
     run, restarted = read.get(LogType.RUN, 0), read.get(LogType.RUN_RESTARTED, 0)
-    if config.logs.mode is LogMode.POLL:
+    if config.logs.mode in (LogMode.POLL, LogMode.AUTO):  # at worst nothing can be followed
         return demand(collector_settings(config), Fleet(apps, components, run, restarted))
     polled = demand(collector_settings(config), Fleet(apps, components, 0, restarted))
     if config.logs.mode is LogMode.RECEIVE:
@@ -72,12 +72,18 @@ def features(config: Config) -> Iterator[tuple[str, float]]:
     polls, discoveries = HOUR / config.logs.interval, HOUR / config.discovery.interval
     wanted = config.collectors
     restarted = HOUR / restarted_interval(config)
-    run = {LogMode.POLL: polls, LogMode.FOLLOW: SILENT_STREAMS, LogMode.RECEIVE: 0.0}
+    run = {
+        LogMode.POLL: polls,
+        LogMode.AUTO: polls,
+        LogMode.FOLLOW: SILENT_STREAMS,
+        LogMode.RECEIVE: 0.0,
+    }
     reads = {LogType.RUN: run[config.logs.mode], LogType.RUN_RESTARTED: restarted}
     yield "list of apps, for 200 of them", discoveries
     for log_type in config.logs.types:
         if log_type in RUN_TIME_LOGS:
-            streamed = config.logs.mode is not LogMode.POLL and log_type is LogType.RUN
+            polled = config.logs.mode in (LogMode.POLL, LogMode.AUTO)
+            streamed = not polled and log_type is LogType.RUN
             by_app = config.logs.scope is LogScope.APP and not streamed
             yield f"{log_type}, for each {'app' if by_app else 'component'}", reads[log_type]
     if wanted.health:
@@ -105,7 +111,8 @@ def series_per_component(config: Config, rules: Sequence[Rule]) -> int:
         series += _CANARY_SERIES
     series += len(TYPICAL_EXIT_CODES)
     series += _ERROR_SERIES + _SOURCE_SERIES * len(config.logs.types)
-    series += _STREAM_SERIES if config.logs.mode is LogMode.FOLLOW else 0
+    streamed = config.logs.mode in (LogMode.FOLLOW, LogMode.AUTO)
+    series += _STREAM_SERIES if streamed else 0
     wanted = config.collectors
     series += _HEALTH_SERIES if wanted.health else int(wanted.instances)
     series += _AUTOSCALING_SERIES if wanted.events else 0

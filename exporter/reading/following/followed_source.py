@@ -53,6 +53,9 @@ PROOF_SECONDS = 5.0
 """A stream that ended in good order proves that a log is complete if asking for it again shows so
 soon that its deployment has ended: later, another container may have begun and ended meanwhile."""
 
+SHORT_SECONDS = 60.0
+"""A stream that ended sooner costs more requests than reading the log once in that time."""
+
 QUIET_SECONDS, LONGEST_STAY = 60.0, 600.0
 """A stream of a past deployment that does not end is left when it was silent for so long; at the
 latest after the longest time that the platform gives a container to end."""
@@ -105,9 +108,25 @@ class FollowedSource:
         self._polled = False
         self._left_at: float | None = None  # Unix seconds
         self._ended_at = 0.0  # Unix seconds: when its latest stream ended in good order
+        self._began_at = 0.0  # when its latest stream was opened
+        self._short = False  # its latest stream that ended did so early
         self._wake = asyncio.Event()
         self.tried = False
         self._lines_before = state.lines
+
+    @property
+    def fallen_back(self) -> bool:
+        """Whether no stream could be opened, so that the log is polled."""
+        return self._polled and not self._left
+
+    @property
+    def short_lived(self) -> bool:
+        """Whether its streams end early, as far as the latest ones show."""
+        lasts = self._stream is not None and self._age() >= SHORT_SECONDS
+        return self._short and not lasts
+
+    def _age(self) -> float:
+        return self._around.monotonic() - self._began_at
 
     @property
     def connected(self) -> bool:
@@ -322,6 +341,7 @@ class FollowedSource:
     def _begin(self, stream: OpenStream) -> None:
         """A stream is open: nobody else reads the log."""
         self._stream = stream
+        self._began_at = self._around.monotonic()
         if self._left:
             return
         if not self.state.suspended and self.tried:
@@ -349,6 +369,7 @@ class FollowedSource:
     def _end(self, *, looks: bool) -> None:
         """The stream is over; ``looks``: perhaps since a container has ended."""
         self._stream = None
+        self._short = looks and not self._reopening and self._age() < SHORT_SECONDS
         if self._left:
             return
         self.state.stream = "ended, to be opened again"

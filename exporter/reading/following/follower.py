@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
@@ -40,6 +41,21 @@ _WORKERS = 4
 _BEATS_A_MINUTE = 6
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Logs that are followed.
+
+    Args:
+        total: all of them.
+        refused: those that no stream can be opened for.
+        short: those whose latest stream ended early.
+    """
+
+    total: int
+    refused: int
+    short: int
 
 
 class Follower:
@@ -160,6 +176,14 @@ class Follower:
     def statuses(self) -> list[SourceStatus]:
         """How each source stands."""
         return self._poller.statuses()
+
+    def followed(self) -> Followed:
+        """How many logs are followed, and how that goes."""
+        with self._lock:
+            logs = list(self._followed.values())
+        return Followed(
+            len(logs), sum(log.fallen_back for log in logs), sum(log.short_lived for log in logs)
+        )
 
     async def _follow(self, source: Source) -> None:
         """Follow the active deployment of a source, unless that is done already."""
