@@ -90,6 +90,14 @@ def test_rules_are_the_projects_own():
     assert render(*EVERYTHING)["PrometheusRule"]["spec"] == rules
 
 
+def test_runbooks_can_be_elsewhere():
+    """The links of alerts and of panels go where the values say, and nowhere else."""
+    objects = render(*EVERYTHING, "runbookUrl=https://wiki.example.com/runbooks/")
+    text = yaml.safe_dump([objects["PrometheusRule"], objects["Dashboards"]], width=1000)
+    assert "https://wiki.example.com/runbooks/DoAppRestarted.md" in text
+    assert "blob/main/docs/runbooks" not in text
+
+
 def test_dashboards_are_the_projects_own():
     """The ConfigMap holds every dashboard, under the label that Grafana's sidecar looks for."""
     found = render(*EVERYTHING)["Dashboards"]

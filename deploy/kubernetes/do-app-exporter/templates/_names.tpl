@@ -19,6 +19,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and .Values.persistence.enabled (not .Values.state.existingSecret) }}yes{{ end -}}
 {{- end -}}
 
+{{/* A file of the project, its links to runbooks as the values have them: (list root path). */}}
+{{- define "do-app-exporter.file" -}}
+{{- $root := first . -}}
+{{- $text := $root.Files.Get (last .) -}}
+{{- with $root.Values.runbookUrl -}}
+{{- $text = $text | replace "https://github.com/do-app-exporter/do-app-exporter/blob/main/docs/runbooks" (trimSuffix "/" .) -}}
+{{- end -}}
+{{- $text -}}
+{{- end -}}
+
 {{/* How the exporter is spoken to. */}}
 {{- define "do-app-exporter.scheme" -}}
 {{- if and .Values.webConfig.existingSecret .Values.webConfig.tls }}https{{ else }}http{{ end -}}
