@@ -19,6 +19,7 @@ from benchmarks import (
     receive,
     replicas,
     scale,
+    start,
     streams,
 )
 
@@ -26,6 +27,7 @@ SUBJECTS: dict[str, Callable[[], None]] = {
     "polls": polls.run,
     "commits": commits.run,
     "matching": matching.run,
+    "start": start.run,
     "fields": fields.run,
     "memory": memory.run,
     "exposition": exposition.run,

@@ -11,10 +11,15 @@ import pytest
 from exporter_process import run_command
 from ordinary_lines import ordinary_lines
 
+from exporter.commands.match import chosen_rules
+from exporter.config.flags import CONFIG_VARIABLE
+from exporter.config.schema import Config
 from exporter.matching.engine import Engine
 from exporter.matching.grouping.error_groups import MAX_GROUPS
 from exporter.matching.packs import load_packs
 from exporter.model import Level
+from exporter.options import Options
+from exporter.service.ruleset import load_rules
 from exporter.workbench.inputs import Piece
 from exporter.workbench.suspicion import SUSPICIOUS
 from exporter.workbench.unmatched import Unmatched
@@ -316,3 +321,13 @@ def test_examples_in_the_file_may_be_whole_lines(tmp_path: Path):
         f"{file}:11: patterns.rules[0] (oops).tests.no_match[1]: the rule matches "
         f"'{PREFIX}oops again'; correct the rule or the example\n"
     )
+
+
+def test_without_a_configuration_its_defaults_apply():
+    """The short way to the rules leads where the configuration does."""
+    config = Config()
+    assert chosen_rules(Options()) == (load_rules(config), config.logs.unwrap)
+    written = Options(environ={CONFIG_VARIABLE: "{logs: {unwrap: false}, patterns: {packs: [go]}}"})
+    rules, unwraps = chosen_rules(written)
+    assert rules == load_packs(["go"])
+    assert not unwraps

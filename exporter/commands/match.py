@@ -29,11 +29,9 @@ def match(options: Options) -> int:
         # To load what follows takes as long as to count the lines of 500 MB.
         from exporter.commands import searching
         from exporter.logs.unwrap import Unwrapping
-        from exporter.service.configuration import configuration_of
-        from exporter.service.ruleset import load_rules
 
-        config = configuration_of(options, credentials=False)
-        rules, unwrap = load_rules(config), Unwrapping() if config.logs.unwrap else None
+        rules, unwraps = chosen_rules(options)
+        unwrap = Unwrapping() if unwraps else None
         if options.explain is not None:
             searching.explain(_named(rules, options.explain), logs, options, unwrap)
         elif shown:
@@ -41,6 +39,23 @@ def match(options: Options) -> int:
         else:
             searching.count(rules, logs, lines, options, unwrap)
     return 0
+
+
+def chosen_rules(options: Options) -> tuple[tuple[Rule, ...], bool]:
+    """Load the rules to apply, and whether messages are unwrapped.
+
+    Without a configuration these are the defaults, and what reads one is not even loaded: that
+    takes longer than everything else at a start.
+    """
+    if options.config_file is None and not options.config_text:
+        from exporter.matching.packs import DEFAULT, load_packs
+
+        return load_packs([DEFAULT]), True
+    from exporter.service.configuration import configuration_of
+    from exporter.service.ruleset import load_rules
+
+    config = configuration_of(options, credentials=False)
+    return load_rules(config), config.logs.unwrap
 
 
 def _named(rules: Sequence[Rule], name: str) -> Rule:

@@ -3,13 +3,13 @@
 Rules of a pack are read as strictly as a user's; a mistake in one is a mistake in the package.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from exporter.model import Level, Rule, RuleTests, Severity
 
@@ -23,44 +23,10 @@ OPT_IN = frozenset({"canary"})
 """Packs that are used only where they are named."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class _PackTests(_Strict):
-    match: tuple[str, ...] = Field(min_length=2)
-    no_match: tuple[str, ...] = Field(min_length=2)
-
-
-class _PackRule(_Strict):
-    """A rule as a pack writes it, with ``regex`` or ``severity``."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
-    description: str = Field(min_length=1)
-    level: Level
-    per: Literal["line", "event"] = "line"
-    language: Literal["python"] | None = None
-    regex: str | None = None
-    severity: frozenset[Severity] = frozenset()
-    any_severity: bool = False
-    exclude_regex: str | None = None
-    tests: _PackTests
-
-    def rule(self) -> Rule:
-        if self.regex is None and not self.severity:
-            raise ValueError(f"rule {self.name} has neither regex nor severity")
-        return Rule(
-            name=self.name,
-            regex=self.regex,
-            level=self.level,
-            exclude_regex=self.exclude_regex,
-            tests=RuleTests(self.tests.match, self.tests.no_match),
-            description=self.description,
-            per_event=self.per == "event",
-            language=self.language,
-            severities=self.severity,
-            any_severity=self.any_severity,
-        )
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_NEEDED = frozenset({"name", "description", "level", "tests"})
+_ALLOWED = _NEEDED | {"per", "language", "regex", "severity", "any_severity", "exclude_regex"}
+_LEAST_EXAMPLES = 2
 
 
 # The loader in C takes a tenth of the time; not every build of PyYAML has it.
@@ -118,12 +84,6 @@ def load_packs(names: Iterable[str]) -> tuple[Rule, ...]:
 
 
 @cache
-def _pack() -> TypeAdapter[tuple[_PackRule, ...]]:
-    """Return what reads a pack: built when the first is read, which may be never."""
-    return TypeAdapter(tuple[_PackRule, ...])
-
-
-@cache
 def _files() -> dict[str, Path]:
     return {file.stem: file for file in Path(__file__).with_name("packs").glob("*.yml")}
 
@@ -131,10 +91,59 @@ def _files() -> dict[str, Path]:
 @cache
 def _load(name: str) -> tuple[Rule, ...]:
     file = _files()[name]
-    rules = _pack().validate_python(yaml.load(file.read_text(encoding="utf-8"), _Loader))
+    rules = tuple(map(_rule, yaml.load(file.read_text(encoding="utf-8"), _Loader)))
     for rule in rules:
         if not rule.name.startswith(f"{name}_"):
             raise ValueError(f"pack {name}: rule {rule.name} does not start with {name}_")
     if len({rule.name for rule in rules}) != len(rules):
         raise ValueError(f"pack {name}: a name stands twice")
-    return tuple(rule.rule() for rule in rules)
+    return rules
+
+
+def _rule(data: Mapping[str, Any]) -> Rule:
+    """Read a rule as a pack writes it, with ``regex`` or ``severity``.
+
+    Done by hand: a library that checks takes longer to load than the packs take to read.
+
+    Raises:
+        ValueError: something is missing, unknown or of another kind.
+    """
+    name, tests = data.get("name"), data.get("tests")
+    keys = data.keys()
+    if not keys >= _NEEDED or not keys <= _ALLOWED or not isinstance(tests, dict):
+        raise ValueError(f"rule {name}: its keys are {sorted(keys)}")
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None or not data["description"]:
+        raise ValueError(f"rule {name}: its name or its description cannot be used")
+    if data.get("regex") is None and not data.get("severity"):
+        raise ValueError(f"rule {name} has neither regex nor severity")
+    if data.get("per", "line") not in ("line", "event"):
+        raise ValueError(f"rule {name}: per is {data['per']!r}")
+    if data.get("language") not in (None, "python"):
+        raise ValueError(f"rule {name}: language is {data['language']!r}")
+    return Rule(
+        name=name,
+        regex=_text(data, "regex"),
+        level=Level(data["level"]),
+        exclude_regex=_text(data, "exclude_regex"),
+        tests=RuleTests(_examples(name, tests, "match"), _examples(name, tests, "no_match")),
+        description=str(data["description"]),
+        per_event=data.get("per") == "event",
+        language=data.get("language"),
+        severities=frozenset(map(Severity, data.get("severity", ()))),
+        any_severity=data.get("any_severity", False) is True,
+    )
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"rule {data['name']}: {key} is no text")
+    return value
+
+
+def _examples(name: str, tests: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    examples = tests.get(key)
+    good = isinstance(examples, list) and all(isinstance(each, str) for each in examples)
+    if not good or len(examples) < _LEAST_EXAMPLES or tests.keys() != {"match", "no_match"}:
+        raise ValueError(f"rule {name}: {key} needs {_LEAST_EXAMPLES} examples")
+    return tuple(examples)
