@@ -142,8 +142,8 @@ def _text(data: Mapping[str, Any], key: str) -> str | None:
 
 
 def _examples(name: str, tests: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    examples = tests.get(key)
-    good = isinstance(examples, list) and all(isinstance(each, str) for each in examples)
-    if not good or len(examples) < _LEAST_EXAMPLES or tests.keys() != {"match", "no_match"}:
+    examples: list[Any] = tests[key] if isinstance(tests.get(key), list) else []
+    texts = all(isinstance(each, str) for each in examples)
+    if not texts or len(examples) < _LEAST_EXAMPLES or tests.keys() != {"match", "no_match"}:
         raise ValueError(f"rule {name}: {key} needs {_LEAST_EXAMPLES} examples")
     return tuple(examples)
