@@ -48,7 +48,7 @@ def build() -> dashboards.Dashboard:
     _add_logs(board)
     board.with_row(dashboards.Row("Restarts and resources"))
     _add_resources(board)
-    board.with_row(dashboards.Row("Jobs, autoscaling, bandwidth"))
+    board.with_row(dashboards.Row("Jobs and bandwidth"))
     _add_jobs(board)
     board.with_row(dashboards.Row("Deployments"))
     _add_deployments(board)
@@ -63,22 +63,10 @@ def _add_state(board: dashboards.Dashboard) -> None:
         "Whether App Platform calls every chosen component healthy.",
         "short",
         f"min({select('digitalocean_app_component_healthy')})",
-        width=4,
+        width=9,
     )
     board.with_panel(healthy.mappings(value_names("No", "red", "Yes", "green")))
     for title, description, unit, expr in (
-        (
-            "Instances ready",
-            "Instances that are ready now.",
-            "short",
-            f"sum(max {BY} ({select('digitalocean_app_component_replicas_ready')}))",
-        ),
-        (
-            "Instances wanted",
-            "Instances that App Platform wants.",
-            "short",
-            f"sum(max {BY} ({select('digitalocean_app_component_replicas_desired')}))",
-        ),
         (
             "Newest line",
             "How old the newest line of any chosen component is.",
@@ -98,14 +86,14 @@ def _add_state(board: dashboards.Dashboard) -> None:
             f"avg({shown('digitalocean_app_source_up')})",
         ),
     ):
-        board.with_panel(number(title, description, unit, expr))
+        board.with_panel(number(title, description, unit, expr, width=5))
 
 
 def _add_logs(board: dashboards.Dashboard) -> None:
     matches = "digitalocean_app_log_matches_total"
     board.with_panel(
         graph(
-            "Lines",
+            "Log lines",
             "Log lines a second, each counted once.",
             "cps",
             target(f"sum {BY} ({rate('digitalocean_app_log_lines_total')})", COMPONENT),
@@ -113,7 +101,7 @@ def _add_logs(board: dashboards.Dashboard) -> None:
     )
     board.with_panel(
         graph(
-            "Bytes",
+            "Log bytes",
             "Bytes of log a second.",
             "Bps",
             target(f"sum {BY} ({rate('digitalocean_app_log_bytes_total')})", COMPONENT),
@@ -154,19 +142,6 @@ def _add_logs(board: dashboards.Dashboard) -> None:
             target(
                 f"max {BY} ({increase_per_step('digitalocean_app_new_error_groups_total')})",
                 f"{COMPONENT} new",
-            ),
-        )
-    )
-    board.with_panel(
-        graph(
-            "Live stream",
-            "1 while the log is followed, 0 while it should be and is not, with how often its "
-            "stream was opened again; nothing where logs are polled.",
-            "short",
-            target(f"max {BY} ({select('digitalocean_app_stream_connected')})", COMPONENT),
-            target(
-                f"max {BY} ({increase_per_step('digitalocean_app_stream_reconnects_total')})",
-                f"{COMPONENT} opened again",
             ),
         )
     )
@@ -290,27 +265,6 @@ def _add_jobs(board: dashboards.Dashboard) -> None:
             width=8,
         )
     )
-    running = select("digitalocean_app_job_running")
-    board.with_panel(
-        graph(
-            "Jobs running",
-            "Runs of scheduled jobs that go on.",
-            "short",
-            target(f"max {BY} ({running})", COMPONENT),
-            width=8,
-        )
-    )
-    scaled = increase_per_step("digitalocean_app_autoscaling_events_total")
-    board.with_panel(
-        bars(
-            "Autoscaling",
-            "Times that App Platform changed the number of instances; nothing where "
-            "collectors.events is off.",
-            f"sum by (account, app, component, direction, trigger) ({scaled}) > 0",
-            f"{COMPONENT} {{{{direction}}}}: {{{{trigger}}}}",
-            width=8,
-        )
-    )
     sent = select("digitalocean_app_bandwidth_bytes")
     board.with_panel(
         graph(
@@ -318,7 +272,7 @@ def _add_jobs(board: dashboards.Dashboard) -> None:
             "What each app sent on the last full day; nothing where collectors.bandwidth is off.",
             "bytes",
             target(f"max by (account, app) ({sent})", "{{account}} {{app}}"),
-            width=8,
+            width=24,
         )
     )
 

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards import runbooks
 from dashboards.annotations import add_events
 from dashboards.panels import (
+    PAGES,
     bars,
     graph,
     labels_listing,
@@ -55,12 +56,12 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
             f"sum({shown('digitalocean_app_component_healthy')} == bool 0)",
         ),
         (
-            "Restarts",
-            "Container ends that the RUN_RESTARTED logs showed in the time shown.",
+            "Container ends",
+            "Containers that ended in the time shown, by their logs or the platform's lines.",
             f"sum({increase('digitalocean_app_restarts_total')})",
         ),
         (
-            "Critical matches",
+            "Lines of critical rules",
             "Lines that a rule of level critical matched in the time shown.",
             f"sum({increase('digitalocean_app_log_matches_total', CRITICAL)})",
         ),
@@ -75,7 +76,7 @@ def _add_numbers(board: dashboards.Dashboard) -> None:
             f"sum({shown('digitalocean_app_source_up')} == bool 0)",
         ),
         (
-            "Gaps",
+            "Places with lost lines",
             "Times in the time shown that lines were missed: the counts here are too low. The last "
             "seconds before a deployment, which polls cannot see, are not among them.",
             f"sum({increase('digitalocean_app_log_gaps_total', NO_DEPLOYMENT)})",
@@ -106,12 +107,18 @@ def _alerts() -> table.Panel:
 
 
 def _component_link() -> model.DynamicConfigValue:
-    link = {
+    dashboard = {
         "title": "Show this component",
         "url": "/d/do-app-component?${__url_time_range}&var-datasource=${datasource}"
         "&var-app=${__data.fields.app}&var-component=${__data.fields.component}",
     }
-    return model.DynamicConfigValue(id_val="links", value=[link])
+    page = {
+        "title": "Its last words, at the exporter",
+        "url": f"${{{PAGES}}}/components/${{__data.fields.app}}/${{__data.fields.component}}"
+        "?account=${__data.fields.account}",
+        "targetBlank": True,
+    }
+    return model.DynamicConfigValue(id_val="links", value=[dashboard, page])
 
 
 def _components() -> table.Panel:
@@ -130,15 +137,19 @@ def _components() -> table.Panel:
                 "short",
                 f"max {BY} ({select('digitalocean_app_component_replicas_desired')})",
             ),
-            ("Lines", "short", f"sum {BY} ({increase('digitalocean_app_log_lines_total')})"),
+            ("Log lines", "short", f"sum {BY} ({increase('digitalocean_app_log_lines_total')})"),
             (
-                "Error matches",
+                "Matches of error rules",
                 "short",
                 f"sum {BY} ({increase('digitalocean_app_log_matches_total', ERRORS)})",
             ),
-            ("Restarts", "short", f"sum {BY} ({increase('digitalocean_app_restarts_total')})"),
             (
-                "Last restart",
+                "Container ends",
+                "short",
+                f"sum {BY} ({increase('digitalocean_app_restarts_total')})",
+            ),
+            (
+                "Last container end",
                 "dateTimeFromNow",
                 # Grafana takes times in milliseconds.
                 f"1000 * (max {BY} "
@@ -168,7 +179,7 @@ def _add_graphs(board: dashboards.Dashboard) -> None:
     reasons = "by (account, app, component, reason)"
     board.with_panel(
         graph(
-            "Error matches",
+            "Matches of error rules",
             "Lines a second that rules of level error or critical matched, in the five components "
             "with most of them. A line counts once per rule.",
             "cps",
@@ -183,7 +194,7 @@ def _add_graphs(board: dashboards.Dashboard) -> None:
     )
     board.with_panel(
         graph(
-            "Rules",
+            "Matches by error rule",
             "Lines a second that a rule of level error or critical matched: the five that "
             "matched most.",
             "cps",

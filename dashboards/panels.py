@@ -11,9 +11,13 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards import runbooks
+from dashboards.queries import ACCOUNT
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Mapping = model.ValueMap | model.RangeMap | model.RegexMap | model.SpecialValueMap
+PAGES = "external_url"
+"""The variable with the address of the exporter's pages."""
+
 MIN_STEP = "1m"
 """The default interval of reading a log: below it a counter has nothing new to show."""
 
@@ -45,14 +49,16 @@ def new_dashboard(name: str, description: str) -> dashboards.Dashboard:
         dashboards.DatasourceVariable("datasource").label("Data source").type("prometheus")
     )
     job, instance = 'job=~"$job"', 'instance=~"$instance"'
+    account, app = ACCOUNT, 'app=~"$app"'
     for variable, metric, matchers in (
         ("job", "digitalocean_app_exporter_build_info", ()),
         ("instance", "digitalocean_app_exporter_build_info", (job,)),
-        ("app", "digitalocean_app_spec_info", (job, instance)),
-        ("component", "digitalocean_app_component_info", (job, instance, 'app=~"$app"')),
+        ("account", "digitalocean_app_spec_info", (job, instance)),
+        ("app", "digitalocean_app_spec_info", (job, instance, account)),
+        ("component", "digitalocean_app_component_info", (job, instance, account, app)),
     ):
         board.with_variable(_query_variable(variable, metric, matchers))
-    return board
+    return board.with_variable(_pages())
 
 
 def target(expr: str, legend: str) -> prometheus.Dataquery:
@@ -220,6 +226,18 @@ def _link(title: str, url: str) -> dashboards.DashboardLink:
     return dashboards.DashboardLink(title).type(model.DashboardLinkType.LINK).url(url)
 
 
+def _pages() -> dashboards.QueryVariable:
+    """Where the exporter's pages are, for links to them; hidden."""
+    metric = 'digitalocean_app_exporter_web_info{job=~"$job", instance=~"$instance"}'
+    return (
+        dashboards.QueryVariable(PAGES)
+        .query(f"label_values({metric}, external_url)")
+        .datasource(DATASOURCE)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(model.VariableHide.HIDE_VARIABLE)
+    )
+
+
 def _query_variable(name: str, metric: str, matchers: Sequence[str]) -> dashboards.QueryVariable:
     selector = f"{metric}{{{', '.join(matchers)}}}" if matchers else metric
     return (
@@ -231,6 +249,6 @@ def _query_variable(name: str, metric: str, matchers: Sequence[str]) -> dashboar
         .sort(model.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".+")
+        .all_value(".*" if name == "account" else ".+")
         .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
     )

@@ -4,7 +4,7 @@ Below the dashboards: a name or a label that ``exporter.telemetry.metrics`` does
 fails the build.
 """
 
-from exporter.telemetry.metrics import all_declarations
+from exporter.telemetry.metrics import Metrics, all_declarations
 
 TARGET = ('job=~"$job"', 'instance=~"$instance"')
 """Which exporter: both stand in every selector, as Grafana's dashboard-linter asks."""
@@ -17,6 +17,10 @@ PROCESS_METRICS = frozenset(
 SCRAPE_METRICS = frozenset({"scrape_duration_seconds", "scrape_samples_scraped"})
 """What Prometheus itself says of each scrape."""
 
+ACCOUNT = 'account=~"$account"'
+"""On every metric of an account; where none has a name, it is a label that no series has."""
+
+_OF_ACCOUNTS = frozenset(declaration.name for declaration in Metrics.declarations())
 _LABELS = {declaration.name: declaration.labels for declaration in all_declarations()}
 
 
@@ -32,17 +36,22 @@ def select(metric: str, *matchers: str) -> str:
     """
     labels = _labels(metric)
     variables = [f'{label}=~"${label}"' for label in ("app", "component") if label in labels]
-    return f"{metric}{{{', '.join([*TARGET, *variables, *matchers])}}}"
+    account = [ACCOUNT] if _family(metric) in _OF_ACCOUNTS else []
+    return f"{metric}{{{', '.join([*TARGET, *account, *variables, *matchers])}}}"
+
+
+def _family(metric: str) -> str:
+    return metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
 
 
 def _labels(metric: str) -> tuple[str, ...]:
-    family = metric.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+    family = _family(metric)
     return () if metric in PROCESS_METRICS | SCRAPE_METRICS else _LABELS[family]
 
 
 def recorded(rule: str) -> str:
     """A selector of what a recording rule about components made: it has no instance."""
-    return f'{rule}{{job=~"$job", app=~"$app", component=~"$component"}}'
+    return f'{rule}{{job=~"$job", {ACCOUNT}, app=~"$app", component=~"$component"}}'
 
 
 def once(metric: str, expression: str) -> str:

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, variables
 
+from exporter.telemetry.metrics import Metrics
+
 UIDS = {
     "component.json": "do-app-component",
     "exporter.json": "do-app-exporter",
@@ -37,6 +39,9 @@ TARGETS = [
 
 RECORDED = re.compile(r"app_component:digitalocean_app_\w+:\w+")
 """What recording rules of the project made: it has no instance."""
+
+OF_ACCOUNTS = {promql.DECLARED[each.name] for each in Metrics.declarations()}
+"""The metrics that have the label of an account where accounts have names."""
 
 every_board = pytest.mark.parametrize("name", FILES)
 every_panel = pytest.mark.parametrize("panel", PANELS)
@@ -85,14 +90,19 @@ def test_datasource_variable(name: str):
 
 @every_board
 def test_queryvariables(name: str):
-    """template-job-rule, -instance-rule, -on-time-change-reload-rule: four, multi, all `.+`."""
+    """template-job-rule, -instance-rule, -on-time-change-reload-rule: five, multi, all `.+`.
+
+    `All` of the accounts is what has no account as well. Where the pages are is hidden.
+    """
     variables = [v for v in BOARDS[name]["templating"]["list"] if v["type"] == "query"]
-    assert [v["name"] for v in variables] == ["job", "instance", "app", "component"]
-    for variable in variables:
+    *chosen, pages = variables
+    assert [v["name"] for v in chosen] == ["job", "instance", "account", "app", "component"]
+    assert (pages["name"], pages["hide"]) == ("external_url", 2)
+    for variable in chosen:
         assert variable["label"] == variable["name"].capitalize()
         assert variable["multi"] is True
         assert variable["includeAll"] is True
-        assert variable["allValue"] == ".+"
+        assert variable["allValue"] == (".*" if variable["name"] == "account" else ".+")
         assert variable["refresh"] == 2
         assert variable["datasource"] == DATASOURCE
 
@@ -101,7 +111,7 @@ def test_queryvariables(name: str):
 def test_query_variables_narrow_one_another(name: str):
     """template-label-promql-rule: label_values over a declared metric that has the label."""
     for variable in variables(name).values():
-        if variable["type"] != "query":
+        if variable["type"] != "query" or variable["name"] == "external_url":
             continue
         match = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
         assert match
@@ -210,7 +220,8 @@ def test_selectors_follow_thevariables(expr: str):
         assert 'ALERTS{job=~"$job", ' in expr
         return
     if RECORDED.search(expr):
-        assert '{job=~"$job", app=~"$app", component=~"$component"}' in expr
+        recorded = '{job=~"$job", account=~"$account", app=~"$app", component=~"$component"}'
+        assert recorded in expr
         return
     selectors = promql.selectors_of(expr)
     assert selectors
@@ -218,6 +229,7 @@ def test_selectors_follow_thevariables(expr: str):
         parts = matchers.split(", ")
         assert parts[:2] == ['job=~"$job"', 'instance=~"$instance"']
         family = promql.DECLARED.get(promql.family_of(metric))
+        assert ('account=~"$account"' in parts) == (family in OF_ACCOUNTS)
         for label in ("app", "component"):
             has = family is not None and label in family.labels
             assert (f'{label}=~"${label}"' in parts) == has
@@ -291,6 +303,23 @@ def test_links_lead_to_the_others_and_to_the_runbooks(name: str):
     assert len(outer) == 1
     assert outer[0].endswith("/blob/main/docs/runbooks/README.md")
     assert (ROOT / "docs/runbooks/README.md").exists()
+
+
+def test_a_component_leads_to_its_page_at_the_exporter():
+    """From both tables of the overview, to the address of `web.external_url`."""
+    for title in ("Firing alerts", "Components"):
+        [panel] = [p.values[0] for p in PANELS if p.id == f"overview.json-{title}"]
+        [override] = [
+            each
+            for each in panel["fieldConfig"]["overrides"]
+            if each["matcher"]["options"] == "component"
+        ]
+        urls = [link["url"] for link in override["properties"][0]["value"]]
+        assert urls[0].startswith("/d/do-app-component?")
+        assert urls[1] == (
+            "${external_url}/components/${__data.fields.app}/${__data.fields.component}"
+            "?account=${__data.fields.account}"
+        )
 
 
 def test_every_alert_is_explained_by_a_panel_that_leads_to_its_runbook():
@@ -368,6 +397,7 @@ def test_every_metric_is_shown_somewhere():
         "digitalocean_app_component_info",
         "digitalocean_app_component_dormant",
         "digitalocean_app_exporter_web_info",
+        "digitalocean_app_job_running",
         "digitalocean_app_api_ratelimit_reset_timestamp_seconds",
     }
     assert set(promql.DECLARED) - shown <= for_joins_and_alerts

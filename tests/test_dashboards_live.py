@@ -86,7 +86,11 @@ class Past:
 
 
 def filled(expr: str, chosen: dict[str, list[str]]) -> str:
-    """A query with the values of its variables, several of them as Grafana writes them."""
+    """A query with the values of its variables, several of them as Grafana writes them.
+
+    No account has a name here: `All` is chosen, and fits what has no such label.
+    """
+    expr = expr.replace("$account", ".*")
     for name, values in chosen.items():
         assert values, name
         escaped = [re.sub(r"([.+*?()|\[\]{}^$\\])", r"\\\\\1", value) for value in values]

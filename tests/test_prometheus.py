@@ -1,8 +1,11 @@
 """Alerts that arrive: exporter, Prometheus, Alertmanager and receivers, with the shipped rules.
 
-An hour of mishaps passes in a minute or two. What counts is how many messages a person gets.
+An hour of mishaps passes in a minute or two. What counts is how many messages a person gets, and
+that they and the page say what docs/incidents.md quotes.
 """
 
+import html
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -11,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alert_world import EVERYDAY, EXTERNAL_URL, Watch, watched
+from alert_world import ARRIVAL_SECONDS, EVERYDAY, EXTERNAL_URL, Watch, watched
 from programs import requires
+from waiting import wait_for
 from webhook import Notified
 
 from exporter.commands.children import RULES
@@ -34,6 +38,7 @@ BOTS = (
 )
 """What scanners make servers log."""
 
+INCIDENTS = (ROOT / "docs/incidents.md").read_text(encoding="utf-8")
 NIGHT_SECONDS = 30.0
 """Half an hour of what should wake nobody."""
 
@@ -80,6 +85,7 @@ def mishaps_of_apps(watch: Watch) -> None:
     """What goes wrong at the same time in five apps."""
     jobs = Jobs(watch.platform, time.time)
     watch.platform.deploy("shop")
+    watch.platform.deploy("pay")
     with watch.writing("www", "web", *BOTS):
         watch.platform.crash("blog", "worker", 0, [PANIC])
         for _ in range(3):
@@ -88,9 +94,12 @@ def mishaps_of_apps(watch: Watch) -> None:
         jobs.run("batch", "report", "FATAL: no connection", phase="FAILED")
         with watch.writing("pay", "web", FAILURE, FAILURE):
             errors = watch.arrived("firing", "DoAppHighErrorRatio", app="pay")
+            assert_told(watch, "Errors by a bad dependency", errors)
         loop = watch.arrived("firing", "DoAppRestartLoop", app="shop")
         crash = watch.arrived("firing", "DoAppRestarted", app="blog")
         job = watch.arrived("firing", "DoAppJobFailed", app="batch")
+        assert_told(watch, "A crash loop after a deployment", loop)
+        assert_told(watch, "A job that fails at night", job)
         time.sleep(NIGHT_SECONDS)
     watch.until_quiet()
     assert crash["labels"] == {
@@ -118,12 +127,13 @@ def mishaps_of_apps(watch: Watch) -> None:
 
 
 def an_outage(watch: Watch) -> None:
-    """Every endpoint answers with 503 for twenty minutes: one message, whatever stands still."""
+    """Every endpoint answers with 500 for twenty minutes: one message, whatever stands still."""
     since, alerts = watch.webhook.count, len(watch.webhook.alerts)
     for endpoint in Endpoint:
         if endpoint is not Endpoint.LOG_CONTENT:
-            watch.server.faults.inject(endpoint, error(503))
+            watch.server.faults.inject(endpoint, error(500))
     alert = watch.arrived("firing", "DoAppApiOutage", alerts)
+    assert_told(watch, "The API is away", alert)
     time.sleep(NIGHT_SECONDS / 2)
     watch.server.faults.clear()
     watch.arrived("resolved", "DoAppApiOutage", alerts)
@@ -136,7 +146,8 @@ def a_refused_token(watch: Watch) -> None:
     """Web crashes, then the API answers 401: what is said of apps from then on is muted."""
     since, alerts = watch.webhook.count, len(watch.webhook.alerts)
     token = watch.server.rotate_token()
-    watch.arrived("firing", "DoAppApiUnauthorized", alerts, endpoint="logs")
+    alert = watch.arrived("firing", "DoAppApiUnauthorized", alerts, endpoint="logs")
+    assert_told(watch, "The token is revoked", alert)
     a_refused_configuration_arrives_all_the_same(watch)
     (watch.folder / "token").write_text(token)
     watch.arrived("resolved", "DoAppApiUnauthorized", alerts, endpoint="logs")
@@ -159,6 +170,37 @@ def a_refused_configuration_arrives_all_the_same(watch: Watch) -> None:
     file.write_text(good)
     watch.exporter.send_signal(signal.SIGHUP)
     watch.arrived("resolved", "DoAppConfigReloadFailed")
+
+
+def assert_told(watch: Watch, title: str, alert: Notified) -> None:
+    """The alert and the page say what the section of docs/incidents.md quotes of them."""
+    section = INCIDENTS.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    said, shown = (re.findall(r"^> (.*)$", part, re.M) for part in section.split("The page:"))
+    texts = alert["annotations"]
+    assert said
+    for quote in said:
+        assert quote in (texts["summary"], texts["description"])
+    assert shown
+
+    def missing() -> list[str]:
+        page = words_of(watch.page("/"))
+        return [quote for quote in shown if quote not in page]
+
+    wait_for(lambda: not missing(), ARRIVAL_SECONDS, lambda: f"{missing()} not on the page")
+
+
+def words_of(page: str) -> str:
+    """What is to be read on a page."""
+    main = page.partition("<main")[2].partition(">")[2]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+def test_every_quoted_section_is_an_incident():
+    """Five incidents, each with a runbook that is there."""
+    titles = re.findall(r"^## (.*)$", INCIDENTS, re.M)
+    links = re.findall(r"\(runbooks/(\w+)\.md\)", INCIDENTS)
+    assert len(titles) == len(links) == 5
+    assert all((ROOT / f"docs/runbooks/{name}.md").is_file() for name in links)
 
 
 def assert_links(alert: Notified, app: str, component: str) -> None:
