@@ -13,27 +13,47 @@ SHOP = {"job": "do", "app": "shop", "component": "web"}
 
 CASES = {
     "a refused token explains what is said of apps": (
-        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs"},
+        {"alertname": "DoAppApiUnauthorized", "job": "do"},
         {"alertname": "DoAppHighErrorRatio", **SHOP},
         True,
     ),
     "a missing scope for restart counts explains nothing": (
-        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "restart_count"},
+        {"alertname": "DoAppApiErrors", "job": "do", "endpoint": "restart_count"},
         {"alertname": "DoAppHighErrorRatio", **SHOP},
         False,
     ),
     "another job's token explains nothing": (
-        {"alertname": "DoAppApiUnauthorized", "job": "other", "endpoint": "logs"},
+        {"alertname": "DoAppApiUnauthorized", "job": "other"},
         {"alertname": "DoAppHighErrorRatio", **SHOP},
         False,
     ),
     "another account's token explains nothing": (
-        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs", "account": "a"},
+        {"alertname": "DoAppApiUnauthorized", "job": "do", "account": "a"},
         {"alertname": "DoAppHighErrorRatio", **SHOP, "account": "b"},
         False,
     ),
+    "an API that is away explains what is said of apps": (
+        {"alertname": "DoAppApiOutage", "job": "do"},
+        {"alertname": "DoAppDataStale", **SHOP, "log_type": "RUN"},
+        True,
+    ),
+    "a crash explains its last words": (
+        {"alertname": "DoAppRestarted", **SHOP, "reason": "panic"},
+        {"alertname": "DoAppCriticalMatch", **SHOP, "pattern": "go_panic"},
+        True,
+    ),
+    "a crash says nothing of errors that go on": (
+        {"alertname": "DoAppRestarted", **SHOP, "reason": "panic"},
+        {"alertname": "DoAppHighErrorRatio", **SHOP},
+        False,
+    ),
+    "the exporter's own words say more than the rule": (
+        {"alertname": "DoAppCrashed", "kind": "crash", "app": "shop", "component": "web"},
+        {"alertname": "DoAppRestarted", **SHOP, "reason": "panic"},
+        True,
+    ),
     "a refused token leaves the budget alone": (
-        {"alertname": "DoAppApiUnauthorized", "job": "do", "endpoint": "logs"},
+        {"alertname": "DoAppApiUnauthorized", "job": "do"},
         {"alertname": "DoAppApiBudgetLow", "job": "do", "severity": "critical"},
         False,
     ),
