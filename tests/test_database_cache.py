@@ -7,9 +7,9 @@ from unittest.mock import patch
 import pytest
 from exporter_process import run_command
 
-from exporter.matching.database_cache import MOST_FILES, DatabaseCache, user_cache
 from exporter.matching.engine import Engine
 from exporter.model import Level, Rule
+from exporter.workbench.database_cache import MOST_FILES, DatabaseCache, user_cache
 
 RULES = (
     Rule("declined", "payment declined", Level.ERROR),

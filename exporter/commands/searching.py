@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from exporter.logs.redaction import redact
 from exporter.logs.unwrap import Unwrapping
-from exporter.matching.database_cache import user_cache
 from exporter.matching.engine import Engine
 from exporter.model import Rule
 from exporter.options import Options
 from exporter.workbench.counting import count_inputs, size_of_inputs
+from exporter.workbench.database_cache import user_cache
 from exporter.workbench.explain import Explainer, Explanation
 from exporter.workbench.inputs import Input
 from exporter.workbench.lines import first_lines, matching_lines

@@ -11,10 +11,9 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple, Protocol
 
-from exporter.matching.database_cache import DatabaseCache
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
-from exporter.matching.prefilter.candidates import Candidate, Candidates
+from exporter.matching.prefilter.candidates import Candidate, Candidates, DatabaseCache
 from exporter.matching.severity import SeverityReader
 from exporter.model import Rule, WrappedMessage
 

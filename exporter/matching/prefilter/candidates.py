@@ -6,15 +6,24 @@ is ``missing`` here, and never proposed.
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import hyperscan
 
-from exporter.matching.database_cache import DatabaseCache, cache_key
 from exporter.matching.prefilter.proposal import Expression, propose
 
 Candidate = tuple[int, int]
 """The offset of a line's newline, and the index of a regex."""
+
+
+class DatabaseCache(Protocol):
+    """Keeps compiled databases, each with the indexes of the regexes that are in it."""
+
+    def load(self, made_of: object) -> tuple[hyperscan.Database, frozenset[int]] | None:
+        """Return the database of what has this ``repr``, or None."""
+
+    def save(self, made_of: object, database: hyperscan.Database, used: frozenset[int]) -> None:
+        """Keep a database for what has this ``repr``; a failure is no error."""
 
 
 class Candidates:
@@ -95,8 +104,8 @@ def _database(
     cache: DatabaseCache | None,
 ) -> tuple[hyperscan.Database | None, frozenset[int]]:
     """Return the database of all regexes that give expressions, and their indexes."""
-    key = "" if cache is None else cache_key((regexes, marks))
-    if cache is not None and (cached := cache.load(key)) is not None:
+    made_of = (regexes, marks)
+    if cache is not None and (cached := cache.load(made_of)) is not None:
         return cached
     proposals = {
         index: expressions
@@ -105,7 +114,7 @@ def _database(
     }
     database, used = _largest_database(proposals, marks, len(regexes))
     if cache is not None and database is not None:
-        cache.save(key, database, used)
+        cache.save(made_of, database, used)
     return database, used
 
 

@@ -1,6 +1,7 @@
 """Keeps compiled Hyperscan databases on disk, so that a later start need not compile them.
 
-``candidates`` asks it. Compiling the rules that ship takes longer than everything else at a start.
+``match`` hands it to the engine. Compiling the rules that ship takes longer than everything else
+at a start.
 """
 
 import contextlib
@@ -10,11 +11,13 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 import hyperscan
+
+from exporter import matching
 
 LOG = logging.getLogger(__name__)
 
@@ -44,10 +47,10 @@ class DatabaseCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, key: str) -> tuple[hyperscan.Database, frozenset[int]] | None:
-        """Return what was saved under a key, or None."""
+    def load(self, made_of: object) -> tuple[hyperscan.Database, frozenset[int]] | None:
+        """Return what was saved for what has this ``repr``, or None."""
         try:
-            content = self._read(key)
+            content = self._read(_path_in(self.folder, made_of))
             digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
             if hashlib.sha256(payload).digest() != digest:
                 raise ValueError("its checksum is wrong")
@@ -60,26 +63,22 @@ class DatabaseCache:
             LOG.debug("a cached database is ignored", extra={"fields": {"problem": error}})
             return None
 
-    def save(self, key: str, database: hyperscan.Database, used: frozenset[int]) -> None:
-        """Keep a database under a key, in one step."""
+    def save(self, made_of: object, database: hyperscan.Database, used: frozenset[int]) -> None:
+        """Keep a database for what has this ``repr``, in one step."""
         payload = json.dumps(sorted(used)).encode() + b"\n" + hyperscan.dumpb(database)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_folder()
-            self._write(key, hashlib.sha256(payload).digest() + payload)
+            self._write(_path_in(self.folder, made_of), hashlib.sha256(payload).digest() + payload)
             self._prune()
         except (OSError, ValueError) as error:
             LOG.debug("a database is not cached", extra={"fields": {"problem": error}})
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{_SUFFIX}"
-
     def _check_folder(self) -> None:
         _check_private(os.lstat(self.folder), stat.S_ISDIR)
 
-    def _read(self, key: str) -> bytes:
+    def _read(self, path: Path) -> bytes:
         self._check_folder()
-        path = self._path(key)
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
             _check_private(os.fstat(file.fileno()), stat.S_ISREG)
             content = file.read()
@@ -87,12 +86,12 @@ class DatabaseCache:
             os.utime(path)
         return content
 
-    def _write(self, key: str, content: bytes) -> None:
+    def _write(self, path: Path, content: bytes) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=self.folder)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123
                 file.write(content)
-            Path(temporary).replace(self._path(key))
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -110,15 +109,11 @@ def user_cache(environ: Mapping[str, str]) -> DatabaseCache | None:
     return DatabaseCache(base / FOLDER) if (named or home) and base.is_absolute() else None
 
 
-def cache_key(inputs: Sequence[object]) -> str:
-    """Return the name for what a database is made of.
-
-    Args:
-        inputs: values whose ``repr`` tells them apart.
-    """
+def _path_in(folder: Path, made_of: object) -> Path:
+    """Return the file of a database: named by what it is made of, and by whom."""
     digest = hashlib.sha256(_versions())
-    digest.update(repr(inputs).encode())
-    return digest.hexdigest()
+    digest.update(repr(made_of).encode())
+    return folder / f"{digest.hexdigest()}{_SUFFIX}"
 
 
 def _check_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> None:
@@ -133,6 +128,6 @@ def _check_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> No
 def _versions() -> bytes:
     """Return a digest of Hyperscan's version and of the code that makes expressions of regexes."""
     digest = hashlib.sha256(str(getattr(hyperscan, "__version__", "")).encode())
-    for file in sorted(Path(__file__).parent.glob("**/*.py")):
+    for file in sorted(Path(matching.__file__).parent.glob("**/*.py")):
         digest.update(file.read_bytes())
     return digest.digest()
