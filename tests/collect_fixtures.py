@@ -30,7 +30,7 @@ from exporter.model import (
 from exporter.scheduling.pacing import CollectorSettings
 from exporter.service.assembly import AccountParts, build_account
 from exporter.service.environment import Environment, Records
-from exporter.service.supervisor import Collector
+from exporter.service.supervisor import Supervisor
 from exporter.state.memory import MemoryState
 from exporter.state.store import State
 from exporter.telemetry.table import MetricTable
@@ -258,12 +258,12 @@ class Site:
         self.timer.run_soon = ask
         return parts
 
-    def collector(self, settings: CollectorSettings) -> Collector:
+    def supervisor(self, settings: CollectorSettings) -> Supervisor:
         """The supervisor of an account with these settings, in the place of the first."""
         self.series.rule_metrics.withdraw()
         self.build(settings)
         self.series.rule_metrics.publish()
-        return self.parts.collector
+        return self.parts.supervisor
 
     def environment(self) -> Environment:
         """What the account stands on; the budget hinders nothing."""

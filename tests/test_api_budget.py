@@ -14,7 +14,7 @@ def test_an_hour_of_500_components():
     """All are read, none is refused, and then the intervals are those that were predicted."""
     hour = VirtualHour({}, apps=100, components_per_app=5)
     hour.run(10 * 60)
-    assert hour.parts.collector.ready() == (True, "")
+    assert hour.parts.supervisor.ready() == (True, "")
     hour.run(80 * 60)
     assert hour.refused == {}
     sources = hour.parts.reading.poller.sources()
@@ -56,7 +56,7 @@ def test_a_small_fleet_is_not_stretched():
     """Where the intervals fit they are as configured, and all first reads are at once."""
     hour = VirtualHour({}, apps=1, components_per_app=10)
     hour.run(5)
-    assert hour.parts.collector.ready() == (True, "")
+    assert hour.parts.supervisor.ready() == (True, "")
     assert len(hour.reads) == 20
     hour.run(3600)
     assert hour.intervals(LogType.RUN) == {60}

@@ -16,7 +16,7 @@ from exporter.counting.ledger import GRACE_SECONDS
 from exporter.digitalocean.budget import Budget
 from exporter.errors import Stopping
 from exporter.model import Deployment
-from exporter.scheduling.pacing import Pacing
+from exporter.scheduling.pacing import CollectorSettings, Pacing
 from exporter.scheduling.schedule import EXECUTOR
 from exporter.service.supervisor import (
     HEARTBEAT_EXECUTOR,
@@ -24,8 +24,7 @@ from exporter.service.supervisor import (
     PLATFORM_EXECUTOR,
     RETRY_SECONDS,
     STALLED_SECONDS,
-    Collector,
-    CollectorSettings,
+    Supervisor,
 )
 
 WAIT = 20.0
@@ -34,8 +33,8 @@ WAIT = 20.0
 ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)
 
 
-def collector(site: Site, settings: CollectorSettings = ALL_OFF) -> Collector:
-    return site.collector(settings)
+def supervisor(site: Site, settings: CollectorSettings = ALL_OFF) -> Supervisor:
+    return site.supervisor(settings)
 
 
 def asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -66,7 +65,7 @@ def heartbeat(site: Site) -> None:
 
 def test_start_discovers_at_once_and_then_by_the_interval(site: Site):
     """The first discovery is due now, the next after its interval, reads in between."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     assert site.scheduler.due("discovery") == 0
     site.scheduler.step("discovery")
@@ -77,7 +76,7 @@ def test_start_discovers_at_once_and_then_by_the_interval(site: Site):
 
 def test_apps_are_listed_often_while_a_deployment_is_under_way(site: Site):
     """Every five seconds, and its RUN logs are read at once when containers begin to roll out."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     site.scheduler.step(RUN)
@@ -116,7 +115,7 @@ def test_logs_of_an_app_that_rolls_out_are_read_every_few_seconds():
 
 def test_failed_discovery_is_tried_again_soon(site: Site):
     """Not after the whole interval, and nothing else is asked; a bug does not end it either."""
-    crank = collector(site, ALL_ON)
+    crank = supervisor(site, ALL_ON)
     crank.start()
     for failure in (server_error(), RuntimeError("a bug")):
         site.platform.listing = failure
@@ -136,7 +135,7 @@ def step_all(site: Site) -> None:
 def test_collectors_ask_what_they_are_for(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Deployments and restart counts by the interval of discovery, health by that of polls."""
     calls = asked(site, monkeypatch)
-    crank = collector(site, ALL_ON)
+    crank = supervisor(site, ALL_ON)
     crank.start()
     site.scheduler.step("discovery")
     step_all(site)
@@ -156,7 +155,7 @@ def test_new_phase_of_a_deployment_is_looked_at_at_once(
 ):
     """The list of apps shows that one began, went on or became active; the rest can wait."""
     calls = asked(site, monkeypatch)
-    crank = collector(site, CollectorSettings(300.0, 60.0, False, False, False, True))
+    crank = supervisor(site, CollectorSettings(300.0, 60.0, False, False, False, True))
     crank.start()
     site.scheduler.step("discovery")
     step_all(site)
@@ -173,7 +172,7 @@ def test_new_phase_of_a_deployment_is_looked_at_at_once(
 def test_app_that_is_gone_is_not_asked_about(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Its jobs go with it, and begin anew when it is back."""
     calls = asked(site, monkeypatch)
-    crank = collector(site, ALL_ON)
+    crank = supervisor(site, ALL_ON)
     crank.start()
     site.scheduler.step("discovery")
     site.platform.listing = ()
@@ -189,7 +188,7 @@ def test_app_that_is_gone_is_not_asked_about(site: Site, monkeypatch: pytest.Mon
 def test_instances_are_asked_where_health_is_not(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Health has the number of instances already."""
     calls = asked(site, monkeypatch)
-    crank = collector(site, CollectorSettings(300.0, 60.0, False, True, False, False))
+    crank = supervisor(site, CollectorSettings(300.0, 60.0, False, True, False, False))
     crank.start()
     site.scheduler.step("discovery")
     step_all(site)
@@ -199,7 +198,7 @@ def test_instances_are_asked_where_health_is_not(site: Site, monkeypatch: pytest
 def test_what_is_off_is_not_asked(site: Site, monkeypatch: pytest.MonkeyPatch):
     """With every collector off a discovery is one request."""
     calls = asked(site, monkeypatch)
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     assert calls == ["apps"]
@@ -212,7 +211,7 @@ def test_bug_in_one_reading_leaves_the_others(site: Site):
     read: list[str] = []
     real = site.platform.deployments
     site.platform.deployments = lambda app_id: (read.append(app_id), real(app_id))[1]
-    crank = collector(site, CollectorSettings(300.0, 60.0, False, False, False, True))
+    crank = supervisor(site, CollectorSettings(300.0, 60.0, False, False, False, True))
     crank.start()
     site.scheduler.step("discovery")
     step_all(site)
@@ -222,7 +221,7 @@ def test_bug_in_one_reading_leaves_the_others(site: Site):
 
 def test_shutdown_during_a_discovery_is_no_error(site: Site, caplog: pytest.LogCaptureFixture):
     """A request that gives up because the program stops ends the job silently."""
-    crank = collector(site, ALL_ON)
+    crank = supervisor(site, ALL_ON)
     crank.start()
     site.platform.deployed["app-1"] = Stopping("waiting for the budget")
     site.scheduler.step("discovery")
@@ -236,7 +235,7 @@ def test_shutdown_during_a_discovery_is_no_error(site: Site, caplog: pytest.LogC
 
 def test_early_discoveries_keep_their_distance(site: Site):
     """However many logs ask, the next discovery comes some seconds after the latest."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     site.clock.now += 3
@@ -252,7 +251,7 @@ def test_early_discoveries_keep_their_distance(site: Site):
 
 def test_early_discoveries_are_no_rarer_than_polls(site: Site):
     """With a short interval of polls the distance is that interval."""
-    crank = collector(site, CollectorSettings(300.0, 2.0, False, False, False, False))
+    crank = supervisor(site, CollectorSettings(300.0, 2.0, False, False, False, False))
     crank.start()
     site.scheduler.step("discovery")
     site.timer.run_soon()
@@ -261,7 +260,7 @@ def test_early_discoveries_are_no_rarer_than_polls(site: Site):
 
 def test_early_discovery_puts_off_none_that_comes_sooner(site: Site):
     """Where discoveries come every second, one that is asked for does not wait for ten."""
-    crank = collector(site, CollectorSettings(1.0, 60.0, False, False, False, False))
+    crank = supervisor(site, CollectorSettings(1.0, 60.0, False, False, False, False))
     crank.start()
     site.scheduler.step("discovery")
     site.timer.run_soon()
@@ -275,7 +274,7 @@ def test_early_discovery_puts_off_none_that_comes_sooner(site: Site):
 
 def test_ready_says_what_is_missing(site: Site):
     """First the discovery, with the reason of its failure, then the first read of every log."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     assert crank.ready() == (False, "the first discovery is under way")
     site.platform.listing = server_error()
@@ -293,7 +292,7 @@ def test_ready_says_what_is_missing(site: Site):
 
 def test_ready_once_is_ready_for_good(site: Site):
     """Logs that are discovered later are no reason to take the exporter out of service."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     for source in (RUN, RESTARTED):
@@ -307,7 +306,7 @@ def test_ready_once_is_ready_for_good(site: Site):
 
 def test_state_is_dropped_only_on_an_answer(site: Site):
     """While apps cannot be listed nothing expires, however long; a listing without one counts."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     site.scheduler.step(RUN)
@@ -326,7 +325,7 @@ def test_state_is_dropped_only_on_an_answer(site: Site):
 
 def test_what_was_counted_is_kept_by_the_schedule_until_it_stops(site: Site):
     """The ledger is flushed again and again, and outlives the schedule."""
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     (job,) = [j for j in site.scheduler.get_jobs() if j.executor == LEDGER_EXECUTOR]
     assert job.func == site.ledger.flush
@@ -338,7 +337,7 @@ def test_what_was_counted_is_kept_by_the_schedule_until_it_stops(site: Site):
 def test_failed_discovery_after_the_first_does_not_end_readiness(site: Site):
     """What was found goes on being read, so the exporter stays ready."""
     site.platform.listing = ()
-    crank = collector(site)
+    crank = supervisor(site)
     crank.start()
     site.scheduler.step("discovery")
     site.platform.listing = server_error()
@@ -348,7 +347,7 @@ def test_failed_discovery_after_the_first_does_not_end_readiness(site: Site):
 
 def test_healthy_while_the_schedule_moves(site: Site):
     """Not before it starts, not when its heartbeat stopped, and not after its end."""
-    crank = collector(site)
+    crank = supervisor(site)
     assert crank.healthy() == (False, "the schedule is not running")
     site.clock.now += 1000
     crank.start()
@@ -398,7 +397,7 @@ def test_discovery_asked_for_while_one_goes_on_comes_after_it(background: Backgr
         return ()
 
     site.platform.apps, site.platform.deployments = list_apps, list_deployments
-    crank = collector(site, CollectorSettings(300.0, 0.0, False, False, False, True))
+    crank = supervisor(site, CollectorSettings(300.0, 0.0, False, False, False, True))
     crank.start()
     assert began.wait(WAIT)
     handled = threading.Event()

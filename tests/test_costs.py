@@ -66,7 +66,7 @@ def hour_of_requests(settings: Config, apps: int) -> int:
             return real(*args, **options)
 
         setattr(site.platform, name, count)
-    crank = site.collector(collector_settings(settings))
+    crank = site.supervisor(collector_settings(settings))
     crank.start()
     while True:
         jobs = [job for job in site.scheduler.get_jobs() if _reads(job)]

@@ -36,8 +36,8 @@ from exporter.model import (
     Source,
 )
 from exporter.reading.app_reads import AppReads
+from exporter.scheduling.pacing import CollectorSettings
 from exporter.scheduling.schedule import shut_down
-from exporter.service.supervisor import CollectorSettings
 from exporter.telemetry.internal_errors import Part
 
 BUG = RuntimeError("a bug")
@@ -184,7 +184,7 @@ def test_platform_reads(site: Site, caplog: pytest.LogCaptureFixture):
     good = (ComponentHealth("web", True, 1, 1, 0.5, 0.5),)
     counts = (InstanceRestarts("web", "web-0", 3.0),)
     site.platform.healths, site.platform.restarts = good, {"web": counts}
-    crank = site.collector(ALL_ON)
+    crank = site.supervisor(ALL_ON)
     crank.start()
     site.scheduler.step("discovery")
 
@@ -207,7 +207,7 @@ def test_platform_reads(site: Site, caplog: pytest.LogCaptureFixture):
 
 def test_discovery(site: Site):
     """It is tried again soon, and `/-/ready` says why the program is not."""
-    crank = site.collector(ALL_ON)
+    crank = site.supervisor(ALL_ON)
     crank.start()
     site.platform.listing = BUG
     site.scheduler.step("discovery")

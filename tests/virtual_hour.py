@@ -116,7 +116,7 @@ class VirtualHour:
             records,
         )
         self.parts = build_account(config, (), environment)
-        self.parts.collector.start()
+        self.parts.supervisor.start()
         self._other = START + self.others_from
 
     def run(self, seconds: float) -> None:

@@ -156,7 +156,7 @@ class Pacing:
         clock: Callable[[], float],
     ) -> None:
         self._budget = budget
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._first_read_at = float("-inf")
         self._rolling_out: frozenset[str] = frozenset()
@@ -178,7 +178,7 @@ class Pacing:
         Returns:
             by how much intervals became longer, 1 if they stay as they are.
         """
-        now = plan(demand(self._settings, fleet), self._budget.pace() * HOUR)
+        now = plan(demand(self.settings, fleet), self._budget.pace() * HOUR)
         before = self.plan
         changes = (now.stretch / before.stretch, now.sweep / before.sweep)
         settled = all(abs(change - 1) < _NOTEWORTHY for change in changes)
@@ -192,10 +192,10 @@ class Pacing:
     def log_interval(self, source: Source) -> float:
         """Seconds between two reads of a log."""
         if source.log_type is not LogType.RUN_RESTARTED:
-            interval = self._settings.poll_interval * self.plan.stretch
+            interval = self.settings.poll_interval * self.plan.stretch
             rolls_out = source.app_id in self._rolling_out
             return min(interval, self._hand_over_interval) if rolls_out else interval
-        configured = self._settings.restarted_interval or self._settings.poll_interval
+        configured = self.settings.restarted_interval or self.settings.poll_interval
         return configured * self.plan.stretch * self.plan.sweep
 
     def roll_out(self, apps: Collection[str], components: int) -> frozenset[str]:
@@ -215,19 +215,19 @@ class Pacing:
 
     def health_interval(self) -> float:
         """Seconds between two looks at the health of an app, or at the runs of its jobs."""
-        return self._settings.poll_interval * self.plan.stretch
+        return self.settings.poll_interval * self.plan.stretch
 
     def instances_interval(self) -> float:
         """Seconds between two looks at the instances or the events of an app."""
-        return self._settings.discovery_interval * self.plan.stretch
+        return self.settings.discovery_interval * self.plan.stretch
 
     def sweep_interval(self) -> float:
         """Seconds between two looks at an app's deployments, or at its restart counts."""
-        return self._settings.discovery_interval * self.plan.stretch * self.plan.sweep
+        return self.settings.discovery_interval * self.plan.stretch * self.plan.sweep
 
     def discovery_interval(self, apps: int = 0, *, under_way: bool = False) -> float:
         """Seconds between two lists of so many apps; ``under_way``: while there is a deployment."""
-        interval = self._settings.discovery_interval * self.plan.discovery
+        interval = self.settings.discovery_interval * self.plan.discovery
         if not under_way:
             return interval
         pages = -(-apps // APPS_PER_REQUEST) or 1

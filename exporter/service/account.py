@@ -137,7 +137,7 @@ class Account:
             if parts.inbox is not None and before.inbox is not None:
                 parts.inbox.inbox.take_over(before.inbox.inbox)
         parts.discovery.take_over(before.discovery)
-        parts.collector.take_over(before.collector)
+        parts.supervisor.take_over(before.supervisor)
         self._connections, self._parts = connections, parts
         parts.start()
 

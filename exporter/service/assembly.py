@@ -54,11 +54,11 @@ from exporter.scheduling.pacing import CollectorSettings, Pacing
 from exporter.scheduling.schedule import Schedule
 from exporter.scheduling.steady import SteadyScheduler
 from exporter.scheduling.timer import OneTimeJobs, Timer
-from exporter.service import supervisor as collecting
+from exporter.service import supervisor as supervising
 from exporter.service.account_inbox import AccountInbox
 from exporter.service.environment import Environment
 from exporter.service.status import Status
-from exporter.service.supervisor import Collector
+from exporter.service.supervisor import RunningScheduler, Supervisor
 from exporter.state.memory import MemoryStore
 from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Store
@@ -201,9 +201,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class AccountParts:
-    """What watches one account: all of it on one schedule, which the collector starts and stops."""
+    """All parts that watch one account, on one scheduler."""
 
-    collector: Collector
+    supervisor: Supervisor
     timer: Timer
     counting: Counting
     reading: Reading
@@ -219,13 +219,13 @@ class AccountParts:
         """Begin to read."""
         if self.reading.follower is not None:
             self.reading.follower.start()
-        self.collector.start()
+        self.supervisor.start()
 
     def stop(self) -> None:
         """Begin no more reads; those under way end by themselves."""
         if self.reading.follower is not None:
             self.reading.follower.stop()
-        self.collector.stop()
+        self.supervisor.stop()
 
 
 def build_account(config: Config, rules: Sequence[Rule], environment: Environment) -> AccountParts:
@@ -247,25 +247,26 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     )
     receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
     reader = receiver or reading.reader
-    discovery = _build_discovery(config, env, reader, counting.pipeline, deployments)
+    discovery = _build_discovery(
+        config, env, reader, counting.pipeline, deployments, internal_errors
+    )
     failures = Failures()
     jobs = _build_jobs(config, env, counting.pipeline, failures, internal_errors)
-    collector = Collector(
-        env.scheduler,
+    platform_reads = _build_platform_reads(
+        env, pacing, settings, platform_metrics, internal_errors, counting, jobs, failures
+    )
+    internal_errors.watch_jobs(env.scheduler)
+    supervisor = Supervisor(
+        RunningScheduler(env.scheduler, env.schedule_clock),
         discovery,
         timer,
         reader,
-        _build_platform_reads(
-            env, pacing, settings, platform_metrics, internal_errors, counting, jobs, failures
-        ),
+        platform_reads,
         records.ledger,
         pacing,
-        settings,
-        env.schedule_clock,
-        internal_errors,
     )
     status = Status(
-        collector,
+        supervisor,
         discovery,
         platform_metrics,
         records.api_metrics,
@@ -274,7 +275,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         jobs,
     )
     return AccountParts(
-        collector,
+        supervisor,
         timer,
         counting,
         reading,
@@ -289,7 +290,12 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
 
 
 def _build_discovery(
-    config: Config, env: Environment, reader: Reader, pipeline: Pipeline, deployments: Deployments
+    config: Config,
+    env: Environment,
+    reader: Reader,
+    pipeline: Pipeline,
+    deployments: Deployments,
+    internal_errors: InternalErrors,
 ) -> Discovery:
     selection = Selection(config.discovery.include, config.discovery.exclude)
     return Discovery(
@@ -299,6 +305,7 @@ def _build_discovery(
         deployments,
         env.records.api_metrics,
         DiscoverySettings(selection, _run_time_logs(config), config.collectors.jobs, env.share),
+        internal_errors,
     )
 
 
@@ -314,9 +321,9 @@ def _discovery_timer(settings: CollectorSettings, env: Environment) -> Timer:
     return Timer(
         env.scheduler,
         "discovery",
-        collecting.PLATFORM_EXECUTOR,
+        supervising.PLATFORM_EXECUTOR,
         env.schedule_clock,
-        min_gap=min(settings.poll_interval, collecting.RETRY_SECONDS),
+        min_gap=min(settings.poll_interval, supervising.RETRY_SECONDS),
     )
 
 
@@ -424,9 +431,9 @@ def _build_receiver(
     receiver = Receiver(
         reading.reader, reading.poller, inbox, receives, platform_metrics.health_of, env.clock
     )
-    jobs = [(receiver.beat, collecting.HEARTBEAT_EXECUTOR)]
+    jobs = [(receiver.beat, supervising.HEARTBEAT_EXECUTOR)]
     if env.retry_unknown is not None:
-        jobs.append((env.retry_unknown, collecting.PLATFORM_EXECUTOR))
+        jobs.append((env.retry_unknown, supervising.PLATFORM_EXECUTOR))
     for job, executor in jobs:
         env.scheduler.add_job(job, "interval", seconds=BEAT_SECONDS, executor=executor)
     return receiver
@@ -511,7 +518,7 @@ def _build_platform_reads(
         forget=lambda read: None,
         clock=env.schedule_clock,
         rng=env.rng,
-        executors=(collecting.PLATFORM_EXECUTOR, collecting.PLATFORM_EXECUTOR),
+        executors=(supervising.PLATFORM_EXECUTOR, supervising.PLATFORM_EXECUTOR),
     )
     bandwidth = Bandwidth(env.platform, metrics, failures, env.clock)
     return PlatformReads(
@@ -589,9 +596,9 @@ def build_scheduler(workers: int, steady: Callable[[], float]) -> SteadySchedule
         executors={
             scheduling.EXECUTOR: ThreadPoolExecutor(workers),
             scheduling.SOON_EXECUTOR: ThreadPoolExecutor(SOON_WORKERS),
-            collecting.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
-            collecting.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
-            collecting.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
+            supervising.PLATFORM_EXECUTOR: ThreadPoolExecutor(1),
+            supervising.HEARTBEAT_EXECUTOR: ThreadPoolExecutor(1),
+            supervising.LEDGER_EXECUTOR: ThreadPoolExecutor(1),
         },
         timezone="UTC",
     )

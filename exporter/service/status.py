@@ -20,7 +20,7 @@ from exporter.model import (
     SourceStatus,
 )
 from exporter.scheduling.pacing import Pacing
-from exporter.service.supervisor import Collector
+from exporter.service.supervisor import Supervisor
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.watching.discovery import Discovery
 from exporter.watching.jobs import Jobs
@@ -34,7 +34,7 @@ class Status:
 
     def __init__(
         self,
-        collector: Collector,
+        supervisor: Supervisor,
         discovery: Discovery,
         platform_metrics: PlatformMetrics,
         api_metrics: ApiMetrics,
@@ -42,7 +42,7 @@ class Status:
         pacing: Pacing,
         jobs: Jobs,
     ) -> None:
-        self._collector = collector
+        self._supervisor = supervisor
         self._discovery = discovery
         self._platform_metrics = platform_metrics
         self._api_metrics = api_metrics
@@ -55,16 +55,16 @@ class Status:
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the schedule lives, and if not, what is wrong."""
-        return self._collector.healthy()
+        return self._supervisor.healthy()
 
     def ready(self) -> tuple[bool, str]:
         """Whether every source was tried once, and if not, what is missing."""
-        return self._collector.ready()
+        return self._supervisor.ready()
 
     def components(self) -> Sequence[ComponentStatus]:
         """Every component that is watched, in the order of the API."""
         sources: dict[ComponentKey, list[SourceStatus]] = defaultdict(list)
-        for source in self._collector.sources():
+        for source in self._supervisor.sources():
             sources[ComponentKey(source.app, source.component)].append(source)
         found = []
         for key, app, component in self._discovery.inventory.components():

@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from exporter.counting.ledger import Ledger
-from exporter.errors import InternalError, Stopping
+from exporter.errors import Stopping
 from exporter.model import App, LogType, SourceStatus
 from exporter.reading.reader import Reader
-from exporter.scheduling.pacing import CollectorSettings, Fleet, Pacing
+from exporter.scheduling.pacing import Fleet, Pacing
 from exporter.scheduling.schedule import shut_down
 from exporter.scheduling.timer import Timer
-from exporter.telemetry.internal_errors import InternalErrors, Part
 from exporter.watching.discovery import Discovery
 from exporter.watching.platform_reads import PlatformReads
 
@@ -34,8 +33,48 @@ RETRY_SECONDS = 10.0
 """How soon a discovery that failed is tried again, at the latest."""
 
 
-class Collector:
-    """Starts and stops the schedule, and says whether it lives and has seen everything once.
+class RunningScheduler:
+    """Starts and stops a scheduler, and tells whether it still runs its jobs.
+
+    Args:
+        clock: Unix seconds.
+    """
+
+    def __init__(self, scheduler: BackgroundScheduler, clock: Callable[[], float]) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._beat = clock()
+
+    def start(self) -> None:
+        """Run the jobs that were added, and those that will be."""
+        self._beat = self._clock()
+        self.every(HEARTBEAT_SECONDS, self._heartbeat, HEARTBEAT_EXECUTOR)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin no more jobs; those under way end by themselves."""
+        if self._scheduler.running:
+            shut_down(self._scheduler)
+
+    def every(self, seconds: float, run: Callable[[], object], executor: str, **more: str) -> None:
+        """Run a job at an interval, on one of the scheduler's executors."""
+        self._scheduler.add_job(run, "interval", seconds=seconds, executor=executor, **more)
+
+    def healthy(self) -> tuple[bool, str]:
+        """Return whether jobs are run, and if not, what is wrong."""
+        if not self._scheduler.running:
+            return False, "the schedule is not running"
+        late = self._clock() - self._beat
+        if late > STALLED_SECONDS:
+            return False, f"the schedule has not moved for {late:.0f} s"
+        return True, ""
+
+    def _heartbeat(self) -> None:
+        self._beat = self._clock()
+
+
+class Supervisor:
+    """Starts and stops what reads an account, and brings reads in line with each discovery.
 
     Args:
         timer: of the discovery.
@@ -43,16 +82,13 @@ class Collector:
 
     def __init__(
         self,
-        scheduler: BackgroundScheduler,
+        scheduler: RunningScheduler,
         discovery: Discovery,
         timer: Timer,
         reader: Reader,
         platform_reads: PlatformReads,
         ledger: Ledger,
         pacing: Pacing,
-        settings: CollectorSettings,
-        clock: Callable[[], float],
-        internal_errors: InternalErrors,
     ) -> None:
         self._scheduler = scheduler
         self._discovery = discovery
@@ -61,46 +97,27 @@ class Collector:
         self._platform_reads = platform_reads
         self._ledger = ledger
         self._pacing = pacing
-        self._settings = settings
-        self._clock = clock
-        self._internal_errors = internal_errors
-        internal_errors.watch_jobs(scheduler)
-        self._beat = clock()
         self._ready = False
 
     def start(self) -> None:
         """Discover at once, and go on by the intervals."""
-        self._beat = self._clock()
-        self._scheduler.add_job(
-            self._heartbeat, "interval", seconds=HEARTBEAT_SECONDS, executor=HEARTBEAT_EXECUTOR
-        )
-        self._scheduler.add_job(
-            self._ledger.flush, "interval", seconds=FLUSH_SECONDS, executor=LEDGER_EXECUTOR
-        )
-        self._scheduler.add_job(
-            self._pace, "interval", seconds=PACING_SECONDS, executor=PLATFORM_EXECUTOR, id="pacing"
-        )
+        self._scheduler.every(FLUSH_SECONDS, self._ledger.flush, LEDGER_EXECUTOR)
+        self._scheduler.every(PACING_SECONDS, self._pace, PLATFORM_EXECUTOR, id="pacing")
         self._timer.start(self._discover)
         self._scheduler.start()
 
     def stop(self) -> None:
         """Begin no more reads; those under way end by themselves."""
-        if self._scheduler.running:
-            shut_down(self._scheduler)
+        self._scheduler.stop()
 
-    def take_over(self, before: "Collector") -> None:
-        """Stand where another collector stood."""
+    def take_over(self, before: "Supervisor") -> None:
+        """Go on in the place of another supervisor."""
         self._ready = before._ready
         self._timer.take_over(before._timer)
 
     def healthy(self) -> tuple[bool, str]:
-        """Whether the schedule lives, and if not, what is wrong."""
-        if not self._scheduler.running:
-            return False, "the schedule is not running"
-        late = self._clock() - self._beat
-        if late > STALLED_SECONDS:
-            return False, f"the schedule has not moved for {late:.0f} s"
-        return True, ""
+        """Return whether the schedule lives, and if not, what is wrong."""
+        return self._scheduler.healthy()
 
     def ready(self) -> tuple[bool, str]:
         """Whether every source was tried once, and if not, what is missing."""
@@ -134,22 +151,15 @@ class Collector:
             with_jobs=sum(any(c.scheduled for c in app.components) for app in inventory.apps),
         )
 
-    def _heartbeat(self) -> None:
-        self._beat = self._clock()
-
     def _discover(self) -> None:
-        worked = False
         try:
-            with self._internal_errors.translated(Part.DISCOVERY):
-                worked = self._discovery.run()
+            worked = self._discovery.run()
         except Stopping:
             return
-        except InternalError as error:
-            self._discovery.problem = str(error)
         apps = self._discovery.inventory.apps
         under_way = any(app.under_way for app in apps)
         interval = self._pacing.discovery_interval(len(apps), under_way=under_way)
-        retry = min(interval, max(self._settings.poll_interval, 1.0), RETRY_SECONDS)
+        retry = min(interval, max(self._pacing.settings.poll_interval, 1.0), RETRY_SECONDS)
         self._timer.run_in(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
             with self._ledger.lock:

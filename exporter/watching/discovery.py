@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import ApiError
+from exporter.errors import ApiError, InternalError
 from exporter.model import App, Component, ComponentKey, Deployment, LogType, Source
 from exporter.reading.reader import Reader
 from exporter.replicas.layout import Share
 from exporter.telemetry.api_metrics import ApiMetrics
+from exporter.telemetry.internal_errors import InternalErrors, Part
 from exporter.watching.deployments import Deployments, came_between
 from exporter.watching.inventory import Inventory, Selection, gone, nothing_matched
 
@@ -52,6 +53,7 @@ class Discovery:
         deployments: Deployments,
         api_metrics: ApiMetrics,
         settings: DiscoverySettings,
+        internal_errors: InternalErrors,
     ) -> None:
         self._platform = platform
         self._reader = reader
@@ -59,6 +61,7 @@ class Discovery:
         self._deployments = deployments
         self._api_metrics = api_metrics
         self._settings = settings
+        self._internal_errors = internal_errors
         self.inventory = Inventory()
         self._listed: tuple[App, ...] = ()  # whatever is selected
         self.done = False
@@ -79,7 +82,18 @@ class Discovery:
 
         Returns:
             False if they could not be listed; everything then goes on as it was.
+
+        Raises:
+            Stopping: the program is shutting down.
         """
+        try:
+            with self._internal_errors.translated(Part.DISCOVERY):
+                return self._run()
+        except InternalError as error:
+            self.problem = str(error)
+            return False
+
+    def _run(self) -> bool:
         try:
             apps = self._list()
         except ApiError as error:
