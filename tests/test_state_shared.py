@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from state_stores import SHARED, SharedDatabase, clock, running
 
-from exporter.counting.ledger import Ledger
+from exporter.counting.ledger import CHECK_SECONDS, Ledger
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.model import ComponentKey
 from exporter.state.coordination import Claim, Coordination, SharedStore
@@ -229,6 +229,25 @@ def test_what_a_database_that_went_back_has_lost_is_saved_anew(
     assert saved.values == {ValueKey("digitalocean_app_log_lines_total", labels): 52.0}
     assert saved.documents == {DocumentKey("note", ("shop", "web"), "b"): b"new"}
     assert saved.first_start == 1000.0
+
+
+def test_an_exporter_with_nothing_to_save_notices_a_rollback_too(database: SharedDatabase, stores):
+    """Components may be quiet for hours, and what they counted before must not be lost."""
+    now = [1000.0]
+    metrics = Metrics(CollectorRegistry())
+    ledger = Ledger(metrics, stores[0].open(""), lambda: now[0])
+    dump = database.dump()
+    labels = ("shop", "web", "RUN")
+    ledger.add(metrics.log_lines, labels, 50)
+    assert ledger.flush()
+    database.go_back(dump)
+    assert ledger.flush()
+    assert metrics.state_rollbacks.labels().value == 0
+    now[0] += CHECK_SECONDS
+    assert ledger.flush()
+    assert metrics.state_rollbacks.labels().value == 1
+    key = ValueKey("digitalocean_app_log_lines_total", labels)
+    assert stores[1].read("").values == {key: 50.0}
 
 
 def test_a_database_that_went_back_to_an_earlier_exporter_stays_the_latest_ones(

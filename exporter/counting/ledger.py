@@ -31,6 +31,9 @@ GRACE_SECONDS = 6 * 3600.0
 REMEMBERED_RELEASES = 20
 """How many deployments of a component are known that were read to their end."""
 
+CHECK_SECONDS = 10.0
+"""How often the store is looked at while nothing changes."""
+
 Owner = tuple[str, ...]
 """Whose a series is: (app, component), or (app,) of those about an app as a whole."""
 
@@ -80,6 +83,7 @@ class Ledger:
         self.problem = ""
         """Why the latest attempt to save failed; empty where it did not."""
         self._ended = False
+        self._saved = clock()
         self._rollbacks = state.rollbacks
         metrics.state_up.set(1)
 
@@ -238,7 +242,7 @@ class Ledger:
                 if self._rollbacks != self._state.rollbacks:
                     self._save_all()
                     self._note(None)
-                elif taken:
+                elif taken or self._is_check_due():
                     # Bytes are made of values that stay what they are, so counting need not wait.
                     written = {key: snapshot.to_bytes() for key, snapshot in cursors.items()}
                     try:
@@ -249,6 +253,7 @@ class Ledger:
                             extra={"fields": {"problem": error}},
                         )
                         self._save_all()
+                    self._saved = self._clock()
                     self._note(None)
             except Exception as error:
                 if self._fenced is not None and isinstance(error, StateFenced):
@@ -267,6 +272,11 @@ class Ledger:
                 for show in unshown:
                     show()
             return not self._failing
+
+    def _is_check_due(self) -> bool:
+        """Whether to save an empty batch, which tells if the store went back, or is gone."""
+        waited = abs(self._clock() - self._saved)
+        return self._state.durable and waited >= CHECK_SECONDS
 
     def _save_all(self) -> None:
         """Save all that is known, and drop what the store holds beside it."""
