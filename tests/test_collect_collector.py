@@ -279,7 +279,7 @@ def test_ready_says_what_is_missing(site: Site):
     assert crank.ready() == (False, "the first discovery is under way")
     site.platform.listing = server_error()
     site.scheduler.step("discovery")
-    assert crank.ready() == (False, "apps can not be listed: logs: status 500")
+    assert crank.ready() == (False, "apps cannot be listed: logs: status 500")
     site.platform.listing = (app(),)
     site.scheduler.step("discovery")
     assert crank.ready() == (False, "2 logs have not been read for the first time")

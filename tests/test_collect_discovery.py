@@ -193,15 +193,15 @@ def test_failed_discovery_leaves_everything_as_it_was(site: Site, caplog: pytest
     ):
         site.platform.listing = failure
         assert not site.discovery.run()
-        assert site.discovery.problem == f"apps can not be listed: {failure}"
+        assert site.discovery.problem == f"apps cannot be listed: {failure}"
     assert (watched(site), site.samples(), site.discovery.inventory) == before
     assert site.discovery.done
     discover(site, app())
     assert site.discovery.problem == ""
     assert [record.getMessage() for record in caplog.records] == [
         "discovered",
-        "apps can not be listed, trying again",
-        "apps can not be listed, trying again",
+        "apps cannot be listed, trying again",
+        "apps cannot be listed, trying again",
         "apps can be listed again",
     ]
 
@@ -270,7 +270,7 @@ def test_deployments_that_cannot_be_listed_lose_only_what_was_between(
     discover(site, app(active="d3"))
     site.scheduler.step(RUN)
     assert [asked[0] for asked in site.platform.asked] == ["d1", "d3"]
-    assert "deployments can not be listed" in caplog.text
+    assert "deployments cannot be listed" in caplog.text
 
 
 def test_lines_without_a_time_count_only_where_the_component_is_new(site: Site):

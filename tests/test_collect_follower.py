@@ -325,7 +325,7 @@ def test_a_refused_stream_is_polled_until_it_can_be_had(begin, caplog):
     scene.site.poller.poll(RUN)
     assert scene.site.platform.asked.count(("d1", "web", LogType.RUN)) == scene.streams.tried + 1
     texts = [record.message for record in caplog.records]
-    assert texts.count("log can not be followed, polling it until it can") == 1
+    assert texts.count("log cannot be followed, polling it until it can") == 1
     assert texts.count("log is followed again") == 1
 
 

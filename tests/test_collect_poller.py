@@ -117,7 +117,7 @@ def test_failing_reads_go_on_and_are_said_once(site: Site, caplog: pytest.LogCap
         site.scheduler.step(RUN)
         assert site.scheduler.due(RUN) is not None
         assert site.value("source_up") == (failure is None)
-    failed = "log can not be read, trying again"
+    failed = "log cannot be read, trying again"
     assert messages(caplog) == [failed, failed, "log can be read again"]
     assert site.poller.statuses()[0].problem == ""
 

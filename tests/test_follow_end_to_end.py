@@ -221,7 +221,7 @@ def test_a_log_whose_stream_is_refused_is_polled(tmp_path: Path):
             assert samples.value("digitalocean_app_source_interval_seconds", **up) == 1
             page = exporter.get("/components/shop/web").text
             assert "stream not to be had, polled: log_content: status 403" in page
-            assert exporter.output.count("log can not be followed, polling it until it can") == 1
+            assert exporter.output.count("log cannot be followed, polling it until it can") == 1
 
 
 def test_streams_are_counted_on_after_kill(tmp_path: Path):
@@ -297,7 +297,7 @@ def test_no_credential_of_a_stream_shows_anywhere(tmp_path: Path):
             exporter.wait_until(lambda s: s.total(RECONNECTS) == 2)
             server.faults.inject(Endpoint.LOG_CONTENT, BadFrame(), times=1)
             server.end_streams()
-            exporter.wait_until(lambda _: "log can not be followed" in exporter.output)
+            exporter.wait_until(lambda _: "log cannot be followed" in exporter.output)
             pages = [exporter.get(path).text for path in ("/", "/components/shop/web", "/metrics")]
             assert exporter.terminate() == 0
         text = "\n".join([exporter.output, *pages])

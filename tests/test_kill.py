@@ -287,7 +287,7 @@ def test_a_file_that_cannot_be_written_any_more_stops_no_count(tmp_path: Path):
             assert samples.value(STATE_UP) == 0
             resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE, (most, most))
             exporter.wait_until(lambda samples: samples.value(STATE_UP) == 1)
-            assert exporter.output.count("state can not be saved") == 1
+            assert exporter.output.count("state cannot be saved") == 1
             assert exporter.output.count("state can be saved again") == 1
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
         platform.write("shop", "web", 0, "while nobody looked")

@@ -35,7 +35,7 @@ def test_own_alerts_stand_in_order_of_need():
         rule("DoAppLogGap", "inactive"),
         rule("Watchdog", "firing", "always"),
         rule("DoAppRestarted", "firing", "shop/web restarted", "shop/mail restarted"),
-        rule("DoAppLogUnreadable", "pending", "shop/web can not be read"),
+        rule("DoAppLogUnreadable", "pending", "shop/web cannot be read"),
     )
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{URL}/api/v1/rules?type=alert", text=text)
@@ -50,7 +50,7 @@ def test_own_alerts_stand_in_order_of_need():
         Alert(
             "DoAppLogUnreadable",
             "pending",
-            ("shop/web can not be read",),
+            ("shop/web cannot be read",),
             "https://example.com/DoAppLogUnreadable",
         ),
         Alert("DoAppLogGap", "inactive", (), "https://example.com/DoAppLogGap"),
@@ -90,7 +90,7 @@ def test_page_says_why_alerts_cannot_be_told():
         assert 'href="./alerts"' in get(f"{base}/").text
         page = get(f"{base}/alerts")
     assert page.status_code == 200
-    assert "They can not be told: no connection to 127.0.0.1:" in page.text
+    assert "They cannot be told: no connection to 127.0.0.1:" in page.text
     assert "web.prometheus_url" in page.text
 
 

@@ -12,7 +12,7 @@ from exporter.config.flags import FLAGS
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     page
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "deploy", ROOT / "docs" / "guides")
+    for folder in (ROOT, *(ROOT / "docs" / name for name in ("", "deploy", "guides", "runbooks")))
     for page in folder.glob("*.md")
     if page.name != "CHANGELOG.md"
 )

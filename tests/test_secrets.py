@@ -92,7 +92,7 @@ def test_no_credential_is_logged_shown_or_sent_to_a_log_host(tmp_path: Path):
         log_requests = server.log_host_requests.requests
         secrets = {server.token, *(request.query["token"] for request in log_requests)}
     text = "\n".join(shown)
-    assert "log can not be read" in text
+    assert "log cannot be read" in text
     assert [secret for secret in secrets if secret in text] == []
     assert "token=" not in text
     assert "Bearer" not in text

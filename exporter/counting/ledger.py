@@ -378,7 +378,7 @@ class Ledger:
             self._metrics.state_errors.inc()
             if not self._failing:
                 LOG.error(
-                    "state can not be saved: counting goes on in memory, and trying again",
+                    "state cannot be saved: counting goes on in memory, and trying again",
                     extra={"fields": {"problem": error}},
                 )
         elif self._failing:

@@ -134,12 +134,12 @@ class DeploymentLogs:
         gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
         given_up = gone or attempts == ATTEMPTS
         if given_up:
-            LOG.warning("log given up: it can not be read", extra={"fields": fields})
+            LOG.warning("log given up: it cannot be read", extra={"fields": fields})
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
             with self._ledger.lock:
                 self._settle(app, deployment_id, source)
         elif attempts == 1:
-            LOG.warning("log can not be read, trying again", extra={"fields": fields})
+            LOG.warning("log cannot be read, trying again", extra={"fields": fields})
         self._pipeline.note_read(source, None)
 
     def _settle(self, app: App, deployment_id: str, source: Source) -> None:

@@ -136,10 +136,10 @@ class InvocationLogs:
             missing = True
         else:
             if attempts == 1:
-                LOG.warning("log can not be read, trying again", extra={"fields": fields})
+                LOG.warning("log cannot be read, trying again", extra={"fields": fields})
             return
         if missing:
-            LOG.warning("log given up: it can not be read", extra={"fields": fields})
+            LOG.warning("log given up: it cannot be read", extra={"fields": fields})
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
         with self._ledger.lock:
             if self._is_due(source.key, invocation_id):

@@ -162,7 +162,7 @@ class Poller:
         source, up = state.source, not problem
         fields = {"source": source, "problem": problem}
         if not up and state.failure != kind:
-            LOG.warning("log can not be read, trying again", extra={"fields": fields})
+            LOG.warning("log cannot be read, trying again", extra={"fields": fields})
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
         state.up, state.problem, state.failure = up, problem, kind

@@ -159,7 +159,7 @@ class SourceReads:
                 raise
             fields = {"source": state.source, "deployment": deployment.id, "problem": error}
             LOG.warning(
-                "past deployment given up: its rest can not be read", extra={"fields": fields}
+                "past deployment given up: its rest cannot be read", extra={"fields": fields}
             )
             self._pipeline.count_gap(
                 state.source, GapReason.DEPLOYMENT if gone else GapReason.ARCHIVE

@@ -99,10 +99,10 @@ class Discovery:
         except ApiError as error:
             if error.kind != self._failure:
                 LOG.warning(
-                    "apps can not be listed, trying again", extra={"fields": {"problem": error}}
+                    "apps cannot be listed, trying again", extra={"fields": {"problem": error}}
                 )
             self._failure = error.kind
-            self.problem = f"apps can not be listed: {error}"
+            self.problem = f"apps cannot be listed: {error}"
             return False
         if self._failure:
             LOG.info("apps can be listed again")
@@ -225,7 +225,7 @@ class Discovery:
             return came_between(self._platform.deployments(app.id), before, now)
         except ApiError as error:
             LOG.warning(
-                "deployments can not be listed: one that came and went is not read",
+                "deployments cannot be listed: one that came and went is not read",
                 extra={"fields": {"app": app.name, "problem": error}},
             )
             return ()

@@ -19,7 +19,7 @@ class Failures:
         if (app, what) not in self._failing:
             self._failing.add((app, what))
             LOG.warning(
-                "platform metrics can not be read, trying again",
+                "platform metrics cannot be read, trying again",
                 extra={"fields": {"app": app, "what": what, "problem": error}},
             )
 

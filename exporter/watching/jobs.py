@@ -228,7 +228,7 @@ class Jobs:
             if (key, spec.cron) not in self._unreadable:
                 self._unreadable.add((key, spec.cron))
                 fields = {"source": key, "cron": spec.cron, "time_zone": spec.time_zone}
-                LOG.warning("the schedule of a job can not be read", extra={"fields": fields})
+                LOG.warning("the schedule of a job cannot be read", extra={"fields": fields})
         else:
             metrics.job_next_run.labels(*key.parts).set(due)
 

@@ -409,7 +409,7 @@ class FollowedSource:
             return 0.0
         if self.state.suspended:
             LOG.warning(
-                "log can not be followed, polling it until it can",
+                "log cannot be followed, polling it until it can",
                 extra={"fields": {"source": self._source, "problem": error}},
             )
         self.state.stream = f"not to be had, polled: {error}"
