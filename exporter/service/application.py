@@ -309,7 +309,7 @@ class Application:
         return Account(
             config,
             token,
-            self._store.open(name),
+            state,
             labels={"account": name} if name else {},
             clock=self._clock,
             monotonic=self._monotonic,
