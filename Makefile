@@ -39,7 +39,7 @@ SEED ?= 1000
 COUNT ?= 1000
 
 .PHONY: lives
-lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, replicas, replicas_rollback) from SEED on; a bad one is printed
+lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, followed, cut, polled, changed, replicas, replicas_rollback) from SEED on; a bad one is printed
 	PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
 
 BENCH_ARGS ?=

@@ -9,6 +9,7 @@ import requests
 
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken, Token
 from exporter.errors import ApiError
 from exporter.model import Endpoint
@@ -98,7 +99,7 @@ class Rig:
             stop=self.time,
             timeout=self.timeout,
             clock=self.time,
-            wall_clock=lambda: WALL + self.time.now - 1000.0,
+            platform_clock=PlatformClock(lambda: WALL + self.time.now - 1000.0, self.time),
             rng=random.Random(7),
             user_agent="do-app-exporter/9.9",
             ca_file=self.ca_file,

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import account_life
 import crowded_life
 import replica_life
 import simulation
@@ -12,6 +13,7 @@ import simulation
 MODULES = {
     **dict.fromkeys(simulation.LIVES, simulation),
     **dict.fromkeys(crowded_life.SETTINGS, crowded_life),
+    **dict.fromkeys(account_life.KINDS, account_life),
     **dict.fromkeys(replica_life.LIVES, replica_life),
 }
 KINDS = tuple(MODULES)

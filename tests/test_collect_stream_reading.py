@@ -8,6 +8,7 @@ from collect_fixtures import KEY, LOG, RESTARTED, RUN, WEB, Site, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.logs.restarts.exit_account import GRACE_SECONDS
 from exporter.model import LIVE_PART, Component, LogChunk
 from exporter.reading.following.stream_reading import StreamReading
 from exporter.reading.reading import Reading
@@ -177,6 +178,7 @@ def test_a_container_that_ends_counts_to_its_last_line_and_as_one_restart():
     after = connect(shop, fresh)
     poll(shop, b"".join(old[200:]), RESTARTED)
     after.take(line(410))
+    after.settle(shop.clock() + GRACE_SECONDS)  # no exit line has come
     assert (shop.lines(), gaps(shop)) == (306, 0)
     assert restarts(shop) == 1
 
@@ -216,6 +218,7 @@ def test_old_lines_in_run_restarted_stay_counted_when_forgotten():
     counted = shop.lines()
     poll(shop, b"".join(first + slow), RESTARTED, component=twins)
     assert shop.lines() == counted == 10 + 10 + 9600
+    reading.settle(shop.clock() + GRACE_SECONDS)  # no exit line has come
     assert restarts(shop) == 2
 
 

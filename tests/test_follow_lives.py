@@ -9,52 +9,17 @@ from typing import Any
 import pytest
 from collect_fixtures import START, Site, deployment
 from virtual_platform import VirtualPlatform
+from virtual_stream import VirtualStream
 from virtual_time import VirtualTimeLoop
 
-from exporter.digitalocean.log_streams import StreamEndedError
-from exporter.errors import ConnectionFailed
-from exporter.model import Component, ComponentKey, ComponentKind, Endpoint, LogType, Source
+from exporter.model import Component, ComponentKey, ComponentKind, LogType, Source
 from exporter.reading.following.followed_source import FollowedSource, Surroundings
-from exporter.simulator.log_reading import LogReader, LogRequest
+from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
 
 KEY = ComponentKey("shop", "web")
 LIVES = 60
-POLL_SECONDS = 0.05
-
-
-class VirtualStream:
-    """A stream of the simulated platform; it ends with a container, or when it is cut."""
-
-    def __init__(self, reader: LogReader, request: LogRequest, rng: Random) -> None:
-        self._reader = reader
-        self._rng = rng
-        self._live, self._pending = reader.open(request)
-        self.cut = False
-
-    async def read(self, wait: float | None = None) -> bytes:
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + (float("inf") if wait is None else wait)
-        while not self.cut:
-            more = self._reader.more(self._live)
-            self._pending += more.data
-            if self._pending:
-                size = self._rng.randint(1, len(self._pending))  # frames cut lines anywhere
-                text, self._pending = self._pending[:size], self._pending[size:]
-                return text
-            if more.ended:
-                raise StreamEndedError(None)
-            if loop.time() >= ends:
-                return b""
-            await asyncio.sleep(POLL_SECONDS)
-        raise StreamEndedError(ConnectionFailed(Endpoint.LOG_CONTENT, "cut"))
-
-    async def close(self) -> None:
-        self.cut = True
-
-    def abort(self) -> None:
-        self.cut = True
 
 
 class World:
@@ -134,7 +99,7 @@ class World:
 
     async def open(self, live_url: str, *, target: object) -> VirtualStream:
         request = self.virtual.granted(live_url)
-        self.streams.append(VirtualStream(self.reader, request, self.rng))
+        self.streams.append(VirtualStream(self.platform, self.reader, request, self.rng))
         return self.streams[-1]
 
     def live(self) -> None:
@@ -144,7 +109,7 @@ class World:
             if move == "write":
                 self.write_some(self.rng.choice((1, 3, 20)))
             elif move == "cut" and self.streams:
-                self.streams[-1].cut = True
+                self.streams[-1].cut()
                 if self.busy:
                     self.write_some(self.rng.choice((3, 60, 280)))
             elif move == "crash" and self.loop.now > crashed_at + 20:
@@ -161,7 +126,7 @@ class World:
     def write_some(self, lines: int) -> None:
         """Lines of all instances, or a burst of one."""
         one = self.rng.randrange(self.instances) if self.rng.random() < 0.5 else None
-        if self.streams and self.streams[-1].cut:
+        if self.streams and self.streams[-1].is_cut:
             self.most_unread = max(self.most_unread, lines)
         for _ in range(lines):
             self.write(self.rng.randrange(self.instances) if one is None else one, "hello")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, WEB, Site, line
 
+from exporter.logs.restarts.exit_account import GRACE_SECONDS
 from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.logs.unwrap import unwrap
 from exporter.matching.packs import load_packs
@@ -43,6 +44,8 @@ def outcome(text: str, *rules: str) -> Outcome:
     _read(site, RUN, line(600, "listening on :8080"))
     lines = text.strip("\n").split("\n")
     _read(site, RESTARTED, b"".join(line(at / 100, text) for at, text in enumerate(lines)))
+    site.clock.now += GRACE_SECONDS
+    _read(site, RUN, line(600, "listening on :8080"))  # no exit line has come
     reasons = [
         reason for reason in Reason if site.value("restarts_total", **IDENTITY, reason=reason)
     ]

@@ -28,6 +28,7 @@ from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import Client
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken
 from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType, Source
 from exporter.service.assembly import build_account
@@ -98,7 +99,7 @@ class VirtualHour:
             stop=self.clock,
             timeout=30.0,
             clock=self.clock,
-            wall_clock=self.clock,
+            platform_clock=PlatformClock(self.clock, self.clock),
             rng=random.Random(1),
             user_agent="test",
         )

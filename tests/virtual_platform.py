@@ -234,6 +234,7 @@ def _app(app: simulated.App, *, varying: bool) -> App:
         ),
         active_deployment=_deployment(app.active) if app.active else None,
         newest_deployment=_deployment(newest) if newest else None,
+        under_way=(_deployment(app.in_progress),) if app.in_progress else (),
     )
 
 

@@ -16,6 +16,7 @@ from exporter.config.credentials import resolve_tokens
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config, LogMode
 from exporter.config.web_file.load import load_web_security
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ApiError, ConfigError
 from exporter.matching.engine import Engine
 from exporter.options import Options
@@ -83,7 +84,15 @@ def _print_unmatched(config: Config, options: Options) -> None:
         budget = build_budget(config, threading.Event(), time.monotonic)
         observer = ApiMetrics(Metrics(CollectorRegistry()))
         try:
-            connections = connect(config, token, budget, observer, time.time, time.monotonic)
+            clock = PlatformClock(time.time, time.monotonic)
+            connections = connect(
+                config,
+                token,
+                budget,
+                observer,
+                clock,
+                time.monotonic,
+            )
             apps = connections.platform.apps()
         except (ApiError, ConfigError) as error:
             print(f"{place}: not compared with the apps that there are: {error}")

@@ -7,6 +7,7 @@ import time
 from prometheus_client import CollectorRegistry
 
 from exporter.config.credentials import resolve_tokens
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ConfigError, Fault
 from exporter.options import Options
 from exporter.receiving.destinations import SpecComponent, components_of, spec_piece
@@ -67,7 +68,8 @@ def _specs(options: Options) -> dict[str, tuple[SpecComponent, ...]]:
     for token in tokens.values():
         budget = build_budget(config, threading.Event(), time.monotonic)
         metrics = ApiMetrics(Metrics(CollectorRegistry()))
-        connections = connect(config, token, budget, metrics, time.time, time.monotonic)
+        clock = PlatformClock(time.time, time.monotonic)
+        connections = connect(config, token, budget, metrics, clock, time.monotonic)
         for name, spec in connections.platform.specs():
             found[name] = components_of(spec)
     return found

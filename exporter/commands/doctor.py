@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.config.credentials import TokenSource, resolve_tokens
 from exporter.config.schema import Config
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.doctor.account_checks import (
     RATE_LIMIT,
     clock_check,
@@ -69,8 +70,9 @@ def _examine(
     witness = Witness()
     budget = build_budget(config, threading.Event(), time.monotonic)
     try:
+        clock = PlatformClock(time.time, time.monotonic)
         connections = connect(
-            config, token, budget, witness, time.time, time.monotonic, witness.answered
+            config, token, budget, witness, clock, time.monotonic, witness.answered
         )
     except ConfigError as error:
         faults = [failed("token", str(fault), "put a valid token there") for fault in error.faults]

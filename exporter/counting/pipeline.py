@@ -5,7 +5,7 @@ What each ``reading`` of a log finds to be new is counted here.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -54,14 +54,14 @@ class ReadingLimits:
     Args:
         tail_lines: how many lines a read of a live log asks for at the most.
         max_line_bytes: how much of a line is kept.
-        start: Unix nanoseconds; lines up to here are from before the exporter's time.
+        start: returns Unix nanoseconds; lines up to there are from before the exporter's time.
         restarts_watched: whether RUN_RESTARTED is read.
         run_watched: whether RUN is read.
     """
 
     tail_lines: int
     max_line_bytes: int
-    start: int
+    start: Callable[[], int]
     restarts_watched: bool
     run_watched: bool
 
@@ -142,7 +142,7 @@ class Pipeline:
 
         def begin(released_at: int) -> Continuity:
             return Continuity(
-                self.limits.start,
+                self.limits.start(),
                 remember=self.limits.tail_lines,
                 instances=component.instance_count,
                 restarts_watched=self.limits.restarts_watched,

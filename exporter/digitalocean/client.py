@@ -16,6 +16,7 @@ from exporter.digitalocean.answers import number, status_error
 from exporter.digitalocean.budget import PATIENCE, Budget
 from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.paging import Query, as_query, items, next_query
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import Token
 from exporter.digitalocean.transport import (
     BearerAuth,
@@ -60,7 +61,7 @@ class Client:
         stop: set at shutdown; waits and retries give up then.
         timeout: seconds for one request from connecting to the last byte of its body.
         clock: monotonic seconds.
-        wall_clock: Unix seconds, to read ``retry-after`` and ``ratelimit-reset`` by.
+        platform_clock: reads ``retry-after`` and ``ratelimit-reset``; is told the time by answers.
         rng: the jitter between retries.
         ca_file: PEM file of certificate authorities trusted beside the system's.
         on_answer: called with the endpoint, the status, the headers and the JSON object (None for
@@ -78,7 +79,7 @@ class Client:
         stop: threading.Event,
         timeout: float,
         clock: Callable[[], float],
-        wall_clock: Callable[[], float],
+        platform_clock: PlatformClock,
         rng: random.Random,
         user_agent: str,
         ca_file: str | None = None,
@@ -92,7 +93,7 @@ class Client:
         self._stop = stop
         self._timeout = timeout
         self._clock = clock
-        self._wall_clock = wall_clock
+        self._platform_clock = platform_clock
         self._rng = rng
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._on_answer = on_answer
@@ -262,6 +263,7 @@ class Client:
             deadline=deadline,
             params={name: str(value) for name, value in (params or {}).items()},
         )
+        self._platform_clock.note(response.headers)
         self._tell_rate_limit(response)
         body = bytearray()
         for piece in read_body(response, endpoint, deadline, self._stop, decode=True):
@@ -272,7 +274,7 @@ class Client:
         if response.status_code != requests.codes.ok:
             # A proxy or an API that quotes the request must not bring the token into a message.
             words = bytes(body).replace(token.encode(), b"[token]")
-            now = self._wall_clock()
+            now = self._platform_clock()
             self._show(endpoint, response, None)
             raise status_error(endpoint, response.status_code, response.headers, words, now)
         answer = _json_object(endpoint, bytes(body))
@@ -291,7 +293,7 @@ class Client:
             for name in ("limit", "remaining", "reset")
         )
         if not limit is remaining is reset is None:
-            reset_in = None if reset is None else reset - self._wall_clock()
+            reset_in = None if reset is None else reset - self._platform_clock()
             self._budget.told(limit, remaining, reset_in)
             self._observer.rate_limited(limit, remaining, reset)
 

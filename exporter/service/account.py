@@ -9,6 +9,7 @@ from contextlib import suppress
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ConfigError, InternalError
 from exporter.model import Notification
 from exporter.replicas.layout import Share
@@ -74,6 +75,7 @@ class Account:
         self._retry_unknown = retry_unknown
         self._clock = clock
         self._steady = SteadyClock(clock, monotonic)
+        self._platform_clock = PlatformClock(clock, monotonic)
         self._monotonic = monotonic
         self._stopped = threading.Event()
         self._share = share
@@ -82,7 +84,7 @@ class Account:
         if share is not None:  # series without an app are told apart by the share
             self.tables.append(MetricTable({**labels, "share": str(share.number)}))
         self._records = Records.open(
-            registry, state, clock, of_account=self.tables[-1], fenced=fenced
+            registry, state, self._steady, of_account=self.tables[-1], fenced=fenced
         )
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._wanted, self._token_source = config, token_source
@@ -196,7 +198,7 @@ class Account:
             self._token_source,
             self._budget,
             self._records.api_metrics,
-            self._clock,
+            self._platform_clock,
             self._monotonic,
             tentative_streams=self._wanted.logs.mode is LogMode.AUTO,
         )
@@ -220,5 +222,7 @@ class Account:
             self._steady,
             self._notify,
             self._share,
+            self._platform_clock,
+            lambda: self._platform_clock.ahead,
         )
         return build_account(config, load_rules(config), environment)

@@ -31,6 +31,7 @@ from exporter.digitalocean.client import Client, OnAnswer
 from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.log_streams import LogStreams
 from exporter.digitalocean.observer import RequestObserver
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken, FileToken, Token
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
@@ -123,7 +124,7 @@ def connect(
     token_source: TokenSource,
     budget: Budget,
     api_metrics: RequestObserver,
-    clock: Callable[[], float],
+    clock: PlatformClock,
     monotonic: Callable[[], float],
     on_answer: OnAnswer | None = None,
     *,
@@ -133,6 +134,7 @@ def connect(
 
     Args:
         api_metrics: hears how each request went.
+        clock: is told the time by each answer of the API.
         on_answer: see ``Client``.
         tentative_streams: whether a stream that a host refuses is no error.
 
@@ -149,7 +151,7 @@ def connect(
         stop=stop,
         timeout=config.logs.timeout,
         clock=monotonic,
-        wall_clock=clock,
+        platform_clock=clock,
         rng=random.Random(),
         user_agent=USER_AGENT,
         ca_file=config.digitalocean.ca_file,
@@ -243,7 +245,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     )
     schedule = reading.schedule
     platform_metrics = PlatformMetrics(
-        env.platform, records.metrics, deployments, records.components, env.clock, schedule
+        env.platform, records.metrics, deployments, records.components, env.platform_time, schedule
     )
     receiver = _build_receiver(config, env, counting.pipeline, reading, platform_metrics)
     reader = receiver or reading.reader
@@ -342,26 +344,32 @@ def _build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> 
             logs.types, followed, jobs=config.collectors.jobs, events=config.collectors.events
         ),
     )
+
+    def start() -> int:
+        """Lines up to here (Unix ns) are from before the first start, by the platform's clock."""
+        error = env.start_error() if ledger.saved_at is None else 0.0
+        return int((ledger.first_start - logs.lookback + error) * NANOSECONDS)
+
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,
         max_line_bytes=logs.max_line_bytes,
-        start=int((ledger.first_start - logs.lookback) * NANOSECONDS),
+        start=start,
         restarts_watched=LogType.RUN_RESTARTED in logs.types,
         run_watched=LogType.RUN in logs.types,
     )
     notifier = Notifier(
-        env.notify, config.notify.events, ledger, env.clock, excerpts=config.web.excerpts
+        env.notify, config.notify.events, ledger, env.platform_time, excerpts=config.web.excerpts
     )
-    errors = ErrorCounts(metrics, ledger, env.clock, notifier)
-    findings = Findings(ledger, rules, errors, env.clock)
+    errors = ErrorCounts(metrics, ledger, env.platform_time, notifier)
+    findings = Findings(ledger, rules, errors, env.platform_time)
     crashes = Crashes(ledger, excerpts=config.web.excerpts)
     canary = Canary(
         metrics,
         ledger,
         rules,
-        start=limits.start / NANOSECONDS,
+        start=limits.start() / NANOSECONDS,
         interval=FOLLOWED_SECONDS if followed else logs.interval,
-        clock=env.clock,
+        clock=env.platform_time,
     )
     pipeline = Pipeline(series, engine, limits, findings, crashes, canary, notifier)
     return Counting(pipeline, notifier, crashes)
@@ -427,7 +435,7 @@ def _build_receiver(
     if not config.receive.listen_addresses:
         return None
     receives = receives_of(config)
-    inbox = pipeline.judge = Inbox(pipeline, receives, env.clock, env.monotonic)
+    inbox = pipeline.judge = Inbox(pipeline, receives, env.platform_time, env.monotonic)
     receiver = Receiver(
         reading.reader, reading.poller, inbox, receives, platform_metrics.health_of, env.clock
     )
@@ -474,10 +482,10 @@ def _build_jobs(
         _one_time_jobs(env),
         runs,
         min(config.logs.interval, LOG_RETRY_SECONDS),
-        env.clock,
+        env.platform_time,
         internal_errors,
     )
-    start = pipeline.limits.start / NANOSECONDS
+    start = pipeline.limits.start() / NANOSECONDS
     return Jobs(env.platform, pipeline, invocation_logs, runs, failures, start=start)
 
 
@@ -507,7 +515,7 @@ def _build_platform_reads(
     pipeline, metrics = counting.pipeline, env.records.metrics
     readers: list[AppReader] = [jobs] if settings.jobs else []
     if settings.events:
-        start = pipeline.limits.start / NANOSECONDS
+        start = pipeline.limits.start() / NANOSECONDS
         ledger, series = env.records.ledger, pipeline.series
         readers.append(Autoscaling(env.platform, metrics, ledger, series, failures, start=start))
     schedule: Schedule[PlatformRead] = Schedule(

@@ -72,6 +72,9 @@ class Environment:
         retry_unknown: called now and then where logs are received: lines may have come of
             components that are known by now.
         steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
+        platform_clock: Unix seconds of the platform, for what is held against the times of its
+            lines and counts; None: as ``steady``.
+        start_error: by how many seconds the platform's clock was ahead of ``clock`` at the start.
         notify: tells somebody of an event; returns at once.
         share: the part of the account that is read; None for all of it.
     """
@@ -89,6 +92,13 @@ class Environment:
     steady: Callable[[], float] | None = None
     notify: Callable[[Notification], None] = _nobody
     share: Share | None = None
+    platform_clock: Callable[[], float] | None = None
+    start_error: Callable[[], float] = float
+
+    @property
+    def platform_time(self) -> Callable[[], float]:
+        """The clock that agrees with the times of lines, as far as is known."""
+        return self.schedule_clock if self.platform_clock is None else self.platform_clock
 
     @property
     def schedule_clock(self) -> Callable[[], float]:

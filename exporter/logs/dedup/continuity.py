@@ -421,6 +421,8 @@ class Continuity:
         left = gone.difference(ended)
         # A log moves on by as many lines as it gets; more can only leave with their container.
         moved_off = window.new if window.reaches_back else 0
+        if self._differs_in_order(window):
+            moved_off = max(moved_off, len(window.seen.keys() - set(before)))
         if len(left) < len(gone):
             moved_off += self._count_after(ended, max(map(self._time, before)))
         if len(left) <= moved_off:
@@ -429,6 +431,16 @@ class Continuity:
         self._moved_off += moved_off
         self.changed = True
         return True
+
+    def _differs_in_order(self, window: Window) -> bool:
+        """Whether other known lines may stand in a window than those kept of a stream before it.
+
+        A stream brings lines of several instances as they are written. If the platform limits the
+        whole text, which it serves by instance or by time, the latest of it are others.
+        """
+        kept = LogType.RUN not in self._shown
+        limited = window.live_lines - window.new <= window.tail_lines <= window.live_lines
+        return kept and limited and self._instances != 1
 
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows

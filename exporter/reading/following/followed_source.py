@@ -70,7 +70,7 @@ class Surroundings:
 
     Args:
         block: runs what blocks in a thread.
-        clock: Unix seconds, for what is shown.
+        clock: Unix seconds, as the times of lines are.
         monotonic: seconds, for whatever waits.
     """
 
@@ -257,7 +257,8 @@ class FollowedSource:
                 return None
             stream = await around.streams.open(locations.live_url, target=self._source)
             newest_end = self._ends.newest()
-            opened = OpenStream(stream, reading, state, newest_end, around.clock, around.monotonic)
+            clocks = around.clock, around.monotonic
+            opened = OpenStream(stream, reading, state, newest_end, *clocks)
             return await self._read(opened, same)
         finally:
             reading.close()

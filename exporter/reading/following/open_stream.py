@@ -49,7 +49,7 @@ class OpenStream:
 
     Args:
         end_known: when the newest container end that is known of happened, in Unix seconds.
-        wall_clock: Unix seconds.
+        platform_clock: Unix seconds, as the times of lines are.
         clock: monotonic seconds.
     """
 
@@ -59,7 +59,7 @@ class OpenStream:
         reading: StreamReading,
         state: SourceState,
         end_known: float,
-        wall_clock: Callable[[], float],
+        platform_clock: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._stream = stream
@@ -68,7 +68,7 @@ class OpenStream:
         self._end_known = end_known
         self._clock = clock
         self._heard_at = clock()
-        self._opened_at = wall_clock() * NANOSECONDS
+        self._opened_at = platform_clock() * NANOSECONDS
 
     async def catch_up(self) -> None:
         """Read what there was when the stream began.
