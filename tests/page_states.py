@@ -91,13 +91,15 @@ CRASHING = component(
             NOW - 120,
         ),
     ),
-    recent_errors=tuple(ErrorLine(NOW - 120 - 300 * number, WORDS[-1]) for number in range(4)),
+    recent_errors=tuple(
+        ErrorLine(NOW - 120 - 300 * number, WORDS[-1].encode()) for number in range(4)
+    ),
 )
 ERRORS_UP = component(
     "pay",
     "api",
     minutes=Minutes(STEADY, (0,) * 45 + (9,) * 15, 3.0),
-    recent_errors=tuple(ErrorLine(NOW - 4 - 7 * number, TIMED_OUT) for number in range(8)),
+    recent_errors=tuple(ErrorLine(NOW - 4 - 7 * number, TIMED_OUT.encode()) for number in range(8)),
 )
 DOWN = component(
     "crm",

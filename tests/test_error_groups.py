@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from state_files import file_state
 
-from exporter.counting.error_counts import error_groups_of
+from exporter.counting.error_counts import error_groups_of, recent_errors_of
 from exporter.counting.ledger import GRACE_SECONDS
 from exporter.logs.redaction import redact
 from exporter.matching.grouping.error_groups import FRESH_SECONDS, MAX_GROUPS, ErrorGroups, Group
@@ -185,6 +185,21 @@ def test_only_lines_at_error_level_have_a_group(caplog: pytest.LogCaptureFixture
         ("critical", "FATAL token=[secret] refused"),
         ("critical", "FATAL ERROR no disk"),
     ]
+
+
+def test_the_latest_errors_are_kept_for_the_page_and_shown_without_secrets():
+    """Twenty with their own times, the newest first, each cut; none of what is no error."""
+    site = opened()
+    site.clock.now += 60
+    read(site, *(f"FATAL token=abc{number} refused {'x' * 600}" for number in range(25)), "fine")
+    site.clock.now += 60
+    read(site)
+    lines = recent_errors_of(site.components.get(KEY))
+    assert len(lines) == 20
+    assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
+    assert all(line.text.startswith("FATAL token=[secret] refused xxx") for line in lines)
+    assert all(len(line.text) <= 510 for line in lines)
+    assert "abc" not in repr(lines)
 
 
 def test_the_kind_of_an_event_is_that_of_its_exception():

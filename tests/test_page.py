@@ -523,7 +523,7 @@ def test_large_charts_have_axes_and_marks():
 def test_lines_have_their_times():
     """Of the last words of a crash, and of recent errors, in UTC."""
     crash = replace(CRASH, times=(NOW - 121, None))
-    row = status(crashes=(crash,), recent_errors=(ErrorLine(NOW - 5, "no <b>stock"),))
+    row = status(crashes=(crash,), recent_errors=(ErrorLine(NOW - 5, b"no <b>stock"),))
     with serving(status=Status(rows=[row])) as base:
         text = get(f"{base}/components/shop/web").text
     log = words_of(text.partition("<pre")[2].partition(">")[2].partition("</pre>")[0])

@@ -9,7 +9,7 @@ from exporter.counting.activity import ActivityRing
 from exporter.logs.canary_runs import CanaryRuns
 from exporter.matching.grouping.error_groups import ErrorGroups
 from exporter.matching.traces.events import OpenEvents
-from exporter.model import Component, ComponentKey
+from exporter.model import Component, ComponentKey, ErrorLine
 
 RECENT_ERRORS = 20
 
@@ -43,7 +43,7 @@ class WatchedComponent:
         events: the stack traces that may go on.
         unfinished: the latest lines, as far as a record that they belong to may go on.
         error_groups: its error groups.
-        recent_errors: its latest errors, Unix seconds and text as it was logged; in memory only.
+        recent_errors: its latest errors; in memory only.
         new_groups: when notifications of new error groups were sent in the last hour.
         canary: the runs of the canary.
         rules: the positions of the rules that apply to its lines.
@@ -56,9 +56,7 @@ class WatchedComponent:
     events: OpenEvents | None = None
     unfinished: Sequence[bytes] = ()
     error_groups: ErrorGroups | None = None
-    recent_errors: deque[tuple[float, bytes]] = field(
-        default_factory=lambda: deque(maxlen=RECENT_ERRORS)
-    )
+    recent_errors: deque[ErrorLine] = field(default_factory=lambda: deque(maxlen=RECENT_ERRORS))
     new_groups: deque[float] = field(default_factory=deque)
     canary: CanaryRuns | None = None
     rules: frozenset[int] | None = None

@@ -46,7 +46,7 @@ class ErrorCounts:
         key, groups = component.key, self.groups_of(component)
         at = self._clock() if timestamp is None else timestamp / NANOSECONDS
         group, new = groups.take(message, level, at)
-        component.recent_errors.append((at, message[:LONGEST]))
+        component.recent_errors.append(ErrorLine(at, message[:LONGEST], redact))
         for number in groups.forgotten():
             self._ledger.discard(DOCUMENT, key.parts, str(number))
         self._ledger.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)
@@ -82,9 +82,8 @@ def error_groups_of(component: WatchedComponent | None) -> tuple[ErrorGroup, ...
 
 
 def recent_errors_of(component: WatchedComponent | None) -> tuple[ErrorLine, ...]:
-    """Return the latest errors of a component, redacted, the newest first."""
-    errors = component.recent_errors if component is not None else ()
-    lines = [ErrorLine(at, redact(text.decode("utf-8", "replace"))) for at, text in errors]
+    """Return the latest errors of a component, the newest first."""
+    lines = component.recent_errors if component is not None else ()
     return tuple(sorted(lines, key=lambda line: -line.at))
 
 

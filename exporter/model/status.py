@@ -1,6 +1,8 @@
 """How everything stands, for people."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from exporter.model.apps import ComponentHealth, ComponentKey, ComponentKind
@@ -88,12 +90,24 @@ class Minutes:
     usual_errors: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorLine:
-    """A line or a stack trace's head at level error or critical: its time, its redacted text."""
+    """A line or a stack trace's head at level error or critical.
+
+    Args:
+        at: Unix seconds.
+        message: as it was logged; never shown.
+        redact: takes secrets out; called once, when the text is first shown.
+    """
 
     at: float
-    text: str
+    message: bytes = field(repr=False)
+    redact: Callable[[str], str] = field(default=str, repr=False)
+
+    @cached_property
+    def text(self) -> str:
+        """What may be shown."""
+        return self.redact(self.message.decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,9 @@ class Row:
 
     @property
     def command(self) -> str:
-        """What shows its log in a terminal."""
+        """What shows its log in a terminal; empty for a job, whose runs have a log each."""
+        if self.status.job is not None:
+            return ""
         ended = self.condition.crashes and self.condition.state is not State.ERRORS_UP
         log = "run_restarted" if ended else "run"
         app = self.status.app_id or self.status.key.app
