@@ -97,7 +97,11 @@ METRICS_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "How reading goes: one source is one log of one component.",
         ("source_", "discovery_"),
     ),
-    ("Streams", "Live streams, where `logs.mode` is `follow`.", ("stream_",)),
+    (
+        "Streams",
+        "Live streams, where logs are followed (`logs.mode: follow`, or `auto` where it works).",
+        ("stream_",),
+    ),
     ("Receiving", "Logs that [the platform pushes](receiving.md).", ("receiv",)),
     ("API", "Requests to DigitalOcean and to the hosts of the logs.", ("api_",)),
     ("Notifications", "Who was [told of events](notify.md).", ("notifications",)),

@@ -455,13 +455,13 @@ class Metrics(DeclaredMetrics):
     stream_connected = gauge(
         "digitalocean_app_stream_connected",
         "1 while the RUN log of a component is followed over a live stream, 0 while it is "
-        "not; with logs.mode follow only.",
+        "not; only where logs are followed.",
         IDENTITY,
     )
     stream_reconnects = counter(
         "digitalocean_app_stream_reconnects_total",
-        "Streams of a component's RUN log that were opened after one that had ended; with "
-        "logs.mode follow only.",
+        "Streams of a component's RUN log that were opened after one that had ended; only "
+        "where logs are followed.",
         IDENTITY,
     )
     receiving = gauge(
