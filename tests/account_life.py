@@ -246,7 +246,7 @@ class Life:
         if follower is not None:
             follower._loop = self.loop
             follower._call(follower._begin_beats())
-        self.parts.collector.start()
+        self.parts.supervisor.start()
 
     def end_tasks(self) -> None:
         """End the streams and the schedule of the account."""
@@ -258,7 +258,7 @@ class Life:
             for task in tasks:
                 task.cancel()
             self.loop.run_until_complete(asyncio.wait(tasks)) if tasks else None
-        self.parts.collector.stop()
+        self.parts.supervisor.stop()
 
     async def block(self, function: Callable[[], Any]) -> Any:
         """A request takes a while."""
@@ -368,7 +368,7 @@ class Life:
             parts = self.build()
             parts.counting.pipeline.series.replace(before.counting.pipeline.series)
         parts.discovery.take_over(before.discovery)
-        parts.collector.take_over(before.collector)
+        parts.supervisor.take_over(before.supervisor)
         self.parts = parts
         self.launch()
 
