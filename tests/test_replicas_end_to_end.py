@@ -46,8 +46,8 @@ class Group:
         self, folder: Path, api_url: str, token: str, store: str, judge: Judge, takeover: int
     ) -> None:
         self._folder = folder
-        self._api_url = api_url
-        self._token = token
+        self.api_url = api_url
+        self.token = token
         self._store = store
         self.judge = judge
         self._takeover = takeover
@@ -59,7 +59,7 @@ class Group:
         folder = self._folder / f"{name}-{time.monotonic_ns()}"
         folder.mkdir()
         config = simulated(
-            self._api_url,
+            self.api_url,
             state={"url": store or self._store},
             replicas={
                 "enabled": True,
@@ -69,7 +69,7 @@ class Group:
             },
             patterns={"packs": [], "rules": [RULE]},
         )
-        replica = ExporterProcess(folder, config, token=self._token)
+        replica = ExporterProcess(folder, config, token=self.token)
         self._stack.enter_context(replica)
         self.replicas[name] = replica
         self.judge.add(replica.url)
@@ -244,6 +244,25 @@ def test_a_store_that_restarts_and_goes_back_loses_nothing(tmp_path):
         replicas.end("b", signal.SIGKILL)
         replicas.start("c")
         replicas.wait_for_owners(4)
+        replicas.wait_until_counted(platform)
+
+
+def test_replicas_continue_what_a_single_exporter_counted(tmp_path):
+    """Lines of the time before, of the time between and of the time after count once each."""
+    with redis_server() as store, group(tmp_path, store) as (replicas, platform, traffic):
+        folder = tmp_path / "alone"
+        folder.mkdir()
+        alone = simulated(
+            replicas.api_url, state={"url": store}, patterns={"packs": [], "rules": [RULE]}
+        )
+        with ExporterProcess(folder, alone, token=replicas.token) as exporter:
+            exporter.wait_until_ready()
+            traffic.write_lines(100)
+            exporter.wait_until(lambda samples: samples.total(LINES) == 100)
+        traffic.write_lines(50)
+        replicas.start("a")
+        replicas.wait_for_owners(4)
+        traffic.write_lines(50)
         replicas.wait_until_counted(platform)
 
 

@@ -30,6 +30,20 @@ class Share:
         """Where its state is kept, and the name under which it is claimed."""
         return f"{self.account}{_MARK}{self.number}/{self.of}"
 
+    def division(self, namespace: str) -> int | None:
+        """Into how many shares the account was cut, by another namespace of it.
+
+        Returns:
+            0 for that of a single exporter; None for one of another account, or of this division.
+        """
+        if namespace == self.account:
+            return 0
+        account, mark, place = namespace.partition(_MARK)
+        of = place.partition("/")[2]
+        if not mark or account != self.account or not of.isdigit() or int(of) == self.of:
+            return None
+        return int(of)
+
     def has(self, app_id: str) -> bool:
         """Return True if an app is part of it."""
         digest = blake2b(app_id.encode(), digest_size=8).digest()

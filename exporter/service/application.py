@@ -31,6 +31,7 @@ from exporter.service.assembly import open_store
 from exporter.service.notification_counts import NotificationCounts
 from exporter.service.received_counts import ReceivedCounts
 from exporter.service.replication import Replication
+from exporter.service.seeding import seed
 from exporter.service.status import AllStatus, Watched
 from exporter.state.coordination import Claim, SharedStore
 from exporter.state.store import State
@@ -284,6 +285,7 @@ class Application:
 
         def build(share: Share, claim: Claim, fenced: Callable[[], None]) -> Account:
             state = store.open_fenced(share.namespace, claim)
+            seed(store, share, state)
             with self._building:
                 config, token = self._wanted.config, self._wanted.tokens[share.account]
                 return self._build_account(config, share.account, token, state, share, fenced)
