@@ -17,6 +17,7 @@ from benchmarks.tables import print_table
 from benchmarks.watched import MATCHING, build_pipeline, watch
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.log_streams import LogStreams, StreamEndedError
+from exporter.digitalocean.transport import RequestSettings
 from exporter.model import LogType, Source
 from exporter.reading.following.stream_reading import StreamReading
 from exporter.state.memory import MemoryState
@@ -81,7 +82,7 @@ def _row(lines_a_frame: int) -> tuple[str, ...]:
 async def _follow(pipeline: Pipeline, url: str, source: Source, reading: StreamReading) -> float:
     """Read a stream to its end; the CPU seconds of this thread."""
     observer = ApiMetrics(pipeline.metrics)
-    streams = LogStreams(observer, timeout=10.0, clock=time.monotonic, user_agent="benchmark")
+    streams = LogStreams(observer, RequestSettings(10.0, "benchmark"), clock=time.monotonic)
     stream = await streams.open(url, target=source)
     started = time.thread_time()
     reading.take(await stream.read())

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import requests
 
 from exporter.digitalocean.budget import Budget
-from exporter.digitalocean.client import Client
+from exporter.digitalocean.client import ApiAccess, Client, Timing
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken, Token
+from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import ApiError
 from exporter.model import Endpoint
 
@@ -91,16 +92,15 @@ class Rig:
     def __post_init__(self) -> None:
         self.budget = Budget(5000, 250, 1.0, clock=self.time, stop=self.time)
         self.client = Client(
-            self.api_url,
-            self.token,
+            ApiAccess(self.api_url, self.token),
             self.session,
             self.budget,
             self.observer,
-            stop=self.time,
-            timeout=self.timeout,
-            clock=self.time,
-            platform_clock=PlatformClock(lambda: WALL + self.time.now - 1000.0, self.time),
-            rng=random.Random(7),
-            user_agent="do-app-exporter/9.9",
-            ca_file=self.ca_file,
+            RequestSettings(self.timeout, "do-app-exporter/9.9", self.ca_file),
+            Timing(
+                self.time,
+                PlatformClock(lambda: WALL + self.time.now - 1000.0, self.time),
+                self.time,
+                random.Random(7),
+            ),
         )

@@ -35,6 +35,7 @@ from websockets.sync.server import ServerConnection
 
 from exporter.digitalocean.live_stream import frame_text
 from exporter.digitalocean.log_content import GET_REMEMBERED, LogContent
+from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import (
     ApiError,
     ConnectionFailed,
@@ -64,11 +65,9 @@ class Reader:
         self.content = LogContent(
             self.session,
             self.observer,
-            timeout=timeout,
+            RequestSettings(timeout, "do-app-exporter/9.9", ca_file),
             clock=lambda: time.monotonic() + self.ahead,
-            user_agent="do-app-exporter/9.9",
             stop=self.stop,
-            ca_file=ca_file,
         )
 
     def read(self, live: str | None = None, *archives: str) -> list[LogChunk]:

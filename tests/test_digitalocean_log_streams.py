@@ -28,6 +28,7 @@ from exporter.digitalocean.log_streams import (
     LogStreams,
     StreamEndedError,
 )
+from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import (
     ApiError,
     ConnectionFailed,
@@ -54,10 +55,8 @@ def follow(
     async def run() -> T:
         streams = LogStreams(
             observer or RecordingObserver(),
-            timeout=timeout,
+            RequestSettings(timeout, "test", ca_file),
             clock=time.monotonic,
-            user_agent="test",
-            ca_file=ca_file,
             ping_interval=pings[0],
             ping_deadline=pings[1],
         )

@@ -27,9 +27,10 @@ from urllib3 import HTTPResponse
 from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
-from exporter.digitalocean.client import Client
+from exporter.digitalocean.client import ApiAccess, Client, Timing
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken
+from exporter.digitalocean.transport import RequestSettings
 from exporter.model import LIVE_PART, LogChunk, LogLocations, LogType, Source
 from exporter.service.assembly import build_account
 from exporter.service.environment import Environment, Records
@@ -91,17 +92,17 @@ class VirtualHour:
         session = requests.Session()
         session.trust_env = False
         client = Client(
-            "https://api.test",
-            EnvToken("token"),
+            ApiAccess("https://api.test", EnvToken("token")),
             session,
             self.budget,
             records.api_metrics,
-            stop=self.clock,
-            timeout=30.0,
-            clock=self.clock,
-            platform_clock=PlatformClock(self.clock, self.clock),
-            rng=random.Random(1),
-            user_agent="test",
+            RequestSettings(30.0, "test"),
+            Timing(
+                self.clock,
+                PlatformClock(self.clock, self.clock),
+                self.clock,
+                random.Random(1),
+            ),
         )
         session.mount("https://", _Api(self))
         self.scheduler: Any = SteppedScheduler()

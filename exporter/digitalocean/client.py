@@ -8,6 +8,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import requests
@@ -21,6 +22,7 @@ from exporter.digitalocean.token import Token
 from exporter.digitalocean.transport import (
     BearerAuth,
     Deadline,
+    RequestSettings,
     prepare_session,
     read_body,
     send_request,
@@ -52,52 +54,68 @@ MOST_PAGES = 1000
 _GATEWAY_STATUSES = frozenset({502, 503, 504, *range(520, 531)})
 
 
+@dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """Where the API is, and what opens it.
+
+    Args:
+        url: with the scheme; the token goes to this host alone.
+        token: asked for its value before each request.
+    """
+
+    url: str
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clocks of a client, and how it waits.
+
+    Args:
+        clock: monotonic seconds.
+        platform_clock: reads ``retry-after`` and ``ratelimit-reset``; is told the time by answers.
+        stop: set at shutdown; waits and retries give up then.
+        rng: the jitter between retries.
+    """
+
+    clock: Callable[[], float]
+    platform_clock: PlatformClock
+    stop: threading.Event
+    rng: random.Random
+
+
 class Client:
     """Sends requests to the API with the account's token; safe to share between threads.
 
     Args:
-        api_url: where the API is, with the scheme; the token goes to this host alone.
         session: connections and proxies; the token is never kept on it.
-        stop: set at shutdown; waits and retries give up then.
-        timeout: seconds for one request from connecting to the last byte of its body.
-        clock: monotonic seconds.
-        platform_clock: reads ``retry-after`` and ``ratelimit-reset``; is told the time by answers.
-        rng: the jitter between retries.
-        ca_file: PEM file of certificate authorities trusted beside the system's.
         on_answer: called with the endpoint, the status, the headers and the JSON object (None for
             an error) of each answer, as the API sent them.
     """
 
     def __init__(
         self,
-        api_url: str,
-        token: Token,
+        access: ApiAccess,
         session: requests.Session,
         budget: Budget,
         observer: RequestObserver,
-        *,
-        stop: threading.Event,
-        timeout: float,
-        clock: Callable[[], float],
-        platform_clock: PlatformClock,
-        rng: random.Random,
-        user_agent: str,
-        ca_file: str | None = None,
+        settings: RequestSettings,
+        timing: Timing,
         on_answer: OnAnswer | None = None,
     ) -> None:
-        self._api_url = api_url.rstrip("/")
-        self._token = token
+        self._api_url = access.url.rstrip("/")
+        self._token = access.token
         self._session = session
         self._budget = budget
         self._observer = observer
-        self._stop = stop
-        self._timeout = timeout
-        self._clock = clock
-        self._platform_clock = platform_clock
-        self._rng = rng
-        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self._timeout = settings.timeout
+        self._clock = timing.clock
+        self._platform_clock = timing.platform_clock
+        self._stop = timing.stop
+        self._rng = timing.rng
+        self._headers = {"Accept": "application/json", "User-Agent": settings.user_agent}
         self._on_answer = on_answer
-        prepare_session(session, ca_file)
+        prepare_session(session, settings.ca_file)
 
     def get(
         self,

@@ -22,6 +22,7 @@ from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.transport import (
     Deadline,
     NoAuth,
+    RequestSettings,
     prepare_session,
     read_body,
     send_request,
@@ -59,10 +60,9 @@ class LogContent:
 
     Args:
         session: connections and proxies; must not be one that carries credentials.
-        timeout: seconds for the read of one location, from connecting to its last byte, the
+        settings: its time-out is for the read of one location, to the last byte, the
             time that the caller takes between two chunks included.
         clock: monotonic seconds.
-        ca_file: PEM file of certificate authorities trusted beside the system's.
         stop: set at shutdown; reads give up then.
     """
 
@@ -70,21 +70,19 @@ class LogContent:
         self,
         session: requests.Session,
         observer: RequestObserver,
+        settings: RequestSettings,
         *,
-        timeout: float,
         clock: Callable[[], float],
-        user_agent: str,
         stop: threading.Event,
-        ca_file: str | None = None,
     ) -> None:
         self._session = session
         self._observer = observer
-        self._timeout = timeout
+        self._timeout = settings.timeout
         self._clock = clock
-        self._user_agent = user_agent
+        self._user_agent = settings.user_agent
         self._stop = stop
-        self._tls = tls_context(ca_file)
-        prepare_session(session, ca_file)
+        self._tls = tls_context(settings.ca_file)
+        prepare_session(session, settings.ca_file)
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._websocket_log = logging.getLogger(f"{__name__}.websocket")
         self._websocket_log.setLevel(logging.INFO)

@@ -21,7 +21,7 @@ from exporter.digitalocean.live_stream import (
 )
 from exporter.digitalocean.log_urls import parse_url, websocket_url
 from exporter.digitalocean.observer import RequestObserver
-from exporter.digitalocean.transport import tls_context
+from exporter.digitalocean.transport import RequestSettings, tls_context
 from exporter.errors import ApiError
 from exporter.model import Endpoint
 
@@ -101,9 +101,8 @@ class LogStreams:
     """Opens live logs.
 
     Args:
-        timeout: seconds for the handshake.
+        settings: its time-out is for the handshake.
         clock: monotonic seconds.
-        ca_file: PEM file of certificate authorities trusted beside the system's.
         ping_interval: seconds between two pings.
         ping_deadline: seconds in which each has to be answered.
         tentative: whether a refused handshake is an answer like another, and no error to count.
@@ -112,23 +111,21 @@ class LogStreams:
     def __init__(
         self,
         observer: RequestObserver,
+        settings: RequestSettings,
         *,
-        timeout: float,
         clock: Callable[[], float],
-        user_agent: str,
-        ca_file: str | None = None,
         ping_interval: float = PING_INTERVAL,
         ping_deadline: float = PING_DEADLINE,
         tentative: bool = False,
     ) -> None:
         self._observer = observer
-        self._timeout = timeout
+        self._timeout = settings.timeout
         self._clock = clock
-        self._user_agent = user_agent
+        self._user_agent = settings.user_agent
         self._ping_interval = ping_interval
         self._ping_deadline = ping_deadline
         self._tentative = tentative
-        self._tls = tls_context(ca_file)
+        self._tls = tls_context(settings.ca_file)
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._log = logging.getLogger(f"{__name__}.websocket")
         self._log.setLevel(logging.INFO)

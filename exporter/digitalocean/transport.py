@@ -25,6 +25,21 @@ _PIECE = 65536
 
 
 @dataclass(frozen=True, slots=True)
+class RequestSettings:
+    """How requests are sent, whatever host they go to.
+
+    Args:
+        timeout: seconds for one request, from connecting to its last byte.
+        user_agent: the header.
+        ca_file: PEM file of certificate authorities trusted beside the system's.
+    """
+
+    timeout: float
+    user_agent: str
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """When a request must be over: ``ends_at`` in seconds of ``clock``."""
 

@@ -27,12 +27,13 @@ from exporter.counting.rule_metrics import RuleMetrics
 from exporter.counting.series import Series, SeriesSettings
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
-from exporter.digitalocean.client import Client, OnAnswer
+from exporter.digitalocean.client import ApiAccess, Client, OnAnswer, Timing
 from exporter.digitalocean.log_content import LogContent
 from exporter.digitalocean.log_streams import LogStreams
 from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.digitalocean.token import EnvToken, FileToken, Token
+from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.unwrap import Unwrapping
@@ -142,38 +143,19 @@ def connect(
         ConfigError: the token file has become unusable since it was checked.
     """
     stop = threading.Event()
+    ca_file = config.digitalocean.ca_file
+    settings = RequestSettings(config.logs.timeout, USER_AGENT, ca_file)
     client = Client(
-        config.digitalocean.api_url,
-        _token(token_source),
+        ApiAccess(config.digitalocean.api_url, _token(token_source)),
         requests.Session(),
         budget,
         api_metrics,
-        stop=stop,
-        timeout=config.logs.timeout,
-        clock=monotonic,
-        platform_clock=clock,
-        rng=random.Random(),
-        user_agent=USER_AGENT,
-        ca_file=config.digitalocean.ca_file,
-        on_answer=on_answer,
+        settings,
+        Timing(monotonic, clock, stop, random.Random()),
+        on_answer,
     )
-    content = LogContent(
-        requests.Session(),
-        api_metrics,
-        timeout=config.logs.timeout,
-        clock=monotonic,
-        user_agent=USER_AGENT,
-        stop=stop,
-        ca_file=config.digitalocean.ca_file,
-    )
-    streams = LogStreams(
-        api_metrics,
-        timeout=config.logs.timeout,
-        clock=monotonic,
-        user_agent=USER_AGENT,
-        ca_file=config.digitalocean.ca_file,
-        tentative=tentative_streams,
-    )
+    content = LogContent(requests.Session(), api_metrics, settings, clock=monotonic, stop=stop)
+    streams = LogStreams(api_metrics, settings, clock=monotonic, tentative=tentative_streams)
     return Connections(AppPlatform(client), content, streams, stop)
 
 
