@@ -324,6 +324,15 @@ def test_one_cause_is_one_banner(
     assert "2 blind" in words_of(text)
 
 
+def test_a_page_that_watches_nothing_says_so_once_that_is_known():
+    """Before the first discovery it only says what is missing."""
+    for readiness, said in (((True, ""), True), ((False, "no discovery yet"), False)):
+        with serving(status=Status(readiness=readiness)) as base:
+            text = get(f"{base}/").text
+        assert ("No component is watched" in text) == said
+        assert ("no discovery yet" in text) != said
+
+
 def test_trouble_of_the_state_stands_on_top():
     """Before whatever is broken, on the overview and on a component's page."""
     row = status(health=health(False))

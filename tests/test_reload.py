@@ -28,6 +28,7 @@ RESTARTS = "digitalocean_app_restarts_total"
 INTERVAL = "digitalocean_app_source_interval_seconds"
 SUCCESSFUL = "digitalocean_app_exporter_config_last_reload_successful"
 LOADED_AT = "digitalocean_app_exporter_config_last_reload_success_timestamp_seconds"
+ADDRESS = "digitalocean_app_exporter_web_info"
 WEB = {"app": "shop", "component": "web", "log_type": "RUN"}
 LIFECYCLE = ("--web.enable-lifecycle",)
 
@@ -93,7 +94,10 @@ def test_changes_take_effect_and_counters_are_kept(tmp_path: Path, mode: str):
 
 
 def test_selection_changes_with_the_configuration(tmp_path: Path):
-    """What is not included any more goes with its series, and comes back with its counts."""
+    """What is not included any more goes with its series, and comes back with its counts.
+
+    Where the pages are, for the links of alerts, changes with it and leaves no old address.
+    """
     with simulator() as (platform, server):
         platform.create_app("shop", [ComponentSpec("web"), ComponentSpec("mail")])
         config = simulated(server.api_url, patterns=rules("apple"))
@@ -103,14 +107,19 @@ def test_selection_changes_with_the_configuration(tmp_path: Path):
             platform.write("shop", "mail", 0, "apple")
             exporter.wait_until(lambda samples: matched(samples, "apple", "mail") == 1)
             narrow = {"interval": "1s", "exclude": ["shop/mail"]}
-            write(tmp_path, simulated(server.api_url, patterns=rules("apple"), discovery=narrow))
+            assert exporter.metrics().series(ADDRESS) == []
+            address = "https://exporter.example.com"
+            sections = {"discovery": narrow, "web": {"external_url": address}}
+            write(tmp_path, simulated(server.api_url, patterns=rules("apple"), **sections))
             assert reload(exporter).status_code == 200
             samples = exporter.metrics()
+            assert samples.series(ADDRESS) == [({"external_url": address}, 1)]
             assert matched(samples, "apple", "mail") is None
             assert matched(samples, "apple") == 0
             write(tmp_path, config)
             assert reload(exporter).status_code == 200
             assert matched(exporter.metrics(), "apple", "mail") == 1
+            assert exporter.metrics().series(ADDRESS) == []
 
 
 def test_faulty_configuration_is_refused_and_the_old_one_goes_on(tmp_path: Path):
