@@ -7,6 +7,7 @@ lines of each instance; nobody knows whether the limit is meant so or for the wh
 from pathlib import Path
 
 import pytest
+from account_life import APP, KINDS, Life
 from crowded_life import Crowd, Setting, Tail
 
 from exporter.simulator.state import Layout
@@ -59,6 +60,47 @@ def test_clocks_that_differ_lose_no_line(layout: Layout, tail: Tail, seed: int, 
     world.offs = {0: -1.0, 1: 0.0, 2: 1.0}
     bursts(world, 60)
     assert world.counted() == (world.lines, 0)
+
+
+@pytest.mark.parametrize("in_total", [False, True])
+def test_a_long_log_of_a_crash_hides_no_other_crash(in_total: bool, tmp_path: Path):
+    """The last instance has crashed, then the first while a stream of the last goes on.
+
+    Its log stands before a longer one in RUN_RESTARTED, which few lines were asked for.
+    """
+    life = Life(KINDS["followed"], 0, tmp_path, instances=2)
+    life.lasts, life.reader.tail_in_total = True, in_total
+    life.platform.set_layout(APP, Layout.SEQUENTIAL)
+    life.loop.advance(5)
+    for _ in range(900):
+        for instance in (0, 1):
+            life.write(instance, "working")
+    for instance in (1, 0):
+        for _ in range(4):
+            life.cut()
+            life.loop.advance(60)
+        life.platform.crash(APP, "web", instance, ["panic: no"])
+        life.write(1, "going on")
+    life.loop.advance(700)
+    restarts = life.value("restarts_total")
+    life.end()
+    assert restarts == 2
+
+
+def test_a_stream_that_never_pauses_is_opened_anew_for_a_container_that_it_lacks(tmp_path: Path):
+    """One instance restarts while the stream of both goes on with the other: its lines count."""
+    life = Life(KINDS["followed"], 0, tmp_path, instances=2)
+    life.lasts, life.reader.tail_in_total = True, False
+    life.loop.advance(5)
+    for second in range(1200):
+        life.write(1, "busy")
+        life.write(0, "now and then") if second % 10 == 0 else None
+        if second == 100:
+            life.platform.crash(APP, "web", 0, ["panic: no"])
+        life.loop.advance(0.5)
+    counted, gaps = life.value("log_lines_total"), life.value("log_gaps_total")
+    life.end()
+    assert (counted, gaps) == (life.platform.truth().of(APP, "web").lines, 0)
 
 
 @pytest.mark.parametrize("tail", MEANINGS)

@@ -15,10 +15,20 @@ LATE_SECONDS = 0.01
 
 
 class VirtualStream:
-    """A stream of the simulated platform; it ends with a container, or when it is cut."""
+    """A stream of the simulated platform.
+
+    Args:
+        lasts: whether it ends with the last of its containers, or else with any of them.
+    """
 
     def __init__(
-        self, platform: Platform, reader: LogReader, request: LogRequest, rng: Random
+        self,
+        platform: Platform,
+        reader: LogReader,
+        request: LogRequest,
+        rng: Random,
+        *,
+        lasts: bool = False,
     ) -> None:
         self._platform = platform
         self._reader = reader
@@ -26,6 +36,7 @@ class VirtualStream:
         self._live, self._pending = reader.open(request)
         self._news = asyncio.Event()
         self._cut = False
+        self._lasts = lasts
         platform.add_listener(self._wake)
 
     async def read(self, wait: float | None = None) -> bytes:
@@ -39,7 +50,7 @@ class VirtualStream:
                 size = self._rng.randint(1, len(self._pending))  # frames cut lines anywhere
                 text, self._pending = self._pending[:size], self._pending[size:]
                 return text
-            if more.ended:
+            if more.ended and not (self._lasts and more.ended < more.containers):
                 raise StreamEndedError(None)
             if loop.time() >= ends:
                 return b""

@@ -75,6 +75,16 @@ class Reading:
         return self._window.moved_on()
 
     @property
+    def may_hide_ends(self) -> bool:
+        """Whether a wider window of RUN_RESTARTED could show containers of other instances.
+
+        If the platform limits the whole text, the last of them hides those before it.
+        """
+        several = self._component.instance_count != 1
+        cut = self._window.live_lines == self._window.tail_lines
+        return several and cut and self._source.log_type is LogType.RUN_RESTARTED
+
+    @property
     def knows_a_line(self) -> bool:
         """Whether it has shown a line that is known or from before the exporter's time."""
         return self._window.reaches_back

@@ -185,7 +185,10 @@ class SourceReads:
         asked = state.tail.ask() if deployment is state.active else widest
         reading, locations = self._read_window(state, deployment, asked, urgent, past_failures)
         new = reading.lines
-        if reading.may_miss_lines and reading.tail_lines < widest:
+        may_lack = reading.may_miss_lines or reading.may_hide_ends
+        if may_lack and reading.tail_lines < widest:
+            if reading.may_hide_ends:
+                state.tail.widen()
             reading.drop()
             reading, locations = self._read_window(state, deployment, widest, urgent)
             new += reading.lines

@@ -26,6 +26,10 @@ class TailLines:
         """Whether the source is known to write so much that as many as can be are asked for."""
         return self._learnt and self.ask() == self._most
 
+    def widen(self) -> None:
+        """A read was cut where it may hide something: ask for the most, for some reads."""
+        self._peak = self._most
+
     def learn(self, new: int) -> None:
         """A read brought ``new`` lines; what was learnt before counts half from then on."""
         self._peak = max(new, self._peak // 2)

@@ -306,8 +306,11 @@ class FollowedSource:
             if end.error is None and reading.began and not reading.caught_up:
                 await self._judge(stream, same)
             if end.error is None and not self._reopening:
-                # One without a line proves no more than the one before it.
-                self.deployment.complete = reading.began or complete
+                # One without a line proves no more than the one before it. One of several
+                # instances may have gone on without the container after one that ended.
+                several = self.state.component.instance_count != 1
+                lacks = several and stream.is_behind(self._ends.newest())
+                self.deployment.complete = (reading.began or complete) and not lacks
                 if reading.began:
                     self._ended_at = self._around.monotonic()
             return end.error
@@ -378,6 +381,11 @@ class FollowedSource:
         reopening, self._reopening = self._reopening, False
         if looks and not reopening:
             self._ends.stream_ended()
+
+    def hand_over_nears(self) -> None:
+        """Learn of containers that ended while a stream of others went on; called on the loop."""
+        if self._stream is not None and self.state.component.instance_count != 1:
+            self._ends.look()
 
     def beat(self, minute: bool) -> None:
         """Its stream lives, as far as pings tell; ``minute``: another one is over."""

@@ -152,8 +152,14 @@ class Follower:
         self._call(self._end(source))
 
     def hand_over_nears(self, app_id: str) -> None:
-        """Read the RUN logs of an app now that are not followed."""
+        """Read the RUN logs of an app now that are not followed, and see to those that are."""
         self._poller.hand_over_nears(app_id)
+        self._call(self._see_to(app_id))
+
+    async def _see_to(self, app_id: str) -> None:
+        for source, followed in list(self._followed.items()):
+            if source.app_id == app_id:
+                followed.hand_over_nears()
 
     def sources(self) -> list[Source]:
         """Every source that is watched."""

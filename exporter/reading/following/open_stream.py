@@ -117,7 +117,13 @@ class OpenStream:
         A container ended and the stream did not, so it may not show the next one; or nothing came
         for ``silence`` seconds, and pings tell nothing of what is behind the proxy.
         """
-        return self.quiet > silence or (newest_end > self._end_known and self.quiet > PAUSE_SECONDS)
+        # Text that comes is that of the next container if there is one instance, else of any.
+        may_lack = self.quiet > PAUSE_SECONDS or self._state.component.instance_count != 1
+        return self.quiet > silence or (self.is_behind(newest_end) and may_lack)
+
+    def is_behind(self, newest_end: float) -> bool:
+        """Whether a container has ended (Unix seconds) since it was opened."""
+        return newest_end > self._end_known
 
     @property
     def quiet(self) -> float:
