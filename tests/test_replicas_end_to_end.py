@@ -4,9 +4,11 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import requests
 import yaml
 from dashboard_fixtures import OF_REPLICAS
 from exporter_process import ExporterProcess, Samples, simulated
@@ -25,11 +27,13 @@ APPS = tuple(f"shop-{number}" for number in range(6))
 SHARES = 4
 TAKEOVER = 8
 WAIT = 240.0
+SCRAPES = 8
 
 LINES = "digitalocean_app_log_lines_total"
 RESTARTS = "digitalocean_app_restarts_total"
 TAKEOVERS = "digitalocean_app_exporter_takeovers_total"
 REPLICAS = "digitalocean_app_exporter_replicas"
+INTERVAL = "digitalocean_app_source_interval_seconds"
 ROLLBACKS = "digitalocean_app_exporter_state_rollbacks_total"
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "high-availability.md"
@@ -175,20 +179,35 @@ def test_shares_follow_the_replicas(tmp_path):
 
 
 def test_a_frozen_replica_shows_nothing_when_it_wakes_up(tmp_path):
-    """SIGSTOP past the lease: others take its shares; its first answer after SIGCONT has none."""
-    with redis_server() as store, group(tmp_path, store) as (replicas, platform, traffic):
-        frozen = replicas.start("a")
+    """SIGSTOP past the lease: others take its shares; its first answers after SIGCONT have none.
+
+    The store is out of its reach then, so that nothing but its own lease can tell it.
+    """
+    with (
+        redis_server() as store,
+        Proxy(store) as proxy,
+        group(tmp_path, store) as (replicas, platform, traffic),
+    ):
+        frozen = replicas.start("a", proxy.url)
         replicas.wait_for_owners(4)
         replicas.start("b")
         replicas.wait_for_owners(2, 2)
         traffic.write_for(2.0)
         wait_for(lambda: shown(frozen.metrics()), WAIT)
         frozen.send_signal(signal.SIGSTOP)
+        proxy.cut()
         other = replicas.replicas["b"]
         other.wait_until(lambda samples: samples.total(OWNED) == 4, WAIT)
         traffic.write_for(1.0)
-        frozen.send_signal(signal.SIGCONT)
-        assert shown(frozen.metrics()) == set()
+        with ThreadPoolExecutor(SCRAPES) as scrapers:
+            # Asked while it is frozen, so that they are the first that it answers.
+            asked = [scrapers.submit(requests.get, f"{frozen.url}/metrics") for _ in range(SCRAPES)]
+            time.sleep(1.0)
+            assert not any(answer.done() for answer in asked)
+            frozen.send_signal(signal.SIGCONT)
+            answers = [Samples(answer.result().text) for answer in asked]
+        assert [shown(answer) for answer in answers] == [set()] * SCRAPES
+        proxy.heal()
         replicas.wait_for_owners(2, 2)
         replicas.wait_until_counted(platform)
 
@@ -264,6 +283,36 @@ def test_replicas_continue_what_a_single_exporter_counted(tmp_path):
         replicas.wait_for_owners(4)
         traffic.write_lines(50)
         replicas.wait_until_counted(platform)
+
+
+def test_a_reload_continues_also_with_other_shares(tmp_path):
+    """SIGHUP changes what the shares are read by; with another number of them it joins anew."""
+    with redis_server() as store, group(tmp_path, store) as (replicas, platform, traffic):
+        replica = replicas.start("a")
+        replicas.wait_for_owners(4)
+        replica.wait_until_ready()
+        traffic.write_lines(60)
+        replicas.wait_until_counted(platform)
+        file = next(tmp_path.glob("a-*/config.yml"))
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        config["logs"]["interval"] = "2s"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        replica.send_signal(signal.SIGHUP)
+        replica.wait_until(lambda samples: set(values(samples, INTERVAL)) == {2.0})
+        assert replicas.owned() == {"a": 4}
+        traffic.write_lines(60)
+        replicas.wait_until_counted(platform)
+        config["replicas"]["shares"] = 2
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        replica.send_signal(signal.SIGHUP)
+        replicas.wait_for_owners(2)
+        traffic.write_lines(60)
+        replicas.wait_until_counted(platform)
+
+
+def values(samples: Samples, name: str) -> list[float]:
+    """The values of all series of a metric."""
+    return [value for _, value in samples.series(name)]
 
 
 @requires("prometheus")
