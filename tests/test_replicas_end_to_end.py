@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 import requests
 import yaml
 from dashboard_fixtures import OF_REPLICAS
@@ -18,6 +19,7 @@ from redis_server import redis_server
 from replica_judge import OWNED, Judge
 from replica_stores import Proxy, RestartableRedis
 from simulated_traffic import COMPONENTS, RULE, Traffic, simulator
+from state_stores import SHARED, running
 from waiting import wait_for
 
 from exporter.simulator.platform import Platform
@@ -156,9 +158,13 @@ def shown(samples: Samples) -> set[tuple[str, str]]:
     return {(labels["app"], labels["component"]) for labels, _ in samples.series(LINES)}
 
 
-def test_shares_follow_the_replicas(tmp_path):
+@pytest.mark.parametrize("kind", [each for each in SHARED if each.values != ("valkey",)])
+def test_shares_follow_the_replicas(kind, tmp_path):
     """1 → 3 → 1: shares spread evenly and come back, by SIGKILL and SIGTERM; all is counted."""
-    with redis_server() as store, group(tmp_path, store) as (replicas, platform, traffic):
+    with (
+        running(kind, tmp_path) as database,
+        group(tmp_path, database.url) as (replicas, platform, traffic),
+    ):
         replicas.start("a")
         replicas.wait_for_owners(4)
         replicas.replicas["a"].wait_until_ready()
