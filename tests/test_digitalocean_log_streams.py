@@ -146,7 +146,7 @@ def test_a_half_open_connection_is_noticed():
     with http_host(**{"": mute}) as host:
         started = time.monotonic()
         _, error = follow(host, to_the_end, pings=(0.2, 0.2))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
     assert isinstance(error, RequestTimeout)
     assert PING_INTERVAL + PING_DEADLINE < 30
 

@@ -503,7 +503,7 @@ def test_it_stops_with_streams_open_and_starts_again(platform):
         again = Client(server)
         assert again.get("/v2/apps").status_code == 200
         again.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60  # a request that hangs does so for minutes
 
 
 def test_a_runner_plays_until_it_is_stopped():
