@@ -48,6 +48,7 @@ def reader(site: Site) -> tuple[PlatformMetrics, list[str]]:
         hints.append(source.key.component)
 
     site.schedule.soon = soon
+    site.series.open_component(KEY, WEB)
     return site.parts.platform_metrics, hints
 
 
@@ -256,7 +257,8 @@ def test_restart_count_that_rises_hints_at_a_restart(site: Site):
         site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", count),)
         metrics.read_restart_counts(app())
         assert len(hints) == hinted
-    metrics.keep(())
+    site.series.close_component(KEY)
+    site.series.open_component(KEY, WEB)
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 9),)
     metrics.read_restart_counts(app())
     assert len(hints) == 2
@@ -269,7 +271,8 @@ def test_a_component_that_comes_back_is_known_by_nothing_of_before(site: Site, c
     site.platform.healths = (ComponentHealth("web", False, 2, 1, None, None),)
     metrics.read_health(app())
     assert metrics.health_of(KEY) is not None
-    metrics.keep((app("shop", JOBS),))
+    site.series.close_component(KEY)
+    site.series.open_component(KEY, WEB)
     assert metrics.health_of(KEY) is None
     site.platform.healths = server_error()
     for _ in range(2):

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from collect_fixtures import ALL_OFF, KEY, START, Site, app, line
 
 from exporter.config.addresses import ListenAddress
 from exporter.config.schema import Config
+from exporter.errors import RequestRefused
 from exporter.model import ComponentHealth, GapReason, LogType, Source
 from exporter.reading.receiver import SILENCE_SECONDS
 from exporter.service.environment import Environment
@@ -73,6 +75,19 @@ def test_no_run_log_is_read_while_lines_are_pushed():
     assert site.value("receiving", app="shop", component="web") == 1
 
 
+def test_a_batch_for_a_component_that_has_gone_is_refused_and_counts_when_it_comes_again():
+    """As where a configuration is loaded anew between the request's routing and its counting."""
+    site = ReceivingSite().begin()
+    site.platform.listing = ()
+    assert site.discovery.run()
+    with pytest.raises(RequestRefused):
+        site.push("a", digest=7)
+    site.platform.listing = (app(),)
+    assert site.discovery.run()
+    site.push("a", digest=7)
+    assert site.lines() == 1
+
+
 def test_a_component_that_falls_silent_is_polled_from_where_pushes_ended():
     site = ReceivingSite().begin()
     site.push("a", "b")
@@ -129,8 +144,6 @@ def test_a_reload_keeps_what_is_known_of_pushed_lines():
     site.apply(ALL_OFF)
     with site.ledger.lock:
         site.series.replace(before.counting.pipeline.series)
-        assert site.parts.inbox and before.inbox
-        site.parts.inbox.inbox.take_over(before.inbox.inbox)
     site.discovery.take_over(before.discovery)
     taken = site.push("a", digest=7)
     assert (taken.counted, taken.repeated) == (0, 1)

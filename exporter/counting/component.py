@@ -7,9 +7,12 @@ from threading import Lock
 
 from exporter.counting.activity import ActivityRing
 from exporter.logs.canary_runs import CanaryRuns
+from exporter.logs.dedup.change_over import ChangeOver
+from exporter.logs.restarts.exit_account import ExitAccount
 from exporter.matching.grouping.error_groups import ErrorGroups
 from exporter.matching.traces.events import OpenEvents
-from exporter.model import Component, ComponentKey, ErrorLine
+from exporter.model import Component, ComponentHealth, ComponentKey, ErrorLine
+from exporter.receiving.batches import RecentBatches
 
 RECENT_ERRORS = 20
 
@@ -30,16 +33,46 @@ class ReportedRestarts:
 
 
 @dataclass(slots=True, eq=False)
+class ReceivedLines:
+    """What is known of the pushed lines of one component.
+
+    Args:
+        batches: the latest batches that were counted.
+        change_over: whether it is polled, and what is known of lines that both ways bring.
+        latest: monotonic seconds: when lines came last, or since when they are awaited.
+        last_received: Unix seconds: when lines came last; None if none did yet.
+        newest: the newest line's own time (ns).
+        lines: how many counted since the exporter started.
+        running: what it is, and the deployment whose log grows; None before that is known.
+    """
+
+    batches: RecentBatches
+    change_over: ChangeOver
+    latest: float
+    last_received: float | None = None
+    newest: int = 0
+    lines: int = 0
+    running: tuple[Component, str] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class WatchedComponent:
     """One component, from its discovery until it is gone; guarded by ``Components.lock``.
 
+    What the platform reports is written by one thread, each value as a whole, without the lock.
     A field that is None has not been read from the ledger yet: whoever works on it does that at
     its first use.
 
     Args:
         spec: the component as the latest discovery found it.
         activity: lines and errors of the last hour.
-        restarts: what the platform reported last. It is replaced as a whole, also without the lock.
+        restarts: what the platform reported last.
+        restart_total: the sum of its latest restart counts; None before the first.
+        health: what the platform last said; None if not asked, or not answered.
+        ailing: whether that was unhealthy, or with instances missing.
+        down_since: Unix seconds: since when it is unhealthy or without ready instances.
+        received: what is known of lines that are pushed.
+        exits: the account of container ends of each deployment, by its id.
         events: the stack traces that may go on.
         unfinished: the latest lines, as far as a record that they belong to may go on.
         error_groups: its error groups.
@@ -53,6 +86,12 @@ class WatchedComponent:
     spec: Component
     activity: ActivityRing = field(default_factory=ActivityRing)
     restarts: ReportedRestarts | None = None
+    restart_total: float | None = None
+    health: ComponentHealth | None = None
+    ailing: bool = False
+    down_since: float | None = None
+    received: ReceivedLines | None = None
+    exits: dict[str, ExitAccount] = field(default_factory=dict)
     events: OpenEvents | None = None
     unfinished: Sequence[bytes] = ()
     error_groups: ErrorGroups | None = None

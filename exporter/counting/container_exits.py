@@ -6,7 +6,7 @@ an end which was counted before the exporter restarted is not counted again.
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from exporter.counting.crashes import Crashes
@@ -60,17 +60,14 @@ class ContainerExits:
         self._run_watched = run_watched
         self._unwrap = unwrap
         self._clock = clock
-        self._accounts: dict[CursorKey, ExitAccount] = {}
-        self._waiting: set[CursorKey] = set()
-        self._unexplained: set[CursorKey] = set()
 
     def waiting(self, key: ComponentKey) -> bool:
         """Whether exit lines of a component wait for RUN_RESTARTED to show their container."""
-        return any(cursor.component == key for cursor in self._waiting)
+        return any(account.waiting for account in self._accounts(key))
 
     def unexplained(self, key: ComponentKey) -> bool:
         """Whether containers of a component wait for RUN to show a line with their exit code."""
-        return any(cursor.component == key for cursor in self._unexplained)
+        return any(account.unexplained for account in self._accounts(key))
 
     def take(self, cursor: CursorKey, component: Component, raws: Sequence[bytes]) -> None:
         """Take in new lines of a deployment's run-time logs: some may report exits."""
@@ -151,17 +148,9 @@ class ContainerExits:
         for their exit code count without it.
         """
         self._explain(cursor, float("inf"))
-        self._accounts.pop(cursor, None)
-        self._waiting.discard(cursor)
-        self._unexplained.discard(cursor)
+        if component := self._series.watched(cursor.component):
+            component.exits.pop(cursor.deployment_id, None)
         self._ledger.discard(KIND, cursor.component.parts, cursor.deployment_id)
-
-    def close(self, key: ComponentKey) -> None:
-        """A component is gone; what the ledger keeps of it may be taken up again."""
-        for cursor in [cursor for cursor in self._accounts if cursor.component == key]:
-            del self._accounts[cursor]
-            self._waiting.discard(cursor)
-            self._unexplained.discard(cursor)
 
     def _explain(self, cursor: CursorKey, run_at: float | None) -> None:
         """Count the containers that have their exit code now, or have waited for it in vain."""
@@ -202,23 +191,24 @@ class ContainerExits:
         messages = map(message_of, raws)
         return tuple(messages if self._unwrap is None else map(self._unwrap, messages))
 
+    def _accounts(self, key: ComponentKey) -> Iterable[ExitAccount]:
+        component = self._series.watched(key)
+        return component.exits.values() if component else ()
+
     def _of(self, cursor: CursorKey) -> ExitAccount:
-        """Return the account of a deployment, as it was kept or empty."""
-        if cursor not in self._accounts:
-            kept = self._ledger.kept(KIND, cursor.component.parts).get(cursor.deployment_id)
-            self._accounts[cursor] = account = ExitAccount() if kept is None else _read(kept)
-            self._index(cursor, account)
-        return self._accounts[cursor]
+        """Return the account of a deployment of a watched component, as it was kept or empty."""
+        component, id = self._series.watched(cursor.component), cursor.deployment_id
+        account = component.exits.get(id) if component else None
+        if account is None:
+            kept = self._ledger.kept(KIND, cursor.component.parts).get(id)
+            account = ExitAccount() if kept is None else _read(kept)
+            if component:
+                component.exits[id] = account
+        return account
 
     def _keep(self, cursor: CursorKey) -> None:
-        account = self._accounts[cursor]
-        self._index(cursor, account)
-        document = json.dumps(account.to_json()).encode()
+        document = json.dumps(self._of(cursor).to_json()).encode()
         self._ledger.keep(KIND, cursor.component.parts, cursor.deployment_id, document)
-
-    def _index(self, cursor: CursorKey, account: ExitAccount) -> None:
-        (self._waiting.add if account.waiting else self._waiting.discard)(cursor)
-        (self._unexplained.add if account.unexplained else self._unexplained.discard)(cursor)
 
 
 def _read(document: bytes) -> ExitAccount:

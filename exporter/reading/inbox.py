@@ -1,10 +1,10 @@
 """Counts the lines that are pushed to one account: each batch once, kept before it is answered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from exporter.counting.component import ReceivedLines
 from exporter.counting.pipeline import Pipeline
 from exporter.errors import RequestRefused, StateError
 from exporter.logs.dedup.change_over import ChangeOver
@@ -25,27 +25,6 @@ LATE_SECONDS = 30.0
 
 RETRY_SECONDS = 10
 """After what time a sender may try again whose lines could not be kept."""
-
-
-@dataclass(slots=True)
-class _Component:
-    """What is known of the pushed lines of one component.
-
-    Args:
-        running: what it is, and the deployment whose log grows; None before that is known.
-        latest: monotonic seconds: when lines came last, or since when they are awaited.
-        last_received: Unix seconds: when lines came last; None if none did yet.
-        newest: the newest line's own time (ns).
-        lines: how many counted since the exporter started.
-    """
-
-    batches: RecentBatches
-    change_over: ChangeOver
-    latest: float
-    last_received: float | None = None
-    newest: int = 0
-    lines: int = 0
-    running: tuple[Component, str] | None = None
 
 
 class Delivered(NamedTuple):
@@ -81,21 +60,23 @@ class Inbox:
         self._receives = receives
         self._clock = clock
         self._monotonic = monotonic
-        self._components: dict[ComponentKey, _Component] = {}
-
-    def take_over(self, before: "Inbox") -> None:
-        """Go on from another inbox: what is known of the lines of each component."""
-        self._components = before._components
 
     def knows(self, key: ComponentKey) -> bool:
         """Whether a component is watched, and its lines are to be received."""
         return self._receives(key) and self._pipeline.series.is_open(key)
 
     def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Delivered:
-        """Count lines; a batch that was counted before is not counted again."""
+        """Count lines; a batch that was counted before is not counted again.
+
+        Raises:
+            RequestRefused: a component of the lines is not watched any more.
+        """
         counted = repeated = 0
         returned, ended = [], []
         with self._pipeline.lock:
+            if not all(map(self._pipeline.series.is_open, lines)):
+                reason = "a component is gone, or the configuration was loaded anew; try again"
+                raise RequestRefused("unavailable", reason, 503, retry_after=1)
             for key, raws in lines.items():
                 component = self._of(key)
                 component.latest, component.last_received = self._monotonic(), self._clock()
@@ -185,12 +166,13 @@ class Inbox:
                 self._pipeline.metrics.receiving.labels(*key.parts).set(received)
 
     def forget(self, key: ComponentKey) -> None:
-        """A component is gone; what the ledger keeps of it may be taken up again."""
+        """Lines of a component are awaited no more; what the ledger keeps may be taken up again."""
         with self._pipeline.lock:
-            self._components.pop(key, None)
+            if component := self._pipeline.series.watched(key):
+                component.received = None
 
     def _count(
-        self, key: ComponentKey, component: _Component, digest: bytes, raws: list[bytes]
+        self, key: ComponentKey, component: ReceivedLines, digest: bytes, raws: list[bytes]
     ) -> int:
         """Count the lines of a component in one batch; returns how many counted."""
         now = self._clock()
@@ -214,16 +196,24 @@ class Inbox:
         kept(MESSAGES, key.parts, "", component.change_over.kept)
         return len(counted)
 
-    def _of(self, key: ComponentKey) -> _Component:
-        if key not in self._components:
-            kept = self._pipeline.ledger.kept
-            try:
-                batches = RecentBatches(kept(BATCHES, key.parts))
-                change_over = ChangeOver(kept(MESSAGES, key.parts).get("", b""))
-            except ValueError as error:
-                raise StateError(f"state of {key}: {error}") from None
-            self._components[key] = _Component(batches, change_over, self._monotonic())
-        return self._components[key]
+    def _of(self, key: ComponentKey) -> ReceivedLines:
+        """Return what is known of a component's lines, read from the ledger at its first use.
+
+        Of a component that is not watched, what is returned is known to the caller alone.
+        """
+        component = self._pipeline.series.watched(key)
+        if component is not None and component.received is not None:
+            return component.received
+        kept = self._pipeline.ledger.kept
+        try:
+            batches = RecentBatches(kept(BATCHES, key.parts))
+            change_over = ChangeOver(kept(MESSAGES, key.parts).get("", b""))
+        except ValueError as error:
+            raise StateError(f"state of {key}: {error}") from None
+        received = ReceivedLines(batches, change_over, self._monotonic())
+        if component is not None:
+            component.received = received
+        return received
 
 
 def _lines(raws: list[bytes], max_line_bytes: int) -> LogLines:

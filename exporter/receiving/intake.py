@@ -134,7 +134,11 @@ class Intake:
             ]
         for inbox, key, batches in kept:
             for digest, raws in batches.items():
-                inbox.take(digest, {key: raws})
+                try:
+                    inbox.take(digest, {key: raws})
+                except RequestRefused:  # it has gone meanwhile, or its lines could not be kept
+                    with self._lock:
+                        self._unknown.add(digest, {key: raws}, self._clock())
 
     def note_refusal(self, format: Format, error: RequestRefused) -> None:
         """Count a request of which nothing was taken."""

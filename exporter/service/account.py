@@ -136,8 +136,6 @@ class Account:
         with self._records.ledger.lock:  # so that nothing counts between one and the other
             parts = self._build(connections)
             parts.counting.pipeline.series.replace(before.counting.pipeline.series)
-            if parts.inbox is not None and before.inbox is not None:
-                parts.inbox.inbox.take_over(before.inbox.inbox)
         parts.discovery.take_over(before.discovery)
         parts.supervisor.take_over(before.supervisor)
         self._connections, self._parts = connections, parts

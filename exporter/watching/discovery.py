@@ -170,7 +170,6 @@ class Discovery:
                 continue
             with self._pipeline.lock:
                 self._pipeline.series.close_component(key)
-                self._pipeline.exits.close(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
         for former in before.apps:

@@ -23,13 +23,18 @@ class Failures:
                 extra={"fields": {"app": app, "what": what, "problem": error}},
             )
 
-    def forget(self, app: str, what: str) -> None:
-        """What was asked is asked no more: a later failure is a new one."""
-        self._failing.discard((app, what))
-
-    def keep(self, apps: Collection[str]) -> None:
+    def keep_apps(self, apps: Collection[str]) -> None:
         """Forget the failures of all apps but these."""
         self._failing = {(app, what) for app, what in self._failing if app in apps}
+
+    def keep_questions(self, prefix: str, components: Collection[tuple[str, str]]) -> None:
+        """Forget failed questions ``prefix/component`` but about these apps' components."""
+        kept = {(app, f"{prefix}/{component}") for app, component in components}
+        self._failing = {
+            (app, what)
+            for app, what in self._failing
+            if not what.startswith(f"{prefix}/") or (app, what) in kept
+        }
 
     def worked(self, app: str, what: str) -> None:
         """A request worked; logged if the one before had not."""

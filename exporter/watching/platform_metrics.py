@@ -49,21 +49,18 @@ class PlatformMetrics:
         self._schedule = schedule
         self._failures = Failures()
         self._dormancy = Dormancy(metrics)
-        self._watched: set[ComponentKey] = set()
-        self._ailing: set[ComponentKey] = set()
-        self._restarts: dict[ComponentKey, float] = {}
-        self._health: dict[ComponentKey, ComponentHealth] = {}
-        self._unhealthy: dict[ComponentKey, float] = {}
         self._one_by_one: set[str] = set()  # apps whose restart counts come by component
         self._tried_one: dict[str, str] = {}  # app → deployment in which that was tried
 
     def health_of(self, key: ComponentKey) -> ComponentHealth | None:
-        """What the platform last said of a component; None if not asked or not answered."""
-        return self._health.get(key)
+        """Return what the platform last said of a component; None if not asked or not answered."""
+        component = self._components.get(key)
+        return component.health if component else None
 
     def unhealthy_since(self, key: ComponentKey) -> float | None:
         """Since when a component is unhealthy or has no ready instance, as far as was seen."""
-        return self._unhealthy.get(key)
+        component = self._components.get(key)
+        return component.down_since if component else None
 
     def read_health(self, app: App) -> None:
         """Health of every component of an app: one request."""
@@ -185,8 +182,8 @@ class PlatformMetrics:
         """The health of an app's components is not known any more."""
         for component in app.components:
             key = ComponentKey(app.name, component.name)
-            self._health.pop(key, None)
-            self._unhealthy.pop(key, None)
+            if watched := self._components.get(key):
+                watched.health = watched.down_since = None
             self._dormancy.note(key, None)
         remove(
             {"app": app.name},
@@ -211,17 +208,20 @@ class PlatformMetrics:
         key = ComponentKey(app.name, health.component)
         ready, desired = health.replicas_ready, health.replicas_desired
         missing = ready is not None and desired is not None and ready < desired
-        if health.healthy is not False and not missing:
-            self._ailing.discard(key)
-        elif key not in self._ailing:
-            self._ailing.add(key)
+        watched = self._components.get(key)
+        if watched is None:
+            return
+        before, watched.ailing = watched.ailing, health.healthy is False or missing
+        if watched.ailing and not before:
             self._read_last_words(app, key)
 
     def _hint_where_they_rose(self, app: App, component: str, restarts: float) -> None:
         key = ComponentKey(app.name, component)
-        before = self._restarts.get(key, restarts)
-        self._restarts[key] = restarts
-        if restarts > before:
+        watched = self._components.get(key)
+        if watched is None:
+            return
+        before, watched.restart_total = watched.restart_total, restarts
+        if before is not None and restarts > before:
             self._read_last_words(app, key)
 
     def _read_last_words(self, app: App, key: ComponentKey) -> None:
@@ -229,18 +229,13 @@ class PlatformMetrics:
         self._schedule.soon(Source(app.id, key, LogType.RUN_RESTARTED))
 
     def keep(self, apps: Iterable[App]) -> None:
-        """Forget what is known of all apps and components but these."""
+        """Forget the failures of all apps and components but these."""
         apps = list(apps)
         self._dormancy.keep(apps)
-        before = self._watched
-        self._watched = {ComponentKey(app.name, c.name) for app in apps for c in app.components}
-        for gone in before - self._watched:
-            self._ailing.discard(gone)
-            self._restarts.pop(gone, None)
-            self._health.pop(gone, None)
-            self._unhealthy.pop(gone, None)
-            self._failures.forget(gone.app, f"{RESTART_COUNTS}/{gone.component}")
-        self._failures.keep({app.name for app in apps})
+        self._failures.keep_apps({app.name for app in apps})
+        self._failures.keep_questions(
+            RESTART_COUNTS, {(app.name, c.name) for app in apps for c in app.components}
+        )
 
     def read_deployments(self, app: App) -> None:
         """The latest deployments of an app: one request."""
@@ -253,11 +248,10 @@ class PlatformMetrics:
 
     def _set_health(self, app: str, health: ComponentHealth) -> None:
         key = ComponentKey(app, health.component)
-        self._health[key] = health
-        if health.is_down:
-            self._unhealthy.setdefault(key, self._clock())
-        else:
-            self._unhealthy.pop(key, None)
+        if watched := self._components.get(key):
+            watched.health = health
+            since = watched.down_since
+            watched.down_since = (since or self._clock()) if health.is_down else None
         self._dormancy.note(key, health.replicas_desired)
         for gauge, value in (
             (self._metrics.component_replicas_desired, health.replicas_desired),
