@@ -1,18 +1,16 @@
 """The configuration in force as a text for people, without what must not be shown."""
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import yaml
+from pydantic import BaseModel
 
 from exporter.config.durations import format_duration
+from exporter.config.fields import DURATION
 from exporter.config.schema import Config
 
 MASK = "[secret]"
-
-_DURATIONS = {
-    ("discovery", "interval"),
-    *(("logs", name) for name in ("interval", "lookback", "pod_connection_timeout", "timeout")),
-}
 
 
 def masked(config: Config) -> str:
@@ -26,7 +24,7 @@ def masked(config: Config) -> str:
         exclude_none=True,
         exclude={"web": {"listen_addresses"}, "receive": {"listen_addresses"}},
     )
-    for section, key in _DURATIONS:
+    for section, key in _durations():
         data[section][key] = format_duration(data[section][key])
     data["patterns"]["rules"] = _without_empty(data["patterns"]["rules"])
     for section, addresses in (
@@ -39,6 +37,15 @@ def masked(config: Config) -> str:
     if "url" in data["state"]:
         data["state"]["url"] = _without_password(data["state"]["url"])
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _durations() -> Iterator[tuple[str, str]]:
+    """Each section and key whose value is a duration."""
+    for section, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for key, inner in field.annotation.model_fields.items():
+                if DURATION in inner.metadata:
+                    yield section, key
 
 
 def _without_empty(value: object) -> object:
