@@ -37,6 +37,7 @@ BOTS = (
 """What scanners make servers log."""
 
 INCIDENTS = (ROOT / "docs/incidents.md").read_text(encoding="utf-8")
+API_ERRORS = "digitalocean_app_api_errors"
 NIGHT_SECONDS = 30.0
 """Half an hour of what should wake nobody."""
 
@@ -120,8 +121,12 @@ def mishaps_of_apps(watch: Watch) -> None:
 def an_outage(watch: Watch) -> None:
     """Every endpoint answers with 500 for twenty minutes: one message, whatever stands still."""
     since, alerts = watch.webhook.count, len(watch.webhook.alerts)
+    # Retries are not hastened as all else is here: discovery has its time.
+    watch.server.faults.inject(Endpoint.APPS, error(500))
+    failing = {"endpoint": "apps", "error": "server_error"}
+    watch.exporter.wait_until(lambda now: now.value(API_ERRORS, **failing) == 1, ARRIVAL_SECONDS)
     for endpoint in Endpoint:
-        if endpoint is not Endpoint.LOG_CONTENT:
+        if endpoint not in (Endpoint.APPS, Endpoint.LOG_CONTENT):
             watch.server.faults.inject(endpoint, error(500))
     alert = watch.arrived("firing", "DoAppApiOutage", alerts)
     assert_told(watch, "The API is away", alert)
