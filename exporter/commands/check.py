@@ -42,7 +42,7 @@ EVERYTHING = ("*",)
 FLEETS = ((1, 1), (1, 10), (10, 50), (50, 250))
 """Apps and components for which the requests an hour are shown."""
 
-MODES = (LogMode.POLL, LogMode.FOLLOW)
+MODES = (LogMode.POLL, LogMode.FOLLOW, LogMode.RECEIVE)
 """The modes that a forecast compares with the configured one."""
 
 
@@ -122,7 +122,7 @@ def _print_requests(config: Config) -> None:
 
 
 def _print_forecast(config: Config, components: int, apps: int, series: int) -> None:
-    """Print what one size costs, with the logs polled and with the logs followed."""
+    """Print what one size costs, with the logs polled, followed and received."""
     ours = requests_to_be_had(config)
     print(f"{components} components in {apps} apps: at most {series * components} series")
     print(f"requests an hour, of {ours:.0f} to be had:")
