@@ -38,7 +38,7 @@ def test_answers_correct_a_wrong_clock(off: float):
     clock = PlatformClock(lambda: NOW + off, monotonic)
     for passed in (0.0, 0.7, 0.5, 30.0):
         monotonic.now += passed
-        clock.note(dated(NOW + monotonic.now - 100))
+        clock.note(dated(NOW + monotonic.now - 100), monotonic.now)
     assert clock() == pytest.approx(NOW + monotonic.now - 100, abs=1.0 if off else 1e-6)
     assert clock.ahead == pytest.approx(-off, abs=1.0 if off else 1e-6)
 
@@ -47,15 +47,24 @@ def test_slow_answers_and_strange_headers_do_not_set_it_back():
     """An answer of some seconds ago says only that it is at least so late."""
     monotonic = Monotonic()
     clock = PlatformClock(lambda: NOW, monotonic)
-    clock.note(dated(NOW))
+    clock.note(dated(NOW), monotonic.now)
     for headers in ({}, {"Date": ""}, {"Date": "yesterday"}, dated(NOW - 4)):
-        clock.note(headers)
+        clock.note(headers, monotonic.now)
     assert clock() == NOW
+
+
+def test_a_first_answer_that_is_slow_does_not_correct_a_clock_that_is_right():
+    """On a machine that is busy an answer is read seconds after it was made."""
+    monotonic = Monotonic()
+    clock = PlatformClock(lambda: NOW, monotonic)
+    monotonic.now += 20.0
+    clock.note(dated(NOW + 1), sent=100.0)
+    assert (clock(), clock.ahead) == (NOW + 20, 0.0)
 
 
 def test_a_platform_that_steps_back_is_followed():
     """Its lines have the new time too."""
     clock = PlatformClock(lambda: NOW, Monotonic())
-    clock.note(dated(NOW))
-    clock.note(dated(NOW - 600))
+    clock.note(dated(NOW), sent=100.0)
+    clock.note(dated(NOW - 600), sent=100.0)
     assert clock() == pytest.approx(NOW - 600, abs=1.0)

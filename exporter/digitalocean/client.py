@@ -270,7 +270,8 @@ class Client:
         sent: JsonObject | None,
     ) -> JsonObject:
         """Send one request and return the JSON object of its answer."""
-        deadline = Deadline(self._clock() + self._timeout, self._clock)
+        began = self._clock()
+        deadline = Deadline(began + self._timeout, self._clock)
         response = send_request(
             self._session,
             endpoint,
@@ -281,7 +282,7 @@ class Client:
             deadline=deadline,
             params={name: str(value) for name, value in (params or {}).items()},
         )
-        self._platform_clock.note(response.headers)
+        self._platform_clock.note(response.headers, began)
         self._tell_rate_limit(response)
         body = bytearray()
         for piece in read_body(response, endpoint, deadline, self._stop, decode=True):

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from math import inf
 
 _RESOLUTION_SECONDS = 1.0  # of a ``Date`` header
-_STEP_SECONDS = 5.0  # a larger difference is a step of the platform's clock, not a slow answer
+_STEP_SECONDS = 5.0  # an answer that is older by more is a step of the platform's clock
 
 
 class PlatformClock:
@@ -21,7 +22,7 @@ class PlatformClock:
         self._monotonic = monotonic
         self._at_start = wall() - monotonic()
         self._offset = self._at_start
-        self._known = False
+        self._earliest, self._latest = -inf, inf  # what answers leave open for the offset
 
     def __call__(self) -> float:
         return self._monotonic() + self._offset
@@ -35,21 +36,26 @@ class PlatformClock:
         ahead = self._offset - self._at_start
         return 0.0 if abs(ahead) <= _RESOLUTION_SECONDS else ahead
 
-    def note(self, headers: Mapping[str, str]) -> None:
+    def note(self, headers: Mapping[str, str], sent: float) -> None:
         """Take in the headers of an answer that has just come.
 
-        Each says at least what time it was when the answer was made, to the second. So the
-        offset that makes the clock latest is the nearest, as long as the platform's own clock
-        does not step.
+        The answer was made after the request was sent, and has come since: between the two the
+        platform's time was what the header says, to the second. Where the exporter's own clock
+        agrees with that it is kept, however slow the answer was; else it is corrected no further
+        than to agree.
+
+        Args:
+            sent: monotonic seconds: when the request was sent.
         """
         try:
             moment = parsedate_to_datetime(headers.get("Date", "")).timestamp()
         except (ValueError, OverflowError):
             return
-        offset = moment - self._monotonic()
-        stepped = offset < self._offset - _RESOLUTION_SECONDS - _STEP_SECONDS
-        if not self._known or stepped or offset > self._offset:
-            # The exporter's own clock is finer than the header where they do not contradict.
-            agrees = offset <= self._at_start <= offset + _RESOLUTION_SECONDS
-            self._offset = self._at_start if agrees else offset
-        self._known = True
+        earliest, latest = moment - self._monotonic(), moment + _RESOLUTION_SECONDS - sent
+        if earliest > self._latest or latest < self._earliest - _STEP_SECONDS:
+            self._earliest, self._latest = earliest, latest
+        else:
+            self._earliest = max(self._earliest, earliest)
+            if latest >= self._earliest:  # else a cache may have kept the answer
+                self._latest = min(self._latest, latest)
+        self._offset = min(max(self._at_start, self._earliest), self._latest)
