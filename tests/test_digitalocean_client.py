@@ -16,6 +16,7 @@ import urllib3
 from digitalocean_fixtures import API, SECRET, WALL, Rig
 from digitalocean_servers import Respond, dribble, hang, hang_in_body, http_host
 
+from exporter.digitalocean.client import ApiRequest
 from exporter.digitalocean.token import FileToken
 from exporter.errors import (
     ApiError,
@@ -51,12 +52,12 @@ def api():
 
 
 def get(rig: Rig) -> dict[str, Any]:
-    return rig.client.get(APPS, "/v2/apps", {"page": 1}, target="t", parse=lambda answer: answer)
+    return rig.client.get(ApiRequest(APPS, "/v2/apps", "t", {"page": 1}), lambda answer: answer)
 
 
 def pages(rig: Rig) -> list[Any]:
     parse: Callable[[dict[str, Any]], Any] = lambda item: item["id"]  # noqa: E731
-    return list(rig.client.pages(APPS, "/v2/apps", "apps", {"page": 1}, target="t", parse=parse))
+    return list(rig.client.pages(ApiRequest(APPS, "/v2/apps", "t", {"page": 1}), "apps", parse))
 
 
 def test_request_carries_token_agent_and_parameters(rig: Rig, api: requests_mock.Mocker):
@@ -148,7 +149,7 @@ def test_a_refusal_for_want_of_a_scope_names_it(
     """A 403 says which scope the endpoint needs, beside the API's own words."""
     api.get(URL, status_code=403, json={"id": "forbidden", "message": "No permission."})
     with pytest.raises(Forbidden, match=f"No permission.*needs the scope {scope}"):
-        rig.client.get(endpoint, "/v2/apps", {"page": 1}, target="t", parse=dict)
+        rig.client.get(ApiRequest(endpoint, "/v2/apps", "t", {"page": 1}), dict)
 
 
 def test_redirects_are_not_followed(rig: Rig, api: requests_mock.Mocker):
@@ -187,7 +188,7 @@ def test_fault_found_while_parsing_is_the_requests_failure(rig: Rig, api: reques
         raise InvalidResponse(APPS, "spec: not an object")
 
     with pytest.raises(InvalidResponse):
-        rig.client.get(APPS, "/v2/apps", target="t", parse=refuse)
+        rig.client.get(ApiRequest(APPS, "/v2/apps", "t"), refuse)
     assert rig.observer.kinds == ["sent", "invalid_response"]
 
 

@@ -8,7 +8,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import requests
@@ -84,6 +84,26 @@ class Timing:
     rng: random.Random
 
 
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """What is asked of the API.
+
+    Args:
+        path: of the URL, behind the host.
+        target: what the request is about; the observer counts failures by it.
+        params: the query.
+        body: sent with POST; a query that changes nothing, so it may be sent again.
+        urgent: sent before other requests that wait for the budget.
+    """
+
+    endpoint: Endpoint
+    path: str
+    target: Hashable
+    params: Params | None = None
+    body: JsonObject | None = None
+    urgent: bool = False
+
+
 class Client:
     """Sends requests to the API with the account's token; safe to share between threads.
 
@@ -119,25 +139,18 @@ class Client:
 
     def get(
         self,
-        endpoint: Endpoint,
-        path: str,
-        params: Params | None = None,
-        *,
-        target: Hashable,
+        request: ApiRequest,
         parse: Callable[[JsonObject], T],
-        urgent: bool = False,
-        is_answer: Callable[[BadRequest], bool] = lambda refusal: False,
-        body: JsonObject | None = None,
+        *,
+        is_answer: Callable[[BadRequest], bool] | None = None,
     ) -> T:
-        """Ask for ``path`` and return what ``parse`` makes of the answer's JSON object.
+        """Send a request and return what ``parse`` makes of the answer's JSON object.
 
-        A request that failed for want of a server or a connection is sent again, at most twice,
+        A request that failed without a server or a connection is sent again, at most twice,
         after a random wait; one that hit the rate limit once, if the pause is short; one with
         status 401 once, if the token's source has another token by now. A fault that ``parse``
-        finds is the request's own failure, so the observer hears of it. An ``urgent`` request
-        goes before others that wait for the budget. A 400 for which ``is_answer`` is true is no
-        failure: it is raised, and the observer hears that the request succeeded. A request with a
-        ``body`` is a POST, of a query that changes nothing, so it is sent again as others are.
+        finds counts as a failure of the request. A 400 for which ``is_answer`` is true is no
+        failure: it is raised, and the observer is told that the request succeeded.
 
         Raises:
             ApiError: the error of the last attempt; InvalidResponse from ``parse``.
@@ -148,9 +161,7 @@ class Client:
         while True:
             token = self._token.value()
             try:
-                return self._attempt(
-                    endpoint, path, params, target, parse, token, urgent, is_answer, body
-                )
+                return self._attempt(request, parse, token, is_answer)
             except Unauthorized:
                 self._token.refresh()
                 # Compared by value, since another thread may have read the new one first.
@@ -168,16 +179,7 @@ class Client:
                 if self._stop.wait(self._rng.uniform(0, FIRST_BACKOFF * 2**retries)):
                     raise Stopping("waiting to retry a request") from None
 
-    def pages(
-        self,
-        endpoint: Endpoint,
-        path: str,
-        key: str,
-        params: Params,
-        *,
-        target: Hashable,
-        parse: Callable[[JsonObject], T],
-    ) -> Iterator[T]:
+    def pages(self, request: ApiRequest, key: str, parse: Callable[[JsonObject], T]) -> Iterator[T]:
         """Yield what ``parse`` makes of each object in the list ``key``, on every page.
 
         Of ``links.pages.next`` only the query is used: whatever host it names, a proxy's or
@@ -189,27 +191,19 @@ class Client:
         """
 
         def read(answer: JsonObject) -> list[T]:
-            return [parse(item) for item in items(endpoint, answer, key)]
+            return [parse(item) for item in items(request.endpoint, answer, key)]
 
-        for found in self.answers(endpoint, path, params, target=target, parse=read, urgent=True):
+        for found in self.answers(replace(request, urgent=True), read):
             yield from found
 
-    def answers(
-        self,
-        endpoint: Endpoint,
-        path: str,
-        params: Params,
-        *,
-        target: Hashable,
-        parse: Callable[[JsonObject], T],
-        urgent: bool = False,
-    ) -> Iterator[T]:
+    def answers(self, request: ApiRequest, parse: Callable[[JsonObject], T]) -> Iterator[T]:
         """Yield what ``parse`` makes of each page of a list; a page is asked for when it is wanted.
 
         Raises:
             ApiError, Stopping: as ``pages``.
         """
-        seen = {as_query(params)}
+        endpoint = request.endpoint
+        seen = {as_query(request.params or {})}
 
         def read(answer: JsonObject) -> tuple[T, Query | None]:
             found, following = parse(answer), next_query(endpoint, answer)
@@ -217,41 +211,34 @@ class Client:
                 raise InvalidResponse(endpoint, "links.pages.next leads in a circle")
             return found, following
 
-        wanted: Params = params
         while True:
-            found, following = self.get(
-                endpoint, path, wanted, target=target, parse=read, urgent=urgent
-            )
+            found, following = self.get(request, read)
             yield found
             if following is None:
                 return
             seen.add(following)
-            wanted = dict(following)
+            request = replace(request, params=dict(following))
 
     def _attempt(
         self,
-        endpoint: Endpoint,
-        path: str,
-        params: Params | None,
-        target: Hashable,
+        request: ApiRequest,
         parse: Callable[[JsonObject], T],
         token: str,
-        urgent: bool,
-        is_answer: Callable[[BadRequest], bool],
-        body: JsonObject | None,
+        is_answer: Callable[[BadRequest], bool] | None,
     ) -> T:
-        """Send one request and tell the observer how it went."""
-        waited = self._budget.acquire(endpoint, urgent=urgent)
+        """Send one request and report its outcome to the observer."""
+        endpoint, target = request.endpoint, request.target
+        waited = self._budget.acquire(endpoint, urgent=request.urgent)
         if waited > 0:
             self._observer.throttled(waited)
         started = self._clock()
         try:
             self._observer.sent(endpoint)
-            result = parse(self._exchange(endpoint, path, params, token, body))
+            result = parse(self._exchange(request, token))
         except ApiError as error:
             if isinstance(error, TooManyRequests) and error.retry_after is not None:
                 self._budget.pause_until(self._clock() + error.retry_after)
-            if isinstance(error, BadRequest) and is_answer(error):
+            if isinstance(error, BadRequest) and is_answer is not None and is_answer(error):
                 self._observer.succeeded(endpoint, target, self._clock() - started)
             else:
                 self._observer.failed(endpoint, target, error, self._clock() - started)
@@ -261,26 +248,23 @@ class Client:
         self._observer.succeeded(endpoint, target, self._clock() - started)
         return result
 
-    def _exchange(
-        self,
-        endpoint: Endpoint,
-        path: str,
-        params: Params | None,
-        token: str,
-        sent: JsonObject | None,
-    ) -> JsonObject:
+    def _exchange(self, request: ApiRequest, token: str) -> JsonObject:
         """Send one request and return the JSON object of its answer."""
+        endpoint = request.endpoint
         began = self._clock()
         deadline = Deadline(began + self._timeout, self._clock)
         response = send_request(
             self._session,
             endpoint,
-            self._api_url + path,
-            json=sent,
-            auth=BearerAuth(token),
-            headers=self._headers,
-            deadline=deadline,
-            params={name: str(value) for name, value in (params or {}).items()},
+            requests.Request(
+                "GET" if request.body is None else "POST",
+                self._api_url + request.path,
+                headers=self._headers,
+                params={name: str(value) for name, value in (request.params or {}).items()},
+                json=request.body,
+                auth=BearerAuth(token),
+            ),
+            deadline,
         )
         self._platform_clock.note(response.headers, began)
         self._tell_rate_limit(response)

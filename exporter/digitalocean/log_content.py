@@ -236,14 +236,9 @@ class LogContent:
 
     def _send(self, url: SplitResult, deadline: Deadline) -> requests.Response:
         deadline.check(_ENDPOINT)
-        return send_request(
-            self._session,
-            _ENDPOINT,
-            http_url(url),
-            auth=NoAuth(),
-            headers={"Accept-Encoding": "gzip", "User-Agent": self._user_agent},
-            deadline=deadline,
-        )
+        headers = {"Accept-Encoding": "gzip", "User-Agent": self._user_agent}
+        request = requests.Request("GET", http_url(url), headers=headers, auth=NoAuth())
+        return send_request(self._session, _ENDPOINT, request, deadline)
 
 
 def _no_log(headers: Mapping[str, str]) -> str | None:

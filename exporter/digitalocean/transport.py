@@ -127,17 +127,12 @@ class _TlsAdapter(HTTPAdapter):
 def send_request(
     session: requests.Session,
     endpoint: Endpoint,
-    url: str,
-    *,
-    auth: AuthBase,
-    headers: dict[str, str],
+    request: requests.Request,
     deadline: Deadline,
-    params: dict[str, str] | None = None,
-    json: dict[str, Any] | None = None,
 ) -> requests.Response:
-    """Send one GET, or a POST of ``json``; return the answer with its body unread.
+    """Send one request; return the answer with its body unread.
 
-    Close the answer after.
+    The caller closes the answer.
 
     Raises:
         RequestTimeout, ConnectionFailed: no answer came.
@@ -146,12 +141,12 @@ def send_request(
     timeout: Any = urllib3.Timeout(total=max(deadline.left(), 0.001))
     try:
         return session.request(
-            "GET" if json is None else "POST",
-            url,
-            params=params,
-            json=json,
-            headers=headers,
-            auth=auth,
+            request.method,
+            request.url,
+            params=request.params,
+            json=request.json,
+            headers=request.headers,
+            auth=request.auth,
             timeout=timeout,
             allow_redirects=False,
             stream=True,

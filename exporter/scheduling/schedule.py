@@ -54,37 +54,48 @@ class _Turn:
     soon: bool = False
 
 
-class Schedule(Generic[S]):
-    """Reads every source that was added again and again.
+@dataclass(frozen=True, slots=True)
+class Pace(Generic[S]):
+    """How often sources are read.
 
     Args:
-        scheduler: runs the reads.
         interval: seconds between two reads of a source.
         first_delay: seconds until the first read of the next source that is added.
         defer: seconds that reads by the interval should still wait for the budget.
-        forget: called with each source that was removed, once no read of it goes on.
+    """
+
+    interval: Callable[[S], float]
+    first_delay: Callable[[], float]
+    defer: Callable[[], float]
+
+
+class Schedule(Generic[S]):
+    """Reads every source that was added, at intervals and on request.
+
+    Args:
+        scheduler: runs the reads.
+        pace: how often.
         clock: Unix seconds.
         rng: spreads the reads.
+        forget: called with each source that was removed, after its last read has ended.
         executors: of the scheduler, for reads by the interval and for those asked for.
     """
 
     def __init__(
         self,
         scheduler: BaseScheduler,
-        interval: Callable[[S], float],
-        *,
-        first_delay: Callable[[], float],
-        defer: Callable[[], float],
-        forget: Callable[[S], None],
+        pace: Pace[S],
         clock: Callable[[], float],
         rng: Random,
+        *,
+        forget: Callable[[S], None] | None = None,
         executors: tuple[str, str] = (EXECUTOR, SOON_EXECUTOR),
     ) -> None:
         self._scheduler = scheduler
-        self.interval = interval
-        self._first_delay = first_delay
-        self._defer = defer
-        self._forget = forget
+        self.interval = pace.interval
+        self._first_delay = pace.first_delay
+        self._defer = pace.defer
+        self._on_removed = forget
         self._clock = clock
         self._rng = rng
         self._executors = executors
@@ -186,6 +197,10 @@ class Schedule(Generic[S]):
                     self._forget(source)
                 else:
                     self._put_next(source, now, started, goes_on)
+
+    def _forget(self, source: S) -> None:
+        if self._on_removed is not None:
+            self._on_removed(source)
 
     def _put_next(self, source: S, turn: _Turn, started: float, goes_on: bool) -> None:
         """The second read is anywhere in the interval, so that reads spread."""

@@ -53,7 +53,7 @@ from exporter.reading.source_reads import ReadSettings, SourceReads
 from exporter.reading.whole_log import WholeLogs
 from exporter.scheduling import schedule as scheduling
 from exporter.scheduling.pacing import CollectorSettings, Pacing
-from exporter.scheduling.schedule import Schedule
+from exporter.scheduling.schedule import Pace, Schedule
 from exporter.scheduling.steady import SteadyScheduler
 from exporter.scheduling.timer import OneTimeJobs, Timer
 from exporter.service import supervisor as supervising
@@ -368,12 +368,10 @@ def _build_reading(
     logs = config.logs
     schedule: Schedule[Source] = Schedule(
         env.scheduler,
-        pacing.log_interval,
-        first_delay=pacing.first_delay,
-        defer=env.budget.delay,
+        Pace(pacing.log_interval, pacing.first_delay, env.budget.delay),
+        env.schedule_clock,
+        env.rng,
         forget=env.records.api_metrics.forget,
-        clock=env.schedule_clock,
-        rng=env.rng,
     )
     reads = SourceReads(
         env.platform,
@@ -502,12 +500,9 @@ def _build_platform_reads(
         readers.append(Autoscaling(env.platform, metrics, ledger, series, failures, start=start))
     schedule: Schedule[PlatformRead] = Schedule(
         env.scheduler,
-        intervals(pacing),
-        first_delay=pacing.first_delay,
-        defer=env.budget.delay,
-        forget=lambda read: None,
-        clock=env.schedule_clock,
-        rng=env.rng,
+        Pace(intervals(pacing), pacing.first_delay, env.budget.delay),
+        env.schedule_clock,
+        env.rng,
         executors=(supervising.PLATFORM_EXECUTOR, supervising.PLATFORM_EXECUTOR),
     )
     bandwidth = Bandwidth(env.platform, metrics, failures, env.clock)

@@ -26,7 +26,7 @@ from itertools import chain
 
 from exporter.logs.dedup.counted_lines import CountedLines
 from exporter.logs.dedup.snapshot import Snapshot
-from exporter.logs.dedup.window import CLOCK_NS, Base, Window
+from exporter.logs.dedup.window import CLOCK_NS, Base, Window, WindowStart
 from exporter.logs.restarts.container_ends import ContainerEnd, ShownLine, container_ends
 from exporter.logs.restarts.restart_tally import RestartTally
 from exporter.model import GapReason, LogType
@@ -219,11 +219,7 @@ class Continuity:
         ``open_ended``: it follows the log, so that more than those may come.
         """
         self._windows_open += 1
-        return Window(
-            self._lines,
-            log_type,
-            tail_lines,
-            open_ended=open_ended,
+        start = WindowStart(
             resolves=bool(self._vanished),
             tally=self._tally,
             run_read_to=self._run_read_to,
@@ -232,6 +228,7 @@ class Continuity:
             old_until=self._old_until(log_type),
             base=self._base_for(log_type, tail_lines),
         )
+        return Window(self._lines, log_type, tail_lines, start, open_ended=open_ended)
 
     def _old_until(self, log_type: LogType) -> int:
         """The time (ns) up to which a window shows lines from before the exporter's time.

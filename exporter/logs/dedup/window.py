@@ -38,8 +38,31 @@ class Base:
     whole: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WindowStart:
+    """What was known of a log when a window of it began.
+
+    Args:
+        resolves: whether lines had vanished from RUN before, and may be in this window.
+        tally: the platform's restart counts.
+        run_read_to: the newest timestamp of RUN's latest whole window.
+        untimed_is_new: whether a first text without timestamps is not from before.
+        instances: how many instances there are, None if that varies.
+        old_until: Unix nanoseconds; lines up to here are from before the exporter's time.
+        base: what the window can be compared with; None where it may show more than that knows.
+    """
+
+    resolves: bool
+    tally: RestartTally
+    run_read_to: int
+    untimed_is_new: bool
+    instances: int | None
+    old_until: int
+    base: Base | None
+
+
 class Window:
-    """The lines of one read, held against what the ``memory`` knows.
+    """The lines of one read, compared with what the ``memory`` knows.
 
     A line without a prefix is placed by the timestamped line before it or, failing that, the
     one after it, so that equal ones at other places are other lines; it waits for that neighbour.
@@ -48,14 +71,8 @@ class Window:
         memory: what has been counted; every line fed is counted there from then on.
         log_type: RUN or RUN_RESTARTED.
         tail_lines: how many lines were asked for.
-        open_ended: whether lines that came later may stand behind those.
-        resolves: whether lines had vanished from RUN before it began, and may be in it.
-        tally: the platform's restart counts when it began.
-        run_read_to: the newest timestamp of RUN's latest whole window when it began.
-        untimed_is_new: whether a first text without timestamps is not from before.
-        instances: how many instances there are, None if that varies.
-        old_until: Unix nanoseconds; lines up to here are from before the exporter's time.
-        base: what it can be held against; None where it may show more than that knows.
+        open_ended: whether lines that came later may follow those.
+        start: what was known when the window began.
     """
 
     def __init__(
@@ -63,20 +80,14 @@ class Window:
         memory: CountedLines,
         log_type: LogType,
         tail_lines: int,
+        start: WindowStart,
         *,
         open_ended: bool,
-        resolves: bool,
-        tally: RestartTally,
-        run_read_to: int,
-        untimed_is_new: bool,
-        instances: int | None,
-        old_until: int,
-        base: Base | None,
     ) -> None:
         self.log_type = log_type
-        self.resolves = resolves
-        self.tally = tally
-        self.run_read_to = run_read_to
+        self.resolves = start.resolves
+        self.tally = start.tally
+        self.run_read_to = start.run_read_to
         self.seen: dict[int, int] = {}  # line → copies in this window
         self.shown: list[tuple[bytes, int, bool]] = []  # RUN_RESTARTED: raw, line, known
         self.live = False  # it showed live text
@@ -88,10 +99,10 @@ class Window:
         self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
         self._memory = memory
         self._open_ended = open_ended
-        self._untimed_is_new = untimed_is_new
-        self._instances = instances
-        self._old_until = old_until
-        self._base = base
+        self._untimed_is_new = start.untimed_is_new
+        self._instances = start.instances
+        self._old_until = start.old_until
+        self._base = start.base
         self._base_lines: frozenset[int] | None = None  # made when it is asked for
         self._passed = 0  # how many of ``seen`` are known not to be of the base
         self.tail_lines = tail_lines
