@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,7 @@ from exporter.model import ComponentKey, LogType, Rule
 from exporter.state.memory import MemoryState
 from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, State, ValueKey
 from exporter.telemetry.metrics import Metrics
+from exporter.telemetry.table import MetricTable
 
 OTHER = ComponentKey("shop", "jobs")
 D1, D2 = CursorKey(KEY, "d1"), CursorKey(KEY, "d2")
@@ -659,6 +661,19 @@ def test_with_other_replicas_nothing_is_shown_before_it_is_kept():
     assert ledger.flush()
     assert registry.get_sample_value(TOTAL, LOG) == 5
     assert not fenced
+
+
+def test_what_was_kept_together_is_shown_under_the_lock_of_a_scrape(state: RecordingState):
+    """A scrape shows all counts of a save, or none of them."""
+    table, held = MetricTable(), []
+    metrics = Metrics(table)
+    ledger = Ledger(metrics, state, Clock())
+    with table.lock:
+        ledger.add(metrics.log_lines, LINES, 3)
+        ledger.after_commit(partial(lambda: held.append(table.lock.locked())))
+    assert ledger.flush()
+    assert held == [True]
+    assert not table.lock.locked()
 
 
 def test_a_refused_save_is_told_once_and_never_shown():

@@ -1,9 +1,10 @@
 """Counts, cursors and documents, changed together: kept first if state is durable, then shown.
 
-Everything that may not be lost between two runs passes here under one lock. With state in memory
-a change is shown at once. With durable state changes gather, and ``flush`` keeps those of all
-sources in one batch before it shows them: so a counter never shows what a crash could take back,
-and no scrape waits for a disk.
+Everything that may not be lost between two runs passes here under one lock. A scrape takes it too:
+it shows all that changed together, or nothing of it. With state in memory a change is shown at
+once. With durable state changes gather, and ``flush`` keeps those of all sources in one batch
+before it shows them: so a counter never shows what a crash could take back, and no scrape waits for
+a disk.
 """
 
 import logging
@@ -60,7 +61,7 @@ class Ledger:
         *,
         fenced: Callable[[], None] | None = None,
     ) -> None:
-        self.lock = Lock()  # held around every call but ``flush`` and ``close``
+        self.lock = metrics.lock  # held around every call but ``flush``, ``end`` and ``abandon``
         self._metrics = metrics
         self._state = state
         self._clock = clock
@@ -269,8 +270,9 @@ class Ledger:
                 if not isinstance(error, StateError):
                     raise
             finally:
-                for show in unshown:
-                    show()
+                with self.lock:
+                    for show in unshown:
+                        show()
             return not self._failing
 
     def _is_check_due(self) -> bool:

@@ -8,12 +8,13 @@ loop over them. Series of a component are made when it is discovered and removed
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 from typing import Any, Generic, Self, TypeVar, overload
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.registry import Collector
 
-from exporter.telemetry.table import Counter, Gauge
+from exporter.telemetry.table import Counter, Gauge, MetricTable
 
 PREFIX = "digitalocean_app_"  # of every name here, and of none that a rule chooses
 
@@ -104,12 +105,16 @@ class DeclaredMetrics:
     Args:
         registry: shows the metrics.
         of_account: shows those that belong to no app in its place, if given.
+
+    Attributes:
+        lock: of the table that shows the metrics, see ``MetricTable``.
     """
 
     def __init__(
         self, registry: CollectorRegistry, of_account: CollectorRegistry | None = None
     ) -> None:
         self._registry = registry
+        self.lock: Lock = registry.lock if isinstance(registry, MetricTable) else Lock()
         self._metrics: dict[Declaration[Any], Any] = {
             declaration: declaration.build(
                 of_account if of_account and declaration.owner is Owner.ACCOUNT else registry

@@ -94,6 +94,11 @@ class Family(Collector):
         with self._lock:
             return list(self._series.values())
 
+    def samples(self) -> list[tuple[str, float]]:
+        """The line of every series up to its value, and the value, as they are now."""
+        with self._lock:
+            return [(series.prefix, series.value) for series in self._series.values()]
+
     @abstractmethod
     def head(self) -> Metric:
         """The metric without series, as the library's formats take it."""
@@ -148,10 +153,15 @@ class MetricTable(CollectorRegistry):
 
     Args:
         constants: the labels, which no metric has itself.
+
+    Attributes:
+        lock: held while metrics that belong together change, and while a scrape reads the table:
+            so a scrape shows a line with its matches, or neither.
     """
 
     def __init__(self, constants: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self.lock = Lock()
         self.constants = dict(constants or {})
         self._order: dict[Collector, None] = {}
         self._order_lock = Lock()

@@ -1,12 +1,13 @@
 """The metric tables as text, in the format and compression that a scrape asks for.
 
-Each scrape renders them whole, in a worker thread, beside whatever counts at the same time. What is
-not of the table's own kinds the library renders: histograms, metrics of rules, of the process.
+Each scrape reads a table at one moment, under the lock of what counts there, and writes the text
+beside whatever counts at the same time. What is not of the table's own kinds the library renders:
+histograms, metrics of rules, of the process.
 """
 
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -92,19 +93,17 @@ class Exposition:
 
     def _text(self, tables: Sequence[MetricTable], encoder: Encoder, content_type: str) -> bytes:
         if not _OWN_FORMATS.fullmatch(content_type):
-            collected = (metric for table in tables for metric in _collected(table))
+            collected = [metric for table in tables for metric in _collected(table)]
             return encoder(_Collected(_merged(collected)))
         parts: list[bytes] = []
-        for collectors in _by_name(tables).values():
-            families = [family for _, family in collectors if isinstance(family, Family)]
-            if len(families) == len(collectors):
-                parts.append(_head(families[0], encoder))
-                parts.append(_lines(families).encode())
+        for readings in _by_name(tables).values():
+            own = [reading for reading in readings if isinstance(reading, _Samples)]
+            if own:
+                parts.append(_head(own[0].family, encoder))
+                parts.append(_lines(own).encode())
             else:
-                metrics = _merged(
-                    metric for table, each in collectors for metric in _relabelled(table, each)
-                )
-                parts.append(encoder(_Collected(metrics)).removesuffix(_END))
+                metrics = [reading for reading in readings if isinstance(reading, Metric)]
+                parts.append(encoder(_Collected(_merged(metrics))).removesuffix(_END))
         if content_type.startswith("application/openmetrics"):
             parts.append(_END)
         return b"".join(parts)
@@ -120,6 +119,14 @@ class _Collected(Collector):
         return self._metrics
 
 
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """What a metric of the table's own kinds stood at when the table was read."""
+
+    family: Family
+    samples: Sequence[tuple[str, float]]
+
+
 def _choose(accept: str) -> tuple[Encoder, str]:
     try:
         return choose_encoder(accept)
@@ -128,19 +135,26 @@ def _choose(accept: str) -> tuple[Encoder, str]:
         return choose_encoder("")
 
 
-def _by_name(
-    tables: Iterable[MetricTable],
-) -> dict[str, list[tuple[MetricTable, Family | Metric]]]:
-    """All metrics by name, each with its parts from the tables."""
-    found: dict[str, list[tuple[MetricTable, Family | Metric]]] = {}
+def _by_name(tables: Iterable[MetricTable]) -> dict[str, list[_Samples | Metric]]:
+    """All metrics by name, each with its parts from the tables, all of one kind."""
+    found: dict[str, list[_Samples | Metric]] = {}
     for table in tables:
+        for reading in _read(table):
+            name = reading.family.name if isinstance(reading, _Samples) else reading.name
+            found.setdefault(name, []).append(reading)
+    return found
+
+
+def _read(table: MetricTable) -> list[_Samples | Metric]:
+    """Everything that a table shows, as of one moment."""
+    readings: list[_Samples | Metric] = []
+    with table.lock:
         for collector in table.collectors():
             if isinstance(collector, Family):
-                found.setdefault(collector.name, []).append((table, collector))
-                continue
-            for metric in collector.collect():
-                found.setdefault(metric.name, []).append((table, metric))
-    return found
+                readings.append(_Samples(collector, collector.samples()))
+            else:
+                readings += [_relabelled(table, metric) for metric in collector.collect()]
+    return readings
 
 
 def _head(family: Family, encoder: Encoder) -> bytes:
@@ -148,32 +162,35 @@ def _head(family: Family, encoder: Encoder) -> bytes:
     return encoder(_Collected(family.describe())).removesuffix(_END)
 
 
-def _lines(families: Sequence[Family]) -> str:
+def _lines(readings: Iterable[_Samples]) -> str:
     """The lines of all series of a metric."""
     return "".join(
         [
-            f"{series.prefix} {_number(series.value)}\n"
-            for family in families
-            for series in family.series()
+            f"{prefix} {_number(value)}\n"
+            for reading in readings
+            for prefix, value in reading.samples
         ]
     )
 
 
-def _collected(table: MetricTable) -> Iterator[Metric]:
-    for collector in table.collectors():
-        for metric in collector.collect():
-            yield from _relabelled(table, metric)
+def _collected(table: MetricTable) -> list[Metric]:
+    """Everything that a table shows, as of one moment, as the library takes it."""
+    with table.lock:
+        return [
+            _relabelled(table, metric)
+            for collector in table.collectors()
+            for metric in collector.collect()
+        ]
 
 
-def _relabelled(table: MetricTable, part: Family | Metric) -> Iterator[Metric]:
-    """Metrics as the library takes them, with the constant labels of their table."""
-    for metric in part.collect() if isinstance(part, Family) else (part,):
-        if table.constants:
-            metric.samples = [
-                sample._replace(labels={**sample.labels, **table.constants})
-                for sample in metric.samples
-            ]
-        yield metric
+def _relabelled(table: MetricTable, metric: Metric) -> Metric:
+    """A metric with the constant labels of its table."""
+    if table.constants:
+        metric.samples = [
+            sample._replace(labels={**sample.labels, **table.constants})
+            for sample in metric.samples
+        ]
+    return metric
 
 
 def _merged(metrics: Iterable[Metric]) -> list[Metric]:
