@@ -117,6 +117,37 @@ def test_a_number_is_taken_for_its_text(folder: Path):
     assert load(folder, GOOD["a number as a client's name"]).allowed_sans == {"7", "one"}
 
 
+WORDS = ("007", "0x10", "1_000", "1.0", "1e3", "yes", "Off", "2026-11-29", "12:30:45", "alice")
+"""What YAML 1.1 reads as a number in another form, a boolean, a date, or a text."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_text_is_taken_as_it_is_written(folder: Path, word: str):
+    """Names of users, headers and clients keep their form, with quotes and without."""
+    for written in (word, f"'{word}'"):
+        if ":" not in word:
+            users = load(folder, f"basic_auth_users:\n  {written}: {HASH}\n").users
+            assert users == {word: HASH.encode()}
+        headers = load(folder, f"http_server_config: {{headers: {{X-XSS-Protection: {written}}}}}")
+        assert headers.headers == {"X-XSS-Protection": word}
+        names = load(
+            folder,
+            tls(
+                "client_auth_type: RequireAndVerifyClientCert",
+                "client_ca_file: ca.crt",
+                f"client_allowed_sans: [{written}]",
+            ),
+        )
+        assert names.allowed_sans == {word}
+
+
+@pytest.mark.parametrize("name", ["", "~", "null", "[a]"])
+def test_what_is_no_name_is_refused(folder: Path, name: str):
+    """A user without a name, or with several, is a slip of the pen."""
+    with pytest.raises(ConfigError, match=r"web.yml:2: (basic_auth_users|it is not valid YAML)"):
+        load(folder, f"basic_auth_users:\n  ? {name}\n  : {HASH}\n")
+
+
 def test_without_a_ca_of_clients_those_of_the_system_are_trusted(folder: Path):
     """A certificate is asked for, verified where one is given, and not required."""
     context = load(folder, GOOD["client certificates of any CA"]).tls

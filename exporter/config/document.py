@@ -4,7 +4,7 @@ The only place that uses PyYAML; ``load`` asks it for data and for the positions
 """
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from exporter.config.findings import Finding, Location, masked, shown
 from exporter.errors import ConfigError, Fault
 
 _MERGE = "tag:yaml.org,2002:merge"
+_TEXT = "tag:yaml.org,2002:str"
+_READ_FROM_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "timestamp")}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NAMED_LISTS = (("patterns", "rules"), ("accounts",))
@@ -96,8 +98,8 @@ class Document:
         return Fault(self.file, place, finding.problem, finding.remedy, line)
 
 
-def read_document(path: str) -> Document:
-    """The document in a file.
+def read_document(path: str, texts: Iterable[Location] = ()) -> Document:
+    """The document in a file; for ``texts`` see ``parse_document``.
 
     Raises:
         ConfigError: there is no such file, it cannot be read, is no UTF-8 text or no YAML, or is
@@ -117,11 +119,16 @@ def read_document(path: str) -> Document:
         raise _unusable(path, "it is not UTF-8 text", "save it as UTF-8", line) from None
     except ValueError:
         raise _unusable(shown(path), "it is not a file name", "name an existing file") from None
-    return parse_document(path, text)
+    return parse_document(path, text, texts)
 
 
-def parse_document(file: str, text: str) -> Document:
-    """The document in a text; ``file`` is its name in messages.
+def parse_document(file: str, text: str, texts: Iterable[Location] = ()) -> Document:
+    """The document in a text.
+
+    Args:
+        file: its name in messages.
+        texts: places where numbers, booleans and dates are texts, as they are written: the value
+            there, or the keys and items of the mapping or list there.
 
     Raises:
         ConfigError: the text is no YAML, or is not one mapping.
@@ -131,6 +138,8 @@ def parse_document(file: str, text: str) -> Document:
         root = loader.get_single_node()
         if root is None:
             return Document(file, {})
+        for place in texts:
+            _take_as_texts(root, place)
         findings = tuple(_key_findings(root))
         data = loader.construct_document(root)
     except yaml.reader.ReaderError as error:
@@ -174,6 +183,25 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Mark, yaml.Nod
     return None
 
 
+def _take_as_texts(root: yaml.Node, place: Location) -> None:
+    """Read what stands at a place as it is written."""
+    node: yaml.Node | None = root
+    for step in place:
+        found = _child(node, step)
+        node = found[1] if found else None
+    scalars: list[yaml.Node] = []
+    match node:
+        case yaml.ScalarNode():
+            scalars = [node]
+        case yaml.SequenceNode():
+            scalars = node.value
+        case yaml.MappingNode():
+            scalars = [scalar for item in node.value for scalar in item]
+    for scalar in scalars:
+        if isinstance(scalar, yaml.ScalarNode) and scalar.tag in _READ_FROM_TEXT:
+            scalar.tag = _TEXT
+
+
 def _key_findings(root: yaml.Node) -> Iterator[Finding]:
     """Keys given twice or that are no text; a merged key may be given again to override it."""
     waiting: list[tuple[Location, yaml.Node]] = [((), root)]
@@ -196,7 +224,7 @@ def _keys_of_mapping(location: Location, node: yaml.MappingNode) -> Iterator[Fin
         if key.tag == _MERGE:
             continue
         here = (*location, str(key.value) if isinstance(key, yaml.ScalarNode) else "?")
-        if key.tag != "tag:yaml.org,2002:str":
+        if key.tag != _TEXT:
             yield Finding(here, "the key is not a text", "put it in quotes")
         elif key.value in first_lines:
             line = first_lines[key.value]

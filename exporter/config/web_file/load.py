@@ -12,7 +12,7 @@ from exporter.config.flags import WEB_CONFIG_VARIABLE
 from exporter.config.translation import findings_of
 from exporter.config.web_file.certificates import CertificateError, named_files, server_context
 from exporter.config.web_file.checks import agreement_findings
-from exporter.config.web_file.schema import TLS, RateLimit, WebFile
+from exporter.config.web_file.schema import TEXTS, TLS, RateLimit, WebFile
 from exporter.errors import ConfigError, Fault
 
 
@@ -52,7 +52,9 @@ def load_web_security(path: str | None, text: str = "") -> WebSecurity:
         raise ConfigError((Fault(WEB_CONFIG_VARIABLE, "", problem, "keep one of them"),))
     if path is None and not text:
         return WebSecurity()
-    document = read_document(path) if path else parse_document(WEB_CONFIG_VARIABLE, text)
+    document = (
+        read_document(path, TEXTS) if path else parse_document(WEB_CONFIG_VARIABLE, text, TEXTS)
+    )
     findings = list(document.findings)
     settings = None
     try:

@@ -27,6 +27,13 @@ from exporter.config.findings import Location, refusal
 TLS: Location = ("tls_server_config",)
 """The place of the section about TLS."""
 
+TEXTS: tuple[Location, ...] = (
+    ("basic_auth_users",),
+    ("http_server_config", "headers"),
+    *((*TLS, name) for name in ("cert_file", "key_file", "client_ca_file", "client_allowed_sans")),
+)
+"""Places whose numbers are texts, as they are written, as in the toolkit: a user called 007."""
+
 BCRYPT_HASH = re.compile(r"\$2[abxy]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 
 
@@ -140,11 +147,6 @@ def _user(value: object) -> object:
     return value
 
 
-def _number_as_text(value: object) -> object:
-    """Take a whole number for its text, as the toolkit does: ``X-XSS-Protection: 1``."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _header(allowed: tuple[str, ...] = ()) -> BeforeValidator:
     def check(value: object) -> object:
         if not isinstance(value, str):
@@ -167,21 +169,19 @@ def _interval(value: object) -> object:
 Pem = Annotated[str, BeforeValidator(_pem), Kind("text in PEM form")]
 PasswordHash = Annotated[str, BeforeValidator(_password_hash), Kind("bcrypt hash")]
 User = Annotated[str, Strict(), BeforeValidator(_user)]
-HeaderText = Annotated[str, Strict(), BeforeValidator(_number_as_text)]
-FileName = Annotated[FilePath, BeforeValidator(_number_as_text)]
-Name = Annotated[Text, BeforeValidator(_number_as_text)]
+HeaderText = Annotated[str, Strict()]
 Version = Annotated[TlsVersion, _refusing(dict.fromkeys(("TLS10", "TLS11"), _OLD_TLS))]
 
 
 class TlsServer(Section):
     """TLS; without this section plain HTTP is served."""
 
-    cert_file: FileName | None = Field(
+    cert_file: FilePath | None = Field(
         default=None,
         description="The server's certificate in PEM form, with those between it and its CA "
         "after it.",
     )
-    key_file: FileName | None = Field(
+    key_file: FilePath | None = Field(
         default=None, description="Its private key in PEM form, without a passphrase."
     )
     cert: Pem | None = Field(default=None, description="The certificate, in place of `cert_file`.")
@@ -199,7 +199,7 @@ class TlsServer(Section):
         "`RequireAndVerifyClientCert` no path is open to a client without one, the health "
         "checks neither: TLS ends before a path is named.",
     )
-    client_ca_file: FileName | None = Field(
+    client_ca_file: FilePath | None = Field(
         default=None,
         description="CA certificates that clients' certificates are verified with. Left out, "
         "`VerifyClientCertIfGiven` uses those that the system trusts.",
@@ -207,7 +207,7 @@ class TlsServer(Section):
     client_ca: Pem | None = Field(
         default=None, description="Those certificates, in place of `client_ca_file`."
     )
-    client_allowed_sans: ItemsOrNone[Name] = Field(
+    client_allowed_sans: ItemsOrNone[Text] = Field(
         default=(),
         description="Names (DNS, IP address, e-mail or URI), one of which a client's certificate "
         "must hold; needs `RequireAndVerifyClientCert`.",
