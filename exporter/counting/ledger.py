@@ -319,11 +319,11 @@ class Ledger:
             action()
 
     def end(self) -> None:
-        """Keep what has changed for the last time."""
-        self.flush()
-        with self._flushing:
-            self._ended = True
-            self._state.close()
+        """Keep what has changed for the last time; whatever happens, nothing is kept after it."""
+        try:
+            self.flush()
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
         """Save and show nothing from now on: somebody else may own the state."""

@@ -52,7 +52,8 @@ class Holdings(Protocol):
         """Show a share no longer from now on, then end it.
 
         Args:
-            save: save what was counted, and report ``ENDED`` then.
+            save: save what was counted, and report ``ENDED`` then, or ``FAILED`` where the share
+                could not be ended.
         """
         ...
 
@@ -368,16 +369,17 @@ class Replica:
         name = report.share.namespace
         if report.happened is Happened.FENCED:
             self._fenced()
-        if report.happened is Happened.ENDED:
-            if self._leaving.get(name) == report.claim:
-                self._released[name] = self._leaving.pop(name)
-        elif self._held.get(name) == report.claim:
+        failed = report.happened is Happened.FAILED
+        if self._held.get(name) == report.claim:
             self._withdraw(name, save=False)
-            if report.happened is Happened.FAILED:
-                self._released[name] = report.claim
-                self._not_before[name] = self._monotonic() + RETRY_SECONDS
+        elif self._leaving.get(name) == report.claim:
+            del self._leaving[name]
         else:
-            self._leaving.pop(name, None)
+            return
+        if report.happened is not Happened.FENCED:
+            self._released[name] = report.claim
+        if failed:
+            self._not_before[name] = self._monotonic() + RETRY_SECONDS
 
     def _return_released(self) -> None:
         """Release the shares that have ended."""

@@ -64,7 +64,7 @@ from exporter.service.supervisor import RunningScheduler, Supervisor
 from exporter.state.memory import MemoryStore
 from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Store
-from exporter.telemetry.internal_errors import InternalErrors
+from exporter.telemetry.internal_errors import InternalErrors, Part
 from exporter.watching.autoscaling import Autoscaling
 from exporter.watching.bandwidth import Bandwidth
 from exporter.watching.deployments import Deployments
@@ -216,7 +216,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
     """Build everything that reads and counts one account; nothing is started."""
     env, records = environment, environment.records
     settings = collector_settings(config)
-    internal_errors = InternalErrors(records.metrics)
+    internal_errors = InternalErrors(records.metrics.internal_errors, Part)
     pacing = Pacing(env.budget, settings, env.schedule_clock)
     timer = _discovery_timer(settings, env)
     counting = _build_counting(config, rules, env)

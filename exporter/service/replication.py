@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from exporter.config.schema import Config
+from exporter.errors import InternalError
 from exporter.model import ReplicaStatus, ShareStatus
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.lease import call_timeout, suspension_clock
@@ -16,6 +17,7 @@ from exporter.service.account import Account
 from exporter.service.shares import Build, Shares
 from exporter.service.status import Watched
 from exporter.state.coordination import SharedStore
+from exporter.telemetry.internal_errors import InternalErrors, ReplicaPart
 from exporter.telemetry.metrics import ReplicaMetrics, ShareMetrics
 from exporter.telemetry.table import MetricTable
 
@@ -60,7 +62,10 @@ class Replication:
         self._metrics = metrics
         self._monotonic = monotonic
         self._takeover_after = settings.takeover_after
-        self._shares = Shares(build, lambda report: self._replica.reports.put(report))
+        self._internal_errors = InternalErrors(metrics.internal_errors, ReplicaPart)
+        self._shares = Shares(
+            build, lambda report: self._replica.reports.put(report), self._internal_errors
+        )
         self._coordination = store.coordinate(call_timeout(settings.takeover_after))
         self._replica = Replica(
             Member(
@@ -81,6 +86,7 @@ class Replication:
         self._thread = threading.Thread(target=self._run, name="replica")
         self._latest_round = monotonic()
         self._ready = False
+        self._problem = ""  # of the latest round, where nobody foresaw it
 
     def start(self) -> None:
         """Begin to take part."""
@@ -137,7 +143,7 @@ class Replication:
 
     def ready(self) -> tuple[bool, str]:
         """Whether the replica is one of the group, and has loaded what it owns."""
-        problem = self._replica.standing.problem
+        problem = self._problem or self._replica.standing.problem
         if problem:
             return False, problem
         loading = self._replica.owned() - self._shares.shown().keys()
@@ -157,15 +163,25 @@ class Replication:
                 ShareStatus(share.account, share.number, owners.get(share, ""), share in owned)
                 for share in self._every
             ),
-            standing.problem,
+            self._problem or standing.problem,
         )
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._latest_round = self._monotonic()
-            try:
+            self._stopping.wait(self._round())
+
+    def _round(self) -> float:
+        """Take part for one round; returns the seconds until the next one.
+
+        After an error that nobody foresaw the next round comes all the same. The lease ends by
+        itself if no heartbeat is sent meanwhile.
+        """
+        try:
+            with self._internal_errors.translated(ReplicaPart.ROUNDS):
                 pause = self._replica.round()
-            except Exception:  # the lease ends by itself if this goes on
-                LOG.exception("a round of the replica failed")
-                pause = self._replica.heartbeat
-            self._stopping.wait(pause)
+        except InternalError as error:
+            self._problem = str(error)
+            return self._replica.heartbeat
+        self._problem = ""
+        return pause

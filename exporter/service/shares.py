@@ -15,6 +15,7 @@ from exporter.replicas.layout import Share
 from exporter.replicas.replica import Happened, Report
 from exporter.service.account import Account
 from exporter.state.coordination import Claim
+from exporter.telemetry.internal_errors import InternalErrors, ReplicaPart
 
 LOG = logging.getLogger(__name__)
 
@@ -42,11 +43,15 @@ class Shares:
     Args:
         build: makes the account of a share.
         report: takes what happens to a share.
+        internal_errors: counts what nobody foresaw.
     """
 
-    def __init__(self, build: Build, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self, build: Build, report: Callable[[Report], None], internal_errors: InternalErrors
+    ) -> None:
         self._build = build
         self._report = report
+        self._internal_errors = internal_errors
         self._lock = Lock()
         self._running: dict[Share, _Running] = {}
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="share")
@@ -71,7 +76,8 @@ class Shares:
         """Show a share no longer from now on, then end it.
 
         Args:
-            save: save what was counted, and report ``ENDED`` then.
+            save: save what was counted, and report ``ENDED`` then, or ``FAILED`` where it could
+                not be ended.
         """
         with self._lock:
             running = self._running.get(share)
@@ -87,39 +93,37 @@ class Shares:
 
     def _open(self, running: _Running) -> None:
         """Load a share; it is shown and read from then on, unless it was withdrawn meanwhile."""
+        share = running.share.namespace
         try:
             if running.withdrawn:
                 return
-            account = self._build(running.share, running.claim, lambda: self._fenced(running))
-            with self._lock:
-                running.account = account
-                wanted = not running.withdrawn
-            if wanted:
-                account.start()
+            with self._internal_errors.translated(ReplicaPart.SHARES, ExporterError, start=share):
+                account = self._build(running.share, running.claim, lambda: self._fenced(running))
+                with self._lock:
+                    running.account = account
+                    wanted = not running.withdrawn
+                if wanted:
+                    account.start()
         except ExporterError as error:
-            self._failed(running, str(error))
-        except Exception as error:  # whatever it is, the other shares continue
-            LOG.exception("a share could not be started")
-            self._failed(running, type(error).__name__)
+            LOG.error("cannot start a share", extra={"fields": {"share": share, "problem": error}})
+            self._report(Report(running.share, running.claim, Happened.FAILED))
         finally:
             running.opened.set()
 
     def _end(self, running: _Running, save: bool) -> None:
+        """End a share; where that fails, what was not saved is read again by the next owner."""
         running.opened.wait()
+        share = running.share.namespace
+        happened = Happened.ENDED
         try:
             if running.account is not None:
-                running.account.stop(save=save)
-        except Exception:  # the share is given up either way
-            LOG.exception("a share could not be ended")
+                with self._internal_errors.translated(ReplicaPart.SHARES, end=share):
+                    running.account.stop(save=save)
+        except ExporterError as error:
+            LOG.error("cannot end a share", extra={"fields": {"share": share, "problem": error}})
+            happened = Happened.FAILED
         if save:
-            self._report(Report(running.share, running.claim, Happened.ENDED))
-
-    def _failed(self, running: _Running, problem: str) -> None:
-        LOG.error(
-            "a share cannot be started",
-            extra={"fields": {"share": running.share.namespace, "problem": problem}},
-        )
-        self._report(Report(running.share, running.claim, Happened.FAILED))
+            self._report(Report(running.share, running.claim, happened))
 
     def _fenced(self, running: _Running) -> None:
         """A save was refused: show the share no longer from this moment on."""

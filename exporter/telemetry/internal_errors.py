@@ -1,12 +1,13 @@
-"""Errors that nobody foresaw: said with what they were, counted by part, and outlived.
+"""Errors that nobody foresaw: each is counted by part, and the part continues.
 
-Every job and every task has one outermost boundary. What none of its inside expects becomes an
-``InternalError`` there, which is handled as a failed read is: so the next one still comes.
+Every job and every task has one outermost boundary. An error that none of its inside expects
+becomes an ``InternalError`` there, which is handled as a failed read is: so the next one still
+comes. An error that comes again with every attempt is logged once, and once more when it is over.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,13 +17,15 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.base import BaseScheduler
 
 from exporter.errors import ExporterError, InternalError, Stopping
-from exporter.telemetry.metrics import Metrics
+from exporter.telemetry.table import Counter
 
 LOG = logging.getLogger(__name__)
 
+_MOST_REMEMBERED = 4096  # of what fails; past it each is logged once more
+
 
 class Part(StrEnum):
-    """What has a boundary: the values of the label ``part``."""
+    """What has a boundary in each account: values of the label ``subsystem``."""
 
     DISCOVERY = "discovery"
     POLLER = "poller"
@@ -33,32 +36,48 @@ class Part(StrEnum):
     SCHEDULE = "schedule"  # jobs that no other part has a boundary for
 
 
-class InternalErrors:
-    """Counts them; every part stands at 0 from the start."""
+class ReplicaPart(StrEnum):
+    """What has a boundary in each replica, beside its accounts."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._counter = metrics.internal_errors
-        for part in Part:
+    ROUNDS = "replica_rounds"
+    SHARES = "replica_shares"
+
+
+class InternalErrors:
+    """Counts them; every part stands at 0 from the start.
+
+    Args:
+        counter: its only label is the part.
+        parts: those that count here.
+    """
+
+    def __init__(self, counter: Counter, parts: Iterable[Part | ReplicaPart]) -> None:
+        self._counter = counter
+        self._failing: dict[str, str] = {}
+        for part in parts:
             self._counter.labels(part)
 
     @contextmanager
     def translated(
-        self, part: Part, *foreseen: type[ExporterError], **fields: object
+        self, part: Part | ReplicaPart, *foreseen: type[ExporterError], **fields: object
     ) -> Iterator[None]:
-        """Within the block, an error that nobody foresaw is counted and goes on as InternalError.
+        """Raise InternalError in the place of an error that nobody foresaw, which is counted.
 
         Args:
             foreseen: errors that the caller handles too, besides Stopping.
             fields: what was worked at, for the log.
         """
         passed_on: tuple[type[ExporterError], ...] = (Stopping, InternalError, *foreseen)
+        subject = f"{part} {fields}"
         try:
             yield
         except passed_on:
             raise
         except Exception as error:
-            self._note(part, error, fields)
+            self._note(part, error, fields, again=not self._changed(subject, error))
             raise InternalError from error
+        if self._failing.pop(subject, None) is not None:
+            LOG.info("no internal error any more", extra={"fields": {"part": part, **fields}})
 
     def watch(self, part: Part, task: asyncio.Task[Any] | Future[Any], **fields: object) -> None:
         """Note the error that a task ends with for which nobody waits."""
@@ -79,9 +98,26 @@ class InternalErrors:
 
         scheduler.add_listener(ended, EVENT_JOB_ERROR)
 
-    def _note(self, part: Part, error: BaseException, fields: dict[str, object]) -> None:
+    def _changed(self, subject: str, error: Exception) -> bool:
+        """Return whether the latest attempt at the same did not fail with the same error."""
+        text = f"{type(error).__name__}: {error}"
+        before = self._failing.get(subject)
+        if len(self._failing) >= _MOST_REMEMBERED:
+            self._failing.clear()
+        self._failing[subject] = text
+        return before != text
+
+    def _note(
+        self,
+        part: Part | ReplicaPart,
+        error: BaseException,
+        fields: dict[str, object],
+        *,
+        again: bool = False,
+    ) -> None:
         self._counter.labels(part).inc()
-        LOG.error(
+        LOG.log(
+            logging.DEBUG if again else logging.ERROR,
             "internal error, trying again; it is a bug of the exporter: please report it",
             exc_info=error,
             extra={"fields": {"part": part, **fields}},

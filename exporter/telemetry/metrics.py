@@ -565,6 +565,7 @@ class ReplicaMetrics(DeclaredMetrics):
         "Saves that the database refused since the share had a new owner; nothing of them was "
         "kept or shown.",
     )
+    internal_errors = Metrics.internal_errors  # those of the replica, beside its accounts'
 
 
 class ShareMetrics(DeclaredMetrics):
@@ -580,4 +581,4 @@ class ShareMetrics(DeclaredMetrics):
 def all_declarations() -> list[Declaration[Any]]:
     """The declarations of every metric of the program."""
     sets = (Metrics, ExporterMetrics, ReplicaMetrics, ShareMetrics)
-    return [declaration for each in sets for declaration in each.declarations()]
+    return list(dict.fromkeys(metric for each in sets for metric in each.declarations()))
