@@ -13,8 +13,8 @@ from pathlib import Path
 from simulation import APP, Outcome, World, faults_of_wild_life
 from virtual_platform import VirtualPlatform
 
-from exporter.model import ComponentKey
-from exporter.simulator.log_reading import LogReader
+from exporter.model import ComponentKey, LogType
+from exporter.simulator.log_reading import LogReader, LogRequest
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
 
@@ -85,7 +85,8 @@ class Crowd(World):
         self.hand_overs = 0
         self.unread = 0  # lines written since the latest read of RUN
         self.doubtful = False  # so many that no reader can tell that none is missing
-        self.unseen = False  # lines were gone before any read, or hidden by others
+        self.limit_shown = False  # a read showed more than a limit for the whole text allows
+        self.crashes_happened = False
         self.start()
 
     def counted(self) -> tuple[float, float]:
@@ -161,15 +162,32 @@ class Crowd(World):
         if self.unread >= self.tail_lines:
             self.doubtful = True
         self.unread = 0
+        self.look_at_limit()
         self.tell(f"read with {self.lines} lines written")
         self.read_all()
+
+    def look_at_limit(self) -> None:
+        """A text of exactly ``tail_lines`` lines looks as if the rest of it was cut off.
+
+        So it is until a read has shown more lines than that.
+        """
+        request = LogRequest(
+            self.platform.app_id(APP),
+            self.platform.active_deployment_id(APP),
+            KEY.component,
+            LogType.RUN,
+            self.tail_lines,
+        )
+        shown = self.reader.text(request).count(b"\n")
+        self.limit_shown = self.limit_shown or shown > 1.25 * self.tail_lines
+        if shown == self.tail_lines and self.crashes_happened and not self.limit_shown:
+            self.doubtful = True
 
     def live(self) -> list[Outcome]:
         """Polls at intervals, and now and then something beside the writing."""
         self.discover()
         self.poll_all()
         self.flush()
-        self.crashes_happened = False
         for _ in range(POLLS):
             self.now += self.rng.choice((1.0, 1.0, 60.0))
             self.write_by_rates()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from account_life import APP, KINDS, Life
-from crowded_life import Crowd, Setting, Tail
+from crowded_life import KEY, Crowd, Setting, Tail
 
+from exporter.model import LogType, Source
 from exporter.simulator.state import Layout
 
 MEANINGS = [Tail.EACH, Tail.TOTAL]
@@ -59,6 +60,58 @@ def test_clocks_that_differ_lose_no_line(layout: Layout, tail: Tail, seed: int, 
     world = Crowd(seed, tmp_path, Setting(3, 1000, layout, tail, skewed=True))
     world.offs = {0: -1.0, 1: 0.0, 2: 1.0}
     bursts(world, 60)
+    assert world.counted() == (world.lines, 0)
+
+
+@pytest.mark.found(
+    "A crash of an instance whose log was full was a gap if another instance's clock was ahead.",
+    how="random lives of many instances, seeds 500835 and 501190",
+)
+@pytest.mark.parametrize("ahead", [-9.0, 0.0, 9.0])
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_crash_of_an_instance_with_a_full_log_is_no_gap(
+    layout: Layout, ahead: float, tmp_path: Path
+):
+    """RUN_RESTARTED shows the last 20 lines of its container, of which RUN had shown older ones."""
+    world = Crowd(0, tmp_path, Setting(3, 20, layout, Tail.EACH))
+    world.skew, world.offs = 10.0, {0: 0.0, 1: 0.0, 2: ahead}
+    world.discover()
+    for turn in range(4):
+        world.now += 1.0
+        for _ in range(12):
+            world.write_line(1)
+        world.write_line(2)
+        world.read_all() if turn else world.poll_all()
+    for _ in range(3):
+        world.write_line(1, "working")
+    world.write_line(1, "panic")
+    world.platform.crash(APP, "web", 1)
+    for log_type in (LogType.RUN_RESTARTED, LogType.RUN, LogType.RUN_RESTARTED):
+        world.write_line(2)
+        world.read(Source(world.platform.app_id(APP), KEY, log_type))
+    world.settle()
+    assert world.counted() == (world.lines, 0)
+
+
+@pytest.mark.found(
+    "Exactly `tail_lines` lines behind a crash were a gap, though the log had shown more before.",
+    how="random lives of many instances, seed 500463",
+)
+def test_a_text_longer_than_the_limit_shows_that_it_is_one_for_each_instance(tmp_path: Path):
+    """Then as many lines as were asked for, the first of them new, are no text that was cut."""
+    world = Crowd(0, tmp_path, Setting(2, 20, Layout.SEQUENTIAL, Tail.EACH))
+    world.discover()
+    for lines in (9, 9):
+        for instance in (0, 1):
+            for _ in range(lines):
+                world.write_line(instance)
+        world.poll_all()
+    world.platform.crash(APP, "web", 0, ["panic"])
+    world.lines += 1
+    for instance in (0, 1):
+        world.write_line(instance, "listening")
+    world.read(Source(world.platform.app_id(APP), KEY, LogType.RUN))
+    world.settle()
     assert world.counted() == (world.lines, 0)
 
 

@@ -20,7 +20,7 @@ nothing can have been forgotten that stands there, a gap is announced for it.
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -109,6 +109,8 @@ class Continuity:
         self._base_tail = 0  # how many lines a window may ask for to be held against it
         self._moved_off = 0  # at most so many of them left by moving on after all
         self._restarted_tail = 0  # how many lines RUN_RESTARTED's latest whole window asked for
+        self._ended_news = 0  # lines that it newly showed since RUN's latest whole window
+        self._limit_each = False  # a text showed that tail_lines does not limit it as a whole
         self._tally = RestartTally(held=from_first_line)
         self._loss_told = False  # a gap told of lost containers, the platform's counts may again
         self._unseen_told = False  # the platform's counts told of them, RUN may again
@@ -162,6 +164,8 @@ class Continuity:
             moved_off=self._moved_off,
             sealed=self._lines.sealed,
             restarted_tail=self._restarted_tail,
+            ended_news=self._ended_news,
+            limit_each=self._limit_each,
             tally=self._tally,
             loss_told=self._loss_told,
             unseen_told=self._unseen_told,
@@ -189,6 +193,8 @@ class Continuity:
         self._base_tail = snapshot.base_tail
         self._moved_off = snapshot.moved_off
         self._restarted_tail = snapshot.restarted_tail
+        self._ended_news = snapshot.ended_news
+        self._limit_each = snapshot.limit_each
         self._tally = snapshot.tally
         self._loss_told = snapshot.loss_told
         self._unseen_told = snapshot.unseen_told
@@ -227,6 +233,7 @@ class Continuity:
             instances=self._instances,
             old_until=self._old_until(log_type),
             base=self._base_for(log_type, tail_lines),
+            limit_each=self._limit_each and self._instances != 1,
         )
         return Window(self._lines, log_type, tail_lines, start, open_ended=open_ended)
 
@@ -246,6 +253,8 @@ class Continuity:
         """Take note of a window that was read whole."""
         identity = window.identity
         as_before = self._shown.get(window.log_type) == identity
+        if window.exceeds_limit and not self._limit_each:
+            self._limit_each = self.changed = True
         restarted = window.log_type is LogType.RUN_RESTARTED
         result = (
             self._finish_restarted(window) if restarted else self._finish_run(window, as_before)
@@ -396,6 +405,9 @@ class Continuity:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
         let_go, self._lines.let_go = self._lines.let_go, False
+        ended_news = self._ended_news
+        if ended_news and not as_before:
+            self._ended_news, self.changed = 0, True
         if self._vanished and not self._restarts_watched:
             # RUN_RESTARTED was to show them, and is read no more.
             self._vanished, self._moved_off, self.changed = set(), 0, True
@@ -404,14 +416,18 @@ class Continuity:
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()
-        vanished = not as_before and self._note_vanished(window)
+        vanished = not as_before and self._note_vanished(window, ended_news)
         self._unseen_told = self._unseen_told and vanished
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         return WindowEnd()
 
-    def _note_vanished(self, window: Window) -> bool:
-        """Whether lines left RUN with their container, as far as that can be told."""
+    def _note_vanished(self, window: Window, ended_news: int) -> bool:
+        """Whether lines left RUN with their container, as far as that can be told.
+
+        Args:
+            ended_news: how many lines RUN_RESTARTED newly showed since the window before.
+        """
         before = self._windows.get(LogType.RUN, ())
         gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
         ended = self._windows.get(LogType.RUN_RESTARTED, ())
@@ -421,7 +437,7 @@ class Continuity:
         if self._differs_in_order(window):
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
         if len(left) < len(gone):
-            moved_off += self._count_after(ended, max(map(self._time, before)))
+            moved_off += ended_news
         if len(left) <= moved_off:
             return False
         self._vanished |= left
@@ -458,10 +474,12 @@ class Continuity:
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
         since = max(map(self._time, self._vanished), default=0)
+        if window.live and not window.past:
+            self._ended_news += window.new
         unseen = self._note_unseen(window, known_ends, len(shown_ends))
         self._restarted_tail = window.tail_lines
         self._close_account(window)
-        lost = window.resolves and self._lost(window, since)
+        lost = window.resolves and self._lost(window)
         if lost or unseen:
             told = self._told_before(lost, bool(unseen))
             return WindowEnd(
@@ -523,20 +541,17 @@ class Continuity:
         self.changed = True
         return told
 
-    def _lost(self, window: Window, since: int) -> bool:
+    def _lost(self, window: Window) -> bool:
         """Whether containers left RUN that this RUN_RESTARTED window does not show.
 
         Of one that it shows, the newest lines stand in it; as many of the older ones may have
-        moved on out of it as it has lines from after ``since``, the newest that left.
+        moved on out of it as its log newly showed since they left.
         """
         missing = self._vanished.difference(window.seen)
         found = len(self._vanished) - len(missing)
-        spared = self._moved_off + self._count_after(window.seen, since)
+        spared = self._moved_off + self._ended_news
         self._vanished, self._moved_off, self.changed = set(), 0, True
         return not found or len(missing) > spared
-
-    def _count_after(self, lines: Iterable[int], since: int) -> int:
-        return sum(self._time(line) > since for line in lines)
 
     def _time(self, line: int) -> int:
         return self._lines.time(line)

@@ -36,6 +36,8 @@ class Snapshot:
     moved_off: int = 0
     sealed: int = 0
     restarted_tail: int = 0
+    ended_news: int = 0
+    limit_each: bool = False
     tally: RestartTally = field(default_factory=RestartTally)
     loss_told: bool = False
     unseen_told: bool = False
@@ -68,6 +70,8 @@ class Snapshot:
             "moved_off": self.moved_off,
             "sealed": self.sealed,
             "restarted_tail": self.restarted_tail,
+            "ended_news": self.ended_news,
+            "limit_each": self.limit_each,
             "tally": self.tally.to_json(),
             "loss_told": self.loss_told,
             "unseen_told": self.unseen_told,

@@ -21,6 +21,10 @@ CLOCK_NS = 15_000_000_000
 Timestamps that fall by more begin another instance's text.
 """
 
+# A text with so many times the lines that a limit allows was not limited so. It may have a few more
+# than that of a limit which was honoured: lines that were written while it was served.
+_BEYOND_LIMIT = 1.25
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -50,6 +54,7 @@ class WindowStart:
         instances: how many instances there are, None if that varies.
         old_until: Unix nanoseconds; lines up to here are from before the exporter's time.
         base: what the window can be compared with; None where it may show more than that knows.
+        limit_each: whether the platform limits the text of each instance, not the whole text.
     """
 
     resolves: bool
@@ -59,6 +64,7 @@ class WindowStart:
     instances: int | None
     old_until: int
     base: Base | None
+    limit_each: bool
 
 
 class Window:
@@ -103,6 +109,7 @@ class Window:
         self._instances = start.instances
         self._old_until = start.old_until
         self._base = start.base
+        self._limit_each = start.limit_each
         self._base_lines: frozenset[int] | None = None  # made when it is asked for
         self._passed = 0  # how many of ``seen`` are known not to be of the base
         self.tail_lines = tail_lines
@@ -181,23 +188,33 @@ class Window:
 
         As many new lines of one instance as were asked for may be all that was left of more;
         fewer show that none is missing, as the text reaches back to what is known or shows the
-        container from its first line. Where the limit is one for the whole text, the lines before
-        a new one that begins it may be missing.
+        container from its first line. Where the limit is one for the whole text, or may be, the
+        lines before a new one that begins it may be missing.
         """
         if self.served_whole:
             return False
-        asked, shown = self.tail_lines, self.live_lines
-        cut = shown == asked or (self._open_ended and shown > asked)
-        if cut and (self.new == shown or (self._begins_new and self._base is not None)):
+        if self._instances != 1 and self._longest_stretch >= self.tail_lines:
             return True
-        return self._instances != 1 and self._longest_stretch >= asked
+        if self._limit_each or self.exceeds_limit:
+            return False
+        asked, shown = self.tail_lines, self.live_lines
+        grows = self._open_ended or self._instances == 1
+        cut = shown == asked or (grows and shown > asked)
+        return cut and (self.new == shown or (self._begins_new and self._base is not None))
+
+    @property
+    def exceeds_limit(self) -> bool:
+        """Whether several instances show more lines than a limit for the whole text allows."""
+        if self._instances == 1 or self._open_ended or self.past:
+            return False
+        return self.live_lines >= self.tail_lines * _BEYOND_LIMIT
 
     @property
     def served_whole(self) -> bool:
         """Whether it shows more lines than a platform serves that honours the limit."""
         if self._instances is None or self._open_ended:
             return False
-        return self.live_lines > max(1, self._instances) * self.tail_lines
+        return self.live_lines >= max(1, self._instances) * self.tail_lines * _BEYOND_LIMIT
 
     @property
     def complete(self) -> bool:
