@@ -24,7 +24,7 @@ from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
 from exporter.matching.engine import Engine
 from exporter.model import GapReason
-from exporter.service.assembly import AccountParts, build_account
+from exporter.service.assembly import AccountParts, build_account, rebuild_account
 from exporter.service.environment import Environment, Records
 from exporter.service.ruleset import load_rules
 from exporter.simulator.log_reading import LogReader
@@ -201,11 +201,9 @@ class Life:
         self.parts = self.build()
         self.parts.counting.pipeline.series.rule_metrics.publish()
 
-    @patch(
-        "exporter.service.assembly.Engine", cache(Engine)
-    )  # it takes longer to make than to live
-    def build(self) -> AccountParts:
-        """The account as it is configured now."""
+    @patch("exporter.service.counting_parts.Engine", cache(Engine))  # it takes long to make
+    def build(self, before: AccountParts | None = None) -> AccountParts:
+        """The account as it is configured now; ``before``: what was built for it until now."""
         config = Config.model_validate(
             {
                 "logs": {
@@ -223,23 +221,23 @@ class Life:
         virtual: Any = self.virtual
         streams: Any = Streams(self)
         scheduler: Any = LoopScheduler(self.loop)
-        parts = build_account(
-            config,
-            load_rules(config),
-            Environment(
-                self.wall_clock,
-                self.rng,
-                scheduler,
-                virtual,
-                virtual,
-                streams,
-                budget,
-                self.records,
-                self.loop.time,
-                steady=self.true_time,
-                platform_clock=self.true_time,
-            ),
+        environment = Environment(
+            self.wall_clock,
+            self.rng,
+            scheduler,
+            virtual,
+            virtual,
+            streams,
+            budget,
+            self.records,
+            self.loop.time,
+            steady=self.true_time,
+            platform_clock=self.true_time,
         )
+        if before is None:
+            parts = build_account(config, load_rules(config), environment)
+        else:
+            parts = rebuild_account(config, load_rules(config), environment, before)
         follower = parts.reading.follower
         if follower is not None:
             follower._around = replace(follower._around, block=self.block, monotonic=self.loop.time)
@@ -369,12 +367,7 @@ class Life:
         self.disturb(f"reloaded: {key} (now {self.mode}, {self.interval} s)")
         before = self.parts
         self.end_tasks()
-        with self.records.ledger.lock:
-            parts = self.build()
-            parts.counting.pipeline.series.replace(before.counting.pipeline.series)
-        parts.discovery.take_over(before.discovery)
-        parts.supervisor.take_over(before.supervisor)
-        self.parts = parts
+        self.parts = self.build(before)
         self.launch()
 
     # --- a life

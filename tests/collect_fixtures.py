@@ -28,7 +28,7 @@ from exporter.model import (
     Source,
 )
 from exporter.scheduling.pacing import CollectorSettings
-from exporter.service.assembly import AccountParts, build_account
+from exporter.service.assembly import AccountParts, build_account, rebuild_account
 from exporter.service.environment import Environment, Records
 from exporter.service.supervisor import Supervisor
 from exporter.state.memory import MemoryState
@@ -236,18 +236,24 @@ class Site:
         """Build the account over what was counted; nothing else of an earlier one is left."""
         self.components = Components(self.ledger.lock)
         self.records = replace(self.records, components=self.components)
-        return self.apply(settings)
+        config = self.config(settings)
+        return self._adopt(build_account(config, self.rules, self.environment()))
 
-    def apply(self, settings: CollectorSettings) -> AccountParts:
+    def reload(self, settings: CollectorSettings) -> AccountParts:
         """Build the account over what was counted and what is open, as a reload does."""
-        self.parts = parts = build_account(self.config(settings), self.rules, self.environment())
+        config = self.config(settings)
+        return self._adopt(rebuild_account(config, self.rules, self.environment(), self.parts))
+
+    def _adopt(self, parts: AccountParts) -> AccountParts:
+        self.parts = parts
         counting, reading = parts.counting, parts.reading
         self.pipeline, self.crashes = counting.pipeline, counting.crashes
         self.series = self.pipeline.series
         self.schedule, self.reads, self.past = reading.schedule, reading.reads, reading.reads.past
         self.poller = reading.poller
-        self.deployments, self.deployment_logs = parts.deployments, parts.deployment_logs
-        self.discovery, self.internal_errors = parts.discovery, parts.internal_errors
+        watching, self.internal_errors = parts.watching, parts.internal_errors
+        self.discovery, self.deployments = watching.discovery, watching.deployments
+        self.deployment_logs = watching.deployment_logs
         self.timer = parts.timer
         run_soon = self.timer.run_soon
 

@@ -327,7 +327,7 @@ class Machine(Host):
             return
         running.parts = parts = life.build(records, running.share)
         while not running.ending:
-            parts.discovery.run()
+            parts.watching.discovery.run()
             for source in parts.reading.poller.sources():
                 parts.reading.poller.poll(source)
             records.ledger.flush()
@@ -392,7 +392,7 @@ class Life:
         )
         return build_account(_config(), load_rules(_config()), environment)
 
-    @patch("exporter.service.assembly.Engine", cache(Engine))
+    @patch("exporter.service.counting_parts.Engine", cache(Engine))
     def live(self) -> list[str]:
         """Live it; returns what went wrong."""
         self.loop.after_each = self._look

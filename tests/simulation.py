@@ -123,7 +123,7 @@ class World:
         self.start()
 
     # An engine takes longer to make than a life takes.
-    @patch("exporter.service.assembly.Engine", cache(Engine))
+    @patch("exporter.service.counting_parts.Engine", cache(Engine))
     def start(self) -> None:
         """Start the exporter on its file."""
         config = Config.model_validate(
@@ -250,8 +250,8 @@ class World:
 
     def count_restarts(self) -> None:
         """Read the platform's own restart counts."""
-        for app in self.parts.discovery.inventory.apps:
-            self.parts.platform_metrics.read_restart_counts(app)
+        for app in self.parts.watching.discovery.inventory.apps:
+            self.parts.watching.platform_metrics.read_restart_counts(app)
         self.tell("read restart counts")
 
     def write(self) -> None:
@@ -299,7 +299,7 @@ class World:
     def discover(self) -> None:
         """One discovery, and the first read of what it found, which is due at once."""
         self.schedule.discovery_due = False
-        self.parts.discovery.run()
+        self.parts.watching.discovery.run()
         self.tell("discovered")
         self.count_restarts()
         for status in self.parts.reading.poller.statuses():

@@ -49,7 +49,7 @@ def reader(site: Site) -> tuple[PlatformMetrics, list[str]]:
 
     site.schedule.soon = soon
     site.series.open_component(KEY, WEB)
-    return site.parts.platform_metrics, hints
+    return site.parts.watching.platform_metrics, hints
 
 
 def health(site: Site, component: str = "web") -> tuple[float | None, ...]:

@@ -130,7 +130,7 @@ def test_pushes_that_come_back_end_the_polls_and_count_nothing_again():
 def test_a_component_without_ready_instances_may_be_silent():
     site = ReceivingSite().begin()
     site.platform.healths = (ComponentHealth("web", None, 0, 0, None, None),)
-    site.parts.platform_metrics.read_health(app())
+    site.parts.watching.platform_metrics.read_health(app())
     site.pass_time(2 * SILENCE_SECONDS)
     site.poll()
     assert asked_for_run(site) == 0
@@ -140,11 +140,7 @@ def test_a_reload_keeps_what_is_known_of_pushed_lines():
     """A batch that comes again after it counts once, and a polled component stays polled."""
     site = ReceivingSite().begin()
     site.push("a", digest=7)
-    before = site.parts
-    site.apply(ALL_OFF)
-    with site.ledger.lock:
-        site.series.replace(before.counting.pipeline.series)
-    site.discovery.take_over(before.discovery)
+    site.reload(ALL_OFF)
     taken = site.push("a", digest=7)
     assert (taken.counted, taken.repeated) == (0, 1)
     assert site.lines() == 1

@@ -21,8 +21,8 @@ from exporter.model import (
     RuleMetric,
 )
 from exporter.reading.following.follower import SILENCE_SECONDS
-from exporter.service.assembly import SWEEP_SECONDS, collector_settings
 from exporter.service.estimate import SILENT_STREAMS, demand_of, series_per_component
+from exporter.service.intervals import SWEEP_SECONDS, collector_settings
 
 BOTH = (LogType.RUN, LogType.RUN_RESTARTED)
 
@@ -153,7 +153,7 @@ def test_series_are_those_that_a_component_has(
     chosen = tuple(Rule(f"rule_{n}", "x") for n in range(rules))
     site = Site(rules=chosen, log_types=types)
     site.series.open_component(KEY, WEB)
-    reader = site.parts.platform_metrics
+    reader = site.parts.watching.platform_metrics
     site.platform.healths = (ComponentHealth("web", True, 1, 1, 0.1, 0.1),)
     site.platform.running = (Instance("web", "web-x", "web-0"),)
     site.platform.restarts["web"] = (InstanceRestarts("web", "web-0", 0),)

@@ -40,7 +40,7 @@ def test_answers_correct_a_wrong_clock(off: float):
         monotonic.now += passed
         clock.note(dated(NOW + monotonic.now - 100), monotonic.now)
     assert clock() == pytest.approx(NOW + monotonic.now - 100, abs=1.0 if off else 1e-6)
-    assert clock.ahead == pytest.approx(-off, abs=1.0 if off else 1e-6)
+    assert clock.ahead() == pytest.approx(-off, abs=1.0 if off else 1e-6)
 
 
 def test_slow_answers_and_strange_headers_do_not_set_it_back():
@@ -59,7 +59,7 @@ def test_a_first_answer_that_is_slow_does_not_correct_a_clock_that_is_right():
     clock = PlatformClock(lambda: NOW, monotonic)
     monotonic.now += 20.0
     clock.note(dated(NOW + 1), sent=100.0)
-    assert (clock(), clock.ahead) == (NOW + 20, 0.0)
+    assert (clock(), clock.ahead()) == (NOW + 20, 0.0)
 
 
 def test_a_platform_that_steps_back_is_followed():

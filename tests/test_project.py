@@ -161,6 +161,63 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pyte
     ]
 
 
+MOST_PARAMETERS = 7
+"""Of a function. A dataclass is not limited: it is a record, whose fields are given by name."""
+
+
+def functions_of(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, int]]:
+    """The name of each function with the number of its parameters, ``self`` not counted."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from functions_of(node, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = node.args
+            number = len([*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs])
+            static = any(ast.unparse(each) == "staticmethod" for each in node.decorator_list)
+            yield owner + node.name, number - (bool(owner) and not static)
+            yield from functions_of(node)
+        else:
+            yield from functions_of(node, owner)
+
+
+def test_no_function_takes_many_parameters():
+    """Values that belong together travel as one, so a call can be read."""
+    found = {
+        f"{path.relative_to(PACKAGE)}: {name}": number
+        for path in SOURCES
+        for name, number in functions_of(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    many = {name: n for name, n in found.items() if n > MOST_PARAMETERS}
+    assert many == {"replicas/replica.py: Replica.__init__": 9}
+
+
+def test_parts_call_each_other_by_name():
+    """Nothing that runs an account is wired with a lambda, which a search does not find.
+
+    Keys to sort by are no calls from one part to another.
+    """
+    found = []
+    for path in SOURCES:
+        if area_of(path) not in {"counting", "reading", "service", "watching", "scheduling"}:
+            continue
+        if path.stem in {"replication", "shares"}:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        keys = {
+            id(keyword.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            for keyword in node.keywords
+            if keyword.arg == "key"
+        }
+        found += [
+            f"{path.relative_to(PACKAGE)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Lambda) and id(node) not in keys
+        ]
+    assert found == []
+
+
 def test_python_versions_agree():
     """pyproject, the tools, README and the image speak of the same Python."""
     settings = project()

@@ -10,7 +10,7 @@ import requests
 
 from exporter.model import ApiFailure, BudgetStatus, ComponentStatus, ReplicaStatus
 from exporter.telemetry.table import MetricTable
-from exporter.web.app import create_app
+from exporter.web.app import WebOptions, create_app
 from exporter.web.exposition import Exposition
 from exporter.web.http.connections import Limits
 from exporter.web.http.security import SecurityFile
@@ -91,12 +91,11 @@ def make_server(
     app = create_app(
         Exposition(lambda: [shown]),
         status or Status(),
-        about=lambda: about,
-        telemetry_path=telemetry_path,
-        security=security,
+        lambda: about,
+        security,
         clock=lambda: NOW,
         monotonic=monotonic,
-        alerts=alerts,
+        options=WebOptions(telemetry_path, alerts=alerts),
     )
     return WebServer(app, addresses, security, limits or Limits())
 

@@ -21,8 +21,8 @@ from exporter.errors import ApiError, ConfigError
 from exporter.matching.engine import Engine
 from exporter.options import Options
 from exporter.scheduling.pacing import Plan, plan
-from exporter.service.assembly import build_budget, connect
 from exporter.service.configuration import configuration_of
+from exporter.service.connections import build_budget, connect
 from exporter.service.estimate import (
     demand_of,
     features,

@@ -11,8 +11,8 @@ from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ConfigError, Fault
 from exporter.options import Options
 from exporter.receiving.destinations import SpecComponent, components_of, spec_piece
-from exporter.service.assembly import build_budget, connect
 from exporter.service.configuration import configuration_of
+from exporter.service.connections import build_budget, connect
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.metrics import Metrics
 

@@ -24,8 +24,8 @@ from exporter.doctor.verdicts import Check, exit_code, failed, ok, skipped
 from exporter.doctor.witness import Witness
 from exporter.errors import ApiError, ConfigError
 from exporter.options import Options
-from exporter.service.assembly import build_budget, connect
 from exporter.service.configuration import configuration_of
+from exporter.service.connections import build_budget, connect
 
 NOT_TRIED = 2
 

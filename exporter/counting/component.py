@@ -55,6 +55,10 @@ class ReceivedLines:
     running: tuple[Component, str] | None = None
 
 
+def _recent_errors() -> deque[ErrorLine]:
+    return deque(maxlen=RECENT_ERRORS)
+
+
 @dataclass(slots=True, eq=False)
 class WatchedComponent:
     """One component, from its discovery until it is gone; guarded by ``Components.lock``.
@@ -95,7 +99,7 @@ class WatchedComponent:
     events: OpenEvents | None = None
     unfinished: Sequence[bytes] = ()
     error_groups: ErrorGroups | None = None
-    recent_errors: deque[ErrorLine] = field(default_factory=lambda: deque(maxlen=RECENT_ERRORS))
+    recent_errors: deque[ErrorLine] = field(default_factory=_recent_errors)
     new_groups: deque[float] = field(default_factory=deque)
     canary: CanaryRuns | None = None
     rules: frozenset[int] | None = None

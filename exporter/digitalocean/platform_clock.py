@@ -27,7 +27,6 @@ class PlatformClock:
     def __call__(self) -> float:
         return self._monotonic() + self._offset
 
-    @property
     def ahead(self) -> float:
         """By how many seconds it is ahead of what the exporter's wall clock showed at the start.
 

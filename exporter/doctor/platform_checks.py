@@ -33,7 +33,7 @@ from exporter.model import (
     LogType,
     Source,
 )
-from exporter.service.assembly import Connections
+from exporter.service.connections import Connections
 from exporter.watching.inventory import Inventory, Selection, nothing_matched
 
 TAIL_LINES = 200

@@ -82,16 +82,13 @@ class Timer:
         self._min_gap = min_gap
         self._run: Callable[[], Any] | None = None
         self._due = 0.0
-        self._ended = 0.0
+        self.last_run = 0.0
+        """When the latest run ended, in seconds of ``clock``."""
 
     def start(self, run: Callable[[], object]) -> None:
         """Run the job for the first time, now."""
         self._run = run
         self.run_in(0.0)
-
-    def take_over(self, before: "Timer") -> None:
-        """Keep the distance from the last run of another timer."""
-        self._ended = before._ended
 
     def run_in(self, seconds: float) -> None:
         """Run the job after this delay, and not before, whatever was due."""
@@ -101,7 +98,7 @@ class Timer:
     def run_soon(self) -> None:
         """Run the job now, or ``min_gap`` after its last run; an earlier run that is due stays."""
         now = self._clock()
-        wait = self._min_gap - (now - self._ended)
+        wait = self._min_gap - (now - self.last_run)
         if not now < self._due <= now + wait:
             self.run_in(max(0.0, wait))
 
@@ -110,4 +107,4 @@ class Timer:
         try:
             self._run()
         finally:
-            self._ended = self._clock()
+            self.last_run = self._clock()

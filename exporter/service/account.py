@@ -5,25 +5,21 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config, LogMode
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ConfigError, InternalError
-from exporter.model import Notification
+from exporter.model import Notification, Rule
 from exporter.replicas.layout import Share
 from exporter.scheduling.steady import SteadyClock
 from exporter.service.account_inbox import AccountInbox
-from exporter.service.assembly import (
-    AccountParts,
-    Connections,
-    build_account,
-    build_budget,
-    build_scheduler,
-    connect,
-)
+from exporter.service.assembly import build_account, rebuild_account
+from exporter.service.connections import Connections, build_budget, connect
 from exporter.service.environment import Environment, Records
+from exporter.service.executors import build_scheduler
 from exporter.service.mode_choice import ModeChoice, Observation
 from exporter.service.ruleset import load_rules
 from exporter.service.status import Status
@@ -37,20 +33,34 @@ REVIEW_SECONDS = 10.0
 """How often the choice between polling and following is reviewed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """The state of an account, or of a share of one, with the labels of its series.
+
+    Args:
+        state: holds what is known of it alone.
+        labels: of all of its series.
+        share: the part of the account to watch, with as large a part of the budget; None for all.
+        fenced: see ``Ledger``.
+    """
+
+    state: State
+    labels: Mapping[str, str]
+    share: Share | None = None
+    fenced: Callable[[], None] | None = None
+
+
 class Account:
     """Watches what one token can see.
 
     Args:
         config: what to read, and how.
         token_source: where the token is.
-        state: what is kept of this account alone.
-        labels: of all of its series.
+        namespace: where its state is.
         clock: Unix seconds.
         monotonic: seconds that only grow.
+        notify: sends a notification of an event; returns at once.
         retry_unknown: counts pushed lines of components that were not known when they came.
-        notify: tells somebody of an event; returns at once.
-        share: the part of the account to watch, with as large a part of the budget; None for all.
-        fenced: see ``Ledger``.
 
     Raises:
         ConfigError: the token file has become unusable since it was checked.
@@ -61,15 +71,12 @@ class Account:
         self,
         config: Config,
         token_source: TokenSource,
-        state: State,
+        namespace: Namespace,
         *,
-        labels: Mapping[str, str],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        retry_unknown: Callable[[], None] | None = None,
         notify: Callable[[Notification], None],
-        share: Share | None = None,
-        fenced: Callable[[], None] | None = None,
+        retry_unknown: Callable[[], None] | None = None,
     ) -> None:
         self._notify = notify
         self._retry_unknown = retry_unknown
@@ -78,13 +85,17 @@ class Account:
         self._platform_clock = PlatformClock(clock, monotonic)
         self._monotonic = monotonic
         self._stopped = threading.Event()
-        self._share = share
-        registry = MetricTable(labels)
+        self._share = share = namespace.share
+        registry = MetricTable(namespace.labels)
         self.tables = [registry]
-        if share is not None:  # series without an app are told apart by the share
-            self.tables.append(MetricTable({**labels, "share": str(share.number)}))
+        if share is not None:  # the label tells series without an app apart
+            self.tables.append(MetricTable({**namespace.labels, "share": str(share.number)}))
         self._records = Records.open(
-            registry, state, self._steady, of_account=self.tables[-1], fenced=fenced
+            registry,
+            namespace.state,
+            self._steady,
+            of_account=self.tables[-1],
+            fenced=namespace.fenced,
         )
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._wanted, self._token_source = config, token_source
@@ -92,7 +103,7 @@ class Account:
         self._changing = threading.Lock()
         self._reviews = threading.Thread(target=self._review_mode, name="mode")
         self._connections = self._connect()
-        self._parts = self._build(self._connections)
+        self._parts = build_account(*self._plan(self._connections))
         self._parts.counting.pipeline.series.rule_metrics.publish()
 
     @property
@@ -129,15 +140,11 @@ class Account:
                 raise
 
     def _rebuild(self) -> None:
-        """Build anew what reads and counts, over the same records."""
+        """Build what reads and counts again, over the same records."""
         connections, before = self._connect(), self._parts
         self._connections.stop.set()
         before.stop()
-        with self._records.ledger.lock:  # so that nothing counts between one and the other
-            parts = self._build(connections)
-            parts.counting.pipeline.series.replace(before.counting.pipeline.series)
-        parts.discovery.take_over(before.discovery)
-        parts.supervisor.take_over(before.supervisor)
+        parts = rebuild_account(*self._plan(connections), before)
         self._connections, self._parts = connections, parts
         parts.start()
 
@@ -198,29 +205,29 @@ class Account:
             self._records.api_metrics,
             self._platform_clock,
             self._monotonic,
-            tentative_streams=self._wanted.logs.mode is LogMode.AUTO,
         )
 
-    def _build(self, connections: Connections) -> AccountParts:
+    def _plan(self, connections: Connections) -> tuple[Config, tuple[Rule, ...], Environment]:
+        """What the parts of the account are built from."""
         config = self._wanted
         if config.logs.mode is LogMode.AUTO:
             logs = config.logs.model_copy(update={"mode": self._choice.mode})
             config = config.model_copy(update={"logs": logs})
         environment = Environment(
-            self._clock,
-            random.Random(),
-            build_scheduler(config.logs.workers, self._steady),
-            connections.platform,
-            connections.content,
-            connections.streams,
-            self._budget,
-            self._records,
-            self._monotonic,
-            self._retry_unknown,
-            self._steady,
-            self._notify,
-            self._share,
-            self._platform_clock,
-            lambda: self._platform_clock.ahead,
+            clock=self._clock,
+            rng=random.Random(),
+            scheduler=build_scheduler(config.logs.workers, self._steady),
+            platform=connections.platform,
+            content=connections.content,
+            streams=connections.streams,
+            budget=self._budget,
+            records=self._records,
+            monotonic=self._monotonic,
+            retry_unknown=self._retry_unknown,
+            steady=self._steady,
+            notify=self._notify,
+            share=self._share,
+            platform_clock=self._platform_clock,
+            start_error=self._platform_clock.ahead,
         )
-        return build_account(config, load_rules(config), environment)
+        return config, load_rules(config), environment

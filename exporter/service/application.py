@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import requests
@@ -22,22 +23,23 @@ from exporter.config.credentials import TokenSource
 from exporter.config.masking import masked
 from exporter.config.schema import Config
 from exporter.errors import ConfigError
+from exporter.model import Notification
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
 from exporter.receiving.intake import Inbox, Intake
 from exporter.replicas.layout import Share
-from exporter.service.account import Account
-from exporter.service.assembly import open_store
+from exporter.service.account import Account, Namespace
 from exporter.service.notification_counts import NotificationCounts
 from exporter.service.received_counts import ReceivedCounts
 from exporter.service.replication import Replication
 from exporter.service.seeding import seed
 from exporter.service.status import AllStatus, Watched
+from exporter.service.stores import open_store
 from exporter.state.coordination import Claim, SharedStore
 from exporter.state.store import State
 from exporter.telemetry.metrics import ExporterMetrics, ReplicaMetrics
 from exporter.telemetry.table import MetricTable
-from exporter.web.app import create_app
+from exporter.web.app import WebOptions, create_app
 from exporter.web.exposition import Exposition
 from exporter.web.http.security import SecurityFile
 from exporter.web.http.server import WebServer
@@ -121,16 +123,12 @@ class Application:
         security = SecurityFile(config.web.config_file, monotonic, wanted.web_text)
         app = create_app(
             Exposition(self._tables),
-            AllStatus(self._watched, lambda: self._replication),
-            about=self._about,
-            telemetry_path=config.web.telemetry_path,
-            security=security,
+            AllStatus(self._watched, self._group),
+            self._about,
+            security,
             clock=clock,
             monotonic=monotonic,
-            reload=self.reload if lifecycle else None,
-            alerts=Alerts(config.web.prometheus_url, requests.Session())
-            if config.web.prometheus_url
-            else None,
+            options=self._web_options(config, lifecycle),
         )
         addresses = [(address.host, address.port) for address in config.web.listen_addresses]
         self.server = WebServer(app, addresses, security)
@@ -308,18 +306,32 @@ class Application:
         share: Share | None = None,
         fenced: Callable[[], None] | None = None,
     ) -> Account:
+        labels = {"account": name} if name else {}
         return Account(
             config,
             token,
-            state,
-            labels={"account": name} if name else {},
+            Namespace(state, labels, share, fenced),
             clock=self._clock,
             monotonic=self._monotonic,
+            notify=partial(self._notify, name),
             retry_unknown=self._intake.retry_unknown,
-            notify=lambda event: self._outbox.put(replace(event, account=name)),
-            share=share,
-            fenced=fenced,
         )
+
+    def _notify(self, account: str, event: Notification) -> None:
+        """Send a notification of an event in an account."""
+        self._outbox.put(replace(event, account=account))
+
+    def _web_options(self, config: Config, lifecycle: bool) -> WebOptions:
+        url = config.web.prometheus_url
+        return WebOptions(
+            config.web.telemetry_path,
+            reload=self.reload if lifecycle else None,
+            alerts=Alerts(url, requests.Session()) if url else None,
+        )
+
+    def _group(self) -> Replication | None:
+        """The group of replicas that this process is one of; None without replicas."""
+        return self._replication
 
     def _watched(self) -> list[Watched]:
         """What is read and shown now."""

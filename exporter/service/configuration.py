@@ -72,4 +72,8 @@ def _variable(options: Options, name: str) -> Override | None:
 def _line_matcher_of(rule: Rule) -> Callable[[bytes], bool]:
     """Return what tells whether a rule matches a line, with the platform's prefix or without."""
     matches = matcher_of(rule)
-    return lambda line: matches(unwrap(message_of(line)))
+
+    def match(line: bytes) -> bool:
+        return matches(unwrap(message_of(line)))
+
+    return match

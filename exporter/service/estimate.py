@@ -11,7 +11,7 @@ from exporter.matching.engine import Engine
 from exporter.matching.packs import CANARY_RULE
 from exporter.model import RUN_TIME_LOGS, GapReason, LogType, MetricType, RestartReason, Rule
 from exporter.scheduling.pacing import HOUR, HOURS_A_DAY, Demand, Fleet, demand
-from exporter.service.assembly import collector_settings
+from exporter.service.intervals import collector_settings
 from exporter.telemetry.metrics import DELAY_BUCKETS
 
 SILENT_STREAMS = 0.5

@@ -49,12 +49,16 @@ def _saved_at(division: list[Saved]) -> float:
     return max(saved.saved_at or 0.0 for saved in division)
 
 
+def _empty_parts() -> dict[str, dict[Any, Any]]:
+    return {part: {} for part in PARTS}
+
+
 @dataclass(slots=True)
 class _App:
     """What one namespace holds of one app."""
 
     counted: float = 0.0
-    parts: dict[str, dict[Any, Any]] = field(default_factory=lambda: {part: {} for part in PARTS})
+    parts: dict[str, dict[Any, Any]] = field(default_factory=_empty_parts)
 
 
 def _merged(division: list[Saved]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ logs cannot hold them up and no two of them race; logs are read by a pool of wor
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -16,6 +17,7 @@ from exporter.scheduling.pacing import Fleet, Pacing
 from exporter.scheduling.schedule import shut_down
 from exporter.scheduling.timer import Timer
 from exporter.watching.discovery import Discovery
+from exporter.watching.inventory import Known
 from exporter.watching.platform_reads import PlatformReads
 
 PLATFORM_EXECUTOR = "platform"
@@ -23,10 +25,10 @@ HEARTBEAT_EXECUTOR = "heartbeat"
 LEDGER_EXECUTOR = "ledger"
 HEARTBEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.25
-"""How often what was counted is kept and shown, where state is durable."""
+"""How often what was counted is saved and published, where state is durable."""
 
 PACING_SECONDS = 10.0
-"""How often intervals are held against the budget."""
+"""How often intervals are compared with the budget."""
 
 STALLED_SECONDS = 30.0
 RETRY_SECONDS = 10.0
@@ -100,7 +102,7 @@ class Supervisor:
         self._ready = False
 
     def start(self) -> None:
-        """Discover at once, and go on by the intervals."""
+        """Discover at once, and at intervals from then on."""
         self._scheduler.every(FLUSH_SECONDS, self._ledger.flush, LEDGER_EXECUTOR)
         self._scheduler.every(PACING_SECONDS, self._pace, PLATFORM_EXECUTOR, id="pacing")
         self._timer.start(self._discover)
@@ -110,10 +112,15 @@ class Supervisor:
         """Begin no more reads; those under way end by themselves."""
         self._scheduler.stop()
 
-    def take_over(self, before: "Supervisor") -> None:
-        """Go on in the place of another supervisor."""
-        self._ready = before._ready
-        self._timer.take_over(before._timer)
+    def known(self) -> Known:
+        """Return what is known of the account, for the supervisor after a reload."""
+        known = self._discovery.known()
+        return replace(known, all_read=self._ready, last_run=self._timer.last_run)
+
+    def resume(self, known: Known) -> None:
+        """Continue from what the supervisor before a reload knew."""
+        self._ready, self._timer.last_run = known.all_read, known.last_run
+        self._discovery.resume(known)
 
     def healthy(self) -> tuple[bool, str]:
         """Return whether the schedule lives, and if not, what is wrong."""

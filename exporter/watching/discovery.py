@@ -13,7 +13,7 @@ from exporter.replicas.layout import Share
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.internal_errors import InternalErrors, Part
 from exporter.watching.deployments import Deployments, came_between
-from exporter.watching.inventory import Inventory, Selection, gone, nothing_matched
+from exporter.watching.inventory import Inventory, Known, Selection, gone, nothing_matched
 
 LOG = logging.getLogger(__name__)
 
@@ -62,26 +62,30 @@ class Discovery:
         self._api_metrics = api_metrics
         self._settings = settings
         self._internal_errors = internal_errors
-        self.inventory = Inventory()
-        self._listed: tuple[App, ...] = ()  # whatever is selected
-        self.done = False
-        self.problem = "the first discovery is under way"
         self._failure = ""  # its kind
         self.unmatched = ""  # which patterns match nothing, in words
+        self._begin(Known())
 
-    def take_over(self, before: "Discovery") -> None:
-        """Go on from what another discovery found last, with this one's selection."""
-        self.inventory, self.done, self.problem = before.inventory, before.done, before.problem
-        self._listed = before._listed
+    def known(self) -> Known:
+        """Return what was found so far."""
+        return Known(self._listed, self.inventory, self.done, self.problem)
+
+    def resume(self, known: Known) -> None:
+        """Continue from what another discovery found, with the selection of this one."""
+        self._begin(known)
         if self.done:
             self._apply(self._settings.narrow(self._listed))
             self._judge_selection()
+
+    def _begin(self, known: Known) -> None:
+        self._listed = known.listed
+        self.inventory, self.done, self.problem = known.inventory, known.done, known.problem
 
     def run(self) -> bool:
         """List the apps once.
 
         Returns:
-            False if they could not be listed; everything then goes on as it was.
+            False if they could not be listed; then everything stays as it was.
 
         Raises:
             Stopping: the program is shutting down.

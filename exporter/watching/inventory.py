@@ -90,6 +90,27 @@ class Inventory:
         return next((app for app in self.apps if app.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the parts of an account know of its apps; after a reload the next ones begin with it.
+
+    Args:
+        listed: the apps of the latest list, whatever is selected.
+        inventory: the apps that are watched.
+        done: whether the apps could be listed once.
+        problem: why they cannot be listed, in words; empty if they can.
+        all_read: whether every log was read once.
+        last_run: Unix seconds: the end of the latest discovery.
+    """
+
+    listed: tuple[App, ...] = ()
+    inventory: Inventory = Inventory()
+    done: bool = False
+    problem: str = "the first discovery is under way"
+    all_read: bool = False
+    last_run: float = 0.0
+
+
 def gone(before: Sequence[str] | set[str], now: set[str]) -> list[str]:
     """What was there before and is not any more, in order."""
     return sorted(set(before) - now)

@@ -67,18 +67,22 @@ def wanted_reads(settings: CollectorSettings) -> tuple[str, ...]:
     return tuple(what for what, on in wanted.items() if on)
 
 
-def intervals(pacing: Pacing) -> Callable[[PlatformRead], float]:
-    """Seconds between two reads of the same."""
-    by_name = {
-        HEALTH: pacing.health_interval,
-        INSTANCES: pacing.instances_interval,
-        DEPLOYMENTS: pacing.sweep_interval,
-        RESTART_COUNT: pacing.sweep_interval,
-        Jobs.what: pacing.health_interval,
-        Autoscaling.what: pacing.instances_interval,
-        Bandwidth.what: _bandwidth_interval,
-    }
-    return lambda read: by_name[read.what]()
+class PlatformIntervals:
+    """Returns the seconds between two reads of the same, as the budget allows now."""
+
+    def __init__(self, pacing: Pacing) -> None:
+        self._by_name = {
+            HEALTH: pacing.health_interval,
+            INSTANCES: pacing.instances_interval,
+            DEPLOYMENTS: pacing.sweep_interval,
+            RESTART_COUNT: pacing.sweep_interval,
+            Jobs.what: pacing.health_interval,
+            Autoscaling.what: pacing.instances_interval,
+            Bandwidth.what: _bandwidth_interval,
+        }
+
+    def __call__(self, read: PlatformRead) -> float:
+        return self._by_name[read.what]()
 
 
 class PlatformReads:
@@ -117,9 +121,8 @@ class PlatformReads:
         self._lose: dict[str, Callable[[App], None]] = {
             HEALTH: metrics.lose_health,
             INSTANCES: metrics.lose_instances,
-            DEPLOYMENTS: lambda app: None,  # what was seen of them stays true
             RESTART_COUNT: metrics.lose_restart_counts,
-        }
+        }  # of deployments nothing is lost: what was seen of them stays true
         for reader in self._readers:
             self._by_name[reader.what], self._lose[reader.what] = reader.read, reader.lose
 
@@ -172,7 +175,8 @@ class PlatformReads:
         except Stopping:
             return False
         except InternalError:
-            self._lose[read.what](app)
+            if (lose := self._lose.get(read.what)) is not None:
+                lose(app)
         return True
 
     def _read_bandwidth(self, urgent: bool) -> bool:

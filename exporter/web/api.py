@@ -6,6 +6,7 @@ from typing import Any
 
 from exporter.model import ComponentStatus, Crash, ErrorGroup, SourceStatus
 from exporter.web.pages.condition import condition
+from exporter.web.pages.page import About
 from exporter.web.pages.status import StatusSource
 
 COMPONENTS_PATH = "/api/v1/components"
@@ -18,15 +19,15 @@ class Api:
 
     Args:
         status: how the reading stands.
-        excerpts: whether text of log lines may be shown.
+        about: returns, among others, whether text of log lines may be shown.
         clock: Unix seconds.
     """
 
     def __init__(
-        self, status: StatusSource, excerpts: Callable[[], bool], clock: Callable[[], float]
+        self, status: StatusSource, about: Callable[[], About], clock: Callable[[], float]
     ) -> None:
         self._status = status
-        self._excerpts = excerpts
+        self._about = about
         self._clock = clock
 
     def components(self) -> dict[str, Any]:
@@ -82,13 +83,13 @@ class Api:
             {
                 "at": _time(crash.at),
                 "reason": crash.reason,
-                "lines": list(crash.lines) if self._excerpts() else [],
+                "lines": list(crash.lines) if self._about().excerpts else [],
             }
             for crash in status.crashes
         ]
 
     def _group(self, group: ErrorGroup) -> dict[str, Any]:
-        shown = self._excerpts()
+        shown = self._about().excerpts
         return {
             "level": group.level,
             "template": group.template if shown else "",

@@ -5,7 +5,7 @@ What they show is handed in; nothing here knows how they come about.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -46,41 +46,55 @@ PIECE_BYTES = 256 << 10
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Which endpoints there are beside the fixed ones.
+
+    Args:
+        telemetry_path: the path of the metrics; ``/`` puts them in place of the page.
+        reload: loads the configuration again, raises ConfigError where it is refused; None
+            disables the endpoint.
+        alerts: knows the states of alerts; None where no Prometheus was named.
+    """
+
+    telemetry_path: str
+    reload: Callable[[], None] | None = None
+    alerts: Alerts | None = None
+
+    def links(self) -> dict[str, str]:
+        """The text and the relative address of each link at the top of a page."""
+        return {
+            **({"Alerts": ALERTS_PATH.lstrip("/")} if self.alerts else {}),
+            "Metrics": self.telemetry_path.lstrip("/"),
+            "Healthy": HEALTHY_PATH.lstrip("/"),
+            "Ready": READY_PATH.lstrip("/"),
+            "Documentation of App Platform logs": DOCUMENTATION_URL,
+        }
+
+
 def create_app(
     exposition: Exposition,
     status: StatusSource,
-    *,
     about: Callable[[], About],
-    telemetry_path: str,
     security: SecurityFile,
+    *,
     clock: Callable[[], float],
     monotonic: Callable[[], float],
-    reload: Callable[[], None] | None = None,
-    alerts: Alerts | None = None,
+    options: WebOptions,
 ) -> ASGIApp:
     """The application that serves the metrics, the health checks and the page.
 
     Args:
-        exposition: what a scrape shows.
-        status: how the reading stands.
-        about: what the pages say of the exporter itself now; links are added to it.
-        telemetry_path: the path of the metrics; ``/`` puts them in the place of the page.
+        exposition: renders the metrics.
+        status: the state of the reading.
+        about: returns what pages show of the exporter itself.
         security: who is let in, and the headers of every answer.
         clock: Unix seconds, for the ages on the page.
         monotonic: seconds that only grow, for the rate limit.
-        reload: loads the configuration anew, raises ConfigError where it is refused; None where
-            nobody may ask for that.
-        alerts: knows how alerts stand; None where no Prometheus was named.
     """
-    links = {
-        **({"Alerts": ALERTS_PATH.lstrip("/")} if alerts else {}),
-        "Metrics": telemetry_path.lstrip("/"),
-        "Healthy": HEALTHY_PATH.lstrip("/"),
-        "Ready": READY_PATH.lstrip("/"),
-        "Documentation of App Platform logs": DOCUMENTATION_URL,
-    }
-    pages = Pages(status, lambda: replace(about(), links=links), clock)
-    api = Api(status, lambda: about().excerpts, clock)
+    reload, alerts = options.reload, options.alerts
+    pages = Pages(status, about, options.links(), clock)
+    api = Api(status, about, clock)
     renders = asyncio.Semaphore(CONCURRENT_RENDERS)
     # The first route that fits answers, so the telemetry path hides no health check.
     app = Starlette(
@@ -89,7 +103,7 @@ def create_app(
             Route(READY_PATH, _check(status.ready, "Ready")),
             *([Route(ALERTS_PATH, _alerts(pages, alerts, renders))] if alerts else []),
             *([Route(RELOAD_PATH, _reload(reload), methods=["POST"])] if reload else []),
-            Route(telemetry_path, _metrics(exposition, renders)),
+            Route(options.telemetry_path, _metrics(exposition, renders)),
             *(Route(f"/static/{name}", _static(name)) for name in STATIC_FILES),
             Route("/components/{app}/{component}", _component(pages, renders)),
             Route(COMPONENTS_PATH, _listed(api, renders)),

@@ -5,7 +5,7 @@ no other host; a small script asks for them again while somebody looks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,25 +28,34 @@ class About:
 
     Args:
         version: its version.
-        links: text and address of each link at the top, relative to the overview.
         configuration: what it runs with, as YAML, secrets masked.
         excerpts: whether text of log lines may be shown.
     """
 
     version: str
-    links: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
     excerpts: bool = True
 
 
 class Pages:
-    """Draws the pages; ``clock`` gives the time in Unix seconds."""
+    """Draws the pages.
+
+    Args:
+        about: returns what they show of the exporter itself.
+        links: text and address of each link at the top, relative to the overview.
+        clock: Unix seconds.
+    """
 
     def __init__(
-        self, status: StatusSource, about: Callable[[], About], clock: Callable[[], float]
+        self,
+        status: StatusSource,
+        about: Callable[[], About],
+        links: Mapping[str, str],
+        clock: Callable[[], float],
     ) -> None:
         self._status = status
         self._about = about
+        self._links = links
         self._clock = clock
         environment = Environment(
             loader=PackageLoader("exporter.web.pages"),
@@ -111,4 +120,5 @@ class Pages:
             "clock": partial(clock_time, now=now),
             "now": now,
             "about": self._about(),
+            "links": self._links,
         }
