@@ -103,7 +103,7 @@ def test_every_condition_must_hold_and_the_exclusion_must_not():
 
 def test_lines_that_cannot_match_are_not_read():
     """What is proposed asks for the most telling text, or for the key where no text is sure."""
-    assert proposal([ERRORS]) == r'level[\s":=]*error|level[\s":=]*fatal|\\'
+    assert proposal([ERRORS]) == r"""level[\s"':=]*error|level[\s"':=]*fatal|\\"""
     chosen = proposal([ERRORS, DECLINED])
     assert chosen is not None
     search = compile_pattern(chosen).search

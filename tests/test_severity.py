@@ -63,6 +63,20 @@ def test_no_line_that_declares_a_severity_is_overlooked(severity: Severity):
     assert found == wanted
 
 
+@pytest.mark.found(
+    "A level right behind a sign was read but never looked for",
+    how="`\N{CROSS MARK}ERROR: no card`, asked of the module and of the engine",
+)
+@pytest.mark.parametrize(
+    "sign", ["\N{CROSS MARK}", "\N{BULLET}", "\N{MIDDLE DOT} ", "\N{POLICE CARS REVOLVING LIGHT}"]
+)
+def test_a_sign_before_a_level_hides_it_from_nobody(sign: str):
+    """The engine proposes what the module reads, whatever bytes stand before a word."""
+    message = f"{sign}ERROR: no card".encode()
+    assert declared(message) is Severity.ERROR
+    assert len(ANY[Severity.ERROR].scan([message])) == 1
+
+
 words = st.sampled_from(
     [
         *("error", "ERROR", "Fatal", "info", "E", "50", "400", "3", "level", "severity", "lvl"),

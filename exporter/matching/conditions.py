@@ -22,10 +22,10 @@ _LONGEST_NUMBER = 400
 _LEAST_EXACT = 1e-300
 """Numbers nearer to 0 have fewer digits, so that their first one is not sure."""
 
-_BETWEEN = r'[\s":=]*'
+_BETWEEN = r"""[\s"':=]*"""
 """What stands between a key and a value, in JSON and in logfmt."""
 
-_SIGNS = r'[\s":=+\-.0]*'
+_SIGNS = r"""[\s"':=+\-.0]*"""
 """The same, with what may come before a number's first digit that is not 0."""
 
 _OTHER_NUMBER = rf"{_BETWEEN}-?[0-9]+(?:[.eE]|[0-9]{{17}})"

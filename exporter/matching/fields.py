@@ -19,7 +19,11 @@ Scalar = str | int | float | bool
 
 _SCALARS = (str, int, float)  # bool is an int
 
-_PAIR = re.compile(r'(?<!\S)([^\s="]++)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)', re.DOTALL)
+_PAIR = re.compile(
+    r'(?<!\S)([^\s="]++)='
+    r"""("(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'(?=[\s,;]|\Z)|[^\s"]*+)""",
+    re.DOTALL,
+)
 
 # More items of a list, as nginx writes one of each server that it tried: a comma and a space
 # between, a colon between spaces where it was sent on.
@@ -142,18 +146,21 @@ def _pairs(message: bytes) -> Mapping[str, object]:
 
 def _list_at(text: str, found: re.Match[str]) -> str | None:
     """Return the whole list of which a value is the first item, such as ``0.000, 0.016``."""
-    if not found[2] or found[2][0] == '"':
+    if not found[2] or found[2][0] in "\"'":
         return None
     more = (_MORE if found[2][-1] in ",;" else _MORE_BEHIND_COLON).match(text, found.end())
     return None if more is None else found[2] + more[0]
 
 
 def _unquoted(text: str) -> str:
-    if not text.startswith('"'):
+    quote = text[:1]
+    if quote not in ('"', "'") or len(text) == 1 or text[-1] != quote:
         # In prose, pairs are often parted by more than a space.
         return text[:-1] if text.endswith((",", ";")) else text
     if "\\" not in text:
         return text[1:-1]
+    if quote == "'":
+        return _ESCAPED.sub(r"\1", text[1:-1])
     try:
         return str(json.loads(text, strict=False))
     except ValueError:

@@ -21,8 +21,9 @@ _CAPITALS = (
     rb"|TRC|PNC|VRB|ERRO|EROR|FATA|PANI|DEBU|DEBG|DBUG|TRCE|CRT"
 )
 _ANY_CASE = (
-    rb"[Tt]race|trce|[Dd]ebug|dbug|[Vv]erbose|[Ii]nfo|[Ii]nformation|[Nn]otice|[Ww]arn|[Ww]arning"
-    rb"|[Ee]rror(?: \[\w+\])?|err|fail|[Ff]atal|crit|[Cc]ritical|alert|emerg|emergency|severe"
+    rb"[Tt]race|trce|[Dd]ebug|dbug|[Vv]erbose|[Ii]nfo|[Ii]nformation|[Nn]otice|[Ww]arn"
+    rb"|[Ww]arning(?: [A-Z]+\d+)?|[Ee]rror(?: \[\w+\]| [A-Z]+\d+)?|err|fail|[Ff]atal|crit"
+    rb"|[Cc]ritical|alert|emerg|emergency|severe"
 )
 
 _NOTHING = rb"(?!\s*\W*(?i:none|null|nil|undefined|true|false|0|no|off|ok)?\W*$)"
@@ -42,14 +43,18 @@ _LEVEL = re.compile(
     rb")"
 )
 
+_ALONE = re.compile(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
+"""A word without a mark of its own: in a column, as loggers align levels, or behind a sign."""
+
 _BRACKETS = re.compile(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
 
 _IN_BRACKETS = re.compile(
     r"\s*(?:"
     r"(?P<whole>[A-Za-z]+)"
-    r"|(?:[\w.-]*:)(?P<module>[a-z]+)"  # Apache
+    r"|(?:[\w.-]*[:#])(?P<module>[a-z]+)"  # Apache, Twisted
     r"|[^\]]{0,60}?[\s/:](?P<last>[A-Z]{3,})"  # Minecraft, Celery
     r"|(?:[\dTZ:., +-]{5,40}[\s:] *)?(?P<first>[A-Z]{3,})(?:[/ ][^\]]*)"  # env_logger, Celery
+    r"|[\dTZ:., +-]{5,40} (?P<dated>[A-Za-z]{3,})"  # Serilog
     r"|(?P<letter>[DIWEFCTNV])(?: \d[^\]]*)?"  # Tornado, Passenger, beego
     r")\s*"
 )
@@ -58,31 +63,41 @@ _PASSED = re.compile(
     rb"(?:"
     rb"[\[(<][^\]>)\n]{0,120}[\])>]\]?"
     rb"|\{[\w.:-]{0,60}\}"
-    rb"|\d[\d:TZ.,+/|-]{3,45}(?:Z|[+-]\d\d:?\d\d)?(?=[\s|:,\])-]|$)(?:[AP]M)?"
-    rb"|[+-]\d\d:?\d\d(?=\s)|\d{1,2}:\d\d[AP]M|[AP]M\b|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
+    rb"|\d[\d:TZ.,+/|-]{3,45}(?:Z|e[+-]\d\d|[+-]\d\d:?\d\d)?"
+    rb"(?=[\s|:,\])\[\xc2\xe2-]|$)(?:[AP]M)?"
+    rb"|[+-]\d\d:?\d\d(?=\s)|\d{1,2}:\d\d[AP]M|[AaPp][Mm]\b|[ap]\. ?m\.(?=\s)"
+    rb"|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
     rb"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\b"
     rb"|\d{1,2}[-/][A-Z][a-z]{2}[-/]\d{4}"
     rb"|\d{1,10}(?=[\s|:,\])-])"
     rb"|[\w.$/*-]{1,80} -(?=\s)|-{1,3}(?=\s)"
     rb"|[\w.-]{1,40}@[\w.*-]{1,40}"
-    rb"|[\w.-]{1,40}=(?:\"(?:[^\"\\]|\\.)*\"|[^\s\"]{0,120})(?=[\s,]|$)"
-    rb"|(?!\S{0,200}(?:Error|Exception|Warning|Throwable):?\s)"
+    rb"|[\w.-]{1,40}=(?:\"(?:[^\"\\]|\\.)*\"|'[^'\\]*+'|[^\s\"]{0,120})(?=[\s,]|$)"
+    # The prefix of a logger of Go; the thread in which Log4j starts.
+    rb"|[\w.-]{1,40}:(?= \d{4}[-/]\d\d[-/]\d\d )|main(?= (?:ERROR|WARN|INFO|DEBUG) )"
+    rb"|(?!\S{0,200}(?:Error|Exception|Warning|Throwable):?\s)(?:"
+    # A class, or a name behind which its level stands at once.
+    rb"[A-Z][a-z0-9]{1,40}[A-Z]\w{0,60}:?(?=\s)|log4j(?=:[A-Z])"
+    rb"|[\w$.-]{1,100}+(?=:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):)|"
     # A name of several parts. Nothing in it can be read in two ways, or a ruler of dashes would be
     # tried in as many as there are.
     rb"(?=[\w$-]{0,300}?(?:::|[./:_-])[\w$-])"
-    rb"[\w$-]{1,300}+(?:(?:::|[./:])[\w$-]{1,40}+){0,8}+:?(?=[\s|])"
+    rb"/?[\w$-]{1,300}+(?:(?:::|[./:])[\w$-]{1,40}+){0,8}+(?:\(\d*(?:,\d+)?\))?:?(?=[\s|]))"
     rb"|[\w-]{1,40} +\|"
     rb")"
 )
-_GAP = re.compile(rb"[\s|:,;-]*")
-_MARGIN = re.compile(
-    rb"[\s>|*#!-]{0,3}(?:(?:\xe2[\x80-\xbf]{2}|\xf0\x9f[\x80-\xbf]{2})\s{0,3}){0,2}"
-)
+_SIGN = rb"(?:\xe2[\x80-\xbf]{2}(?:\xef\xb8\x8f)?|\xf0\x9f[\x80-\xbf]{2}|\xc2[\xa0\xb7\xbb\xd7])"
+"""A character that is no letter: a space of another width, an arrow, a tick, a picture."""
+
+_GAP = re.compile(rb"[\s|:,;-]*(?:" + _SIGN + rb"[\s|:,;-]*)*")
+_MARGIN = re.compile(rb"[\s>|*#!-]{0,3}(?:" + _SIGN + rb"\s{0,3}){0,2}")
+_BEHIND_SIGN = re.compile(_SIGN + rb"\s{1,3}\Z")
 
 _CHANNEL = re.compile(rb"[\w.-]{1,60}\.(" + _CAPITALS + rb"): ")
 """Monolog's and Laravel's: ``production.ERROR: ``."""
 
-_MONGO = re.compile(rb"([FEWID])\d? +[A-Z]{3,}\b")
+_COLUMN = re.compile(rb"([FEWIDT])\d? +(?:[A-Z]{3,}\b|\[\d+:|[\w./-]{3,200}:\d+\] )")
+"""A letter, and what MongoDB, SemanticLogger and TensorFlow write behind it."""
 
 
 def _of_syslog(digit: bytes) -> Severity | None:
@@ -93,29 +108,45 @@ def _of_letter(letter: bytes) -> Severity | None:
     return vocabulary.LETTERS.get(letter.decode())
 
 
+def _of_column(column: bytes) -> Severity | None:
+    return _of_word(column.rstrip())
+
+
 def _of_word(word: bytes) -> Severity | None:
     return vocabulary.of_word(word.decode("ascii", "replace").partition(" ")[0])
 
 
+_DIGITS = b"0123456789"
 _REDIS = {b".": Severity.DEBUG, b"-": Severity.DEBUG, b"*": Severity.INFO, b"#": Severity.WARNING}
 _REPORTS = {b"CRASH": Severity.ERROR, b"SUPERVISOR": Severity.ERROR, b"PROGRESS": Severity.INFO}
 
-_BEGINNINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Severity | None]], ...] = (
+_BEGINNINGS: tuple[tuple[bytes, bytes, Callable[[bytes], Severity | None]], ...] = (
     # klog, absl, glog and CockroachDB: a letter and the date.
-    (re.compile(rb"([IWEF])(?:\d{4}|\d{6}|\d{8}) \d\d:\d\d:\d\d"), _of_letter),
-    (re.compile(rb"([DIWEFA]), \["), _of_letter),  # Ruby
-    (re.compile(rb"([VDIWEF])/[\w.:-]{1,60}(?:\(| )"), _of_letter),  # Android's, in many libraries
-    (re.compile(rb"%([0-7])\|\d+\.\d+\|"), _of_syslog),  # librdkafka
-    (re.compile(rb"<([0-7])>"), _of_syslog),
-    (re.compile(rb"\d+:[XCSM] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "), _REDIS.get),
-    (re.compile(rb"=(CRASH|SUPERVISOR|PROGRESS) REPORT=+"), _REPORTS.get),
-    (re.compile(rb"=([A-Z]+) REPORT=+"), _of_word),  # Erlang
-    (re.compile(rb"\(\S+:\d+\): [\w-]+-([A-Za-z]+) \*\*: "), _of_word),  # GLib
+    (b"IWEF", rb"([IWEF])(?:\d{4}|\d{6}|\d{8}) \d\d:\d\d:\d\d", _of_letter),
+    (b"DIWEF", rb"([DIWEF]), \[", _of_letter),  # Ruby
+    (b"VDIWEF", rb"([VDIWEF])/[\w.:-]{1,60}(?:\(| )", _of_letter),  # Android's, in many libraries
+    (b"01", rb"\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) ", _of_letter),
+    (b"%", rb"%([0-7])\|\d+\.\d+\|", _of_syslog),  # librdkafka
+    (b"<", rb"<([0-7])>", _of_syslog),
+    (_DIGITS, rb"\d+:[XCSM] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ", _REDIS.get),
+    (b"=", rb"=(CRASH|SUPERVISOR|PROGRESS) REPORT=+", _REPORTS.get),
+    (b"=", rb"=([A-Z]+) REPORT=+", _of_word),  # Erlang
+    (b"(", rb"\(\S+:\d+\): [\w-]+-([A-Za-z]+) \*\*: ", _of_word),  # GLib
+    (b"S", rb"SLF4J\(([DIWE])\): ", _of_letter),
+    # Chromium, and what embeds it.
+    (b"[", rb"\[[\d:/.-]{4,60}(INFO|WARNING|ERROR|FATAL|VERBOSE)\d?:[\w.]+\(\d+\)\]", _of_word),
+    # Rich, which leaves out a time that the line before has.
+    (b" ", rb" {8,40}(DEBUG {4}|INFO {5}|WARNING {2}|ERROR {4}|CRITICAL )(?=\S)", _of_column),
 )
 
-
-_FIRST = frozenset(bytes([byte]) for byte in b"IWEFDVA%<=(0123456789")
-"""What messages begin with that have one of these beginnings."""
+_BY_FIRST_BYTE = {
+    bytes([first]): tuple(
+        (re.compile(regex), severity_of)
+        for firsts, regex, severity_of in _BEGINNINGS
+        if first in firsts
+    )
+    for first in b"".join(firsts for firsts, _, _ in _BEGINNINGS)
+}
 
 
 def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]]) -> Severity | None:
@@ -124,10 +155,9 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
     Args:
         record: reads the fields of a text that begins with a brace or with ``key=``.
     """
-    if message[:1] in _FIRST:
-        for regex, severity_of in _BEGINNINGS:
-            if found := regex.match(message):
-                return severity_of(found[1])
+    for regex, severity_of in _BY_FIRST_BYTE.get(message[:1], ()):
+        if found := regex.match(message):
+            return severity_of(found[1])
     margin = _MARGIN.match(message)
     at = 0 if margin is None else margin.end()
     read = False
@@ -175,8 +205,12 @@ def _level_at(message: bytes, at: int, step: int) -> Severity | None:
         return _in_brackets(found[1].decode("utf-8", "replace"))
     if found := _CHANNEL.match(message, at):
         return _of_word(found[1])
-    if step and (found := _MONGO.match(message, at)):
+    if step and (found := _COLUMN.match(message, at)):
         return _of_letter(found[1])
+    if found := _ALONE.match(message, at):
+        behind_sign = _BEHIND_SIGN.search(message, max(0, at - 9), at) is not None
+        if behind_sign or (step and found["padded"] is not None):
+            return _of_word(found[1])
     return None
 
 
@@ -186,5 +220,7 @@ def _in_brackets(content: str) -> Severity | None:
         return None
     if found["letter"] is not None or (found["whole"] is not None and len(found["whole"]) == 1):
         return vocabulary.LETTERS.get(content.strip()[:1])
-    word = next((found[name] for name in ("whole", "module", "last", "first") if found[name]), "")
+    word = next(
+        (found[name] for name in ("whole", "module", "last", "first", "dated") if found[name]), ""
+    )
     return vocabulary.SEVERITIES.get(word.lower())

@@ -22,7 +22,12 @@ _NUMBERS: Mapping[str, Callable[[float], Severity | None]] = {
 
 _SHORT = ("@l", "L")  # Serilog's compact form, and zap's for development
 
-KEYS = frozenset({*_NAMES, *_LEVELS, *_NUMBERS, "@l", "l", "s", "priority"})
+_AT = "at"
+"""The key of Heroku and of what logs like it, which may hold a place or a step as well."""
+
+_AT_WORDS = frozenset({"debug", "info", "warn", "warning", "error", "fatal", "critical"})
+
+KEYS = frozenset({*_NAMES, *_LEVELS, *_NUMBERS, "@l", "l", "s", "priority", _AT})
 
 _RECORDS = ("log", "record", "_meta", "@fields", "syslog")
 """Objects of a record in which loggers put its level: ECS, loguru, tslog, Logstash."""
@@ -55,6 +60,10 @@ def declared_in(values: Mapping[str, object]) -> Severity | None:
             severity = _of_own(fields, inner) or _of_object(inner.get("syslog"))
             if severity is not None:
                 return severity
+    context = values.get("context")
+    if isinstance(context, dict) and "sequence" in values:  # Roarr
+        number = _number(context.get("logLevel"))
+        return None if number is None else vocabulary.of_bunyan(number)
     return Severity.INFO if "@t" in values and ("@mt" in values or "@m" in values) else None
 
 
@@ -74,6 +83,8 @@ def _of_own(own: Mapping[str, object], values: Mapping[str, object]) -> Severity
             severity = _of_number(key, value, values)
         if severity is not None:
             return severity
+    if isinstance(text := own.get(_AT), str) and text.lower() in _AT_WORDS:
+        return vocabulary.of_word(text)
     for key, family in _NUMBERS.items():
         number = _number(own.get(key))
         if number is not None:
