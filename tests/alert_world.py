@@ -16,6 +16,7 @@ from exporter_process import ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Alertmanager, Prometheus, alertmanager, prometheus
 from simulated_traffic import simulator
+from waiting import LIMIT_SECONDS
 from webhook import Notified, Webhook
 
 from exporter.commands.children import ROUTES, RULES, prometheus_configuration
@@ -24,7 +25,7 @@ from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec
 
 FACTOR = 60
-ARRIVAL_SECONDS = 120.0
+ARRIVAL_SECONDS = LIMIT_SECONDS
 """How long an alert may take to arrive or to resolve on a machine that has much else to do."""
 
 EXTERNAL_URL = "https://exporter.example.com"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from waiting import LIMIT_SECONDS
 from websockets.sync.server import ServerConnection, serve
 
 Respond = Callable[[socket.socket, "LogHost"], None]
@@ -57,12 +58,12 @@ def hang_in_body(connection: socket.socket, host: LogHost) -> None:
     host.released.wait(0.4)
     with suppress(OSError):
         connection.sendall(b"web some text\n")
-    host.released.wait(20)
+    host.released.wait(LIMIT_SECONDS)
 
 
 def hang(_: socket.socket, host: LogHost) -> None:
     """No answer at all."""
-    host.released.wait(20)
+    host.released.wait(LIMIT_SECONDS)
 
 
 @contextmanager

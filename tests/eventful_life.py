@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from exporter_process import ExporterProcess, Samples, simulated
+from waiting import LIMIT_SECONDS
 
 from exporter.commands.children import free_port
 from exporter.logs.canary_line import CanaryLine, run_name
@@ -144,8 +145,10 @@ def _push(exporter: ExporterProcess) -> None:
     [address] = exporter.config["receive"]["listen_addresses"]
     for name in (PUSHED, PUSHED, "nobody"):
         entries = [{"message": "pushed", "do_app_name": "shop", "do_component_name": name}]
-        requests.post(f"http://{address}/api/v2/logs", json=entries, timeout=60).raise_for_status()
-    requests.post(f"http://{address}/api/v2/logs", data=b"none", timeout=60)
+        requests.post(
+            f"http://{address}/api/v2/logs", json=entries, timeout=LIMIT_SECONDS
+        ).raise_for_status()
+    requests.post(f"http://{address}/api/v2/logs", data=b"none", timeout=LIMIT_SECONDS)
 
 
 def _sing(platform: Platform) -> None:

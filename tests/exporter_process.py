@@ -17,7 +17,7 @@ from typing import Any, Self
 import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from waiting import last_lines, wait_for
+from waiting import LIMIT_SECONDS, last_lines, wait_for
 
 COMMAND = Path(sys.executable).with_name("do-app-exporter")
 """The command, installed beside the Python that runs the tests."""
@@ -25,9 +25,6 @@ COMMAND = Path(sys.executable).with_name("do-app-exporter")
 CACHE = Path(__file__).parents[1] / "build" / "cache"
 """Where the program may keep what takes long to compile: not in the home of who runs the tests."""
 
-START_SECONDS = 60.0
-WAIT_SECONDS = 60.0
-STOP_SECONDS = 60.0
 _LISTENING = r"addresses=(\S+)"
 
 
@@ -54,7 +51,7 @@ def run_command(
         env=environment(variables),
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     return subprocess.CompletedProcess(
@@ -63,20 +60,27 @@ def run_command(
 
 
 class Samples:
-    """One scrape, parsed."""
+    """One scrape; a metric is parsed once it is asked for, since most tests ask for a few of many.
+
+    ``tests/test_exposition.py`` holds that each whole scrape can be parsed.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._lines: dict[str, list[str]] | None = None
         self._samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                self._samples.setdefault(sample.name, []).append((sample.labels, sample.value))
 
     def series(self, name: str, **labels: str) -> list[tuple[dict[str, str], float]]:
         """The series of a metric that have these labels, with their values."""
+        if name not in self._samples:
+            self._samples[name] = [
+                (sample.labels, sample.value)
+                for family in text_string_to_metric_families("\n".join(self._lines_of(name)))
+                for sample in family.samples
+            ]
         return [
             (found, value)
-            for found, value in self._samples.get(name, [])
+            for found, value in self._samples[name]
             if labels.items() <= found.items()
         ]
 
@@ -89,6 +93,13 @@ class Samples:
     def total(self, name: str, **labels: str) -> float:
         """The sum of the series that have these labels; 0 if there is none."""
         return sum(value for _, value in self.series(name, **labels))
+
+    def _lines_of(self, name: str) -> list[str]:
+        if self._lines is None:
+            self._lines = {}
+            for line in self.text.split("\n"):
+                self._lines.setdefault(line.partition(" ")[0].partition("{")[0], []).append(line)
+        return self._lines.get(name, [])
 
 
 class Program:
@@ -120,7 +131,7 @@ class Program:
         with self._news:
             return "".join(self._lines)
 
-    def wait_for_output(self, pattern: str, timeout: float = START_SECONDS) -> re.Match[str]:
+    def wait_for_output(self, pattern: str, timeout: float = LIMIT_SECONDS) -> re.Match[str]:
         """Return the first match of ``pattern`` (multi-line) in the output, once there is one."""
         found: list[re.Match[str]] = []
 
@@ -147,7 +158,7 @@ class Program:
         """End the process as a service manager does; return the exit code."""
         return self.stop(signal.SIGTERM)
 
-    def wait(self, timeout: float = STOP_SECONDS) -> int:
+    def wait(self, timeout: float = LIMIT_SECONDS) -> int:
         """Return the exit code once the process has ended and its output was read."""
         try:
             code = self.process.wait(timeout)
@@ -173,7 +184,7 @@ class Program:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(STOP_SECONDS)
+                self.process.wait(LIMIT_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -237,7 +248,7 @@ class ExporterProcess(Program):
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """The answer to a GET of a path, with these headers."""
-        return self._session.get(self.url + path, headers=headers, timeout=10)
+        return self._session.get(self.url + path, headers=headers, timeout=LIMIT_SECONDS)
 
     def metrics(self) -> Samples:
         """Scrape once."""
@@ -246,7 +257,7 @@ class ExporterProcess(Program):
         return Samples(answer.text)
 
     def wait_until(
-        self, predicate: Callable[[Samples], bool], timeout: float = WAIT_SECONDS
+        self, predicate: Callable[[Samples], bool], timeout: float = LIMIT_SECONDS
     ) -> Samples:
         """Scrape until ``predicate`` holds, and return that scrape."""
 
@@ -258,7 +269,7 @@ class ExporterProcess(Program):
         assert samples is not None
         return samples
 
-    def wait_until_ready(self, timeout: float = WAIT_SECONDS) -> Samples:
+    def wait_until_ready(self, timeout: float = LIMIT_SECONDS) -> Samples:
         """Return a scrape from after the first read of every log."""
         return self.wait_until(lambda _: self.get("/-/ready").status_code == 200, timeout)
 

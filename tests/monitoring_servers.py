@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import requests
 import yaml
-from waiting import last_lines, wait_for
+from waiting import LIMIT_SECONDS, last_lines, wait_for
 
 from exporter.commands.children import free_port, running
 
-START_SECONDS = 30.0
+START_SECONDS = LIMIT_SECONDS
 
 Labels = Mapping[str, str]
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class _Server:
         """The answer to a GET; None while the server is not up."""
         url = f"http://{self.address}{self.base}/{path}"
         try:
-            return self._session.get(url, params=params, timeout=10)
+            return self._session.get(url, params=params, timeout=LIMIT_SECONDS)
         except requests.ConnectionError:
             return None
 
@@ -103,7 +103,7 @@ class Alertmanager(_Server):
         ends = (datetime.now(UTC) + left).isoformat()
         url = f"http://{self.address}{self.base}/alerts"
         body = [{"labels": dict(labels), "endsAt": ends} for labels in alerts]
-        self._session.post(url, json=body, timeout=10).raise_for_status()
+        self._session.post(url, json=body, timeout=LIMIT_SECONDS).raise_for_status()
 
 
 @contextmanager

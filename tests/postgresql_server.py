@@ -11,11 +11,11 @@ from shutil import rmtree, which
 from tempfile import mkdtemp
 
 import psycopg
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.commands.children import free_port
 
-START_SECONDS = 60.0
+START_SECONDS = LIMIT_SECONDS
 USER, PASSWORD, DATABASE = "exporter", "hunter2-secret", "postgres"
 
 # Debian's programs are not on PATH: several versions may be there.

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT_SECONDS
 
 from exporter.telemetry.metrics import all_declarations
 
@@ -94,6 +95,11 @@ def promtool(*arguments: str, cwd: Path = ROOT) -> None:
     if path is None:
         pytest.skip("promtool is not installed (Debian package: prometheus)")
     result = subprocess.run(
-        [path, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+        [path, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
     )
     assert result.returncode == 0, result.stdout + result.stderr

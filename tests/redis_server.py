@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.commands.children import free_port
 
-START_SECONDS = 20.0
+START_SECONDS = LIMIT_SECONDS
 
 
 class RedisServer:

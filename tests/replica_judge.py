@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self
 
 import requests
-from exporter_process import Samples
+from waiting import LIMIT_SECONDS
 
 EVERY_SECONDS = 0.1
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = LIMIT_SECONDS
 
 COUNTERS = (
     "digitalocean_app_log_lines_total",
@@ -29,7 +29,10 @@ COUNTERS = (
 
 OWNED = "digitalocean_app_exporter_share_owned"
 
-Series = tuple[str, tuple[tuple[str, str], ...]]
+_WATCHED = tuple(f"{name}{{" for name in (*COUNTERS, OWNED))
+
+Series = str
+"""A metric and its labels as the exposition writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Judge:
                 for other_url, other in runs[at + 1 :]:
                     if other_url != url and (both := run.overlaps(other)) > 0:
                         found.append(f"{series} on {url} and {other_url} for {both:.3f} s")
-            if series[0] != OWNED:
+            if not series.startswith(OWNED):
                 found += self._falls(series, [seen for _, run in runs for seen in run.seen])
         return found
 
@@ -139,15 +142,10 @@ class Judge:
 
 
 def _series(text: str) -> dict[Series, float]:
-    samples = Samples(text)
-    found = {
-        (name, tuple(sorted(labels.items()))): value
-        for name in COUNTERS
-        for labels, value in samples.series(name)
-    }
-    owned = {
-        (OWNED, tuple(sorted(labels.items()))): value
-        for labels, value in samples.series(OWNED)
-        if value
-    }
-    return found | owned
+    found = {}
+    for line in text.split("\n"):
+        if line.startswith(_WATCHED):
+            series, _, value = line.rpartition(" ")
+            if not series.startswith(OWNED) or float(value):
+                found[series] = float(value)
+    return found

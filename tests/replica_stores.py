@@ -10,11 +10,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import redis
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.commands.children import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = LIMIT_SECONDS
 
 
 class RestartableRedis:

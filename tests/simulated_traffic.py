@@ -43,7 +43,6 @@ LAST_WORDS = (
 NANOSECONDS = 1_000_000_000
 _STEP_SECONDS = 0.05
 _CRASH_SECONDS = 2.5
-_SETTLE_SECONDS = 30.0
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def simulator(
 class Traffic:
     """Writes everyday lines and declined payments from random instances, and crashes some.
 
-    Crashes go round the instances, so that none ends twice between two polls.
+    Each instance crashes once at the most, so that none ends twice unread on a slow machine.
 
     Args:
         apps: the apps, each made of ``COMPONENTS``.
@@ -90,7 +89,7 @@ class Traffic:
             while written < passed * self._rate:
                 self._write()
                 written += 1
-            if passed >= next_crash:
+            if passed >= next_crash and self.crashes < len(self._instances):
                 self.crash()
                 next_crash += _CRASH_SECONDS
             pace.wait(_STEP_SECONDS)
@@ -146,7 +145,7 @@ def wait_for_two_more_reads(exporter: ExporterProcess) -> Samples:
 
 def settled(exporter: ExporterProcess, platform: Platform) -> Samples:
     """A scrape from after everything written was counted, and read twice more."""
-    exporter.wait_until(lambda samples: all_lines_counted(platform, samples), _SETTLE_SECONDS)
+    exporter.wait_until(lambda samples: all_lines_counted(platform, samples))
     return wait_for_two_more_reads(exporter)
 
 

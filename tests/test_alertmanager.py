@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from monitoring_servers import Alertmanager, alertmanager
 from programs import requires
+from waiting import LIMIT_SECONDS
 
 EXAMPLE = Path(__file__).parent.parent / "dashboards/alertmanager.example.yml"
-TAKEN_SECONDS = 30.0
+TAKEN_SECONDS = LIMIT_SECONDS
 SHOP = {"job": "do", "app": "shop", "component": "web"}
 
 CASES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import promql_fixtures as promql
 import pytest
 import yaml
+from waiting import LIMIT_SECONDS
 
 from exporter.notify.payloads import ALERT_NAMES
 
@@ -126,7 +127,7 @@ def test_amtool_accepts_the_example_of_alertmanager():
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -11,7 +11,7 @@ from exporter_process import Samples, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 from simulated_traffic import simulator
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config, LogMode
@@ -32,7 +32,6 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec
 
-WAIT_SECONDS = 60.0
 PROVEN = Observation(accepting=1)
 CONNECTED = "digitalocean_app_stream_connected"
 LINES = "digitalocean_app_log_lines_total"
@@ -119,12 +118,18 @@ class Running:
         self._url = f"http://{host}:{port}"
 
     def samples(self) -> Samples:
-        return Samples(requests.get(f"{self._url}/metrics", timeout=30).text)
+        return Samples(requests.get(f"{self._url}/metrics", timeout=LIMIT_SECONDS).text)
 
     def wait_until(self, predicate: Callable[[Samples], bool]) -> Samples:
         """Scrape until it holds; return that scrape."""
-        wait_for(lambda: predicate(self.samples()), WAIT_SECONDS)
-        return self.samples()
+
+        def look() -> Samples | None:
+            samples = self.samples()
+            return samples if predicate(samples) else None
+
+        samples = wait_for(look)
+        assert samples is not None
+        return samples
 
 
 @contextmanager
@@ -174,15 +179,17 @@ def test_logs_are_followed_and_polled_again_without_a_line_lost_or_an_error():
             write(platform, 5)
             exporter.wait_until(follows)
             write(platform, 5)
-            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 20)
-            assert all_is_well(samples)
+            exporter.wait_until(lambda samples: samples.total(LINES) == 20 and all_is_well(samples))
             server.faults.inject(Endpoint.LOG_CONTENT, **REFUSED)
             server.end_streams()
             write(platform, 5)
-            samples = exporter.wait_until(lambda samples: not samples.series(CONNECTED))
-            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 30)
-            intervals = [value for _, value in samples.series(INTERVAL, log_type="RUN")]
-            assert intervals == [1, 1]
+            samples = exporter.wait_until(
+                lambda samples: (
+                    not samples.series(CONNECTED)
+                    and samples.total(LINES) == 30
+                    and [value for _, value in samples.series(INTERVAL, log_type="RUN")] == [1, 1]
+                )
+            )
             assert samples.total(GAPS) == 0
 
 
@@ -200,8 +207,12 @@ def test_where_a_host_refuses_streams_nothing_else_happens_than_with_polls(compo
                 wanted = 10 * (number + 1)
                 samples = exporter.wait_until(lambda s, wanted=wanted: s.total(LINES) == wanted)
             assert samples.series(CONNECTED) == []
-            assert {value for _, value in samples.series("digitalocean_app_source_up")} == {1}
-            assert [value for _, value in samples.series(INTERVAL)] == [1] * 4
+            exporter.wait_until(
+                lambda samples: (
+                    {value for _, value in samples.series("digitalocean_app_source_up")} == {1}
+                    and [value for _, value in samples.series(INTERVAL)] == [1] * 4
+                )
+            )
         queries = [r.query for r in server.api_requests.requests if r.endpoint is Endpoint.LOGS]
         assert queries
         assert not any(query.get("follow") == "true" for query in queries)
@@ -219,7 +230,11 @@ def test_many_components_on_a_small_budget_are_followed():
             exporter.wait_until(lambda samples: samples.total(CONNECTED) == len(names))
             for name in names:
                 platform.write("shop", name, 0, "hello")
-            samples = exporter.wait_until(lambda samples: samples.total(LINES) == len(names))
-            assert all_is_well(samples)
-            intervals = {value for _, value in samples.series(INTERVAL, log_type="RUN")}
-            assert intervals == {FOLLOWED_INTERVAL}
+            exporter.wait_until(
+                lambda samples: (
+                    samples.total(LINES) == len(names)
+                    and all_is_well(samples)
+                    and {value for _, value in samples.series(INTERVAL, log_type="RUN")}
+                    == {FOLLOWED_INTERVAL}
+                )
+            )

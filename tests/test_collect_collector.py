@@ -11,6 +11,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import ALL_OFF, KEY, RESTARTED, RUN, START, Clock, Site, app, server_error
+from waiting import LIMIT_SECONDS
 
 from exporter.counting.ledger import GRACE_SECONDS
 from exporter.digitalocean.budget import Budget
@@ -27,7 +28,7 @@ from exporter.service.supervisor import (
     Supervisor,
 )
 
-WAIT = 20.0
+WAIT = LIMIT_SECONDS
 """Seconds that a test waits for an event before it fails."""
 
 ALL_ON = CollectorSettings(300.0, 60.0, True, True, True, True)

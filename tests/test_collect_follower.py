@@ -22,6 +22,7 @@ from collect_fixtures import (
     server_error,
 )
 from virtual_time import VirtualTimeLoop
+from waiting import LIMIT_SECONDS
 
 from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
@@ -606,7 +607,7 @@ def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.Monk
     try:
         follower.watch(RUN, WEB, deployment("d1"))
         for _ in range(3):
-            assert beats.acquire(timeout=20)
+            assert beats.acquire(timeout=LIMIT_SECONDS)
     finally:
         follower.stop()
     assert site.value("exporter_internal_errors_total", subsystem="follower") >= 2

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from state_files import file_state
+from waiting import LIMIT_SECONDS
 
 from exporter.counting.changes import Changes
 from exporter.counting.component import Components
@@ -564,10 +565,10 @@ def test_nothing_is_lost_between_threads(restarted):
     for thread in (*workers, *flushers):
         thread.start()
     for thread in workers:
-        thread.join(30)
+        thread.join(LIMIT_SECONDS)
     over.set()
     for thread in flushers:
-        thread.join(30)
+        thread.join(LIMIT_SECONDS)
     assert run.ledger.flush()
     labels = [{"app": "shop", "component": key.component, "log_type": "RUN"} for key in components]
     assert [run.value(**each) for each in labels] == [rounds] * 4

@@ -19,6 +19,7 @@ from collect_fixtures import (
     Site,
     line,
 )
+from waiting import LIMIT_SECONDS
 
 from exporter.counting.component import ReportedRestarts
 from exporter.counting.ledger import GRACE_SECONDS
@@ -35,7 +36,7 @@ from exporter.model import (
 )
 from exporter.reading.reading import Reading
 
-WAIT = 30.0
+WAIT = LIMIT_SECONDS
 """Seconds that one thread waits for the other before the test fails."""
 
 

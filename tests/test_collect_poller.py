@@ -27,13 +27,14 @@ from collect_fixtures import (
     not_found,
     server_error,
 )
+from waiting import LIMIT_SECONDS
 
 from exporter.errors import DeploymentEnded, Stopping
 from exporter.model import Endpoint, GapReason, LogType, RestartReason
 from exporter.reading.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.state.store import CursorKey
 
-WAIT = 20.0
+WAIT = LIMIT_SECONDS
 """Seconds that a test waits for an event before it fails."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, RESTARTED, RUN, WEB, Site, line
 from crashing_programs import CRASHING_PROGRAMS, CrashingProgram
 from programs import requires
+from waiting import LIMIT_SECONDS
 
 from exporter.logs.restarts.exit_account import GRACE_SECONDS
 from exporter.model import LIVE_PART, LogChunk, RestartReason, Source
@@ -30,7 +31,7 @@ TOOLS = (
     "bun",
 )
 
-SECONDS = 120
+SECONDS = LIMIT_SECONDS
 """What no program here takes by far; `go run` compiles its library first."""
 
 

@@ -9,6 +9,7 @@ import promql_fixtures as promql
 import pytest
 import yaml
 from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, variables
+from waiting import LIMIT_SECONDS
 
 from exporter.telemetry.metrics import Metrics
 
@@ -59,7 +60,7 @@ def test_committed_files_are_what_the_code_writes(tmp_path):
         [sys.executable, "-m", "dashboards.build", f"--output-dir={tmp_path}"],
         cwd=ROOT,
         check=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == list(FILES)
     for name in FILES:

@@ -8,6 +8,7 @@ import pytest
 from digitalocean_fixtures import SteppedTime
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import LIMIT_SECONDS
 
 from exporter.digitalocean.budget import HEAD_START, Budget
 from exporter.digitalocean.rate_window import SLOWEST
@@ -222,7 +223,7 @@ def test_shutdown_ends_the_wait():
     thread = threading.Thread(target=waiting)
     thread.start()
     stop.set()
-    thread.join(5)
+    thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
     assert len(outcome) == 1
 
@@ -247,7 +248,7 @@ def test_threads_together_keep_the_limit_and_the_order():
         while thread.is_alive() and len(limited._waiting) <= before:
             time.sleep(0)
     for thread in threads:
-        thread.join(30)
+        thread.join(LIMIT_SECONDS)
     times = sorted(moment for moment, _ in went)
     assert len(times) == 20
     assert times[5] - times[0] > 50

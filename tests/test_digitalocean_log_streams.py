@@ -16,6 +16,7 @@ import pytest
 import trustme
 from digitalocean_fixtures import RecordingObserver
 from digitalocean_servers import LogHost, answer, frame, hang, http_host, websocket_host
+from waiting import LIMIT_SECONDS
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 from websockets.utils import accept_key
@@ -116,7 +117,7 @@ def test_a_connection_that_breaks_ends_the_stream():
 
     def breaks(connection: ServerConnection, _: LogHost) -> None:
         connection.send(frame("web one\n"))
-        came.wait(20)
+        came.wait(LIMIT_SECONDS)
         connection.socket.shutdown(socket.SHUT_RDWR)
 
     async def first_and_rest(stream: LogStream) -> tuple[bytes, ApiError | None]:
@@ -141,7 +142,7 @@ def test_a_half_open_connection_is_noticed():
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + accept_key(key[1]).encode() + b"\r\n\r\n"
         )
-        host.released.wait(20)
+        host.released.wait(LIMIT_SECONDS)
 
     with http_host(**{"": mute}) as host:
         started = time.monotonic()

@@ -13,6 +13,7 @@ import yaml
 from exporter_process import ExporterProcess, simulated
 from programs import requires
 from simulated_traffic import simulator
+from waiting import LIMIT_SECONDS
 
 from exporter.cli import parse
 from exporter.config.document import parse_document
@@ -123,7 +124,7 @@ def test_reload_by_signal_and_request_work_as_written(tmp_path: Path):
             assert str(exporter.pid) in found.stdout.split()
         (request,) = [words for words in of("curl") if "-X" in words]
         path = request[-1].removeprefix("http://localhost:10046")
-        assert requests.post(f"{exporter.url}{path}", timeout=30).status_code == 200
+        assert requests.post(f"{exporter.url}{path}", timeout=LIMIT_SECONDS).status_code == 200
 
 
 @requires("promtool")

@@ -22,6 +22,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+from waiting import LIMIT_SECONDS
 
 from exporter.service.application import build_registry
 from exporter.telemetry.metrics import Metrics
@@ -41,7 +42,7 @@ ACCEPTS = (
     f"{OPENMETRICS};escaping=dots",
     "application/openmetrics-text;version=2.0.0",
 )
-WAIT = 60.0
+WAIT = LIMIT_SECONDS
 """Seconds that a test waits for an event before it fails."""
 
 

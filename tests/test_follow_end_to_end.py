@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +31,6 @@ REQUESTS = "digitalocean_app_api_requests_total"
 LINES = "digitalocean_app_log_lines_total"
 RESTARTS = "digitalocean_app_restarts_total"
 GAPS = "digitalocean_app_log_gaps_total"
-SETTLE_SECONDS = 40.0
 
 
 def following(server: SimulatorServer, **sections: Any) -> dict[str, Any]:
@@ -50,9 +48,11 @@ def following(server: SimulatorServer, **sections: Any) -> dict[str, Any]:
 
 def settled(exporter: ExporterProcess, platform: Platform) -> Samples:
     """A scrape from after everything written was counted, with every stream connected."""
-    exporter.wait_until(lambda samples: all_lines_counted(platform, samples), SETTLE_SECONDS)
     return exporter.wait_until(
-        lambda samples: all(value == 1 for _, value in samples.series(CONNECTED)), SETTLE_SECONDS
+        lambda samples: (
+            all_lines_counted(platform, samples)
+            and all(value == 1 for _, value in samples.series(CONNECTED))
+        )
     )
 
 
@@ -87,12 +87,12 @@ def test_every_counter_equals_what_was_written_over_streams_that_are_cut(
             exporter.wait_until_ready()
             traffic = Traffic(platform, ("shop",), 100)
             with streams_cut_at_random(server):
-                traffic.write_for(8)
+                traffic.write_for(5.5)
                 platform.deploy("shop")
-                traffic.write_for(4)
+                traffic.write_for(3)
             samples = settled(exporter, platform)
             assert exporter.terminate() == 0
-    assert traffic.crashes >= 4
+    assert traffic.crashes >= 2
     assert_counts_are_true(samples, platform)
     assert matches(samples, "payment_declined") == dict(traffic.declined)
     assert samples.total(RECONNECTS) >= 3
@@ -100,7 +100,7 @@ def test_every_counter_equals_what_was_written_over_streams_that_are_cut(
 
 
 def test_a_line_is_counted_at_once_and_a_quiet_hour_costs_nothing(tmp_path: Path):
-    """A second after it was written a line counts, and no request was sent for it."""
+    """A line counts without a request that was sent for it, and long before the next poll."""
     with simulator() as (platform, server):
         platform.create_app("shop", [ComponentSpec("web")])
         with ExporterProcess(tmp_path, following(server), token=server.token) as exporter:
@@ -108,13 +108,9 @@ def test_a_line_is_counted_at_once_and_a_quiet_hour_costs_nothing(tmp_path: Path
             before = exporter.wait_until(lambda s: s.total(CONNECTED, component="web") == 1)
             assert before.value(RECONNECTS, app="shop", component="web") == 0
             before = exporter.wait_until(lambda s: s.value(REQUESTS, endpoint="logs") == 2)
-            delays = []
-            for number in range(1, 4):  # a machine that is busy is so for a moment
+            for number in range(1, 4):  # a poll would come after an hour
                 platform.write("shop", "web", 0, "payment declined")
-                started = time.monotonic()
                 samples = exporter.wait_until(lambda s, n=number: s.total(LINES) == n)
-                delays.append(time.monotonic() - started)
-            assert min(delays) < 30  # a poll would come after an hour
             assert samples.total(REQUESTS) == before.total(REQUESTS)
             up = {"app": "shop", "component": "web", "log_type": "RUN"}
             assert samples.value("digitalocean_app_source_up", **up) == 1
@@ -138,10 +134,10 @@ def test_a_crash_counts_soon_whatever_the_interval(tmp_path: Path, instances: in
             exporter.wait_until(lambda s: s.total(LINES) == 1)
             platform.crash("shop", "web", 0, ["panic: no memory", "goroutine 1"])
             platform.write("shop", "web", 0, "listening again")
-            crashed = time.monotonic()
-            samples = exporter.wait_until(lambda s: s.total(RESTARTS, reason="panic") == 1)
-            assert time.monotonic() - crashed < 60  # a poll would come after an hour
-            exporter.wait_until(lambda s: s.total(LINES) == 4)
+            # A poll would come after an hour.
+            samples = exporter.wait_until(
+                lambda s: s.total(RESTARTS, reason="panic") == 1 and s.total(LINES) == 4
+            )
             assert samples.total(GAPS) == 0
 
 
@@ -176,10 +172,8 @@ def test_deployments_between_two_looks_are_one_gap_each(tmp_path: Path):
             for number in range(3):
                 platform.deploy("shop")
                 platform.write("shop", "web", 0, f"after {number}")
-            exporter.wait_until(lambda s: s.total(GAPS, reason="deployment") >= 2, SETTLE_SECONDS)
-            samples = exporter.wait_until(
-                lambda s: s.total(LINES) == 2 and s.total(CONNECTED) == 1, SETTLE_SECONDS
-            )
+            exporter.wait_until(lambda s: s.total(GAPS, reason="deployment") >= 2)
+            samples = exporter.wait_until(lambda s: s.total(LINES) == 2 and s.total(CONNECTED) == 1)
             exporter.terminate()
     truth = platform.truth().of("shop", "web")
     assert (truth.lines, truth.lost_lines) == (4, 2)
@@ -214,42 +208,40 @@ def test_a_log_whose_stream_is_refused_is_polled(tmp_path: Path):
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             platform.write("shop", "web", 0, "hello")
-            samples = exporter.wait_until(lambda s: s.total(LINES) == 1)
             up = {"app": "shop", "component": "web", "log_type": "RUN"}
+            samples = exporter.wait_until(
+                lambda s: (
+                    s.total(LINES) == 1
+                    and s.value("digitalocean_app_source_up", **up) == 1
+                    and s.value("digitalocean_app_source_interval_seconds", **up) == 1
+                )
+            )
             assert samples.value(CONNECTED, app="shop", component="web") == 0
-            assert samples.value("digitalocean_app_source_up", **up) == 1
-            assert samples.value("digitalocean_app_source_interval_seconds", **up) == 1
             page = exporter.get("/components/shop/web").text
             assert "stream not to be had, polled: log_content: status 403" in page
-            assert exporter.output.count("log cannot be followed, polling it until it can") == 1
+            assert exporter.terminate() == 0
+        assert exporter.output.count("log cannot be followed, polling it until it can") == 1
 
 
 def test_streams_are_counted_on_after_kill(tmp_path: Path):
-    """kill -9 while streams bring lines, with state on disk: every line counts once."""
+    """kill -9 while streams bring lines, with state on disk: every line counts once.
+
+    Each time something was written while nobody looked, and an instance ended meanwhile.
+    """
     with simulator() as (platform, server):
         platform.create_app("shop", COMPONENTS)
         config = following(server, state={"url": f"sqlite://{tmp_path / 'state.db'}"})
-        traffic, over = Traffic(platform, ("shop",), 100), threading.Event()
-
-        def write() -> None:
-            while not over.is_set():
-                traffic.write_for(3.0)
-
-        writer = threading.Thread(target=write)
+        traffic = Traffic(platform, ("shop",), 100)
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
-            writer.start()
-            exporter.wait_until(lambda s: s.total(LINES) >= 150)
-            exporter.stop(9)
-        try:
-            for more in (100, 250, 30, 200):
-                with ExporterProcess(tmp_path, config, token=server.token) as exporter:
-                    enough = exporter.wait_until_ready().total(LINES) + more
-                    exporter.wait_until(lambda s, enough=enough: s.total(LINES) >= enough)
-                    exporter.stop(9)
-        finally:
-            over.set()
-            writer.join()
+        for lines in (100, 30, 200):
+            traffic.write_lines(50)
+            traffic.crash()
+            with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+                begun = exporter.wait_until_ready().total(LINES)
+                traffic.write_lines(lines)
+                exporter.wait_until(lambda s, begun=begun: s.total(LINES) > begun)
+                exporter.stop(9)
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             samples = settled(exporter, platform)
             assert exporter.terminate() == 0

@@ -25,6 +25,7 @@ from collect_fixtures import (
     not_found,
     server_error,
 )
+from waiting import LIMIT_SECONDS
 
 from exporter.errors import ApiError, ConfigError, InternalError, Stopping
 from exporter.model import (
@@ -45,7 +46,7 @@ OLD = deployment("d1", "ACTIVE", -5)
 BUILD = IDENTITY | {"log_type": "BUILD"}
 SAID = "internal error, trying again; it is a bug of the exporter: please report it"
 ALL_ON = CollectorSettings(300.0, 60.0, True, False, True, True)
-WAIT = 20.0
+WAIT = LIMIT_SECONDS
 """Seconds that a test waits for an event before it fails."""
 
 

@@ -8,6 +8,7 @@ from exporter_process import ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Prometheus, prometheus
 from programs import requires
+from waiting import LIMIT_SECONDS
 
 from exporter.commands.children import RULES, prometheus_configuration
 from exporter.simulator.job_schedule import JobSchedule
@@ -17,7 +18,7 @@ from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec, Kind
 
 FACTOR = 60
-ARRIVAL_SECONDS = 90.0
+ARRIVAL_SECONDS = LIMIT_SECONDS
 HOURLY, YEARLY = "0 * * * *", "0 0 1 1 *"
 COMPONENTS = (
     ComponentSpec("late", Kind.JOB, job=JobSchedule(HOURLY)),

@@ -9,6 +9,7 @@ from typing import Any
 from exporter_process import ExporterProcess, Samples, simulated
 from simulated_traffic import simulator
 
+from exporter.model import Endpoint
 from exporter.simulator.job_schedule import JobSchedule
 from exporter.simulator.jobs import Jobs
 from exporter.simulator.scaling import Scaling
@@ -57,6 +58,12 @@ def run_some(jobs: Jobs, rng: random.Random, number: int) -> int:
     return declined
 
 
+def wait_for_two_more_requests(server: SimulatorServer, endpoint: Endpoint) -> None:
+    """What the first of them was answered is counted by then, were it counted again."""
+    requests = server.api_requests
+    requests.wait_for(endpoint, requests.count(endpoint) + 3)
+
+
 def test_hundreds_of_runs_count_once_over_kills(tmp_path: Path):
     """SIGKILL again and again, pages, runs that span a kill: counts equal the truth."""
     rng = random.Random(15)
@@ -92,10 +99,8 @@ def test_hundreds_of_runs_count_once_over_kills(tmp_path: Path):
             jobs.end("shop", run)
         truth = jobs.truth()
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
-            samples = exporter.wait_until(
-                lambda s: ended(s) == truth.ended and lines(s) == truth.lines
-            )
-            time.sleep(2.5)  # two more reads of the list: nothing may be counted again
+            exporter.wait_until(lambda s: ended(s) == truth.ended and lines(s) == truth.lines)
+            wait_for_two_more_requests(server, Endpoint.JOB_INVOCATIONS)
             samples = exporter.metrics()
             assert exporter.terminate() == 0
     assert sum(truth.ended.values()) == KILLS * ROUNDS_A_KILL + KILLS + 1
@@ -171,13 +176,13 @@ def test_autoscaling_and_bandwidth_show_where_they_are_wanted(tmp_path: Path):
         config = configuration(server, collectors=wanted, discovery={"interval": "1s"})
         scalings = "digitalocean_app_autoscaling_events_total"
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
-            samples = exporter.wait_until(
+            exporter.wait_until(
                 lambda s: (
                     s.total(scalings) == 4
                     and len(s.series("digitalocean_app_bandwidth_bytes")) == 2
                 )
             )
-            time.sleep(2.5)  # two more reads: nothing may be counted again
+            wait_for_two_more_requests(server, Endpoint.EVENTS)
             samples = exporter.metrics()
             assert exporter.terminate() == 0
     labels = {"app": "shop", "component": "web", "direction": "up", "trigger": "cpu"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exporter_process import WAIT_SECONDS, ExporterProcess, Program, Samples, run_command, simulated
+from exporter_process import ExporterProcess, Program, Samples, run_command, simulated
 from simulated_traffic import (
     COMPONENTS,
     DECLINED,
@@ -163,10 +163,7 @@ class Killing:
             before = self._scrape(exporter)
             for _ in range(changes):
                 self.traffic.write_lines(10)
-                wait_for(
-                    lambda before=before: counters(self._scrape(exporter)) != counters(before),
-                    WAIT_SECONDS,
-                )
+                wait_for(lambda before=before: counters(self._scrape(exporter)) != counters(before))
                 before = self._scrape(exporter)
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
 
@@ -175,9 +172,7 @@ class Killing:
         exporter = ExporterProcess(self._folder, self._config, token=self._token)
         with exporter:
             for end in (self.traffic.crash, lambda: self.traffic.write_lines(10)):
-                wait_for(
-                    lambda: all_lines_counted(self._platform, self._scrape(exporter)), WAIT_SECONDS
-                )
+                wait_for(lambda: all_lines_counted(self._platform, self._scrape(exporter)))
                 end()
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
 
@@ -279,17 +274,19 @@ def test_a_file_that_cannot_be_written_any_more_stops_no_count(tmp_path: Path):
             resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE, (0, most))
             platform.write("shop", "web", 0, "one\ntwo\nthree")
             samples = exporter.wait_until(lambda samples: samples.total(LINES) == 3)
-            samples = exporter.wait_until(lambda samples: samples.value(STATE_ERRORS) >= 2)
-            assert samples.value(STATE_UP) == 0
+            exporter.wait_until(
+                lambda samples: samples.value(STATE_ERRORS) >= 2 and samples.value(STATE_UP) == 0
+            )
             assert exporter.get("/-/healthy").status_code == 200
             platform.write("shop", "web", 0, DECLINED)
             samples = exporter.wait_until(lambda samples: samples.total(LINES) == 4)
             assert samples.value(STATE_UP) == 0
             resource.prlimit(exporter.pid, resource.RLIMIT_FSIZE, (most, most))
             exporter.wait_until(lambda samples: samples.value(STATE_UP) == 1)
-            assert exporter.output.count("state cannot be saved") == 1
-            assert exporter.output.count("state can be saved again") == 1
+            exporter.wait_for_output("state can be saved again")
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert exporter.output.count("state cannot be saved") == 1
+        assert exporter.output.count("state can be saved again") == 1
         platform.write("shop", "web", 0, "while nobody looked")
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             samples = settled(exporter, platform)

@@ -10,6 +10,7 @@ import promql_fixtures as promql
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
+from waiting import LIMIT_SECONDS
 
 from exporter.telemetry.metrics import (
     IDENTITY,
@@ -40,7 +41,7 @@ def _generate(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
 
 
@@ -81,7 +82,7 @@ def test_check_fails_on_a_page_that_differs(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
     assert result.returncode == 1
     assert "docs/metrics.md is not what docs/generate.py writes" in result.stderr
@@ -226,6 +227,10 @@ def test_promtool_finds_nothing():
         family = metric.name + ("_count" if metric.type == "histogram" else "")
         assert re.search(rf"^{family}[ {{]".encode(), text, re.MULTILINE), metric.name
     result = subprocess.run(
-        [promtool, "check", "metrics"], input=text, capture_output=True, check=False, timeout=60
+        [promtool, "check", "metrics"],
+        input=text,
+        capture_output=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")

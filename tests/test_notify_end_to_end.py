@@ -54,7 +54,7 @@ def test_a_crash_reaches_alertmanager_and_a_webhook_once_with_its_words(tmp_path
             platform.crash("shop", "web", 0)
             again.wait_until(lambda now: now.total(SENT, outcome="sent") == 2)
             output = exporter.output + again.output
-        [alert] = wait_for(manager.alerts, 60)
+        [alert] = wait_for(manager.alerts)
     assert [body["lines"][-1] for _, body in documents] == [
         "panic: no stock",
         "panic: no stock again",
@@ -87,7 +87,7 @@ def test_a_failed_run_of_a_job_and_a_failed_deployment_are_told(tmp_path: Path):
             platform.begin_deployment("shop")
             platform.end_deployment("shop")
             wanted = {"job_failed", "deployment_failed"}
-            wait_for(lambda: wanted <= {body["event"] for _, body in documents}, 60)
+            wait_for(lambda: wanted <= {body["event"] for _, body in documents})
     told = {body["event"]: body for _, body in documents}
     assert told["job_failed"]["component"] == "report"
     assert told["job_failed"]["lines"] == ["begins", "panic: no stock"]

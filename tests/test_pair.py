@@ -19,6 +19,7 @@ from exporter_process import ExporterProcess, simulated
 from monitoring_servers import Prometheus, prometheus
 from programs import requires
 from simulated_traffic import simulator
+from waiting import LIMIT_SECONDS
 
 from dashboards import queries
 from exporter.commands.children import RULES, prometheus_configuration
@@ -27,7 +28,7 @@ from exporter.simulator.state import ComponentSpec
 
 LINES = "digitalocean_app_log_lines_total"
 OF_WEB = 'component="web", log_type="RUN"'
-TIMEOUT = 90.0
+TIMEOUT = LIMIT_SECONDS
 JOB = "do-app-exporter"
 
 pytestmark = requires("prometheus")

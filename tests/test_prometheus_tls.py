@@ -15,6 +15,7 @@ from exporter_process import ExporterProcess, simulated
 from monitoring_servers import START_SECONDS
 from programs import requires
 from simulated_traffic import simulator
+from waiting import LIMIT_SECONDS
 
 from exporter.simulator.state import ComponentSpec
 
@@ -79,13 +80,15 @@ def test_prometheus_scrapes_over_tls_with_password_and_certificate(tmp_path: Pat
             def status(path: str, **options: object) -> int:
                 verify = str(tmp_path / "ca.crt")
                 return requests.get(
-                    base + path, verify=verify, cert=client, timeout=10, **options
+                    base + path, verify=verify, cert=client, timeout=LIMIT_SECONDS, **options
                 ).status_code
 
             assert status("/-/healthy") == 200
             assert status("/metrics") == 401
             with pytest.raises(requests.ConnectionError):
-                requests.get(f"{base}/-/healthy", verify=str(tmp_path / "ca.crt"), timeout=10)
+                requests.get(
+                    f"{base}/-/healthy", verify=str(tmp_path / "ca.crt"), timeout=LIMIT_SECONDS
+                )
             scraping = prometheus_configuration(tmp_path, urlsplit(base).netloc, "open sesame")
             with monitoring_servers.prometheus(tmp_path, scraping) as prometheus:
                 lines = 'digitalocean_app_log_lines_total{job="right",component="web"}'

@@ -6,7 +6,7 @@ import random
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from datadog_api_client.v2.api.logs_api import LogsApi
 from datadog_api_client.v2.model.content_encoding import ContentEncoding
 from datadog_api_client.v2.model.http_log import HTTPLog
 from datadog_api_client.v2.model.http_log_item import HTTPLogItem
-from exporter_process import WAIT_SECONDS, ExporterProcess, Program, simulated
+from exporter_process import ExporterProcess, Program, simulated
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import BulkIndexError, bulk
 from opentelemetry._logs import SeverityNumber
@@ -30,8 +30,9 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from simulated_traffic import simulator
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
+from exporter.commands.children import free_port
 from exporter.simulator.forwarding import Habits
 from exporter.simulator.platform import Platform
 from exporter.simulator.pushing import Pusher
@@ -53,13 +54,6 @@ def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 class Receiving:
     """An exporter that receives, with a simulated account behind it."""
 
@@ -78,7 +72,11 @@ class Receiving:
 
     def post(self, path: str, body: bytes, **headers: str) -> requests.Response:
         return requests.post(
-            self.url + path, data=body, headers=headers, verify=self.ca or True, timeout=60
+            self.url + path,
+            data=body,
+            headers=headers,
+            verify=self.ca or True,
+            timeout=LIMIT_SECONDS,
         )
 
 
@@ -313,7 +311,7 @@ def test_what_an_unreliable_agent_pushes_counts_once(tmp_path: Path) -> None:
     ):
         for number in range(700):
             site.platform.write("shop", ("web", "worker")[number % 2], 0, f"order {number // 7}")
-        wait_for(lambda: pusher.forwarder.done, WAIT_SECONDS)
+        wait_for(lambda: pusher.forwarder.done)
         samples = site.exporter.metrics()
     assert samples.value(LINES, component="web", log_type="RUN") == 350
     assert samples.value(LINES, component="worker", log_type="RUN") == 350
@@ -340,7 +338,7 @@ def test_nothing_is_taken_before_it_is_known_what_there_is(tmp_path: Path) -> No
     )
     with ExporterProcess(tmp_path, config, token="dop_v1_" + 64 * "0"):
         answer = requests.post(
-            f"http://127.0.0.1:{port}/_bulk", data=bulk_body(document(1)), timeout=60
+            f"http://127.0.0.1:{port}/_bulk", data=bulk_body(document(1)), timeout=LIMIT_SECONDS
         )
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0

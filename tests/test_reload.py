@@ -18,6 +18,7 @@ from simulated_traffic import (
     settled,
     simulator,
 )
+from waiting import LIMIT_SECONDS
 
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
@@ -44,7 +45,7 @@ def write(folder: Path, config: dict[str, Any]) -> None:
 
 
 def reload(exporter: ExporterProcess) -> requests.Response:
-    return requests.post(f"{exporter.url}/-/reload", timeout=20)
+    return requests.post(f"{exporter.url}/-/reload", timeout=LIMIT_SECONDS)
 
 
 def matched(samples: Any, pattern: str, component: str = "web") -> float | None:
@@ -70,7 +71,12 @@ def test_changes_take_effect_and_counters_are_kept(tmp_path: Path, mode: str):
         with process as exporter:
             exporter.wait_until_ready()
             platform.write("shop", "web", 0, "apple\npear\nplum")
-            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 3)
+            samples = exporter.wait_until(
+                lambda samples: (
+                    samples.total(LINES) == 3
+                    and [matched(samples, name) for name in ("apple", "pear", "plum")] == [1] * 3
+                )
+            )
             loaded_at = samples.value(LOADED_AT)
             second = rules("apple", "fig", plum="plum|prune")
             logs = {"interval": "2s", "mode": mode}
@@ -88,8 +94,12 @@ def test_changes_take_effect_and_counters_are_kept(tmp_path: Path, mode: str):
             assert samples.value(SUCCESSFUL) == 1
             assert samples.value(LOADED_AT) > loaded_at
             platform.write("shop", "web", 0, "apple\nfig\nprune\npear")
-            samples = exporter.wait_until(lambda samples: samples.total(LINES) == 7)
-            assert [matched(samples, name) for name in ("apple", "fig", "plum")] == [2, 1, 1]
+            exporter.wait_until(
+                lambda samples: (
+                    samples.total(LINES) == 7
+                    and [matched(samples, name) for name in ("apple", "fig", "plum")] == [2, 1, 1]
+                )
+            )
             assert exporter.terminate() == 0
 
 
@@ -140,10 +150,11 @@ def test_faulty_configuration_is_refused_and_the_old_one_goes_on(tmp_path: Path)
             assert samples.value(LOADED_AT) == loaded_at
             platform.write("shop", "web", 0, "apple")
             exporter.wait_until(lambda samples: matched(samples, "apple") == 1)
-            assert exporter.output.count("configuration refused: the one before goes on") == 1
             write(tmp_path, config)
             assert reload(exporter).status_code == 200
             assert exporter.metrics().value(SUCCESSFUL) == 1
+            assert exporter.terminate() == 0
+        assert exporter.output.count("configuration refused: the one before goes on") == 1
 
 
 def test_sighup_reloads_and_the_page_of_it_is_only_there_when_asked_for(tmp_path: Path):
@@ -199,7 +210,7 @@ def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str
             if mode == "poll":
                 samples = settled(exporter, platform)
             else:
-                samples = exporter.wait_until(partial(all_counted, platform), 40.0)
+                samples = exporter.wait_until(partial(all_counted, platform))
             assert exporter.terminate() == 0
     assert_counts_are_true(samples, platform)
 

@@ -51,6 +51,7 @@ def test_a_reload_of_the_log_types_loses_nothing_without_a_gap(
             if after == BOTH:
                 assert wait_for_lines(exporter, 27).total(GAPS) == 0
             else:
-                exporter.wait_until(lambda samples: samples.total(GAPS) == 1)
-                assert exporter.metrics().total(LINES) == 26
+                exporter.wait_until(
+                    lambda samples: samples.total(GAPS) == 1 and samples.total(LINES) == 26
+                )
             assert exporter.terminate() == 0

@@ -5,12 +5,13 @@ import threading
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import RESTARTED, RUN, START, WEB, Site, deployment, line
+from waiting import LIMIT_SECONDS
 
 from exporter.errors import Stopping
 from exporter.model import Source
 from exporter.scheduling.schedule import EXECUTOR, SOON_EXECUTOR, shut_down
 
-WAIT = 20.0
+WAIT = LIMIT_SECONDS
 
 
 def test_asked_for_read_is_due_now_and_the_interval_starts_from_it():

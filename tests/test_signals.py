@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+from waiting import LIMIT_SECONDS
+
 from exporter.commands.signals import Said, Signals, signals
 
 
@@ -23,6 +25,8 @@ STORM = """
 import os, signal
 from exporter.commands.signals import Said, signals
 with signals() as heard:
+    signal.raise_signal(signal.SIGHUP)
+    assert heard.next() is Said.RELOAD
     program = os.getpid()
     if not os.fork():
         for number in range(20_000):
@@ -31,16 +35,14 @@ with signals() as heard:
                 pass
         os.kill(program, signal.SIGTERM)
         os._exit(0)
-    reloads = 0
     while heard.next() is not Said.STOP:
-        reloads += 1
-    assert reloads > 0
+        pass
 """
 
 
 def test_a_signal_is_heard_wherever_it_interrupts():
     """Thousands come in the midst of everything that is done about the one before."""
-    subprocess.run([sys.executable, "-c", STORM], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", STORM], check=True, timeout=LIMIT_SECONDS)
 
 
 ELSEWHERE = """
@@ -54,7 +56,7 @@ with signals() as heard:
 
 def test_a_signal_that_came_to_another_thread_is_heard():
     """That thread wakes nobody, so the main one looks by itself."""
-    subprocess.run([sys.executable, "-c", ELSEWHERE], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", ELSEWHERE], check=True, timeout=LIMIT_SECONDS)
 
 
 def test_handlers_are_those_of_before_once_it_is_over():

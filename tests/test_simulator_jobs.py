@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import requests
+from waiting import LIMIT_SECONDS
 
 from exporter.simulator.invocations import Invocation
 from exporter.simulator.job_schedule import JobSchedule
@@ -81,7 +82,7 @@ def test_the_api_shows_runs_newest_first_and_their_logs():
         def get(path: str, **params: str) -> requests.Response:
             headers = {"Authorization": f"Bearer {server.token}"}
             url = f"{server.api_url}/v2/apps/{app_id}/{path}"
-            return requests.get(url, params=params, headers=headers, timeout=10)
+            return requests.get(url, params=params, headers=headers, timeout=LIMIT_SECONDS)
 
         listed = get("job-invocations", per_page="2").json()
         assert [run["id"] for run in listed["job_invocations"]] == [running, ids[2]]
@@ -90,9 +91,9 @@ def test_the_api_shows_runs_newest_first_and_their_logs():
         assert (first["phase"], first["trigger"]) == ("RUNNING", {"type": "SCHEDULE"})
         assert "completed_at" not in first
         log = get(f"jobs/b/invocations/{running}/logs", type="JOB_INVOCATION").json()
-        assert requests.get(log["live_url"], timeout=10).text.endswith(" begins\n")
+        assert requests.get(log["live_url"], timeout=LIMIT_SECONDS).text.endswith(" begins\n")
         log = get(f"jobs/a/invocations/{ids[0]}/logs", type="JOB_INVOCATION").json()
-        texts = [requests.get(url, timeout=10).text for url in log["historic_urls"]]
+        texts = [requests.get(url, timeout=LIMIT_SECONDS).text for url in log["historic_urls"]]
         assert [text[-4:] for text in texts] == ["one\n", "two\n"]
         assert get(f"jobs/b/invocations/{ids[0]}/logs", type="JOB_INVOCATION").status_code == 404
         assert get(f"jobs/a/invocations/{ids[0]}/logs", type="RUN").status_code == 400

@@ -11,6 +11,7 @@ import requests
 import trustme
 from azure.core.exceptions import HttpResponseError
 from pydo import Client
+from waiting import LIMIT_SECONDS
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -61,7 +62,7 @@ def test_pydo_lists_apps_and_reads_logs(server, platform, ca_file):
         deployment = app["active_deployment"]["id"]
         logs = client.apps.get_logs(app["id"], deployment, "web", type="RUN", follow=False)
         assert logs["live_url"].startswith(server.log_host_url)
-        text = requests.get(logs["live_url"], verify=str(ca_file), timeout=10).text
+        text = requests.get(logs["live_url"], verify=str(ca_file), timeout=LIMIT_SECONDS).text
         assert text.endswith("hello pydo\n")
         every = client.apps.get_logs_active_deployment_aggregate(app["id"], type="RUN")
         assert every["live_url"] != logs["live_url"]
@@ -88,7 +89,9 @@ def test_live_logs_and_faults_over_tls(server, platform, ca_file, caplog):
     app_id = platform.app_id("shop")
     headers = {"Authorization": f"Bearer {server.token}"}
     logs = f"{server.api_url}/v2/apps/{app_id}/components/web/logs?type=RUN"
-    url = requests.get(logs, headers=headers, verify=str(ca_file), timeout=10).json()["live_url"]
+    url = requests.get(logs, headers=headers, verify=str(ca_file), timeout=LIMIT_SECONDS).json()[
+        "live_url"
+    ]
     server.faults.inject(Endpoint.LOG_CONTENT, Drop(after_bytes=3), times=1)
     context = ssl.create_default_context(cafile=str(ca_file))
     socket_url = "wss" + url.removeprefix("https")
@@ -104,7 +107,9 @@ def test_live_logs_and_faults_over_tls(server, platform, ca_file, caplog):
     asyncio.run(asyncio.wait_for(read(), 60))
     server.faults.inject(Endpoint.APPS, Drop(), times=1)
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{server.api_url}/v2/apps", headers=headers, verify=str(ca_file), timeout=10)
+        requests.get(
+            f"{server.api_url}/v2/apps", headers=headers, verify=str(ca_file), timeout=LIMIT_SECONDS
+        )
     # The client under test logs its own URLs; what counts is what the server says.
     said = [each.getMessage() for each in caplog.records if each.name.startswith("uvicorn")]
     assert said

@@ -7,6 +7,7 @@ import time
 
 import pytest
 import requests
+from waiting import LIMIT_SECONDS
 from websockets.exceptions import (
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -24,7 +25,7 @@ from exporter.simulator.scenario_runner import ScenarioRunner
 from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec, Health, Kind
 
-TIMEOUT = 10
+TIMEOUT = LIMIT_SECONDS
 
 
 @pytest.fixture

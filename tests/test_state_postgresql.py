@@ -13,6 +13,7 @@ import trustme
 from postgresql_server import PASSWORD, USER, PostgresqlServer, postgresql_server
 from programs import requires
 from state_stores import PostgresqlDatabase, clock
+from waiting import LIMIT_SECONDS
 
 from exporter.errors import StateError, StateRolledBack
 from exporter.state import postgresql, postgresql_namespace
@@ -208,7 +209,7 @@ def test_a_save_that_froze_in_the_middle_holds_up_a_claim_for_seconds_only(
 
     def freeze(self: PostgresqlState, transaction: Transaction, batch: Batch) -> None:
         reached.set()
-        assert go_on.wait(60)
+        assert go_on.wait(LIMIT_SECONDS)
         drop(self, transaction, batch)
 
     monkeypatch.setattr(PostgresqlState, "_drop", freeze)
@@ -222,7 +223,7 @@ def test_a_save_that_froze_in_the_middle_holds_up_a_claim_for_seconds_only(
 
     saving = threading.Thread(target=save)
     saving.start()
-    assert reached.wait(60)
+    assert reached.wait(LIMIT_SECONDS)
     later = shares.claim(SHARE, held, "b")
     assert later == Claim("b", 2)
     go_on.set()

@@ -78,7 +78,7 @@ def test_counts_go_on_after_a_kill_and_a_deployment_of_the_exporter(server: Serv
                 write(platform, 4, 4)
                 new.wait_until(lambda samples: samples.total(LINES) == 4)
                 old.wait_until(lambda samples: samples.value(STATE_UP) == 0)
-                assert "another exporter has started on it" in old.output
+                old.wait_for_output("another exporter has started on it")
                 assert old.terminate() == 0
                 samples = settled(new, platform)
                 assert samples.total(LINES) == 4
@@ -109,13 +109,16 @@ def test_a_rollback_of_the_database_loses_nothing_while_the_exporter_lives(
             )
             server.go_back(tmp_path / "copy")
             write(platform, 51, 51)
-            samples = exporter.wait_until(
-                lambda samples: samples.total(LINES) == 51 and samples.value(STATE_UP) == 1
+            exporter.wait_until(
+                lambda samples: (
+                    samples.total(LINES) == 51
+                    and samples.total(ROLLBACKS) == 1
+                    and samples.value(STATE_UP) == 1
+                )
             )
-            assert samples.total(ROLLBACKS) == 1
-            assert "the state went back, saving everything anew" in exporter.output
-            assert "another exporter" not in exporter.output
+            exporter.wait_for_output("the state went back, saving everything anew")
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert "another exporter" not in exporter.output
         with ExporterProcess(tmp_path, config, token=api.token) as exporter:
             samples = settled(exporter, platform)
             assert samples.total(LINES) == 51

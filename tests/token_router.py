@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import requests
+from waiting import LIMIT_SECONDS
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def routed(api_urls: Mapping[str, str]) -> Iterator[str]:
             authorization = self.headers.get("Authorization", "")
             url = api_urls.get(authorization.removeprefix("Bearer "), next(iter(api_urls.values())))
             headers = {"Authorization": authorization}
-            answer = requests.get(url + self.path, headers=headers, timeout=20)
+            answer = requests.get(url + self.path, headers=headers, timeout=LIMIT_SECONDS)
             self.send_response(answer.status_code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer.content)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
+from waiting import LIMIT_SECONDS
 
 from exporter.model import ApiFailure, BudgetStatus, ComponentStatus, ReplicaStatus
 from exporter.telemetry.table import MetricTable
@@ -19,7 +20,7 @@ from exporter.web.pages.alerts import Alerts
 from exporter.web.pages.page import About
 
 NOW = 1_800_000_000.0
-TIMEOUT = 10.0
+TIMEOUT = LIMIT_SECONDS
 LOOPBACK = ("127.0.0.1", 0)
 
 

@@ -1,5 +1,7 @@
 """Prometheus and Alertmanager beside the demo, where they are installed."""
 
+import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -187,8 +189,13 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that is free now, for a program that cannot choose one itself.
+
+    It lies below those that systems give to outgoing connections (from 32768 on Linux, 49152
+    elsewhere), so that no connection takes it before the program listens.
+    """
+    while True:
+        port = random.randint(10_000, 32_767)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -55,7 +55,7 @@ class RequestLog:
         with self._changed:
             return self._counts[endpoint]
 
-    def wait_for(self, endpoint: Endpoint, count: int, timeout: float = 10.0) -> None:
+    def wait_for(self, endpoint: Endpoint, count: int, timeout: float = 300.0) -> None:
         """Return once ``count`` requests asked for ``endpoint``.
 
         Raises:
