@@ -29,6 +29,7 @@ from digitalocean_servers import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import LIMIT_SECONDS
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
@@ -57,7 +58,7 @@ LOG = Endpoint.LOG_CONTENT
 class Reader:
     """A reader of logs with a real clock that a test can set forward, and what it reported."""
 
-    def __init__(self, timeout: float = 10, ca_file: str | None = None) -> None:
+    def __init__(self, timeout: float = LIMIT_SECONDS, ca_file: str | None = None) -> None:
         self.session = requests.Session()
         self.observer = RecordingObserver()
         self.stop = threading.Event()
@@ -250,7 +251,7 @@ def test_archive_that_never_ends(hasty: Reader, respond):
         error, found = hasty.fail(None, f"{host.url}/log")
         took = time.monotonic() - started
     assert type(error) is RequestTimeout
-    assert 0.5 < took < 15  # in which nothing else would have ended it
+    assert took > 0.5  # nothing else ends it before the test does
     assert (found == b"") == (respond is hang)
 
 
@@ -376,7 +377,7 @@ def test_live_text_that_never_ends(hasty: Reader, every: float | None):
 
     def handle(connection: ServerConnection, host: LogHost) -> None:
         connection.send(frame("x"))
-        while not host.released.wait(every or 20):
+        while not host.released.wait(every or LIMIT_SECONDS):
             connection.send(frame("x"))
 
     started = time.monotonic()
@@ -385,7 +386,7 @@ def test_live_text_that_never_ends(hasty: Reader, every: float | None):
         took = time.monotonic() - started
     assert type(error) is RequestTimeout
     assert found.startswith(b"x")
-    assert 0.5 < took < 15
+    assert took > 0.5
 
 
 def test_refused_handshakes_fall_back_to_get_and_two_are_remembered(reader: Reader):
@@ -537,7 +538,7 @@ def test_caller_that_leaves_closes_the_connection(reader: Reader):
         chunks = reader.content.read(LogLocations(live.url), target="t")
         assert next(chunks).data == b"x"
         chunks.close()
-        assert gone.wait(5)
+        assert gone.wait(LIMIT_SECONDS)
 
 
 def test_private_authority_is_trusted_where_it_is_named(tmp_path: Path):

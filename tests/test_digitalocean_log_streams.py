@@ -47,7 +47,7 @@ def follow(
     use: Callable[[LogStream], Awaitable[T]],
     *,
     observer: RecordingObserver | None = None,
-    timeout: float = 10.0,
+    timeout: float = LIMIT_SECONDS,
     ca_file: str | None = None,
     pings: tuple[float, float] = (PING_INTERVAL, PING_DEADLINE),
 ) -> T:
@@ -145,9 +145,7 @@ def test_a_half_open_connection_is_noticed():
         host.released.wait(LIMIT_SECONDS)
 
     with http_host(**{"": mute}) as host:
-        started = time.monotonic()
         _, error = follow(host, to_the_end, pings=(0.2, 0.2))
-        assert time.monotonic() - started < 15
     assert isinstance(error, RequestTimeout)
     assert PING_INTERVAL + PING_DEADLINE < 30
 
@@ -160,21 +158,25 @@ def test_an_idle_stream_lives_as_long_as_pings_are_answered():
         connection.send(frame("web at last\n"))
 
     with websocket_host(idle) as host:
-        text, error = follow(host, to_the_end, pings=(0.1, 5.0))
+        text, error = follow(host, to_the_end, pings=(0.1, LIMIT_SECONDS))
     assert (text, error) == (b"web at last\n", None)
 
 
 def test_a_wait_that_is_over_loses_nothing():
     """Reads that time out return an empty text, and what comes later is there."""
 
-    def late(connection: ServerConnection, host: LogHost) -> None:
-        host.released.wait(0.5)
+    waited = threading.Event()
+
+    def late(connection: ServerConnection, _: LogHost) -> None:
+        waited.wait(LIMIT_SECONDS)
         connection.send(frame("web late\n"))
 
     async def patient(stream: LogStream) -> tuple[int, bytes]:
         waits = 0
         while not (text := await stream.read(0.05)):
             waits += 1
+            if waits == 2:
+                waited.set()
         return waits, text
 
     with websocket_host(late) as host:

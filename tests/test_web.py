@@ -27,6 +27,7 @@ from web_fixtures import LOOPBACK, TIMEOUT, Status, get, make_server, serving
 
 from exporter.errors import ExporterError, ListenError
 from exporter.telemetry.table import MetricTable
+from exporter.web.http.connections import Limits
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -221,13 +222,14 @@ def test_slow_renders_hold_up_no_health_check():
 
 def test_stalled_client_delays_nobody(registry: MetricTable):
     """Clients that sent half a request neither delay the others nor the end."""
-    with serving(registry) as base:
+    for_ever = Limits(handshake=3600, request=3600, answer=3600, idle=3600)
+    with serving(registry, limits=for_ever) as base:
         port = int(base.rsplit(":", 1)[1])
         stalled = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         for client in stalled:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: te")
         for path in ("/", "/metrics", "/-/healthy"):
-            assert requests.get(base + path, timeout=2).status_code == 200
+            assert requests.get(base + path, timeout=TIMEOUT).status_code == 200
     for client in stalled:
         with client:
             client.settimeout(TIMEOUT)
