@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-from exporter_process import ExporterProcess, simulated
+from exporter_process import PACKS, ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Alertmanager, Prometheus, alertmanager, prometheus
 from simulated_traffic import simulator
@@ -97,6 +97,7 @@ def watched(folder: Path, apps: dict[str, Sequence[ComponentSpec]]) -> Iterator[
             server.api_url,
             digitalocean={"token_file": str(token_file)},
             web={"external_url": EXTERNAL_URL},
+            patterns=PACKS,
         )
         for receiver in routes["receivers"]:
             receiver["webhook_configs"] = [{"url": webhook.url}]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser import accessibility_faults, chromium, unfold, watched
-from exporter_process import ExporterProcess, simulated
+from exporter_process import PACKS, ExporterProcess, simulated
 from playwright.sync_api import Browser, expect
 from programs import requires
 from simulated_traffic import simulator
@@ -40,7 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Platfo
     with simulator() as (platform, server):
         platform.create_app("shop", [ComponentSpec("web"), ComponentSpec("mail")])
         platform.create_app("blog", [ComponentSpec("api")])
-        config = simulated(server.api_url)
+        config = simulated(server.api_url, patterns=PACKS)
         with ExporterProcess(folder, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             platform.write("blog", "api", 0, "GET / 200")

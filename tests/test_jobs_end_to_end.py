@@ -23,7 +23,7 @@ REPORT = ComponentSpec("report", Kind.JOB, job=HOURLY)
 BACKUP = ComponentSpec("backup", Kind.JOB, job=JobSchedule("30 2 * * *", "Europe/Berlin"))
 RULE = {"name": "declined", "regex": "declined", "level": "warning"}
 PHASES = ("SUCCEEDED", "SUCCEEDED", "FAILED", "CANCELED")
-KILLS = 6
+KILLS = 3
 ROUNDS_A_KILL = 50
 
 

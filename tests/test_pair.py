@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from exporter_process import ExporterProcess, simulated
+from exporter_process import PACKS, ExporterProcess, simulated
 from monitoring_servers import Prometheus, prometheus
 from programs import requires
 from simulated_traffic import simulator
@@ -75,7 +75,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
             folder.mkdir()
             state = {"url": f"sqlite://{folder}/state.db"}
             budget = {"per_hour": 1_000_000, "per_minute": 100_000, "share": 0.4}
-            config = simulated(server.api_url, state=state, api_budget=budget)
+            config = simulated(server.api_url, state=state, api_budget=budget, patterns=PACKS)
             process = ExporterProcess(folder, config, token=server.token)
             exporters.append(running.enter_context(process))
         targets = [urlsplit(each.url).netloc for each in exporters]

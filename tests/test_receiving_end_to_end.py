@@ -21,7 +21,7 @@ from datadog_api_client.v2.api.logs_api import LogsApi
 from datadog_api_client.v2.model.content_encoding import ContentEncoding
 from datadog_api_client.v2.model.http_log import HTTPLog
 from datadog_api_client.v2.model.http_log_item import HTTPLogItem
-from exporter_process import ExporterProcess, Program, simulated
+from exporter_process import PACKS, ExporterProcess, Program, simulated
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import BulkIndexError, bulk
 from opentelemetry._logs import SeverityNumber
@@ -92,7 +92,11 @@ def receiving(folder: Path, *, secure: bool = False, **config: Any) -> Iterator[
         platform.create_app("shop", COMPONENTS)
         logs = {"mode": "receive", "interval": "1s"}
         settings = simulated(
-            server.api_url, logs=logs, receive=receive | config.pop("receive", {}), **config
+            server.api_url,
+            patterns=PACKS,
+            logs=logs,
+            receive=receive | config.pop("receive", {}),
+            **config,
         )
         with ExporterProcess(folder, settings, token=server.token) as exporter:
             exporter.wait_until_ready()
