@@ -13,6 +13,7 @@ from hastened import hastened
 from monitoring_servers import START_SECONDS, prometheus
 from programs import requires
 from simulated_traffic import simulator
+from steadiness import judged_if_steady
 
 from exporter.commands.children import RULES, prometheus_configuration
 from exporter.simulator.platform import Platform
@@ -160,7 +161,7 @@ def test_polled_hand_overs_lose_some_seconds_and_say_so(tmp_path: Path, instance
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             service = Service(platform, instances, POLLED_ROLLOUT_SECONDS)
-            with service.writing():
+            with service.writing(), judged_if_steady(exporter):
                 for number in range(1, HAND_OVERS + 1):
                     service.hand_over()
                     gaps = 2 * number
@@ -171,6 +172,8 @@ def test_polled_hand_overs_lose_some_seconds_and_say_so(tmp_path: Path, instance
                     )
                     assert_nothing_failed(samples)
                     assert samples.total(GAPS) == gaps
+                lines_a_second = 2 * instances / STEP_SECONDS
+                assert lost(platform) / HAND_OVERS < SOME_SECONDS * lines_a_second
             new = platform.begin_deployment("shop")  # reads what is left before a minute is over
             while platform.advance_deployment("shop") != "DEPLOYING":
                 pass
@@ -180,8 +183,6 @@ def test_polled_hand_overs_lose_some_seconds_and_say_so(tmp_path: Path, instance
             )
             exporter.terminate()
     assert samples.total(LINES) == written(platform) - lost(platform)
-    lines_a_second = 2 * instances / STEP_SECONDS
-    assert lost(platform) / HAND_OVERS < SOME_SECONDS * lines_a_second
     assert samples.total("digitalocean_app_restarts_total") == 0
     assert_nothing_failed(samples)
 
@@ -201,7 +202,11 @@ def test_hand_overs_raise_no_alert(tmp_path: Path, mode: str):
             scraping["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
             scraping["rule_files"] = [str(rules)]
             service = Service(platform, 2)
-            with prometheus(tmp_path, scraping) as watching, service.writing():
+            with (
+                prometheus(tmp_path, scraping) as watching,
+                service.writing(),
+                judged_if_steady(exporter),
+            ):
                 seen = "sum(digitalocean_app_deployments_total{phase='ACTIVE'})"
                 watching.wait_for(lambda: watching.value(seen) == 0, START_SECONDS)
                 for number in range(1, HAND_OVERS + 1):
@@ -210,5 +215,5 @@ def test_hand_overs_raise_no_alert(tmp_path: Path, mode: str):
                 over = f"vector(time()) > {watching.value('vector(time())')} + {AFTER_SECONDS}"
                 watching.wait_for(lambda: watching.value(over), START_SECONDS)
                 fired = watching.ask("query", query=FIRED)["result"]
+                assert [series["metric"] for series in fired] == []
             exporter.terminate()
-    assert [series["metric"] for series in fired] == []

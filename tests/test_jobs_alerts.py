@@ -8,6 +8,7 @@ from exporter_process import ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Prometheus, prometheus
 from programs import requires
+from steadiness import judged_if_steady
 from waiting import LIMIT_SECONDS
 
 from exporter.commands.children import RULES, prometheus_configuration
@@ -51,7 +52,7 @@ def test_alerts_on_jobs_fire_and_resolve(tmp_path: Path):
             scraping = prometheus_configuration(urlsplit(exporter.url).netloc, None)
             scraping["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
             scraping["rule_files"] = [str(rules)]
-            with prometheus(tmp_path, scraping) as watching:
+            with prometheus(tmp_path, scraping) as watching, judged_if_steady(exporter):
                 failed = (
                     'digitalocean_app_job_invocations_total{component="failing",phase="failed"}'
                 )
