@@ -121,10 +121,10 @@ class _Commit:
     def flush(self) -> None:
         """Save; counting waits as long as the ledger's lock is held."""
         ledger = self._watched[0].pipeline.ledger
-        usual, lock = ledger.lock, TimedLock()
-        ledger.lock = lock  # type: ignore[assignment]
+        usual, lock = ledger._lock, TimedLock()
+        ledger._lock = lock  # type: ignore[assignment]
         ledger.flush()
-        ledger.lock = usual
+        ledger._lock = usual
         self._waits.append(lock.held)
         self._size = len(self._state.cursors)
 

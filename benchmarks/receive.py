@@ -13,6 +13,7 @@ from benchmarks.log_texts import messages
 from benchmarks.tables import print_table
 from benchmarks.timing import Case, Run, median_seconds
 from benchmarks.watched import MATCHING, WatchedComponent, build_pipeline, default_rules, watch
+from exporter.counting.received import Received
 from exporter.model import ComponentKey
 from exporter.reading.inbox import Inbox
 from exporter.receiving.intake import Intake, Taken
@@ -112,7 +113,9 @@ class _Account:
         self._watched: list[WatchedComponent] = [
             watch(pipeline, f"web-{number}", number) for number in range(COMPONENTS)
         ]
-        self._inbox = Inbox(pipeline, lambda _: True, time.time, time.monotonic)
+        components = pipeline.series.components
+        received = Received(pipeline.ledger, components, lambda _: True, time.monotonic)
+        self._inbox = Inbox(pipeline, received, time.time, time.monotonic)
         self.knows = self._inbox.knows
 
     def ready(self) -> bool:

@@ -113,7 +113,7 @@ def watch(pipeline: Pipeline, name: str, seed: int) -> WatchedComponent:
     """Discover a component of the app ``shop``; its log is empty."""
     key = ComponentKey("shop", name)
     component = Component(name, ComponentKind.SERVICE, "small", 1)
-    with pipeline.lock:
+    with pipeline.transaction():
         pipeline.series.open_component(key, component)
     log = served_lines("web", messages(seed, pipeline.rules, MATCHING))
     return WatchedComponent(pipeline, key, component, log, [])

@@ -234,7 +234,7 @@ class Site:
 
     def build(self, settings: CollectorSettings) -> AccountParts:
         """Build the account over what was counted; nothing else of an earlier one is left."""
-        self.components = Components(self.ledger.lock)
+        self.components = Components()
         self.records = replace(self.records, components=self.components)
         config = self.config(settings)
         return self._adopt(build_account(config, self.rules, self.environment()))

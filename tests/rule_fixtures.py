@@ -40,7 +40,7 @@ class Life:
         time = None if second is None else int(START + second) * NS
         lines = [LogLine(message, len(message) + 1, time, message) for message in messages]
         found = self.engine.scan(messages)
-        with self.ledger.lock:
+        with self.ledger.transaction():
             self.rule_metrics.count(key, [Found(m.rule, lines[m.message]) for m in found])
 
     def samples(self) -> dict[str, float]:

@@ -122,7 +122,7 @@ def test_a_container_without_words_waits_for_its_exit_code(scene: Scene, restart
     scene.read(RESTARTED, BEGUN + WORDS)
     assert scene.restarts() == {"out_of_memory": 1}
     assert scene.exits() == 1
-    [crash] = scene.site.pipeline.crashes.of(KEY)
+    [crash] = scene.site.crashes.of(KEY)
     assert crash.reason == "out_of_memory"
     assert crash.lines == ("begun", "listening", "GET / 200")
 

@@ -15,7 +15,7 @@ def end(number: int, *words: bytes) -> ContainerEnd:
 
 
 def add(site: Site, number: int, *words: bytes) -> None:
-    with site.ledger.lock:
+    with site.ledger.transaction():
         ended = end(number, *words)
         site.crashes.add(KEY, ended, ended.last_words, RestartReason.EXIT)
 

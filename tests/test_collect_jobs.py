@@ -90,7 +90,7 @@ class Watched:
         self.site.series._settings = replace(self.site.series._settings, jobs=True)
         self.site.scheduler.start()
         self.platform: Any = Runs()
-        self.runs = JobRuns(self.site.ledger, excerpts=excerpts)
+        self.runs = JobRuns(self.site.ledger, self.site.parts.counting.notifier, excerpts=excerpts)
         self.logs = InvocationLogs(
             WholeLogs(
                 self.platform, self.platform, max_line_bytes=2000, pod_connection_timeout="3m"

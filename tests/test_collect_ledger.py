@@ -82,19 +82,19 @@ class Run:
         self.series = Series(
             self.metrics,
             self.ledger,
-            Components(self.ledger.lock),
+            Components(),
             self.rules,
             rule_metrics,
             SeriesSettings((LogType.RUN,)),
         )
 
     def count(self, amount: float = 1, component: ComponentKey = KEY) -> None:
-        with self.ledger.lock:
+        with self.ledger.transaction():
             self.ledger.add(self.metrics.log_lines, (*component.parts, "RUN"), amount)
 
     def read(self, key: CursorKey, *raws: bytes) -> int:
         """Read a window of a deployment; return how many lines were new, and count them."""
-        with self.ledger.lock:
+        with self.ledger.transaction():
             continuity = self.ledger.continuity(key, begin)
             window = continuity.window(LogType.RUN, 1000)
             fresh = window.feed(list(raws))
@@ -158,7 +158,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_nothing_is_shown_before_it_is_kept(run: Run, state: RecordingState):
     """A count appears with the flush that kept it, and not while that is still under way."""
     run.count(3)
-    with run.ledger.lock:
+    with run.ledger.transaction():
         run.ledger.put(run.metrics.log_last_line_timestamp, LINES, 7.0)
     time = "digitalocean_app_log_last_line_timestamp_seconds"
     shown: list[float | None] = []
@@ -280,7 +280,7 @@ def test_a_restart_goes_on_where_values_and_cursors_stood(restarted):
     assert (run.ledger.first_start, run.ledger.saved_at) == (START, None)
     run.series.open_component(KEY, WEB)
     assert run.read(D1, raw(1), raw(2)) == 2
-    with run.ledger.lock:
+    with run.ledger.transaction():
         run.ledger.put(run.metrics.last_restart_timestamp, KEY.parts, START + 1)
     assert run.ledger.flush()
     run.count(100)  # and is killed before the next flush
@@ -551,7 +551,7 @@ def test_nothing_is_lost_between_threads(restarted):
         key = CursorKey(component, "d1")
         for number in range(rounds):
             run.count(1, component)
-            with run.ledger.lock:
+            with run.ledger.transaction():
                 reached = Snapshot(floor=0, start=0, newest=number)
                 run.ledger.continuity(key, begin).restore(reached)
                 run.ledger.touch(key)

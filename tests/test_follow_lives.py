@@ -149,7 +149,7 @@ class World:
         """The exporter dies with its streams; what it knew goes through its snapshot."""
         self.task.cancel()
         self.loop.advance(0.01)
-        with self.site.ledger.lock:
+        with self.site.ledger.transaction():
             for continuity in self.site.ledger._cursors.values():
                 continuity.restore(continuity.snapshot())
         self.follow()

@@ -218,6 +218,17 @@ def test_parts_call_each_other_by_name():
     assert found == []
 
 
+def test_the_lock_of_an_account_is_taken_as_a_transaction():
+    """No part but the ledger and a scrape takes it: ``with ledger.transaction()`` says what for."""
+    takes = re.compile(r"\b_?(ledger|pipeline|components|metrics|table)\.lock\b")
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in SOURCES
+        if takes.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"counting/ledger.py", "web/exposition.py"}
+
+
 def test_python_versions_agree():
     """pyproject, the tools, README and the image speak of the same Python."""
     settings = project()

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 
 from exporter.counting.activity import ActivityRing
 from exporter.logs.canary_runs import CanaryRuns
@@ -61,7 +60,7 @@ def _recent_errors() -> deque[ErrorLine]:
 
 @dataclass(slots=True, eq=False)
 class WatchedComponent:
-    """One component, from its discovery until it is gone; guarded by ``Components.lock``.
+    """One component, from its discovery until it is gone; used within ``Ledger.transaction``.
 
     What the platform reports is written by one thread, each value as a whole, without the lock.
     A field that is None has not been read from the ledger yet: whoever works on it does that at
@@ -118,13 +117,13 @@ class WatchedComponent:
 class Components:
     """The components and apps of one account that are watched; they outlast a reload.
 
+    Every call is made within ``Ledger.transaction``, and so is every use of what is returned.
+
     Args:
-        lock: the account's: held around every call, and around every use of what is returned.
         since: when this began to watch, in Unix seconds.
     """
 
-    def __init__(self, lock: Lock, since: float = 0.0) -> None:
-        self.lock = lock
+    def __init__(self, since: float = 0.0) -> None:
         self.since = since
         self.apps: dict[str, tuple[str, ...]] = {}
         """What describes each app that is watched, by its name."""

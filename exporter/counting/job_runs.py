@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from exporter.counting.crashes import LINES, excerpt
 from exporter.counting.ledger import Ledger
+from exporter.counting.notifier import Notifier
 from exporter.model import (
     ComponentKey,
     Invocation,
@@ -31,8 +32,9 @@ class JobRuns:
         excerpts: whether the text of lines may be kept and shown.
     """
 
-    def __init__(self, ledger: Ledger, *, excerpts: bool) -> None:
+    def __init__(self, ledger: Ledger, notifier: Notifier, *, excerpts: bool) -> None:
         self._ledger = ledger
+        self._notifier = notifier
         self._excerpts = excerpts
 
     def add(self, key: ComponentKey, runs: Sequence[Invocation]) -> None:
@@ -50,13 +52,19 @@ class JobRuns:
     def explain(
         self, key: ComponentKey, invocation_id: str, reason: RestartReason, words: Sequence[bytes]
     ) -> None:
-        """Tell why a run failed, and its last messages."""
+        """Add to a failed run why it failed, and its last messages."""
         for name, data in self._ledger.kept(KIND, key.parts).items():
             document = json.loads(data)
             if document["id"] == invocation_id:
                 lines = excerpt(words[-LINES:]) if self._excerpts else []
                 document |= {"reason": reason, "lines": lines}
                 self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+
+    def notify_failed(
+        self, key: ComponentKey, reason: RestartReason, at: float, words: Sequence[bytes] = ()
+    ) -> None:
+        """Send a notification of a failed run; ``at``: Unix seconds."""
+        self._notifier.job_failed(key, reason, at, words)
 
     def of(self, key: ComponentKey) -> tuple[JobRun, ...]:
         """The latest runs of a job, the newest first."""

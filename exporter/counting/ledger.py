@@ -9,6 +9,7 @@ a disk.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -61,7 +62,7 @@ class Ledger:
         *,
         fenced: Callable[[], None] | None = None,
     ) -> None:
-        self.lock = metrics.lock  # held around every call but ``flush``, ``end`` and ``abandon``
+        self._lock = metrics.lock
         self._metrics = metrics
         self._state = state
         self._clock = clock
@@ -87,6 +88,14 @@ class Ledger:
         self._saved = clock()
         self._rollbacks = state.rollbacks
         metrics.state_up.set(1)
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """What changes within the block changes as one, for a save as for a scrape.
+
+        Every method but ``flush``, ``end`` and ``abandon`` is called within one. It is the lock of
+        the account: no request is sent within it, and none is entered within another.
+        """
+        return self._lock
 
     def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
         """Count ``amount`` more."""
@@ -235,7 +244,7 @@ class Ledger:
         with self._flushing:
             if self._ended:
                 return True
-            with self.lock:
+            with self._lock:
                 taken, self._unsaved = self._unsaved, Changes()
                 unshown, self._unshown = self._unshown, []
                 batch, cursors = self._batch(taken), self._snapshots(taken)
@@ -262,7 +271,7 @@ class Ledger:
                     self._ended = True
                     self._fenced()
                     return False
-                with self.lock:
+                with self._lock:
                     self._unsaved.join(taken)
                     if self._fenced is not None:
                         self._unshown, unshown = unshown + self._unshown, []
@@ -270,7 +279,7 @@ class Ledger:
                 if not isinstance(error, StateError):
                     raise
             finally:
-                with self.lock:
+                with self._lock:
                     for show in unshown:
                         show()
             return not self._failing
@@ -284,7 +293,7 @@ class Ledger:
         """Save all that is known, and drop what the store holds beside it."""
         rollbacks = self._state.rollbacks
         there = self._state.load()
-        with self.lock:
+        with self._lock:
             cursors = {key: each.snapshot() for key, each in self._cursors.items()}
             cursors = {**self._stored, **cursors}
             values, released = dict(self._values), dict(self._released)

@@ -6,16 +6,15 @@ What each ``reading`` of a log finds to be new is counted here.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from exporter.counting.canary import Canary
 from exporter.counting.component import WatchedComponent
 from exporter.counting.container_exits import ContainerExits
-from exporter.counting.crashes import Crashes
 from exporter.counting.findings import Findings
-from exporter.counting.notifier import Notifier
+from exporter.counting.received import Received
 from exporter.counting.rule_metrics import Found
 from exporter.counting.series import Series, enabled_rules, line_log_type
 from exporter.logs.dedup.continuity import Continuity, WindowEnd
@@ -33,6 +32,7 @@ from exporter.model import (
     Source,
 )
 from exporter.state.store import CursorKey
+from exporter.telemetry.table import Gauge
 
 LOG = logging.getLogger(__name__)
 
@@ -76,22 +76,15 @@ class Place:
     counts: bool
 
 
-class LineJudge(Protocol):
-    """Tells which polled lines count of a component whose lines are pushed as well."""
-
-    def judges(self, key: ComponentKey) -> bool:
-        """Whether lines of a component are pushed."""
-
-    def judge(self, source: Source, lines: LogLines) -> LogLines:
-        """Those of some polled lines that count; called under the lock."""
-
-
 class Pipeline:
     """Counts what readings find to be new, and keeps where each log was read to.
 
     Args:
         series: of the components that are watched, with the rules in force.
         engine: has these rules, and ``HEADS`` behind them.
+        exits: counts the ends of containers.
+        received: of components whose lines are pushed, what is known of those; None where no
+            lines are received.
     """
 
     def __init__(
@@ -100,13 +93,12 @@ class Pipeline:
         engine: Engine,
         limits: ReadingLimits,
         findings: Findings,
-        crashes: Crashes,
+        exits: ContainerExits,
         canary: Canary,
-        notifier: Notifier,
+        received: Received | None = None,
     ) -> None:
         self.series = series
         self.ledger = series.ledger
-        self.lock = series.components.lock
         self.metrics = series.metrics
         self.engine = engine
         self.rules = series.rules
@@ -114,19 +106,13 @@ class Pipeline:
         self.limits = limits
         self.findings = findings
         self.clock = findings.clock
-        self.crashes = crashes
+        self.exits = exits
         self.canary = canary
-        self.notifier = notifier
-        self.exits = ContainerExits(
-            series,
-            crashes,
-            notifier,
-            restarts_watched=limits.restarts_watched,
-            run_watched=limits.run_watched,
-            unwrap=engine.unwrap,
-            clock=self.clock,
-        )
-        self.judge: LineJudge | None = None
+        self._received = received
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """See ``Ledger.transaction``."""
+        return self.ledger.transaction()
 
     def place(
         self,
@@ -151,7 +137,7 @@ class Pipeline:
             )
 
         cursor = CursorKey(source.key, deployment_id)
-        with self.lock:
+        with self.transaction():
             watched = self.series.watched(source.key)
             continuity = self.ledger.continuity(cursor, begin) if watched else begin(0)
             continuity.configure(
@@ -174,7 +160,7 @@ class Pipeline:
 
     def deployments(self, key: ComponentKey) -> list[str]:
         """The deployments of a component that were begun and not read to their end."""
-        with self.lock:
+        with self.transaction():
             return self.ledger.deployments(key)
 
     def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
@@ -183,7 +169,7 @@ class Pipeline:
         Args:
             cut_off: whether that end came before the last lines could be read, which is a gap.
         """
-        with self.lock:
+        with self.transaction():
             if not self.series.is_open(key):
                 return
             self.ledger.release(CursorKey(key, deployment_id))
@@ -193,15 +179,31 @@ class Pipeline:
 
     def count_gap(self, source: Source, reason: GapReason) -> None:
         """Lines of a source are missing for good."""
-        with self.lock:
+        with self.transaction():
             self._count_gap(source.key, source.log_type, WindowEnd(reason=reason))
 
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
-        if lines and self.judge is not None and self.judge.judges(source.key):
-            fresh = self.judge.judge(source, LogLines.of(lines, self.engine.unwrap))
+        if lines and self._is_received(source.key):
+            fresh = self._not_pushed(source, LogLines.of(lines, self.engine.unwrap))
             lines, repeated = fresh, repeated + len(lines) - len(fresh)
         self.count_fresh(source, lines, repeated)
+
+    def _is_received(self, key: ComponentKey) -> bool:
+        return self._received is not None and self._received.receives(key)
+
+    def _not_pushed(self, source: Source, lines: LogLines) -> LogLines:
+        """Return those of some polled lines that were not pushed.
+
+        Nothing of RUN_RESTARTED counts: what it shows was pushed before.
+        """
+        if self._received is None or source.log_type is LogType.RUN_RESTARTED:
+            return lines[:0]
+        change_over = self._received.of(source.key).change_over
+        judged = change_over.judge_polled([line.message for line in lines])
+        if judged.gap:
+            self.count_window(source, 0, WindowEnd(gaps=1))
+        return LogLines.of([lines[index] for index in judged.fresh])
 
     def count_fresh(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that nobody has counted, and what rules say of them."""
@@ -259,13 +261,39 @@ class Pipeline:
 
     def note_read(self, source: Source, at: float | None) -> None:
         """Show whether the latest read of a log worked: when it began (Unix seconds), or None."""
-        with self.lock:
+        with self.transaction():
             if not self.series.is_open(source.key):
                 return
             labels = (*source.key.parts, source.log_type)
             self.metrics.source_up.labels(*labels).set(at is not None)
             if at is not None:
                 self.metrics.source_last_success.labels(*labels).set(at)
+
+    def show(self, gauge: Gauge, key: ComponentKey, value: float, *labels: str) -> None:
+        """Set a gauge of a component, if that is watched.
+
+        Args:
+            labels: those of the gauge behind ``app`` and ``component``.
+        """
+        with self.transaction():
+            if self.series.is_open(key):
+                gauge.labels(*key.parts, *labels).set(value)
+
+    def count_reconnect(self, key: ComponentKey) -> None:
+        """A stream of a component was opened again."""
+        with self.transaction():
+            if self.series.is_open(key):
+                self.ledger.add(self.metrics.stream_reconnects, key.parts, 1)
+
+    def last_restart(self, key: ComponentKey) -> float:
+        """Return when the newest container end that is known of happened, in Unix seconds."""
+        with self.transaction():
+            return self.ledger.value(self.metrics.last_restart_timestamp, key.parts)
+
+    def exits_wait(self, key: ComponentKey) -> bool:
+        """Whether ends of containers were reported that RUN_RESTARTED has not shown."""
+        with self.transaction():
+            return self.exits.waiting(key)
 
     def count_window(self, source: Source, newest: int, end: WindowEnd) -> None:
         """Count what a window showed as a whole: its newest line, a gap."""
@@ -284,8 +312,7 @@ class Pipeline:
 
     def _was_pushed(self, source: Source) -> bool:
         """Whether the lines of a log were pushed, so that none is missing where it shows none."""
-        restarted = source.log_type is LogType.RUN_RESTARTED
-        return restarted and self.judge is not None and self.judge.judges(source.key)
+        return source.log_type is LogType.RUN_RESTARTED and self._is_received(source.key)
 
     def _count_gap(self, key: ComponentKey, log_type: LogType, end: WindowEnd) -> None:
         """Lines are missing, between two times where they are known."""

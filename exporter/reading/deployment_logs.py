@@ -82,20 +82,20 @@ class DeploymentLogs:
 
     def forget(self, app: App) -> None:
         """The app is gone: what could not be read of it is tried from the start if it is back."""
-        with self._ledger.lock:
+        with self._ledger.transaction():
             for place in [place for place in self._attempts if place[1].app_id == app.id]:
                 del self._attempts[place]
 
     def start(self, app: App, delay: float = 0.0) -> None:
         """Read what is due of an app, ``delay`` seconds from now."""
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if not self._pipeline.series.is_app_open(app.name) or not any(self._due(app).values()):
                 return
         self._jobs.run_in(delay, self.read, app, name=f"{KIND} {app.id}")
 
     def read(self, app: App) -> None:
         """Read every log that is due; nothing escapes from here."""
-        with self._ledger.lock:
+        with self._ledger.transaction():
             due = self._due(app) if self._pipeline.series.is_app_open(app.name) else {}
         for deployment_id, left in due.items():
             for component, log_type in left:
@@ -113,7 +113,7 @@ class DeploymentLogs:
 
     def _read(self, app: App, deployment_id: str, source: Source) -> None:
         lines, whole = self._whole_logs.of_deployment(source, deployment_id)
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if not self._pipeline.series.is_app_open(app.name):
                 return  # gone, or read by others from now on
             self._pipeline.count_lines(source, lines, 0)
@@ -136,7 +136,7 @@ class DeploymentLogs:
         if given_up:
             LOG.warning("log given up: it cannot be read", extra={"fields": fields})
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
-            with self._ledger.lock:
+            with self._ledger.transaction():
                 self._settle(app, deployment_id, source)
         elif attempts == 1:
             LOG.warning("log cannot be read, trying again", extra={"fields": fields})

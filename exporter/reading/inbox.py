@@ -6,19 +6,13 @@ from typing import NamedTuple
 
 from exporter.counting.component import ReceivedLines
 from exporter.counting.pipeline import Pipeline
-from exporter.errors import RequestRefused, StateError
-from exporter.logs.dedup.change_over import ChangeOver
-from exporter.logs.dedup.continuity import WindowEnd
+from exporter.counting.received import BATCHES, MESSAGES, Received
+from exporter.errors import RequestRefused
 from exporter.logs.lines import CutLine, message_of, timestamp_of, timestamps_of
 from exporter.logs.log_lines import LogLines
 from exporter.model import Component, ComponentKey, LogType, Source
-from exporter.receiving.batches import RecentBatches
 from exporter.receiving.intake import Taken
 from exporter.state.store import CursorKey
-
-BATCHES = "received_batches"
-MESSAGES = "received_messages"
-"""Kinds of documents in the state."""
 
 LATE_SECONDS = 30.0
 """How late a line may come that belongs to a stack trace which began before."""
@@ -41,10 +35,9 @@ class Delivered(NamedTuple):
 
 
 class Inbox:
-    """Takes lines of components that are received, and judges those that are polled instead.
+    """Takes lines of components that are received.
 
     Args:
-        receives: whether a component's lines are to be received.
         clock: Unix seconds.
         monotonic: seconds that only grow.
     """
@@ -52,18 +45,18 @@ class Inbox:
     def __init__(
         self,
         pipeline: Pipeline,
-        receives: Callable[[ComponentKey], bool],
+        received: Received,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._pipeline = pipeline
-        self._receives = receives
+        self._received = received
         self._clock = clock
         self._monotonic = monotonic
 
     def knows(self, key: ComponentKey) -> bool:
         """Whether a component is watched, and its lines are to be received."""
-        return self._receives(key) and self._pipeline.series.is_open(key)
+        return self._received.receives(key) and self._pipeline.series.is_open(key)
 
     def take(self, digest: bytes, lines: Mapping[ComponentKey, list[bytes]]) -> Delivered:
         """Count lines; a batch that was counted before is not counted again.
@@ -73,12 +66,12 @@ class Inbox:
         """
         counted = repeated = 0
         returned, ended = [], []
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if not all(map(self._pipeline.series.is_open, lines)):
                 reason = "a component is gone, or the configuration was loaded anew; try again"
                 raise RequestRefused("unavailable", reason, 503, retry_after=1)
             for key, raws in lines.items():
-                component = self._of(key)
+                component = self._received.of(key)
                 component.latest, component.last_received = self._monotonic(), self._clock()
                 if component.change_over.polled:
                     component.change_over.come_back(component.latest)
@@ -100,76 +93,54 @@ class Inbox:
             reason = "the state cannot be saved; try again"
             raise RequestRefused("unavailable", reason, 503, retry_after=RETRY_SECONDS)
 
-    def judges(self, key: ComponentKey) -> bool:
-        """Whether lines of a component are to be received."""
-        return self._receives(key)
-
-    def judge(self, source: Source, lines: LogLines) -> LogLines:
-        """Those of some polled lines that count; called under the lock.
-
-        Nothing of RUN_RESTARTED does: what it shows was pushed before.
-        """
-        if source.log_type is LogType.RUN_RESTARTED:
-            return lines[:0]
-        judged = self._of(source.key).change_over.judge_polled([line.message for line in lines])
-        if judged.gap:
-            self._pipeline.count_window(source, 0, WindowEnd(gaps=1))
-        return LogLines.of([lines[index] for index in judged.fresh])
-
     def watch(self, key: ComponentKey, component: Component, deployment_id: str) -> None:
         """Lines of a component are awaited, under the deployment that is active now."""
-        with self._pipeline.lock:
-            self._of(key).running = component, deployment_id
+        with self._pipeline.transaction():
+            self._received.of(key).running = component, deployment_id
 
     def silent(self, key: ComponentKey, seconds: float) -> bool:
         """Whether nothing of a component came for so long, and it is not polled yet."""
-        with self._pipeline.lock:
-            component = self._of(key)
+        with self._pipeline.transaction():
+            component = self._received.of(key)
             waited = self._monotonic() - component.latest
             return waited >= seconds and not component.change_over.polled
 
     def is_polled(self, key: ComponentKey) -> bool:
         """Whether a component is polled, since nothing came."""
-        with self._pipeline.lock:
-            return self._of(key).change_over.polled
+        with self._pipeline.transaction():
+            return self._received.of(key).change_over.polled
 
     def fall_back(self, key: ComponentKey) -> None:
         """A component is polled from now on."""
-        with self._pipeline.lock:
-            self._of(key).change_over.fall_back()
-        self._show_receiving(key, received=False)
+        with self._pipeline.transaction():
+            self._received.of(key).change_over.fall_back()
+        self._pipeline.show(self._pipeline.metrics.receiving, key, False)
 
     def seen(self, key: ComponentKey) -> tuple[float | None, int, int]:
         """When lines of a component came last (Unix s), the newest one's time (ns), their number.
 
         The first is None, and the others 0, where none did yet.
         """
-        with self._pipeline.lock:
-            component = self._of(key)
+        with self._pipeline.transaction():
+            component = self._received.of(key)
             return component.last_received, component.newest, component.lines
 
     def note_receiving(self, source: Source, at: float) -> None:
         """A log is received, whether or not lines came; ``at``: Unix seconds."""
         self._pipeline.note_read(source, at)
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             self._pipeline.settle_events(source.key, at - LATE_SECONDS)
-            running = self._of(source.key).running
+            running = self._received.of(source.key).running
             if running is not None and self._pipeline.series.is_open(source.key):
                 component, deployment_id = running
                 cursor = CursorKey(source.key, deployment_id)
                 self._pipeline.exits.settle(cursor, component, run_at=at - LATE_SECONDS)
-        self._show_receiving(source.key, received=True)
-
-    def _show_receiving(self, key: ComponentKey, *, received: bool) -> None:
-        with self._pipeline.lock:
-            if self._pipeline.series.is_open(key):
-                self._pipeline.metrics.receiving.labels(*key.parts).set(received)
+        self._pipeline.show(self._pipeline.metrics.receiving, source.key, True)
 
     def forget(self, key: ComponentKey) -> None:
-        """Lines of a component are awaited no more; what the ledger keeps may be taken up again."""
-        with self._pipeline.lock:
-            if component := self._pipeline.series.watched(key):
-                component.received = None
+        """Lines of a component are no longer awaited; the ledger keeps what may be needed again."""
+        with self._pipeline.transaction():
+            self._received.forget(key)
 
     def _count(
         self, key: ComponentKey, component: ReceivedLines, digest: bytes, raws: list[bytes]
@@ -195,25 +166,6 @@ class Inbox:
         kept(BATCHES, key.parts, name, partial(component.batches.document, name))
         kept(MESSAGES, key.parts, "", component.change_over.kept)
         return len(counted)
-
-    def _of(self, key: ComponentKey) -> ReceivedLines:
-        """Return what is known of a component's lines, read from the ledger at its first use.
-
-        Of a component that is not watched, what is returned is known to the caller alone.
-        """
-        component = self._pipeline.series.watched(key)
-        if component is not None and component.received is not None:
-            return component.received
-        kept = self._pipeline.ledger.kept
-        try:
-            batches = RecentBatches(kept(BATCHES, key.parts))
-            change_over = ChangeOver(kept(MESSAGES, key.parts).get("", b""))
-        except ValueError as error:
-            raise StateError(f"state of {key}: {error}") from None
-        received = ReceivedLines(batches, change_over, self._monotonic())
-        if component is not None:
-            component.received = received
-        return received
 
 
 def _lines(raws: list[bytes], max_line_bytes: int) -> LogLines:

@@ -89,7 +89,7 @@ class InvocationLogs:
     def _due(self, app: App) -> list[tuple[Source, str, DueLog]]:
         """The logs that are left to read, the oldest first."""
         found = []
-        with self._ledger.lock:
+        with self._ledger.transaction():
             for component in app.components:
                 key = ComponentKey(app.name, component.name)
                 if not (component.scheduled and self._pipeline.series.is_open(key)):
@@ -104,7 +104,7 @@ class InvocationLogs:
         lines, whole = self._whole_logs.of_invocation(source, invocation_id, log.deployment_id)
         if not lines and log.ran and self._attempt(source, invocation_id) < EMPTY_ATTEMPTS:
             return
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if not self._is_due(source.key, invocation_id):
                 return
             self._count(source, lines)
@@ -113,7 +113,7 @@ class InvocationLogs:
                 words = [line.message for line in shown]
                 reason = restart_reason(words)
                 self._runs.explain(source.key, invocation_id, reason, words)
-                self._pipeline.notifier.job_failed(source.key, reason, self.clock(), words)
+                self._runs.notify_failed(source.key, reason, self.clock(), words)
             self._settle(source.key, invocation_id)
         if not whole:
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
@@ -141,11 +141,11 @@ class InvocationLogs:
         if missing:
             LOG.warning("log given up: it cannot be read", extra={"fields": fields})
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if self._is_due(source.key, invocation_id):
                 if log.failed:
                     reason = RestartReason.UNKNOWN
-                    self._pipeline.notifier.job_failed(source.key, reason, self.clock())
+                    self._runs.notify_failed(source.key, reason, self.clock())
                 self._settle(source.key, invocation_id)
 
     def _attempt(self, source: Source, invocation_id: str) -> int:

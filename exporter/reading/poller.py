@@ -266,8 +266,5 @@ class Poller:
 
     def _show_interval(self, state: SourceState) -> None:
         source = state.source
-        with self._pipeline.lock:
-            if self._pipeline.series.is_open(source.key):
-                labels = (source.key.app, source.key.component, source.log_type)
-                gauge = self._pipeline.metrics.source_interval
-                gauge.labels(*labels).set(self._interval(state))
+        gauge = self._pipeline.metrics.source_interval
+        self._pipeline.show(gauge, source.key, self._interval(state), source.log_type)

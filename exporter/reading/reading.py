@@ -127,7 +127,7 @@ class Reading:
         self._pending, self._pending_bytes = [], 0
         if ended:
             lines += self._splitter.end()
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if self._still_counts():
                 self._count(self._window.feed(lines, self._part))
                 self._move_cursor()
@@ -136,7 +136,7 @@ class Reading:
         """The log was read whole: count what waited for its end, gaps and container ends."""
         if self._pending:
             self._take_pending(ended=True)
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if not self._still_counts():
                 self._continuity.give_up(self._window)
                 return
@@ -164,7 +164,7 @@ class Reading:
         """The log broke off: what is whole counts, the rest is for the next reading."""
         if self._pending:
             self._take_pending(ended=False)
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             self._continuity.give_up(self._window)
             if self._still_counts():
                 self._pipeline.count_window(self._source, self._continuity.newest, WindowEnd())

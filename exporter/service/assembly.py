@@ -97,14 +97,14 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         env.platform, records.metrics, records.ledger, deployment_logs, counting.notifier
     )
     platform_metrics = _platform_metrics(env, deployments, reading.schedule)
-    receiver = build_receiver(config, env, pipeline, reading, platform_metrics)
+    receiver = build_receiver(env, counting, reading, platform_metrics)
     reader = receiver or reading.reader
     selected = _discovery_settings(config, env)
     discovery = Discovery(
         env.platform, reader, pipeline, deployments, records.api_metrics, selected, internal_errors
     )
     failures = Failures()
-    jobs = build_jobs(config, env, pipeline, failures, internal_errors)
+    jobs = build_jobs(config, env, counting, failures, internal_errors)
     platform_reads = PlatformReads(
         _platform_schedule(env, pacing),
         platform_metrics,
@@ -119,7 +119,7 @@ def build_account(config: Config, rules: Sequence[Rule], environment: Environmen
         scheduler, discovery, timer, reader, platform_reads, records.ledger, pacing
     )
     status = Status(
-        supervisor, discovery, platform_metrics, records.api_metrics, pipeline, pacing, jobs
+        supervisor, discovery, platform_metrics, records.api_metrics, counting, pacing, jobs
     )
     inbox = AccountInbox(receiver, receiver.inbox, discovery) if receiver else None
     watching = Watching(discovery, deployments, deployment_logs, platform_metrics)
@@ -132,7 +132,7 @@ def rebuild_account(
     config: Config, rules: Sequence[Rule], environment: Environment, before: AccountParts
 ) -> AccountParts:
     """Build an account by another configuration; it continues where ``before`` has stopped."""
-    with environment.records.ledger.lock:  # nothing is counted between one and the other
+    with environment.records.ledger.transaction():  # nothing is counted between one and the other
         parts = build_account(config, rules, environment)
         parts.counting.pipeline.series.replace(before.counting.pipeline.series)
     parts.supervisor.resume(before.supervisor.known())

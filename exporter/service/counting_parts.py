@@ -1,22 +1,26 @@
 """What counts the lines of one account, built from the configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.config.schema import Config, LogMode
 from exporter.counting.canary import FOLLOWED_SECONDS, Canary
+from exporter.counting.container_exits import ContainerExits
 from exporter.counting.crashes import Crashes
 from exporter.counting.error_counts import ErrorCounts
 from exporter.counting.findings import Findings
 from exporter.counting.notifier import Notifier
 from exporter.counting.pipeline import Pipeline, ReadingLimits
+from exporter.counting.received import Received
 from exporter.counting.rule_metrics import RuleMetrics
 from exporter.counting.series import Series, SeriesSettings
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
+from exporter.matching.selection import selects
 from exporter.matching.traces.grammar import HEADS
-from exporter.model import LogType, Rule
+from exporter.model import ComponentKey, LogType, Rule
 from exporter.service.environment import Environment
 
 
@@ -27,6 +31,7 @@ class Counting:
     pipeline: Pipeline
     notifier: Notifier
     crashes: Crashes
+    received: Received | None
 
 
 def build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> Counting:
@@ -34,16 +39,15 @@ def build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> C
     logs, metrics, ledger = config.logs, env.records.metrics, env.records.ledger
     engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
     rule_metrics = RuleMetrics(metrics, ledger, engine)
-    followed = follows(config)
+    wanted = config.collectors
+    settings = SeriesSettings(logs.types, follows(config), jobs=wanted.jobs, events=wanted.events)
     series = Series(
         metrics,
         ledger,
         env.records.components,
         rules,
         rule_metrics,
-        SeriesSettings(
-            logs.types, followed, jobs=config.collectors.jobs, events=config.collectors.events
-        ),
+        settings,
     )
 
     def start() -> int:
@@ -64,18 +68,53 @@ def build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> C
     errors = ErrorCounts(metrics, ledger, env.platform_time, notifier)
     findings = Findings(ledger, rules, errors, env.platform_time)
     crashes = Crashes(ledger, excerpts=config.web.excerpts)
-    canary = Canary(
-        metrics,
-        ledger,
-        rules,
-        start=limits.start() / NANOSECONDS,
-        interval=FOLLOWED_SECONDS if followed else logs.interval,
+    exits = ContainerExits(
+        series,
+        crashes,
+        notifier,
+        restarts_watched=limits.restarts_watched,
+        run_watched=limits.run_watched,
+        unwrap=engine.unwrap,
         clock=env.platform_time,
     )
-    pipeline = Pipeline(series, engine, limits, findings, crashes, canary, notifier)
-    return Counting(pipeline, notifier, crashes)
+    canary = _canary(config, rules, env, limits)
+    received = _received(config, env)
+    pipeline = Pipeline(series, engine, limits, findings, exits, canary, received)
+    return Counting(pipeline, notifier, crashes, received)
+
+
+def _canary(
+    config: Config, rules: Sequence[Rule], env: Environment, limits: ReadingLimits
+) -> Canary:
+    return Canary(
+        env.records.metrics,
+        env.records.ledger,
+        rules,
+        start=limits.start() / NANOSECONDS,
+        interval=FOLLOWED_SECONDS if follows(config) else config.logs.interval,
+        clock=env.platform_time,
+    )
+
+
+def _received(config: Config, env: Environment) -> Received | None:
+    if not config.receive.listen_addresses:
+        return None
+    records = env.records
+    return Received(records.ledger, records.components, receives_of(config), env.monotonic)
 
 
 def follows(config: Config) -> bool:
     """Return whether live streams are read, as far as the platform gives them."""
     return config.logs.mode is LogMode.FOLLOW and LogType.RUN in config.logs.types
+
+
+def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
+    """Return a function that says whether lines of a component are to be received."""
+    globs = config.receive.components
+    if not globs and config.logs.mode is LogMode.RECEIVE:
+        globs = ("*",)
+    return partial(_is_received, globs)
+
+
+def _is_received(globs: Sequence[str], key: ComponentKey) -> bool:
+    return bool(globs) and selects(globs, key)

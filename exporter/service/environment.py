@@ -51,7 +51,7 @@ class Records:
         """
         metrics = Metrics(registry, of_account)
         ledger = Ledger(metrics, state, clock, fenced=fenced)
-        return cls(metrics, ApiMetrics(metrics), ledger, Components(ledger.lock, clock()))
+        return cls(metrics, ApiMetrics(metrics), ledger, Components(clock()))
 
 
 def _nobody(notification: Notification) -> None:

@@ -1,16 +1,13 @@
 """What reads the logs of one account, built from the configuration."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from exporter.config.durations import format_duration
-from exporter.config.schema import Config, LogMode, LogScope
+from exporter.config.schema import Config, LogScope
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
 from exporter.logs.lines import NANOSECONDS
-from exporter.matching.selection import selects
-from exporter.model import RUN_TIME_LOGS, ComponentKey, Source
+from exporter.model import RUN_TIME_LOGS, Source
 from exporter.reading.app_reads import AppReads
 from exporter.reading.deployment_logs import DeploymentLogs
 from exporter.reading.following.follower import Follower
@@ -26,7 +23,7 @@ from exporter.scheduling.pacing import Pacing
 from exporter.scheduling.schedule import Pace, Schedule
 from exporter.scheduling.timer import OneTimeJobs, Timer
 from exporter.service import supervisor as supervising
-from exporter.service.counting_parts import follows
+from exporter.service.counting_parts import Counting, follows
 from exporter.service.environment import Environment
 from exporter.telemetry.internal_errors import InternalErrors
 from exporter.watching.failures import Failures
@@ -104,19 +101,23 @@ def build_reading(
 
 
 def build_receiver(
-    config: Config,
     env: Environment,
-    pipeline: Pipeline,
+    counting: Counting,
     reading: Reading,
     platform_metrics: PlatformMetrics,
 ) -> Receiver | None:
     """Build what takes pushed lines; None where none are received."""
-    if not config.receive.listen_addresses:
+    received = counting.received
+    if received is None:
         return None
-    receives = receives_of(config)
-    inbox = pipeline.judge = Inbox(pipeline, receives, env.platform_time, env.monotonic)
+    inbox = Inbox(counting.pipeline, received, env.platform_time, env.monotonic)
     receiver = Receiver(
-        reading.reader, reading.poller, inbox, receives, platform_metrics.health_of, env.clock
+        reading.reader,
+        reading.poller,
+        inbox,
+        received.receives,
+        platform_metrics.health_of,
+        env.clock,
     )
     jobs = [(receiver.beat, supervising.HEARTBEAT_EXECUTOR)]
     if env.retry_unknown is not None:
@@ -124,18 +125,6 @@ def build_receiver(
     for job, executor in jobs:
         env.scheduler.add_job(job, "interval", seconds=BEAT_SECONDS, executor=executor)
     return receiver
-
-
-def receives_of(config: Config) -> Callable[[ComponentKey], bool]:
-    """Return a function that says whether lines of a component are to be received."""
-    globs = config.receive.components
-    if not globs and config.logs.mode is LogMode.RECEIVE:
-        globs = ("*",)
-    return partial(_is_received, globs)
-
-
-def _is_received(globs: Sequence[str], key: ComponentKey) -> bool:
-    return bool(globs) and selects(globs, key)
 
 
 def build_deployment_logs(
@@ -155,12 +144,13 @@ def build_deployment_logs(
 def build_jobs(
     config: Config,
     env: Environment,
-    pipeline: Pipeline,
+    counting: Counting,
     failures: Failures,
     internal_errors: InternalErrors,
 ) -> Jobs:
     """Build what watches the runs of jobs and reads their logs."""
-    runs = JobRuns(env.records.ledger, excerpts=config.web.excerpts)
+    pipeline = counting.pipeline
+    runs = JobRuns(env.records.ledger, counting.notifier, excerpts=config.web.excerpts)
     invocation_logs = InvocationLogs(
         _whole_logs(config, env, pipeline),
         pipeline,

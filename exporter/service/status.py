@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 from exporter.counting.activity import MINUTES
 from exporter.counting.component import WatchedComponent
 from exporter.counting.error_counts import error_groups_of, recent_errors_of
-from exporter.counting.pipeline import Pipeline
 from exporter.model import (
     ApiFailure,
     App,
@@ -20,6 +19,7 @@ from exporter.model import (
     SourceStatus,
 )
 from exporter.scheduling.pacing import Pacing
+from exporter.service.counting_parts import Counting
 from exporter.service.supervisor import Supervisor
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.watching.discovery import Discovery
@@ -38,7 +38,7 @@ class Status:
         discovery: Discovery,
         platform_metrics: PlatformMetrics,
         api_metrics: ApiMetrics,
-        pipeline: Pipeline,
+        counting: Counting,
         pacing: Pacing,
         jobs: Jobs,
     ) -> None:
@@ -46,8 +46,9 @@ class Status:
         self._discovery = discovery
         self._platform_metrics = platform_metrics
         self._api_metrics = api_metrics
+        pipeline = counting.pipeline
         self._components = pipeline.series.components
-        self._crashes = pipeline.crashes
+        self._crashes = counting.crashes
         self._pacing = pacing
         self._jobs = jobs
         self._ledger = pipeline.ledger
@@ -68,7 +69,7 @@ class Status:
             sources[ComponentKey(source.app, source.component)].append(source)
         found = []
         for key, app, component in self._discovery.inventory.components():
-            with self._components.lock:
+            with self._ledger.transaction():
                 watched = self._components.get(key)
                 minutes = self._minutes(watched)
                 crashes = self._crashes.of(key)

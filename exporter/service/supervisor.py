@@ -169,7 +169,7 @@ class Supervisor:
         retry = min(interval, max(self._pacing.settings.poll_interval, 1.0), RETRY_SECONDS)
         self._timer.run_in(interval if worked else retry)
         if worked:  # no answer is no sign that a component is gone
-            with self._ledger.lock:
+            with self._ledger.transaction():
                 self._ledger.expire()
             self._platform_reads.watch(apps)
             self._read_what_rolls_out(apps)

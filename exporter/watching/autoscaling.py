@@ -54,7 +54,7 @@ class Autoscaling:
             self._failures.failed(app.name, self.what, error)
             return
         self._failures.worked(app.name, self.what)
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if self._series.is_app_open(app.name):
                 self._take(app, events)
 

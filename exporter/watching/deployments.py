@@ -47,7 +47,7 @@ class Deployments:
         One request, which lists the latest ones; raises ApiError if that fails.
         """
         deployments = self._platform.deployments(app.id)
-        with self._ledger.lock:
+        with self._ledger.transaction():
             rested = self._count(app, deployments)
             self._logs.came_to_rest(app, rested)
             self._logs.forget_others(app, deployments)
@@ -64,7 +64,7 @@ class Deployments:
     def forget(self, app: App) -> None:
         """The app is gone."""
         self._phases.pop(app.id, None)
-        with self._ledger.lock:
+        with self._ledger.transaction():
             self._notifier.deployed(app.name, None)
         self._logs.forget(app)
 
@@ -118,7 +118,7 @@ class Deployments:
             shown.setdefault(active.id, active)
             active = shown[active.id] if active.phase_changed_at is None else active
             since = active.phase_changed_at or active.created_at
-        with self._ledger.lock:
+        with self._ledger.transaction():
             self._notifier.deployed(app.name, since)
         if since is not None:
             self._metrics.deployment_timestamp.labels(app.name).set(since)

@@ -146,7 +146,7 @@ class Discovery:
     def _apply(self, now: Inventory) -> None:
         before, self.inventory = self.inventory, now
         self._close_what_is_gone(before, now)
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             for app in now.apps:
                 self._pipeline.series.open_app(app)
             for key, _, component in now.components():
@@ -172,7 +172,7 @@ class Discovery:
                 self._api_metrics.forget((app.id, component.name))
             if key in left:
                 continue
-            with self._pipeline.lock:
+            with self._pipeline.transaction():
                 self._pipeline.series.close_component(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
@@ -182,7 +182,7 @@ class Discovery:
                 self._api_metrics.forget(former.id)
                 for log_type in self._settings.log_types:
                     self._api_metrics.forget((former.id, log_type))
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             for name in gone(before.app_names(), now.app_names()):
                 self._pipeline.series.close_app(name)
 

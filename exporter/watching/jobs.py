@@ -80,7 +80,7 @@ class Jobs:
             whole = self._list(app, listed)
         except ApiError as error:
             failure = error  # what was listed until then is true all the same
-        with self._ledger.lock:
+        with self._ledger.transaction():
             for component in _scheduled(app):
                 key = ComponentKey(app.name, component.name)
                 if self._series.is_open(key):
@@ -127,7 +127,7 @@ class Jobs:
         nothing new, unless a run that had not ended is still missing, or the list begins with the
         oldest.
         """
-        with self._ledger.lock:
+        with self._ledger.transaction():
             records = {c.name: self._record(app, c) for c in _scheduled(app)}
         missing = {name for record in records.values() for name in record.once.open}
         first = app.id not in self._read
@@ -237,7 +237,7 @@ class Jobs:
         key, spec, metrics = ComponentKey(app.name, component.name), component.job, self._metrics
         running = [run for run in listed.values() if run.job == component.name and run.running]
         began = [run.began_at for run in running if run.began_at is not None]
-        with self._ledger.lock:
+        with self._ledger.transaction():
             if spec is None or not self._series.is_open(key):
                 return
             missed = self._missed(key, spec, self._record(app, component))

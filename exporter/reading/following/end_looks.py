@@ -65,9 +65,7 @@ class EndLooks:
 
     def newest(self) -> float:
         """When the newest container end that is known of happened, in Unix seconds."""
-        with self._pipeline.lock:
-            newest = self._pipeline.metrics.last_restart_timestamp
-            return self._pipeline.ledger.value(newest, self._state.source.key.parts)
+        return self._pipeline.last_restart(self._state.source.key)
 
     async def _look_for_an_end(self, known: float) -> None:
         # Of several instances no stream can tell that none has ended: no use to wait for one.

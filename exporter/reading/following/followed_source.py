@@ -353,22 +353,15 @@ class FollowedSource:
         self.state.stream = CONNECTED
         self._around.poller.suspend(self._source)
         self._try_done()
-        pipeline = self._around.pipeline
-        with pipeline.lock:
-            if pipeline.series.is_open(self._source.key):
-                parts = self._source.key.parts
-                if self._opened:
-                    pipeline.ledger.add(pipeline.metrics.stream_reconnects, parts, 1)
+        if self._opened:
+            self._around.pipeline.count_reconnect(self._source.key)
         self._show_connected(True)
         self._opened = True
         self._note()
 
     def _show_connected(self, connected: bool) -> None:
         pipeline = self._around.pipeline
-        with pipeline.lock:
-            if pipeline.series.is_open(self._source.key):
-                gauge = pipeline.metrics.stream_connected
-                gauge.labels(*self._source.key.parts).set(connected)
+        pipeline.show(pipeline.metrics.stream_connected, self._source.key, connected)
 
     def _end(self, *, looks: bool) -> None:
         """The stream is over; ``looks``: perhaps since a container has ended."""

@@ -77,8 +77,7 @@ class StreamReading(Reading):
     @property
     def exits_wait(self) -> bool:
         """Whether the log has reported ends of containers that RUN_RESTARTED has not shown."""
-        with self._pipeline.lock:
-            return self._pipeline.exits.waiting(self._source.key)
+        return self._pipeline.exits_wait(self._source.key)
 
     @property
     def waiting(self) -> bool:
@@ -101,7 +100,7 @@ class StreamReading(Reading):
         Args:
             judge: whether to say what is missing before it; not where a whole read has just said.
         """
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if not self._still_counts():
                 return
             self._count(self._window.rest())
@@ -123,7 +122,7 @@ class StreamReading(Reading):
 
     def settle(self, at: float) -> None:
         """All that was written until a time (Unix seconds) has come, as far as can be told."""
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if self._still_counts():
                 run_at = at if self.caught_up else None
                 self._pipeline.exits.settle(self._cursor, self._component, run_at=run_at)
@@ -131,7 +130,7 @@ class StreamReading(Reading):
 
     def pause(self) -> None:
         """Nothing has come for a while: what waits for the line behind it counts without."""
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if self._still_counts():
                 self._count(self._window.rest())
                 self._move_cursor()
@@ -147,7 +146,7 @@ class StreamReading(Reading):
         return max(0, self._most_at_first - self._window.live_lines)
 
     def _take_lines(self, lines: Sequence[bytes]) -> None:
-        with self._pipeline.lock:
+        with self._pipeline.transaction():
             if not self._still_counts():
                 return
             self._count(self._window.feed(lines))
