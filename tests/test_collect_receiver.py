@@ -127,6 +127,24 @@ def test_pushes_that_come_back_end_the_polls_and_count_nothing_again():
     assert site.value("receiving", app="shop", component="web") == 1
 
 
+@pytest.mark.found(
+    "a line with colours or a process manager's prefix counted again when its component was "
+    "polled in the place of being received: what was unwrapped was held against what was not",
+    how="reading where messages are unwrapped, to make it once; then this test",
+)
+def test_lines_with_colours_are_known_in_both_directions_of_the_change():
+    site = ReceivingSite().begin()
+    red, named = "\x1b[31ma\x1b[0m", "web-1  | b"
+    site.push(red, named)
+    site.shows(red, named, "\x1b[32mc\x1b[0m")
+    site.pass_time(SILENCE_SECONDS)
+    site.poll()
+    assert (site.lines(), site.gaps()) == (3, 0)
+    site.clock.now += 10
+    site.push("\x1b[32mc\x1b[0m", "d")
+    assert (site.lines(), site.gaps()) == (4, 0)
+
+
 def test_a_component_without_ready_instances_may_be_silent():
     site = ReceivingSite().begin()
     site.platform.healths = (ComponentHealth("web", None, 0, 0, None, None),)

@@ -117,6 +117,33 @@ def test_lines_together_are_what_each_is_alone(raws: list[bytes]):
     assert timestamps_of(raws) == (None if None in times else times)
 
 
+_COLUMN_PARTS = st.sampled_from(
+    (
+        b"web 2026-11-01T00:00:00.123Z hello",
+        b"web 2026-11-01T00:00:00.023Z",
+        b"web 2026-11-01T00:00:00.000Z \r",
+        b"web 2026-11-01T00:00:60.999Z leap",
+        b"web 2026-11-01T23:59:59.120Z y",
+        b"job 2026-11-01T00:00:00.1234Z x",
+        b"job 2026-11-01T00:00:00.12Z  x",
+        b"job 2026-11-01T00:00:00Z  123Z x",
+        b"job 2026-11-01T00:00:00.123z x",
+        b"w 2026-11-01T00:00:00Z .123Z x",
+        b"w 2026-11-01T00:00:00 .123Z x",
+        b"web 2026-13-01T00:00:00.123Z x",
+    )
+)
+
+
+@given(st.lists(_COLUMN_PARTS, max_size=3), st.integers(0, 40))
+def test_many_lines_together_are_what_each_is_alone(others: list[bytes], place: int):
+    """Among lines of one form that are read as columns, any other is read as it is alone."""
+    raws = [b"web 2026-11-01T00:00:%02d.%03dZ x" % (i // 9, 25 * i) for i in range(39)]
+    raws[place:place] = others
+    times = [timestamp_of(raw) for raw in raws]
+    assert timestamps_of(raws) == (None if None in times else times)
+
+
 @given(st.lists(st.tuples(_PARTS, st.integers(0, 9)), max_size=6))
 def test_a_line_made_when_it_is_asked_for_is_what_parse_line_makes(parts):
     """Each of ``LogLines`` is the value that its raw line stands for, and so is their size."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.counting.error_counts import error_groups_of
-from exporter.logs.lines import message_of, timestamp_of
+from exporter.logs.lines import message_of, parse_line, timestamp_of
 from exporter.logs.log_lines import LogLines
 from exporter.logs.unwrap import Unwrapping, unwrap
 from exporter.matching.engine import Engine
@@ -168,7 +168,13 @@ def test_the_engine_searches_in_unwrapped_messages(messages: list[bytes], prefix
         )
         if found
     ]  # fmt: skip
-    assert Engine(rules, unwrap=Unwrapping()).scan(lines, message_of=message_of) == wanted
+    engine = Engine(rules, unwrap=Unwrapping())
+    assert engine.scan(lines, message_of=message_of) == wanted
+    known = LogLines.of([parse_line(line) for line in lines], engine.unwrap)
+    known.know(engine.examine(lines, message_of=message_of).unwrapped)
+    assert [line.message for line in known] == [unwrap(message_of(line)) for line in lines]
+    if lines:
+        assert known[-1] == known[len(lines) - 1]
 
 
 @given(st.lists(st.binary(max_size=40), max_size=3).map(b"".join))

@@ -185,7 +185,7 @@ class Pipeline:
     def count_lines(self, source: Source, lines: Sequence[LogLine], repeated: int) -> None:
         """Count lines that no reading has counted, and what rules say of them."""
         if lines and self._is_received(source.key):
-            fresh = self._not_pushed(source, LogLines.of(lines, self.engine.unwrap))
+            fresh = self._not_pushed(source, LogLines.of(lines))
             lines, repeated = fresh, repeated + len(lines) - len(fresh)
         self.count_fresh(source, lines, repeated)
 
@@ -195,12 +195,13 @@ class Pipeline:
     def _not_pushed(self, source: Source, lines: LogLines) -> LogLines:
         """Return those of some polled lines that were not pushed.
 
-        Nothing of RUN_RESTARTED counts: what it shows was pushed before.
+        Nothing of RUN_RESTARTED counts: what it shows was pushed before. Messages are held against
+        each other as they were written, before any unwrapping.
         """
         if self._received is None or source.log_type is LogType.RUN_RESTARTED:
             return lines[:0]
         change_over = self._received.of(source.key).change_over
-        judged = change_over.judge_polled([line.message for line in lines])
+        judged = change_over.judge_polled(list(map(message_of, lines.raws)))
         if judged.gap:
             self.count_window(source, 0, WindowEnd(gaps=1))
         return LogLines.of([lines[index] for index in judged.fresh])
@@ -220,8 +221,9 @@ class Pipeline:
         self.ledger.add(metrics.log_bytes, labels, lines.size)
         context = self.findings.lines_before(component, lines)
         enabled = self._rules_of(component)
-        found = self.engine.scan(lines.raws, enabled, message_of, context)
-        found, over = self.findings.take(component, lines, found)
+        examined = self.engine.examine(lines.raws, enabled, message_of, context)
+        lines.know(examined.unwrapped)
+        found, over = self.findings.take(component, lines, examined.matches)
         for position, count in Counter(match.rule for match in found).items():
             rule = self.rules[position]
             series = (*labels, rule.name, rule.level)

@@ -1,6 +1,6 @@
 """Lines of one log in their order, as columns: most of them are never looked at one by one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self, overload
 
 from exporter.logs.lines import CutLine, message_behind_time, served_size
@@ -25,6 +25,7 @@ class LogLines(Sequence[LogLine]):
         self.raws = list(raws)
         self._timestamps = list(timestamps)
         self._unwrap = unwrap
+        self._unwrapped: Mapping[int, bytes] | None = None
 
     @classmethod
     def of(
@@ -37,6 +38,10 @@ class LogLines(Sequence[LogLine]):
         if unwrap is not lines._unwrap:
             return cls(lines.raws, lines._timestamps, unwrap)
         return lines
+
+    def know(self, unwrapped: Mapping[int, bytes]) -> None:
+        """Take the messages that unwrapping changes, by their index: no other is unwrapped."""
+        self._unwrapped = unwrapped
 
     @property
     def size(self) -> int:
@@ -68,6 +73,9 @@ class LogLines(Sequence[LogLine]):
             return type(self)(self.raws[index], self._timestamps[index], self._unwrap)
         raw, timestamp = self.raws[index], self._timestamps[index]
         message = raw.removesuffix(b"\r") if timestamp is None else message_behind_time(raw)
-        if self._unwrap is not None:
+        if self._unwrapped is not None:
+            place = index if index >= 0 else len(self.raws) + index
+            message = self._unwrapped.get(place, message)
+        elif self._unwrap is not None:
             message = self._unwrap(message)
         return LogLine(raw, served_size(raw), timestamp, message)

@@ -45,12 +45,40 @@ class Match(NamedTuple):
     message: int
 
 
+class Examined(NamedTuple):
+    """What some messages hold.
+
+    Args:
+        matches: every match, in the order of messages, then of rules.
+        unwrapped: the messages that unwrapping changes, as it leaves them, by their index.
+    """
+
+    matches: list[Match]
+    unwrapped: Mapping[int, bytes]
+
+
 class LineMatch(NamedTuple):
     """A rule, by its index, found in the line ``text[start:end]``, which has no newline."""
 
     rule: int
     start: int
     end: int
+
+
+class _Scan(NamedTuple):
+    """What one scan goes by.
+
+    Args:
+        wanted: indexes of the rules to apply; None applies all.
+        message_of: what of a line is its message; None where that is all of it.
+        context: lines before the text.
+        changed: takes the messages that unwrapping changes, by the offset of their newline.
+    """
+
+    wanted: frozenset[int] | None
+    message_of: MessageOf | None
+    context: Sequence[bytes]
+    changed: dict[int, bytes]
 
 
 class Engine:
@@ -111,18 +139,37 @@ class Engine:
             message_of: what of each is its message; None where that is all of it.
             context: what stands before them: one of them may be a part of more.
         """
+        return self.examine(messages, enabled, message_of, context).matches
+
+    def examine(
+        self,
+        messages: Sequence[bytes],
+        enabled: Collection[int] | None = None,
+        message_of: MessageOf | None = None,
+        context: Sequence[bytes] = (),
+    ) -> Examined:
+        """Return what ``scan`` does, and which messages unwrapping changes.
+
+        One pass finds both: a message that is not named stands as it is.
+        """
         if not messages:
-            return []
+            return Examined([], {})
         text = b"\n".join((*messages, b""))
         if text.count(b"\n") != len(messages):
-            return self._scan_each(messages, enabled, message_of)
-        found = []
+            return self._examine_each(messages, enabled, message_of)
+        found, scan = [], _Scan(_chosen(enabled), message_of, context, {})
         index, counted = 0, 0
-        for match in self.scan_text(text, enabled, message_of, context=context):
+        for match in self._scan_text(text, len(text), scan):
             index += text.count(b"\n", counted, match.start)
             counted = match.start
             found.append(Match(match.rule, index))
-        return found
+        unwrapped = {}
+        index, counted = 0, 0
+        for newline, message in sorted(scan.changed.items()):
+            index += text.count(b"\n", counted, newline)
+            counted = newline
+            unwrapped[index] = message
+        return Examined(found, unwrapped)
 
     def scan_text(
         self,
@@ -141,27 +188,18 @@ class Engine:
             end: how much of ``text`` to scan, a whole number of lines; None scans all.
             context: lines before the text.
         """
-        wanted = None if enabled is None else frozenset(enabled)
-        always = self._candidates.missing
-        if wanted is not None:
-            always = tuple(rule for rule in always if rule in wanted)
         end = len(text) if end is None else end
+        return self._scan_text(text, end, _Scan(_chosen(enabled), message_of, context, {}))
+
+    def _scan_text(self, text: bytes, end: int, scan: _Scan) -> Iterator[LineMatch]:
         start = 0
         while start < end:
             stop = _block_end(text, start, end)
-            yield from self._scan_block(text, start, stop, wanted, always, message_of, context)
+            yield from self._scan_block(text, start, stop, scan)
             start = stop
 
-    def _scan_block(
-        self,
-        text: bytes,
-        start: int,
-        end: int,
-        wanted: frozenset[int] | None,
-        always: Sequence[int],
-        message_of: MessageOf | None,
-        context: Sequence[bytes],
-    ) -> Iterator[LineMatch]:
+    def _scan_block(self, text: bytes, start: int, end: int, scan: _Scan) -> Iterator[LineMatch]:
+        wanted, message_of = scan.wanted, scan.message_of
         if text[end - 1] != _NEWLINE:
             text = text[:end] + b"\n"
             end += 1
@@ -170,8 +208,12 @@ class Engine:
         if marked:
             unwrapped = self._unwrapped(text, start, marked, message_of)
         if unwrapped:
+            scan.changed.update(unwrapped)
             candidates = [each for each in candidates if each[0] not in unwrapped]
             candidates += self._candidates_in(unwrapped, wanted)
+        always = self._candidates.missing
+        if always and wanted is not None:
+            always = tuple(rule for rule in always if rule in wanted)
         if always:
             candidates += [(at, rule) for at in _line_ends(text, start, end) for rule in always]
         candidates.sort()
@@ -194,7 +236,7 @@ class Engine:
             if message[:1] not in _MARGINS:
                 matched = matches[rule](message)
             else:
-                before = partial(self._before, text, line_start, message_of, context)
+                before = partial(self._before, text, line_start, message_of, scan.context)
                 matched = matches[rule](message, before)
             if matched:
                 yield LineMatch(rule, line_start, newline)
@@ -245,24 +287,33 @@ class Engine:
             candidates += [(places[at], rule) for at, rule in found]
         return candidates
 
-    def _scan_each(
+    def _examine_each(
         self,
         messages: Sequence[bytes],
         enabled: Collection[int] | None,
         message_of: MessageOf | None,
-    ) -> list[Match]:
-        """Scan messages that hold newlines, and are no lines, by RE2 alone."""
+    ) -> Examined:
+        """Examine messages that hold newlines, and are no lines, by RE2 alone."""
         if message_of is not None:
             messages = list(map(message_of, messages))
+        unwrapped = {}
         if self.unwrap is not None:
-            messages = list(map(self.unwrap, messages))
+            inner = list(map(self.unwrap, messages))
+            pairs = enumerate(zip(messages, inner, strict=True))
+            unwrapped = {index: text for index, (message, text) in pairs if text != message}
+            messages = inner
         rules = range(len(self.rules)) if enabled is None else sorted(enabled)
-        return [
+        found = [
             Match(rule, index)
             for index, message in enumerate(messages)
             for rule in rules
             if self._matches[rule](message)
         ]
+        return Examined(found, unwrapped)
+
+
+def _chosen(enabled: Collection[int] | None) -> frozenset[int] | None:
+    return None if enabled is None else frozenset(enabled)
 
 
 def _block_end(text: bytes, start: int, end: int) -> int:
