@@ -1,11 +1,12 @@
 """Lines that are pushed and polled in turn count once."""
 
 from collections import Counter
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.dedup.change_over import KEPT, OVERLAP_SECONDS, ChangeOver
+from exporter.logs.dedup.change_over import KEPT, OVERLAP_SECONDS, ChangeOver, CountedMessages
 
 LINES = st.lists(st.sampled_from([b"tick", b"tock", b"order 1", b"order 2", b""]), max_size=30)
 
@@ -104,3 +105,24 @@ def test_so_many_messages_are_kept_as_a_poll_shows() -> None:
     fresh(change_over, [b"order %d" % number for number in range(3 * KEPT)])
 
     assert len(change_over.kept()) == 8 * KEPT
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6) | st.integers(0, 3), max_size=12))
+def test_each_copy_of_what_was_counted_last_is_found_once(steps: list[list[int] | int]):
+    """Messages that are added, and looked for, as in a list of copies that marks those found."""
+    with mock.patch("exporter.logs.dedup.change_over.REMEMBERED", 5):
+        known = CountedMessages()
+        order: list[int] = []
+        found: Counter[int] = Counter()
+        for step in steps:
+            if isinstance(step, list):
+                known.add(step)
+                order += step
+                while len(order) > 5:
+                    oldest = order.pop(0)
+                    found[oldest] = max(0, found[oldest] - 1)  # one that was found goes first
+            else:
+                left = order.count(step) > found[step]
+                assert known.find(step) == left
+                found[step] += left
+        assert known.latest(3) == order[-3:]

@@ -95,16 +95,34 @@ def timestamp_of(raw: bytes) -> int | None:
     return None if prefix is None else _timestamp(prefix)
 
 
+_COLUMN_LINES = 32  # columns of fewer lines are not worth their making
+
+
 def timestamps_of(raws: Sequence[bytes]) -> list[int] | None:
     """Return the timestamp of each line, in a fraction of the time; None if one has none."""
-    if len(raws) >= _COLUMN_LINES and (prefix := _PREFIX.match(raws[0])) and prefix[3]:
-        timestamps = _of_one_form(raws, *prefix.span(3))
-        if timestamps is not None:
-            return timestamps
-    return _of_any_form(raws)
+    columns = _columns_of(raws)
+    return _of_any_form(raws) if columns is None else columns[0]
 
 
-_COLUMN_LINES = 32  # columns of fewer lines are not worth their making
+def columns_of(raws: Sequence[bytes]) -> tuple[Sequence[int | None], list[bytes]]:
+    """Return the timestamp of each line, None on one without prefix, and each message."""
+    columns = _columns_of(raws)
+    if columns is None:
+        return _of_any_form(raws) or list(map(timestamp_of, raws)), list(map(message_of, raws))
+    timestamps, start = columns
+    messages = list(map(itemgetter(slice(start, None)), raws))
+    if b"\r" in b"".join(messages):
+        messages = [message.removesuffix(b"\r") for message in messages]
+    return timestamps, messages
+
+
+def _columns_of(raws: Sequence[bytes]) -> tuple[list[int], int] | None:
+    """Return timestamps and where messages start, if that is one place; None for other lines."""
+    prefix = _PREFIX.match(raws[0]) if len(raws) >= _COLUMN_LINES else None
+    if prefix is None or not prefix[3]:
+        return None
+    timestamps = _of_one_form(raws, *prefix.span(3))
+    return None if timestamps is None else (timestamps, prefix.end(3) + 2)
 
 
 def _of_one_form(raws: Sequence[bytes], start: int, end: int) -> list[int] | None:

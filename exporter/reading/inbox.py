@@ -8,7 +8,7 @@ from exporter.counting.component import ReceivedLines
 from exporter.counting.pipeline import Pipeline
 from exporter.counting.received import BATCHES, MESSAGES, Received
 from exporter.errors import RequestRefused
-from exporter.logs.lines import CutLine, message_of, timestamp_of, timestamps_of
+from exporter.logs.lines import CutLine, columns_of
 from exporter.logs.log_lines import LogLines
 from exporter.model import Component, ComponentKey, LogType, Source
 from exporter.receiving.intake import Taken
@@ -149,8 +149,9 @@ class Inbox:
         now = self._clock()
         if component.batches.knows(digest, now):
             return 0
-        lines = _lines(raws, self._pipeline.limits.max_line_bytes)
-        messages = [message_of(raw) for raw in lines.raws]
+        raws = _cut(raws, self._pipeline.limits.max_line_bytes)
+        timestamps, messages = columns_of(raws)
+        lines = LogLines(raws, timestamps)
         fresh = component.change_over.judge_received(messages, component.latest)
         counted = lines if len(fresh) == len(lines) else LogLines.of([lines[i] for i in fresh])
         source = Source("", key, LogType.RUN)
@@ -168,10 +169,11 @@ class Inbox:
         return len(counted)
 
 
-def _lines(raws: list[bytes], max_line_bytes: int) -> LogLines:
-    """Lines as a poll would have them: cut at the configured length, each with its time."""
-    raws = [
+def _cut(raws: list[bytes], max_line_bytes: int) -> list[bytes]:
+    """Lines as a poll would have them: cut at the configured length."""
+    if max(map(len, raws), default=0) <= max_line_bytes:
+        return raws
+    return [
         raw if len(raw) <= max_line_bytes else CutLine(raw[:max_line_bytes], len(raw))
         for raw in raws
     ]
-    return LogLines(raws, timestamps_of(raws) or map(timestamp_of, raws))

@@ -151,10 +151,9 @@ class Intake:
         for app, component, written, text in batch.records:
             if mark in text:
                 self._find_itself(ComponentKey(app, component))
-            prefix = f"{component} {written or now} "
-            by_names[app, component] += [
-                f"{prefix}{line}".encode(errors="replace") for line in lines_of(text)
-            ]
+            raws = by_names[app, component]
+            for line in lines_of(text):
+                raws.append(f"{component} {written or now} {line}".encode("utf-8", "replace"))
         return {ComponentKey(*names): raws for names, raws in by_names.items()}
 
     def _find_itself(self, key: ComponentKey) -> None:

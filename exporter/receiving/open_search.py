@@ -9,7 +9,8 @@ of its own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from operator import length_hint
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,29 +23,47 @@ VERSION = "2.11.0"
 DEFAULT_INDEX = "logs"
 _WITH_DOCUMENT = frozenset({"index", "create", "update"})
 _TEXT_FIELDS = ("log", "message", "body", "msg")
+_KNOWN_ACTIONS = 64
 _FORBIDDEN_IN_INDEX = frozenset('\\/*?"<>| ,#:')
 _MAX_INDEX_BYTES = 255
-_SHORT_ACTION_BYTES = 200
+
+
+class _Refusal(NamedTuple):
+    """Why an action is not carried out, by OpenSearch's name for it and in words."""
+
+    type: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
-    """What is answered to one action; ``reason`` is empty where its document is taken."""
+class _Action:
+    """What a line with an action says.
 
-    action: str
+    Args:
+        name: what is to be done with the document behind it.
+        index: where to, empty for ``delete``, which has no document.
+        done: what is answered where its document is taken.
+        problem: type and reason of its refusal, whatever its document holds; None for none.
+    """
+
+    name: str
     index: str
     id: str
-    status: int = 201
-    type: str = ""
-    reason: str = ""
+    done: bytes
+    problem: _Refusal | None
+
+    def refused(self, refusal: _Refusal) -> bytes:
+        """What is answered where its document is not taken."""
+        error = {"type": refusal.type, "reason": refusal.reason}
+        return _answered(self.name, self.index, self.id, {"status": 400, "error": error})
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """One bulk request: its records, and what to answer to each of its actions."""
+    """One bulk request: its records, and what is answered to each of its actions."""
 
     records: tuple[Record, ...]
-    items: tuple[_Item, ...]
+    items: tuple[bytes, ...]
 
     @property
     def refused(self) -> int:
@@ -53,9 +72,8 @@ class Bulk:
 
     def answer(self, took_ms: int) -> bytes:
         """The body of the answer, once the records are counted."""
-        items = b",".join(map(_item, self.items))
         head = orjson.dumps({"took": took_ms, "errors": self.refused > 0})
-        return b'%s,"items":[%s]}' % (head[:-1], items)
+        return b'%s,"items":[%s]}' % (head[:-1], b",".join(self.items))
 
 
 def parse_bulk(body: bytes, index: str) -> Bulk:
@@ -68,24 +86,29 @@ def parse_bulk(body: bytes, index: str) -> Bulk:
         RequestRefused: the body is no bulk request; nothing of it is taken.
     """
     records: list[Record] = []
-    items: list[_Item] = []
-    lines = iter(enumerate(body.split(b"\n"), start=1))
-    for number, line in lines:
-        if not line.strip():
-            continue
-        action, about = _action(line, number)
-        name, id = str(about.get("_index") or index or DEFAULT_INDEX), str(about.get("_id") or "")
-        document = b""
-        if action in _WITH_DOCUMENT:
-            _, document = next(lines, (0, b""))
-            if not document.strip():
-                raise _malformed(f"the action in line {number} has no document behind it")
-        result = _taken(action, name, document)
+    items: list[bytes] = []
+    lines = body.split(b"\n")
+    rest = iter(lines)
+    known: dict[bytes, _Action] = {}  # agents write one action before each document
+    for line in rest:
+        action = known.get(line)
+        if action is None:
+            if not line.strip():
+                continue
+            action = _action(line, len(lines) - length_hint(rest), index)
+            if len(known) < _KNOWN_ACTIONS:
+                known[line] = action
+        left = length_hint(rest)
+        document = next(rest, b"") if action.name in _WITH_DOCUMENT else b"{}"
+        if not document.strip():
+            number = len(lines) - left
+            raise _malformed(f"the action in line {number} has no document behind it")
+        result = action.problem or _record(document)
         if isinstance(result, Record):
             records.append(result)
-            items.append(_Item(action, name, id))
+            items.append(action.done)
         else:
-            items.append(_Item(action, name, id, 400, *result))
+            items.append(action.refused(result))
     if not items:
         raise _malformed("request body is required")
     return Bulk(tuple(records), tuple(items))
@@ -138,61 +161,65 @@ def index_problem(name: str) -> str:
     return ""
 
 
-def _action(line: bytes, number: int) -> tuple[str, Mapping[str, Any]]:
-    # Agents write one action before each document of a body: most are read once.
-    read = _read_action if len(line) <= _SHORT_ACTION_BYTES else _read_action.__wrapped__
-    try:
-        return read(line)
-    except ValueError as error:
-        raise _malformed(f"line {number} {error}") from None
-
-
-@lru_cache(maxsize=64)
-def _read_action(line: bytes) -> tuple[str, Mapping[str, Any]]:
+def _action(line: bytes, number: int, default_index: str) -> _Action:
+    """Read the line of an action; raises RequestRefused for any other line."""
     try:
         entry = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise ValueError("should hold an action and is no JSON") from None
+        raise _malformed(f"line {number} should hold an action and is no JSON") from None
     if not isinstance(entry, dict) or len(entry) != 1:
-        raise ValueError('should hold one action, such as {"index":{}}')
-    [(action, about)] = entry.items()
-    if action not in _WITH_DOCUMENT and action != "delete":
-        raise ValueError("names no action: one of index, create, update, delete")
-    return action, about if isinstance(about, dict) else {}
+        raise _malformed(f'line {number} should hold one action, such as {{"index":{{}}}}')
+    [(name, about)] = entry.items()
+    if name not in _WITH_DOCUMENT and name != "delete":
+        names = "one of index, create, update, delete"
+        raise _malformed(f"line {number} names no action: {names}")
+    about = about if isinstance(about, dict) else {}
+    index = str(about.get("_index") or default_index or DEFAULT_INDEX)
+    id = str(about.get("_id") or "")
+    done = _answered(name, index, id, {"_version": 1, "result": "created", "status": 201})
+    return _Action(name, index, id, done, _problem(name, index))
 
 
-def _taken(action: str, index: str, document: bytes) -> Record | tuple[str, str]:
-    """The record of an action, or the type and the reason of its refusal."""
-    if action not in ("index", "create"):
-        return "action_request_validation_exception", f"{action} is not supported: logs only grow"
+def _problem(name: str, index: str) -> _Refusal | None:
+    """Why an action is not carried out, whatever its document holds."""
+    if name not in ("index", "create"):
+        reason = f"{name} is not supported: logs only grow"
+        return _Refusal("action_request_validation_exception", reason)
     if problem := index_problem(index):
-        return "invalid_index_name_exception", f"Invalid index name [{index}], {problem}"
+        reason = f"Invalid index name [{index}], {problem}"
+        return _Refusal("invalid_index_name_exception", reason)
+    return None
+
+
+def _record(document: bytes) -> Record | _Refusal:
+    """The record in a document, or why there is none."""
     try:
         fields = orjson.loads(document)
     except orjson.JSONDecodeError:
-        return "mapper_parsing_exception", "failed to parse: the document is no JSON"
+        return _unparsed("failed to parse: the document is no JSON")
     if not isinstance(fields, dict):
-        return "mapper_parsing_exception", "failed to parse: the document is no JSON object"
-    text = next((fields[name] for name in _TEXT_FIELDS if name in fields), None)
-    if text is None:
-        return "mapper_parsing_exception", f"no line in it: none of {', '.join(_TEXT_FIELDS)}"
+        return _unparsed("failed to parse: the document is no JSON object")
+    text = fields.get(_TEXT_FIELDS[0])
+    if not isinstance(text, str):
+        text = next((fields[name] for name in _TEXT_FIELDS if name in fields), None)
+        if text is None:
+            return _unparsed(f"no line in it: none of {', '.join(_TEXT_FIELDS)}")
+        text = text if isinstance(text, str) else orjson.dumps(text).decode()
     app, component = fields.get("do_app_name"), fields.get("do_component_name")
     return Record(
         app if isinstance(app, str) else "",
         component if isinstance(component, str) else "",
         time_of(fields.get("@timestamp")),
-        text if isinstance(text, str) else orjson.dumps(text).decode(),
+        text,
     )
 
 
-def _item(item: _Item) -> bytes:
-    about: dict[str, Any] = {"_index": item.index, "_id": item.id or "_na_"}
-    if item.status == 201:
-        about |= {"_version": 1, "result": "created", "status": item.status}
-    else:
-        error = {"type": item.type, "reason": item.reason}
-        about |= {"status": item.status, "error": error}
-    return orjson.dumps({item.action: about})
+def _unparsed(reason: str) -> _Refusal:
+    return _Refusal("mapper_parsing_exception", reason)
+
+
+def _answered(action: str, index: str, id: str, outcome: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({action: {"_index": index, "_id": id or "_na_", **outcome}})
 
 
 def _malformed(reason: str) -> RequestRefused:

@@ -1,10 +1,11 @@
 """Records of pushed logs as values: what every format is turned into."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 DIGEST_BYTES = 16
@@ -72,6 +73,8 @@ def time_of(value: object) -> str:
             of seconds, milliseconds, microseconds or nanoseconds, told apart by its size.
     """
     if isinstance(value, str):
+        if _RFC3339.fullmatch(value):
+            return value
         text = value.strip()
         if text[10:11] == " ":
             text = f"{text[:10]}T{text[11:]}"
@@ -81,19 +84,21 @@ def time_of(value: object) -> str:
     return ""
 
 
-def lines_of(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Sequence[str]:
     """The lines of a record's text: most hold one, and one newline at the end ends it."""
-    text = text.removesuffix("\n")
-    if "\n" not in text:
-        yield text
-    else:
-        yield from text.split("\n")
+    return (text,) if "\n" not in text else text.removesuffix("\n").split("\n")
 
 
 def rfc3339(nanoseconds: int) -> str:
     """A Unix time in nanoseconds as RFC 3339 with nine digits."""
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    return f"{_second(seconds)}.{fraction:09d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    """A Unix time without its zone; lines come many to the second."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _time_of_number_text(text: str) -> str:

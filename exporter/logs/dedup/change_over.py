@@ -9,6 +9,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import xxhash
 
@@ -38,28 +39,33 @@ class Judged:
 
 
 class CountedMessages:
-    """The messages that were counted last, as a multiset; each copy is found once."""
+    """The messages that were counted last, as a multiset; each copy is found once.
+
+    Most are never looked for, so copies are counted when the first one is.
+    """
 
     def __init__(self, messages: Iterable[int] = ()) -> None:
-        self._order: deque[int] = deque()
-        self._copies: Counter[int] = Counter()
+        self._order: deque[int] = deque(maxlen=REMEMBERED)
+        self._copies: Counter[int] | None = None
         self._found: Counter[int] = Counter()  # still in the order, but found since
-        self.add(messages)
+        self.add(list(messages))
 
     def __bool__(self) -> bool:
         return bool(self._order)
 
-    def add(self, messages: Iterable[int]) -> None:
+    def add(self, messages: Sequence[int]) -> None:
         """Remember more; the oldest are dropped where there are too many."""
-        for message in messages:
-            self._order.append(message)
-            self._copies[message] += 1
-        while len(self._order) > REMEMBERED:
-            oldest = self._order.popleft()
-            _decrement(self._found if self._found[oldest] else self._copies, oldest)
+        if self._copies is not None:
+            gone = max(0, len(self._order) + len(messages) - REMEMBERED)
+            self._copies.update(messages)
+            for message in islice(chain(self._order, messages), gone):
+                _decrement(self._found if self._found[message] else self._copies, message)
+        self._order.extend(messages)
 
     def find(self, message: int) -> bool:
         """Whether there is a copy of a message that was not found before."""
+        if self._copies is None:
+            self._copies = Counter(self._order)
         if not self._copies[message]:
             return False
         _decrement(self._copies, message)
@@ -68,8 +74,7 @@ class CountedMessages:
 
     def latest(self, count: int) -> list[int]:
         """Those counted last, in order, whether they were found or not."""
-        start = max(0, len(self._order) - count)
-        return [self._order[position] for position in range(start, len(self._order))]
+        return list(islice(reversed(self._order), count))[::-1]
 
 
 class ChangeOver:
@@ -106,7 +111,7 @@ class ChangeOver:
         """
         if self._came_back_at is not None and now - self._came_back_at > OVERLAP_SECONDS:
             self._polled, self._came_back_at = CountedMessages(), None
-        hashes = [xxhash.xxh3_64_intdigest(message) for message in messages]
+        hashes = list(map(xxhash.xxh3_64_intdigest, messages))
         fresh: Sequence[int] = range(len(hashes))
         if self._polled:
             fresh = [index for index in fresh if not self._polled.find(hashes[index])]
@@ -119,7 +124,7 @@ class ChangeOver:
         The first poll shows lines from before the change as well. All up to the newest line that
         was received count no more; where none of them was, nothing of it counts.
         """
-        hashes = [xxhash.xxh3_64_intdigest(message) for message in messages]
+        hashes = list(map(xxhash.xxh3_64_intdigest, messages))
         first, self._first_poll = self._first_poll and bool(hashes), False
         if first and self._received:
             judged = self._after_the_newest_received(hashes)
@@ -127,7 +132,7 @@ class ChangeOver:
         else:
             fresh = [index for index, value in enumerate(hashes) if not self._received.find(value)]
             judged = Judged(fresh)
-        self._polled.add(hashes[index] for index in judged.fresh)
+        self._polled.add([hashes[index] for index in judged.fresh])
         return judged
 
     def _after_the_newest_received(self, hashes: Sequence[int]) -> Judged:
