@@ -9,7 +9,7 @@
     ├── PrometheusError        the Prometheus that the page asks does not answer
     ├── RequestRefused         a request with pushed logs is not taken; carries what to answer
     ├── Stopping               the program is shutting down: what waited gives up
-    ├── DeploymentEnded        a run-time log is no more, since its deployment has ended
+    ├── DeploymentEnded        a run-time log is gone, since its deployment has ended
     ├── InternalError          what nobody foresaw, counted and outlived
     └── ApiError               a request or a log could not be read
         ├── Unauthorized       401: the token is wrong or revoked
@@ -73,7 +73,7 @@ class StateFenced(StateError):
 class StateRolledBack(StateError):
     """The store holds less than was saved there: it was restored, failed over, or emptied.
 
-    Nothing of the batch was kept. Everything that is known should be saved anew.
+    Nothing of the batch was kept. Everything that is known should be saved again.
     """
 
 

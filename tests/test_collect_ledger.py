@@ -226,7 +226,7 @@ def test_what_cannot_be_kept_is_shown_said_once_and_kept_later(
     assert run.value() == 3, "nothing is shown twice"
     assert run.ledger.flush()
     assert messages(caplog) == [
-        "state cannot be saved: counting goes on in memory, and trying again",
+        "state cannot be saved: counting continues in memory, saving is tried again",
         "state can be saved again; nothing is missing from it",
     ]
 

@@ -218,7 +218,7 @@ def test_a_log_whose_stream_is_refused_is_polled(tmp_path: Path):
             )
             assert samples.value(CONNECTED, app="shop", component="web") == 0
             page = exporter.get("/components/shop/web").text
-            assert "stream not to be had, polled: log_content: status 403" in page
+            assert "stream unavailable, polled: log_content: status 403" in page
             assert exporter.terminate() == 0
         assert exporter.output.count("log cannot be followed, polling it until it can") == 1
 

@@ -1,5 +1,6 @@
-"""Plain technical English in what users read: pages, help texts, the reference of keys."""
+"""Plain technical English in what users and maintainers read: pages, help texts, docstrings."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,28 @@ def turns(text: str) -> Iterator[str]:
 def test_pages_are_plain(page: Path):
     """None of the words and turns above, code aside."""
     assert list(turns(page.read_text(encoding="utf-8"))) == []
+
+
+def texts(source: str) -> Iterator[tuple[int, str]]:
+    """The line and the text of each string of a module, docstrings and messages among them."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Constant(value=str(text)):
+                yield node.lineno, text
+
+
+MODULES = sorted((ROOT / "exporter").rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_are_plain(module: Path):
+    """Docstrings and messages have none of the words and turns above."""
+    found = [
+        f"line {line}: {turn}"
+        for line, text in texts(module.read_text(encoding="utf-8"))
+        for turn in turns(text)
+    ]
+    assert found == []
 
 
 def test_help_is_plain():

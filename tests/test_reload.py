@@ -154,7 +154,7 @@ def test_faulty_configuration_is_refused_and_the_old_one_goes_on(tmp_path: Path)
             assert reload(exporter).status_code == 200
             assert exporter.metrics().value(SUCCESSFUL) == 1
             assert exporter.terminate() == 0
-        assert exporter.output.count("configuration refused: the one before goes on") == 1
+        assert exporter.output.count("configuration refused: the one before stays in force") == 1
 
 
 def test_sighup_reloads_and_the_page_of_it_is_only_there_when_asked_for(tmp_path: Path):

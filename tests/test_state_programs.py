@@ -116,7 +116,7 @@ def test_a_rollback_of_the_database_loses_nothing_while_the_exporter_lives(
                     and samples.value(STATE_UP) == 1
                 )
             )
-            exporter.wait_for_output("the state went back, saving everything anew")
+            exporter.wait_for_output("the state went back, saving everything again")
             assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
         assert "another exporter" not in exporter.output
         with ExporterProcess(tmp_path, config, token=api.token) as exporter:

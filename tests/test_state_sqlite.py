@@ -225,7 +225,7 @@ def test_a_damaged_file_is_refused(path, clock):
         file_state(path, clock)
     assert str(caught.value) == (
         f"state file {path} cannot be opened: it is damaged or no database; "
-        "move it away to start anew, or restore a copy"
+        "move it away to start again, or restore a copy"
     )
 
 

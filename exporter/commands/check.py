@@ -113,7 +113,7 @@ def _print_replicas(config: Config) -> None:
 
 def _print_requests(config: Config) -> None:
     ours = requests_to_be_had(config)
-    print(f"requests an hour, of {ours:.0f} to be had:")
+    print(f"requests an hour, of {ours:.0f} available:")
     for apps, components in FLEETS:
         wanted = demand_of(config, apps, components)
         note = _note(config, plan(wanted, ours))
@@ -125,7 +125,7 @@ def _print_forecast(config: Config, components: int, apps: int, series: int) -> 
     """Print what one size costs, with the logs polled, followed and received."""
     ours = requests_to_be_had(config)
     print(f"{components} components in {apps} apps: at most {series * components} series")
-    print(f"requests an hour, of {ours:.0f} to be had:")
+    print(f"requests an hour, of {ours:.0f} available:")
     modes = (config.logs.mode, *(mode for mode in MODES if mode is not config.logs.mode))
     for mode in modes:
         logs = config.logs.model_copy(update={"mode": mode})
@@ -143,7 +143,7 @@ def _print_features(config: Config) -> None:
 
 
 def _note(config: Config, planned: Plan) -> str:
-    """What becomes of the intervals where the budget does not reach for them."""
+    """How much longer the intervals become where the budget is too small for them."""
     if planned == Plan():
         return ""
     run = config.logs.interval * planned.stretch

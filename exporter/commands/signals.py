@@ -1,4 +1,4 @@
-"""What signals say: SIGTERM and SIGINT to stop, SIGHUP to load the configuration anew.
+"""What signals say: SIGTERM and SIGINT to stop, SIGHUP to reload the configuration.
 
 A handler runs in the midst of whatever the main thread does, so it may take no lock that is taken
 there: of what ``threading`` and ``queue`` have, only a SimpleQueue can be put to from one.
@@ -33,7 +33,7 @@ class Signals:
         self._said.put(said)
 
     def next(self) -> Said:
-        """Wait for what is said next: STOP where that is among what was, RELOAD once for all."""
+        """Wait for the next signals: STOP if one of them is that, else one RELOAD for all."""
         waiting: list[Said] = []
         while not waiting:
             with suppress(Empty):
@@ -43,7 +43,7 @@ class Signals:
         return Said.STOP if Said.STOP in waiting else Said.RELOAD
 
     def wait_for_stop(self) -> None:
-        """Wait until it is said to stop."""
+        """Wait for the signal to stop."""
         while self.next() is not Said.STOP:
             pass
 

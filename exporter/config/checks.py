@@ -16,7 +16,7 @@ from exporter.config.suggestions import choose_among, nearest
 from exporter.model import Rule
 
 Decide = Callable[[Rule], Callable[[bytes], bool]]
-"""Tells of a rule which messages it matches."""
+"""Returns a function that says which messages a rule matches."""
 
 _RESERVED_SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_created")
 _TOKEN_KEYS = ("token_file", "token_env")
@@ -32,7 +32,7 @@ def agreement_findings(
     Args:
         document: the file.
         packs: the built-in packs by name, each with the names of its rules.
-        decide: tells of a rule which messages it matches.
+        decide: returns a function that says which messages a rule matches.
     """
     yield from _token_findings(document, ("digitalocean",))
     accounts = _mappings(document, ("accounts",))
@@ -42,7 +42,7 @@ def agreement_findings(
             yield Finding(location, "the account has no token", "add token_file or token_env")
     for key in _TOKEN_KEYS if accounts else ():
         if document.value(("digitalocean", key)) is not None:
-            problem = "accounts stand in the place of this token"
+            problem = "accounts replace this token"
             yield Finding(("digitalocean", key), problem, "keep one of them")
     yield from _repeated_names(accounts, {})
     yield from _repeated_types(document)

@@ -27,7 +27,7 @@ def load_config(
     Args:
         path: the YAML file; None for the defaults.
         packs: the built-in packs by name, each with the names of its rules.
-        decide: tells of a rule which messages it matches, for its examples.
+        decide: returns a function that says which messages a rule matches, for its examples.
         environ: the environment variables, for ``token_env``; None leaves token files and
             variables unread, for a command that needs no token.
 

@@ -42,7 +42,7 @@ class Changes:
         self.dropped_values.discard(key)
 
     def drop_values(self, keys: Iterable[ValueKey]) -> None:
-        """Series are no more."""
+        """Series were removed."""
         self.dropped_values.update(keys)
         self.values -= self.dropped_values
 
@@ -57,7 +57,7 @@ class Changes:
         self.dropped_documents.discard(key)
 
     def drop_document(self, key: DocumentKey) -> None:
-        """A document is no more."""
+        """A document was removed."""
         self.documents.discard(key)
         self.dropped_documents.add(key)
 

@@ -76,8 +76,8 @@ class WatchedComponent:
         down_since: Unix seconds: since when it is unhealthy or without ready instances.
         received: what is known of lines that are pushed.
         exits: the account of container ends of each deployment, by its id.
-        events: the stack traces that may go on.
-        unfinished: the latest lines, as far as a record that they belong to may go on.
+        events: the stack traces to which further lines may belong.
+        unfinished: the latest lines, as far as they may belong to a record that is not complete.
         error_groups: its error groups.
         recent_errors: its latest errors; in memory only.
         new_groups: when notifications of new error groups were sent in the last hour.
@@ -109,7 +109,7 @@ class WatchedComponent:
         return restarts if restarts and restarts.deployment_id == deployment_id else None
 
     def reconfigure(self) -> None:
-        """Drop what depends on the configuration; it is made anew at its next use."""
+        """Drop what depends on the configuration; it is made again at its next use."""
         self.canary = None
         self.rules = None
 

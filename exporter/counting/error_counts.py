@@ -90,7 +90,9 @@ def recent_errors_of(component: WatchedComponent | None) -> tuple[ErrorLine, ...
 def _shown(group: Group) -> ErrorGroup:
     return ErrorGroup(
         level=group.level,
-        template=group.template if group.number != REST else "(more groups than are told apart)",
+        template=group.template
+        if group.number != REST
+        else "(groups beyond the most that are kept)",
         sample=group.sample,
         count=group.count,
         first_seen=group.first_seen,

@@ -1,8 +1,8 @@
-"""What becomes of matches: those of rules per line count as they are, others once an event.
+"""Which matches count: those of rules per line all, others once for each event.
 
 Those at error level tell what error group it is: of an event, its exception's line.
 
-The events of a component that may go on are kept as a document beside its counts, and change in
+The open events of a component are kept as a document beside its counts, and change in
 the same transaction: so an event that a kill cuts in two still counts once.
 """
 

@@ -174,7 +174,7 @@ class Ledger:
         return [key.deployment_id for key in keys if key.component == component]
 
     def release(self, key: CursorKey) -> None:
-        """Let go of a deployment that was read to its end."""
+        """Release a deployment that was read to its end."""
         stored = self._stored.pop(key, None)
         cursor = self._cursors.pop(key, None) or stored
         self._unsaved.cursors.discard(key)
@@ -259,7 +259,7 @@ class Ledger:
                         self._state.save(replace(batch, cursors=written))
                     except StateRolledBack as error:
                         LOG.error(
-                            "the state went back, saving everything anew",
+                            "the state went back, saving everything again",
                             extra={"fields": {"problem": error}},
                         )
                         self._save_all()
@@ -389,7 +389,7 @@ class Ledger:
             self._metrics.state_errors.inc()
             if not self._failing:
                 LOG.error(
-                    "state cannot be saved: counting goes on in memory, and trying again",
+                    "state cannot be saved: counting continues in memory, saving is tried again",
                     extra={"fields": {"problem": error}},
                 )
         elif self._failing:
@@ -411,7 +411,7 @@ def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:
         except ValueError as error:
             raise StateError(
                 f"state of {key.component}: {error}; restore a copy, or move the state away to "
-                "start anew"
+                "start again"
             ) from None
     return snapshots
 

@@ -9,19 +9,19 @@ from exporter.logs.redaction import redact_lines
 from exporter.model import ComponentKey, Notification, NotifyEvent
 
 PER_HOUR = 20
-"""So many new error groups of a component are told in an hour: more of them say nothing more."""
+"""Notifications of new error groups of one component in an hour: further ones add nothing."""
 
 LINES = 15
 
 
 class Notifier:
-    """Tells of events of one account; called under the ledger's lock.
+    """Sends notifications of the events of one account; called within a transaction.
 
-    What is told was kept before, where state is durable: a restart tells of nothing twice.
+    Where state is durable an event is saved before it is sent, so a restart sends none twice.
 
     Args:
         put: takes a notification, at once.
-        events: the kinds of event that are told.
+        events: the kinds of event that are sent.
         excerpts: whether the text of lines may leave the program.
         clock: Unix seconds.
     """

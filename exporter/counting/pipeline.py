@@ -155,7 +155,7 @@ class Pipeline:
 
     @property
     def resumed(self) -> bool:
-        """Whether counting goes on from an earlier run of the exporter."""
+        """Whether counting continues from an earlier run of the exporter."""
         return self.ledger.saved_at is not None
 
     def deployments(self, key: ComponentKey) -> list[str]:
@@ -164,7 +164,7 @@ class Pipeline:
             return self.ledger.deployments(key)
 
     def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
-        """Let go of a past deployment whose logs were read to their end.
+        """Release a past deployment whose logs were read to their end.
 
         Args:
             cut_off: whether that end came before the last lines could be read, which is a gap.

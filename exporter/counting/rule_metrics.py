@@ -96,7 +96,7 @@ class RuleMetrics(Collector):
             self._metrics.rule_value_errors.remove(name)
 
     def open(self, key: ComponentKey) -> None:
-        """Make the series of a component; they go on from where the ledger has them."""
+        """Make the series of a component; they continue from the values in the ledger."""
         if key in self._closed:
             self._closed.remove(key)
             self._kept |= self._kept_by_component(key)

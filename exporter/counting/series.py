@@ -131,7 +131,7 @@ class Series:
         return self.watched(key) is not None
 
     def open_component(self, key: ComponentKey, component: Component) -> None:
-        """Make every series of a component; one that changed is described anew.
+        """Make every series of a component; update the description of one that changed.
 
         Counters begin at 0, or where they stood when the component was last seen.
         """
@@ -250,7 +250,7 @@ class Series:
         self._metrics.close(Owner.COMPONENT, *key.parts)
 
     def open_app(self, app: App) -> None:
-        """Describe an app; one that changed is described anew."""
+        """Describe an app; update the description of one that changed."""
         metrics, described = self._metrics, (app.name, app.id, app.region, app.tier)
         before = self.components.apps.get(app.name)
         if before == described:
@@ -283,7 +283,7 @@ class Series:
     def _begin(
         self, metric: Counter | Gauge | Histogram, labels: tuple[str, ...], meaning: str = ""
     ) -> None:
-        """Make a series; it goes on from where the ledger has it, but for a histogram."""
+        """Make a series; it continues from its value in the ledger, except a histogram."""
         if isinstance(metric, Histogram):
             metric.labels(*labels)
         else:

@@ -201,7 +201,7 @@ class AppPlatform:
         *,
         pod_connection_timeout: str,
     ) -> LogLocations:
-        """Where the whole log of one run of a job is to be had; nowhere, when there is no log."""
+        """Return the addresses of the whole log of one run of a job; none if there is no log."""
         path = (
             f"/v2/apps/{_quote(source.app_id)}/jobs/{_quote(source.key.component)}"
             f"/invocations/{_quote(invocation_id)}/logs"
@@ -227,7 +227,7 @@ class AppPlatform:
         follow: bool = False,
         urgent: bool = False,
     ) -> LogLocations:
-        """Where a log of one deployment is to be had; nowhere, when there is no log.
+        """Return the addresses of a log of one deployment; none if there is no log.
 
         Raises:
             DeploymentEnded: it is a run-time log of a deployment that has ended, or may have.
@@ -235,7 +235,7 @@ class AppPlatform:
         Args:
             tail_lines: how many of its latest lines to serve, -1 for all.
             pod_connection_timeout: a duration as the API takes it, such as ``3m``.
-            follow: whether the live log goes on as new lines come.
+            follow: whether the live log stays open for new lines.
             urgent: whether to go before others that wait for the budget.
         """
         path = (
@@ -260,7 +260,7 @@ class AppPlatform:
         pod_connection_timeout: str,
         urgent: bool = False,
     ) -> LogLocations:
-        """Where a log of all components of one deployment is to be had, as one text.
+        """Return the addresses of a log of all components of one deployment, as one text.
 
         Raises:
             DeploymentEnded: as ``log_locations``.

@@ -136,7 +136,7 @@ class Budget:
             return max(0.0, self._delay(self._clock(), 0, urgent=False))
 
     def pace(self) -> float:
-        """Requests a second that can go on for an hour, urgent ones aside.
+        """Requests a second that can be sustained for an hour, urgent ones aside.
 
         Less than the share for as long as more than that was sent before, or others send.
         """
@@ -215,7 +215,7 @@ class Budget:
 
 
 def steady_pace(per_hour: int, per_minute: int, share: float) -> float:
-    """Requests a second that can go on for ever where nobody else sends any, urgent ones aside."""
+    """Requests a second that can be sustained if nobody else sends any, urgent ones aside."""
     limits = ((per_hour, HOUR), (per_minute, MINUTE))
     return min(_without_reserve(max(1, int(limit * share))) / span for limit, span in limits)
 

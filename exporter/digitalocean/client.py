@@ -1,6 +1,6 @@
 """The API of one account: requests, paging, errors, retries, and what the headers say of the limit.
 
-Every request passes the budget and is told to the observer; ``apps.py`` says what to ask for and
+Every request passes the budget and the observer; ``apps.py`` says what to ask for and
 what the answers mean.
 """
 
@@ -73,7 +73,7 @@ class Timing:
 
     Args:
         clock: monotonic seconds.
-        platform_clock: reads ``retry-after`` and ``ratelimit-reset``; is told the time by answers.
+        platform_clock: reads ``retry-after`` and ``ratelimit-reset``; learns the time from answers.
         stop: set at shutdown; waits and retries give up then.
         rng: the jitter between retries.
     """
@@ -150,7 +150,7 @@ class Client:
         after a random wait; one that hit the rate limit once, if the pause is short; one with
         status 401 once, if the token's source has another token by now. A fault that ``parse``
         finds counts as a failure of the request. A 400 for which ``is_answer`` is true is no
-        failure: it is raised, and the observer is told that the request succeeded.
+        failure: it is raised, and the observer counts the request as a success.
 
         Raises:
             ApiError: the error of the last attempt; InvalidResponse from ``parse``.

@@ -34,7 +34,7 @@ class Fields:
         return value
 
     def required(self, name: str) -> str:
-        """A string that must be there: without it the object cannot be told from others."""
+        """A string that must be there: without it the object cannot be identified."""
         if not (value := self.text(name)):
             raise self.wrong(name, "string of at least one character")
         return value

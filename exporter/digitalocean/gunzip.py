@@ -22,7 +22,7 @@ def plain(pieces: Iterable[bytes], endpoint: Endpoint) -> Iterator[bytes]:
 
     Raises:
         ConnectionFailed: the pieces end inside a gzip member.
-        InvalidResponse: what began as gzip goes on as something else.
+        InvalidResponse: what began as gzip continues as something else.
     """
     head = b""
     rest = iter(pieces)

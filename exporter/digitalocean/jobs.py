@@ -1,4 +1,4 @@
-"""Jobs and their runs, as the API tells of them.
+"""Jobs and their runs, as the API shows them.
 
 The shapes are those of the API's Go client; any part of one may be missing.
 """
@@ -46,7 +46,7 @@ def job_spec(item: Fields) -> JobSpec | None:
 
 
 def invocations(page: Fields) -> tuple[Invocation, ...]:
-    """The runs on one page; one without id or job cannot be told from others and is left out."""
+    """The runs on one page, without those that have no id or no job."""
     return tuple(
         _invocation(item)
         for item in page.objects("job_invocations")

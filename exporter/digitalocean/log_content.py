@@ -214,7 +214,7 @@ class LogContent:
         response = self._follow(url, deadline)
         if problem := _no_log(response.headers):
             response.close()
-            raise InvalidResponse(_ENDPOINT, f"{problem} in the place of a log at {url.hostname}")
+            raise InvalidResponse(_ENDPOINT, f"{problem} in place of a log at {url.hostname}")
         with closing(read_body(response, _ENDPOINT, deadline, self._stop, decode=False)) as pieces:
             yield from plain(pieces, _ENDPOINT)
 

@@ -1,4 +1,4 @@
-"""What the outside is told of each request; kept by whoever counts requests and errors.
+"""The interface to which each request is reported; whoever counts requests implements it.
 
 The protocol stands between the clients here and the metrics, which they must not know.
 """

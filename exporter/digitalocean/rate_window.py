@@ -34,7 +34,7 @@ class Window:
         return self.sent[min(too_many, used) - 1] + self._span - now
 
     def pace(self, now: float, capacity: int) -> float:
-        """Requests a second that can go on for ``span`` seconds without filling the window.
+        """Requests a second that can be sustained for ``span`` seconds without filling the window.
 
         What happens within a sixth of it is left to waiting, or each burst would be felt.
         """

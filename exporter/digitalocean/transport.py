@@ -192,7 +192,7 @@ def read_body(
 
 @contextmanager
 def _watchdog(raw: urllib3.HTTPResponse, deadline: Deadline) -> Iterator[threading.Event]:
-    """End a blocking read when time is up: a socket's time-out starts anew with every byte."""
+    """End a blocking read when time is up: a socket's time-out starts again with every byte."""
     expired = threading.Event()
 
     def expire() -> None:

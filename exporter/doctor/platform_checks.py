@@ -301,7 +301,7 @@ class Examination:
         except NotFound:
             yield ok(name, "404: refused")
         except ApiError as error:
-            yield warning(name, error.detail, "send us the report; the exporter goes on without")
+            yield warning(name, error.detail, "send us the report; the exporter continues without")
         else:
             served = found is not None and (found.live_url or found.archive_urls)
             yield ok(name, "still served" if served else "refused, as it is known to be")
@@ -319,7 +319,7 @@ class Examination:
             f"{lines.empty} empty, {lines.backwards} out of order"
         )
         if lines.prefixed < lines.lines / 2:
-            remedy = "send us the report: lines without a time are told apart by their text alone"
+            remedy = "send us the report: lines without a time differ by their text alone"
             yield warning("lines", detail, remedy)
         else:
             yield ok("lines", detail)

@@ -52,7 +52,7 @@ def account_report(checks: Sequence[Check], witness: Witness, seen: Seen) -> dic
 
 
 def report(accounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the whole report; accounts are told apart by their place alone."""
+    """Return the whole report; accounts differ by their place alone."""
     return {
         "version": __version__,
         "python": platform.python_version(),

@@ -244,7 +244,7 @@ class CanaryRuns:
         }
 
     def restore(self, document: dict[str, Any]) -> None:
-        """Go on from what ``to_json`` gave; raises ValueError where it is anything else."""
+        """Continue from what ``to_json`` returned; raises ValueError where it is anything else."""
         try:
             self._settled_at = float(document["settled_at"])
             self._gaps = [(float(since), float(until)) for since, until in document["gaps"]]

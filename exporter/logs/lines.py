@@ -39,7 +39,7 @@ class LineSplitter:
     """Cuts one log text into lines, whatever the chunks it arrives in.
 
     Args:
-        max_line_bytes: how much of a line is kept; the rest is counted and let go.
+        max_line_bytes: how much of a line is kept; the rest is counted and dropped.
     """
 
     def __init__(self, max_line_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""The text of a whole app's log, told apart by the component that each line names."""
+"""The text of a whole app's log, split by the component that each line names."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ class Router:
     there is none, of the one that follows.
 
     Args:
-        components: the names that are known; lines of others are let go.
+        components: the names that are known; lines of others are dropped.
     """
 
     def __init__(self, components: Iterable[str]) -> None:

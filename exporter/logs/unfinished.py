@@ -6,7 +6,7 @@ MOST_LINES = 100
 
 
 def unfinished(before: Sequence[bytes], raws: Sequence[bytes], last: bytes) -> Sequence[bytes]:
-    """Return the lines that the next ones may go on from; none where a record cannot be open.
+    """Return the lines that the next ones may continue; none where no record can be open.
 
     Args:
         before: what this returned for the lines before.

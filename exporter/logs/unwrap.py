@@ -13,7 +13,7 @@ runtimes are taken off. How to use it:
 - A container's last words are unwrapped before ``restart_reason`` sees them, so what a process
   manager says of its children stands there without its prefix: ``exited with code 1``.
 
-``logs.unwrap: false`` puts ``None`` in the place of the stage everywhere.
+``logs.unwrap: false`` puts ``None`` in place of the stage everywhere.
 """
 
 from exporter.logs import terminal, wrappers

@@ -35,7 +35,7 @@ class DeploymentStage(StrEnum):
 
 
 FINAL_PHASES = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
-"""The phases in which a deployment has come to rest (API: ``deployment.phase``)."""
+"""The phases in which a deployment has finished (API: ``deployment.phase``)."""
 
 
 ROLL_OUT_PHASES = frozenset({"PENDING_DEPLOY", "DEPLOYING"})

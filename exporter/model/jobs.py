@@ -72,12 +72,12 @@ class Invocation:
 
     @property
     def began_at(self) -> float | None:
-        """When it began, as far as it is told."""
+        """When it began; None if the API does not say."""
         return self.created_at if self.started_at is None else self.started_at
 
     @property
     def ended_at(self) -> float | None:
-        """When it ended, as far as it is told."""
+        """When it ended; None if the API does not say."""
         return self.began_at if self.completed_at is None else self.completed_at
 
     @property

@@ -46,7 +46,7 @@ class GapReason(StrEnum):
 
 
 RUN_TIME_LOGS = frozenset({LogType.RUN, LogType.RUN_RESTARTED})
-"""The logs of containers, which go on; those of a deployment's own steps end with it."""
+"""The logs of containers, which grow; those of a deployment's own steps end with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LogLocations:
-    """Where the text of a log is to be had.
+    """The addresses of the text of a log.
 
     The URLs carry credentials of their own, so they stay out of ``repr``. Nothing in either
     field means that there is no log, which is no error.

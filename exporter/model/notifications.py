@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class NotifyEvent(StrEnum):
-    """The kinds of event that are told: the values of ``notify.events``."""
+    """The kinds of event that are sent: the values of ``notify.events``."""
 
     CRASH = "crash"
     NEW_ERROR_GROUP = "new_error_group"
@@ -21,7 +21,7 @@ class Notification:
         app, component: whose it is; ``component`` is empty where it is about an app as a whole.
         reason: why, as far as is known, in a word.
         at: when it happened, in Unix seconds.
-        lines: the last lines that tell of it, in order, redacted; empty where no text may be shown.
+        lines: the last lines about it, in order, redacted; empty where no text may be shown.
         exit_code: of a container or an invocation that ended; None where it is not known.
         deployment_age: seconds between the active deployment and the event; None where it is not
             known.

@@ -94,7 +94,7 @@ class Rule:
     ``components`` are globs on ``app`` or ``app/component``; none means every component.
     Those that ``exclude_components`` names are left out, whatever else names them.
     ``per_event``: it counts a stack trace once, however many of its lines it matches.
-    ``language``: it does not count in a stack trace that is told to be of another one.
+    ``language``: it does not count in a stack trace of another language.
     """
 
     name: str

@@ -135,7 +135,7 @@ class JobStatus:
 
     Args:
         spec: its kind and schedule.
-        running_since: when the oldest run that goes on began, in Unix seconds; None if none does.
+        running_since: when the oldest run under way began, in Unix seconds; None if there is none.
         next_run: when the schedule wants the next run.
         missed_run: when the oldest run was due that did not begin; None if none is missing.
         runs: its latest runs that have ended, the newest first.

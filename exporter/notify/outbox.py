@@ -26,7 +26,7 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Receiver(StrEnum):
-    """What is told: the value of the label ``receiver``."""
+    """Who is notified: the values of the label ``receiver``."""
 
     ALERTMANAGER = "alertmanager"
     WEBHOOK = "webhook"

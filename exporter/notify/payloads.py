@@ -12,7 +12,7 @@ MAX_LINE_CHARS = 500
 MAX_TEXT_CHARS = 4000
 
 ALERT_SECONDS = 900.0
-"""How long an alert goes on after its latest event, unless another one renews it."""
+"""How long an alert lasts after its latest event, unless another one renews it."""
 
 ALERT_NAMES = {
     NotifyEvent.CRASH: "DoAppCrashed",

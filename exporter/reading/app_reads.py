@@ -135,6 +135,6 @@ class AppReads:
             if (log.app, name) not in self._strangers:
                 self._strangers.add((log.app, name))
                 LOG.info(
-                    "lines of a component that is not watched are let go",
+                    "lines of a component that is not watched are dropped",
                     extra={"fields": {"app": log.app, "component": name}},
                 )

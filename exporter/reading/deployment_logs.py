@@ -1,4 +1,4 @@
-"""The BUILD and DEPLOY logs: read whole, once, when their deployment has come to rest.
+"""The BUILD and DEPLOY logs: read whole, once, when their deployment has finished.
 
 They end with their deployment, so no cursor is needed: a log's lines are counted together with the
 note that it was read, and until then nothing of it is.
@@ -74,7 +74,7 @@ class DeploymentLogs:
                 self._keep(app, deployment.id, left)
 
     def forget_others(self, app: App, listed: Sequence[Deployment]) -> None:
-        """Let go of deployments that were read and are not listed any more; under the lock."""
+        """Drop deployments that were read and are no longer listed; within a transaction."""
         ids = {deployment.id for deployment in listed}
         for deployment_id, data in self._ledger.kept(KIND, (app.name,)).items():
             if deployment_id not in ids and not json.loads(data):

@@ -68,7 +68,7 @@ class Inbox:
         returned, ended = [], []
         with self._pipeline.transaction():
             if not all(map(self._pipeline.series.is_open, lines)):
-                reason = "a component is gone, or the configuration was loaded anew; try again"
+                reason = "a component is gone, or the configuration was reloaded; try again"
                 raise RequestRefused("unavailable", reason, 503, retry_after=1)
             for key, raws in lines.items():
                 component = self._received.of(key)

@@ -69,7 +69,7 @@ class Poller:
         from_first_line: bool = False,
         suspended: bool = False,
     ) -> None:
-        """Read a source from now on, or go on with it under another deployment.
+        """Read a source from now on, or continue with it under another deployment.
 
         ``suspended``: from the start; see ``suspend``.
         """
@@ -157,7 +157,7 @@ class Poller:
     def note(self, state: SourceState, at: float, problem: str = "", kind: str = "") -> None:
         """Keep how a read of a source went, at a time (Unix seconds), by whomever it was read.
 
-        It is said when that is news, whatever number the text holds.
+        It is logged when that is news, whatever number the text holds.
         """
         source, up = state.source, not problem
         fields = {"source": source, "problem": problem}

@@ -19,7 +19,7 @@ class Reader(Protocol):
         between: Sequence[Deployment] = (),
         from_first_line: bool = False,
     ) -> None:
-        """Read a source from now on, or go on with it under another deployment.
+        """Read a source from now on, or continue with it under another deployment.
 
         Args:
             active: the deployment whose log grows.

@@ -83,7 +83,7 @@ class Receiver:
         between: Sequence[Deployment] = (),
         from_first_line: bool = False,
     ) -> None:
-        """Read a source from now on, or go on with it under another deployment."""
+        """Read a source from now on, or continue with it under another deployment."""
         if not self._receives(source.key) or source.log_type is not LogType.RUN:
             self._reader.watch(
                 source, component, active, between=between, from_first_line=from_first_line

@@ -35,7 +35,7 @@ class HeldBytes:
 
     @contextmanager
     def of_one_request(self) -> Iterator[Callable[[int], None]]:
-        """Give out a function that holds so many bytes more; all are let go at the end.
+        """Yield a function that reserves so many bytes more; all are released at the end.
 
         The function raises RequestRefused where others hold too many.
         """

@@ -69,7 +69,7 @@ def host_of(url: str) -> str:
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes equal values anew in the place of an alias."""
+    """Writes equal values out again in place of an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401  (as the library has it)
         return True

@@ -51,7 +51,7 @@ class Inbox(Protocol):
 
 
 class IntakeMetrics(Protocol):
-    """What is told of requests."""
+    """The interface to which requests are reported."""
 
     def lines(self, format: Format, counted: int, repeated: int, unknown: int) -> None:
         """So many lines came in one request."""

@@ -69,8 +69,8 @@ def time_of(value: object) -> str:
     """A time in RFC 3339 from what a record holds; empty for what is no time.
 
     Args:
-        value: RFC 3339, with a space in the place of the ``T`` as well, or Unix time as a number
-            of seconds, milliseconds, microseconds or nanoseconds, told apart by its size.
+        value: RFC 3339, with a space in place of the ``T`` as well, or Unix time as a number
+            of seconds, milliseconds, microseconds or nanoseconds, judged by its size.
     """
     if isinstance(value, str):
         if _RFC3339.fullmatch(value):

@@ -45,14 +45,14 @@ class UnknownLines:
                 batches.setdefault(digest, raws)
 
     def pop(self, key: ComponentKey) -> dict[bytes, list[bytes]]:
-        """The kept lines of a component that is watched by now, by batch, which are let go."""
+        """Return and drop the kept lines of a component that is watched by now, by batch."""
         self._first_seen.pop(key, None)
         batches = self._batches.pop(key, {})
         self._bytes -= sum(len(raw) for raws in batches.values() for raw in raws)
         return batches
 
     def expire(self, now: float) -> None:
-        """Let go of what was kept for long enough; it is logged anew when more comes."""
+        """Drop what was kept for long enough; it is logged again when more comes."""
         for key, since in list(self._first_seen.items()):
             if now - since > KEPT_SECONDS:
                 self.pop(key)

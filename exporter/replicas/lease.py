@@ -21,7 +21,7 @@ LONGEST_CALL = 2.0
 
 
 def suspension_clock() -> Callable[[], float]:
-    """A monotonic clock that goes on while the machine is suspended, where there is one."""
+    """A monotonic clock that advances while the machine is suspended, where there is one."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     if boot is None:
         return time.monotonic

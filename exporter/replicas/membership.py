@@ -63,7 +63,7 @@ class Membership:
             self._seen[name] = seen
 
     def restart(self) -> None:
-        """Watch anew: everybody counts as alive from now on, and nothing is claimed for a while."""
+        """Watch from the start: all count as alive now, and nothing is claimed for a while."""
         self._seen.clear()
         self._watched_since = self._latest = None
 

@@ -6,7 +6,7 @@ and reports back through a queue, so that no heartbeat waits for a share to load
 Why no two replicas show a share at one time: a replica shows shares only while its lease lasts.
 The lease is shorter than the silence (``takeover_after``) after which others claim its shares, and
 both are measured from the same heartbeat. A replica that was without a lease even for a moment
-gives up all of its shares and claims them anew. After a start, or whenever the store was out of
+gives up all of its shares and claims them again. After a start, or whenever the store was out of
 sight or went back, a replica only watches until every other one has renewed its claims or has lost
 its lease.
 """

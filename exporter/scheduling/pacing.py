@@ -1,6 +1,6 @@
 """How often everything is asked for: at the configured intervals, or as often as the budget lets.
 
-Where they do not fit, what hints tell of as well is swept more rarely, up to ten times; where that
+Where they do not fit, polls that events would trigger anyway slow down, up to ten times; where that
 is not enough, every interval is stretched by one factor. Only the list of apps, one request for
 200 of them, keeps its own.
 """
@@ -136,10 +136,10 @@ class Rates(Protocol):
         ...
 
     def pace(self) -> float:
-        """Requests a second that can go on."""
+        """Requests a second that can be sustained."""
 
     def minute_pace(self) -> float:
-        """Requests a second that can go on for some minutes."""
+        """Requests a second that can be sustained for some minutes."""
 
 
 class Pacing:
@@ -173,7 +173,7 @@ class Pacing:
         return self._budget.status(self.stretch)
 
     def update(self, fleet: Fleet) -> float:
-        """Plan anew for what there is to ask for now.
+        """Update the plan for what there is to ask for now.
 
         Returns:
             by how much intervals became longer, 1 if they stay as they are.

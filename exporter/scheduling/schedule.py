@@ -32,7 +32,7 @@ S = TypeVar("S", bound=Hashable)
 
 
 def shut_down(scheduler: BaseScheduler, *, wait: bool = False) -> None:
-    """Stop a scheduler; reads that go on end by themselves, and are waited for if ``wait``.
+    """Stop a scheduler; reads under way end by themselves, and are awaited if ``wait``.
 
     Stopped while it hands out jobs, its thread would end in an exception: so first it has to
     be still.
@@ -116,7 +116,7 @@ class Schedule(Generic[S]):
             self._put(source, self._clock() + self._first_delay())
 
     def remove(self, source: S) -> None:
-        """Read a source no more; a read that goes on ends by itself."""
+        """Stop reading a source; a read under way ends by itself."""
         with self._lock:
             if self._turns.pop(source, None) is None:
                 return
@@ -127,7 +127,7 @@ class Schedule(Generic[S]):
                 self._scheduler.remove_job(str(source))
 
     def soon(self, source: S, delay: float = 0.0) -> None:
-        """Read a source at once, or when the read that goes on is over: that may have been late.
+        """Read a source at once, or after the read under way: that may have been late.
 
         Nothing happens if the source was not added.
 
@@ -177,7 +177,7 @@ class Schedule(Generic[S]):
                     self._put(source, now + (turn.due - now) * factor)
 
     def run(self, source: S, *, soon: bool = False) -> None:
-        """Read a source once, now, unless a read of it goes on."""
+        """Read a source once, now, unless a read of it is under way."""
         started = self._clock()
         with self._lock:
             turn = self._turns.get(source)

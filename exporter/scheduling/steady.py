@@ -1,4 +1,4 @@
-"""Time for whatever waits: it goes on evenly, however the wall clock is set meanwhile."""
+"""Time for whatever waits: it advances evenly, however the wall clock is set meanwhile."""
 
 import time
 from collections.abc import Callable

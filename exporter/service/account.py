@@ -122,7 +122,7 @@ class Account:
         self._reviews.start()
 
     def change(self, config: Config, token_source: TokenSource) -> None:
-        """Go on by another configuration: counters, positions in logs and the budget are kept.
+        """Apply another configuration: counters, positions in logs and the budget are kept.
 
         Raises:
             ConfigError: the token file has become unusable since it was checked; nothing has

@@ -159,10 +159,10 @@ class Application:
         self.server.stop(timeout)
 
     def reload(self) -> None:
-        """Load the configuration anew and go on by it, counters and positions in logs kept.
+        """Reload the configuration and apply it; counters and positions in logs are kept.
 
         Raises:
-            ConfigError: it is refused; the old one goes on.
+            ConfigError: it is refused; the old one stays in force.
         """
         with self._changing:
             try:
@@ -171,7 +171,7 @@ class Application:
             except ConfigError as error:
                 self._metrics.config_last_reload_successful.set(0)
                 LOG.error(
-                    "configuration refused: the one before goes on",
+                    "configuration refused: the one before stays in force",
                     extra={"fields": {"problem": error}},
                 )
                 raise
@@ -213,7 +213,7 @@ class Application:
         return accounts
 
     def _change_shares(self, wanted: Wanted, replication: Replication) -> None:
-        """Continue with the shares by another configuration; with other shares, join anew."""
+        """Continue with the shares by another configuration; with other shares, join again."""
         before = self._wanted
         layout = (before.config.replicas, *before.tokens)
         if layout == (wanted.config.replicas, *wanted.tokens):

@@ -15,7 +15,7 @@ from exporter.service.intervals import collector_settings
 from exporter.telemetry.metrics import DELAY_BUCKETS
 
 SILENT_STREAMS = 0.5
-"""How often an hour a stream is opened anew in which nothing comes."""
+"""Reconnects an hour of a stream in which nothing comes."""
 
 _LOG_SERIES = 4 + len(GapReason)
 """Lines, bytes, repeated lines, the newest line's time, and gaps by reason."""

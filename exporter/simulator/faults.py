@@ -170,7 +170,7 @@ class Faults:
             self._scripts.append(script)
 
     def clear(self, endpoint: Endpoint | None = None) -> None:
-        """End the faults of an endpoint, or all; what hangs goes on."""
+        """End the faults of an endpoint, or all; what hangs continues."""
         with self._lock:
             self._scripts = [
                 each for each in self._scripts if endpoint not in (None, each.endpoint)
@@ -178,7 +178,7 @@ class Faults:
         self.release()
 
     def release(self) -> None:
-        """Let what hangs go on; the faults stay in force."""
+        """Let what hangs continue; the faults stay in force."""
         with self._lock:
             self._clearings += 1
         self._signal.notify()

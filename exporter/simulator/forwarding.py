@@ -1,7 +1,7 @@
 """Pushes run-time lines to an endpoint as the platform's agent does: in chunks, at least once.
 
 The agent is fluent-bit, as far as is known: it sends a chunk as one body of OpenSearch's bulk API,
-tries a chunk again until the answer is good, goes on with others meanwhile, and may send late and
+tries a chunk again until the answer is good, continues with others meanwhile, and may send late and
 out of order. ``Forwarder`` decides what is sent; how a body gets there is a function of the caller.
 """
 

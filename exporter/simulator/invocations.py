@@ -29,7 +29,7 @@ class Invocation:
     log: Container = field(default_factory=lambda: Container(RETENTION_LINES))
 
     def as_deployment(self) -> Deployment:
-        """Its log in the place of a deployment's, under way while the run goes on."""
+        """Its log in place of a deployment's, under way as long as the run."""
         live = self.completed_at is None or not self.archived
         phase = "DEPLOYING" if live else "ACTIVE"
         return Deployment(

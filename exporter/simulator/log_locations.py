@@ -1,4 +1,4 @@
-"""Answers the four logs paths: says where a log is to be had, and issues the links."""
+"""Answers the four logs paths: says where a log is, and issues the links."""
 
 from collections.abc import Mapping
 from typing import Any

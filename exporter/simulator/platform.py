@@ -41,7 +41,7 @@ LATE_SECONDS = 2.0
 
 EXITED = "ERROR component {component} exited with code: {code}"
 TERMINATED = "ERROR component {component} terminated with non-zero exit code: {code}"
-"""The wordings in which the platform tells of an exit."""
+"""The wordings in which the platform reports an exit."""
 
 _BETWEEN_NS = 1_000_000
 """How far apart the times of several lines about one exit are."""
@@ -215,7 +215,7 @@ class Platform:
         """End an instance's container after its last words; a new one begins with an empty log.
 
         The ended one's log becomes the instance's previous log and replaces an older one. With an
-        ``exit_code`` the platform tells of the end in lines of its own, which stand in the log of
+        ``exit_code`` the platform reports the end in lines of its own, which stand in the log of
         the new container with a time before those of the last words.
 
         Args:
@@ -316,7 +316,7 @@ class Platform:
                 self._tell_exit(key, instance, exit_code, (EXITED,))
 
     def end_deployment(self, app: str, phase: str = "ERROR") -> None:
-        """Let the deployment under way fail (ERROR) or be CANCELED; the active one goes on."""
+        """Let the deployment under way fail (ERROR) or be CANCELED; the active one stays."""
         with self._lock:
             state = find_app(self._apps, app)
             self._rollout.end(state, deployment_under_way(state), phase)
@@ -404,7 +404,7 @@ class Platform:
     def add_listener(self, listener: Callable[[str | None], None]) -> None:
         """Call ``listener`` after each change, in the thread that made it.
 
-        It is told which component's logs changed (``app/component``), None where more did.
+        Its argument is the component whose logs changed (``app/component``), None where more did.
 
         A change of several steps may call it while the platform is locked, so it must not wait.
         """

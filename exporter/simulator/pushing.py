@@ -23,7 +23,7 @@ class Pusher:
 
     Args:
         url: the endpoint, with user and password where it wants them: ``https://U:P@HOST:PORT``.
-        ca_file: certificates to trust in the place of the system's.
+        ca_file: certificates to trust in place of the system's.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from exporter.model import Endpoint
 
 REMEMBERED = 10_000
-"""How many requests are kept whole; the counts and header names go on beyond."""
+"""How many requests are kept whole; the counts and header names continue beyond."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Rollout:
     Args:
         clock: now, in Unix seconds.
         rng: makes ids and instance names.
-        ledger: is told of phases and of what is thrown away.
+        ledger: records phases and what is thrown away.
         retention: lines that a container keeps.
         past_deployments: how many deployments at rest an app keeps beside its active one.
         run_archives: whether run-time logs of deployments that have ended are archived.

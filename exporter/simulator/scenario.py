@@ -32,10 +32,10 @@ EXIT_CODES = (1, 1, 134, 137)
 """What the platform says that containers which crash exit with."""
 
 TOLD = ((EXITED,), (EXITED, TERMINATED))
-"""How the platform tells of a crash: in one wording or in both."""
+"""How the platform reports a crash: in one wording or in both."""
 
 TOLD_OF_ONE = (*TOLD, (EXITED, EXITED))
-"""How it tells of the only instance; of several, a line told twice could be two exits."""
+"""How it reports the only instance; with several, a line shown twice could be two exits."""
 
 SIGTERM_CODE = 143
 """What containers exit with that a deployment replaces."""

@@ -122,7 +122,7 @@ class Ledger:
         self._exits.setdefault(key, Counter())[exit_code] += 1
 
     def refused(self, key: ComponentKey, container: Container) -> None:
-        """Note that the log of a container can be asked for no more; open streams go on."""
+        """Note that the log of a container can be asked for no more; open streams stay."""
         self._refused.append((key, container))
 
     def entered(self, app: str, phase: str) -> None:

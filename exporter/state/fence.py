@@ -64,7 +64,7 @@ class Fence:
         )
 
     def loaded(self, batch: int) -> None:
-        """Go on from what the store holds now."""
+        """Continue from what the store holds now."""
         self._batch = batch
         self._known_rollbacks = self._rollbacks.count
 

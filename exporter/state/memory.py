@@ -6,7 +6,7 @@ from exporter.state.store import Batch, Saved, State
 
 
 class MemoryStore:
-    """The store of an exporter that starts anew each time; ``clock`` gives Unix seconds."""
+    """The store of an exporter that starts empty each time; ``clock`` gives Unix seconds."""
 
     durable = False
 

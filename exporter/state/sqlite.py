@@ -20,7 +20,7 @@ from exporter.state.sqlite_schema import prepare
 LOG = logging.getLogger(__name__)
 
 LOCK_SECONDS = 1.0
-"""How long to wait for another process to let go of the file, as at a restart."""
+"""How long to wait for another process to release the file, as at a restart."""
 
 
 class SqliteStore:
@@ -85,7 +85,7 @@ class SqliteStore:
         except FileNotFoundError:
             there = False
         if not there:
-            raise ValueError("it was removed or replaced; put it back, or restart to begin anew")
+            raise ValueError("it was removed or replaced; put it back, or restart to begin again")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -134,7 +134,7 @@ def _why(error: Exception) -> str:
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "another process holds it; two exporters cannot share one file"
     if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return "it is damaged or no database; move it away to start anew, or restore a copy"
+        return "it is damaged or no database; move it away to start again, or restore a copy"
     if code.startswith("SQLITE_CANTOPEN"):
         return "its folder cannot be written to"
     if code.startswith("SQLITE_READONLY"):

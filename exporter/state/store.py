@@ -53,9 +53,9 @@ class Batch:
         cursors: cursors as they are now.
         released: deployments read to their end, with the newest timestamp (ns) that was read.
         documents: documents as they are now.
-        dropped_values: series that are no more.
+        dropped_values: series that were removed.
         dropped_releases: releases that need not be known any longer.
-        dropped_documents: documents that are no more.
+        dropped_documents: documents that were removed.
         dropped_components: components of which nothing is kept any longer.
     """
 

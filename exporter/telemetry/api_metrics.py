@@ -1,4 +1,4 @@
-"""What becomes of each request: the metrics about the API, errors as they stand now among them."""
+"""The metrics about the API: requests, their outcomes, and the errors that last."""
 
 from collections import Counter
 from collections.abc import Hashable

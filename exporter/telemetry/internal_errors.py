@@ -61,7 +61,7 @@ class InternalErrors:
     def translated(
         self, part: Part | ReplicaPart, *foreseen: type[ExporterError], **fields: object
     ) -> Iterator[None]:
-        """Raise InternalError in the place of an error that nobody foresaw, which is counted.
+        """Raise InternalError in place of an error that nobody foresaw, which is counted.
 
         Args:
             foreseen: errors that the caller handles too, besides Stopping.

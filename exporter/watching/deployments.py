@@ -1,6 +1,6 @@
 """Deployments: which one an app runs, and each that was seen to reach a final phase.
 
-What becomes of the logs of one that has is ``deployment_logs``.
+``deployment_logs`` reads the logs of one that has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class Deployments:
         self._logs.forget(app)
 
     def _count(self, app: App, deployments: Sequence[Deployment]) -> list[Deployment]:
-        """Count what reached a final phase; return those that came to rest in it, oldest first."""
+        """Count what reached a final phase; return the deployments that did, oldest first."""
         counter, ledger = self._metrics.deployments, self._ledger
         before = self._phases.get(app.id, {})
         since = newest = ledger.value(counter, (app.name,), READ_UP_TO) or ledger.first_start

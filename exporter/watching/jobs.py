@@ -257,7 +257,7 @@ def _scheduled(app: App) -> list[Component]:
 
 
 def _created(run: Invocation) -> float:
-    """When a run was created, as far as it is told; 0 where no time is."""
+    """When a run was created; 0 where the API does not say."""
     times = (run.created_at, run.started_at, run.completed_at)
     return next((at for at in times if at is not None), 0.0)
 

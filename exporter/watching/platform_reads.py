@@ -129,7 +129,7 @@ class PlatformReads:
     def watch(self, apps: Iterable[App]) -> None:
         """Read what is wanted of these apps, and of no others.
 
-        Where another deployment runs or has begun, or one went on, the list of an app's
+        Where another deployment runs or has begun, or one advanced, the list of an app's
         deployments is read at once: its own interval is for what went by between two looks.
         """
         before, self._apps = self._apps, {app.id: app for app in apps}

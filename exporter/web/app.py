@@ -161,7 +161,9 @@ def _reload(reload: Callable[[], None]) -> Endpoint:
         try:
             await run_in_threadpool(reload)
         except ExporterError as error:
-            return PlainTextResponse(f"refused, the old configuration goes on:\n{error}\n", 500)
+            return PlainTextResponse(
+                f"refused, the old configuration stays in force:\n{error}\n", 500
+            )
         return PlainTextResponse("Reloaded.\n")
 
     return answer

@@ -15,7 +15,7 @@ _PART_BYTES = 16 << 20
 """For less than that a process is not worth its start."""
 
 _BEFORE_BYTES = 1 << 16
-"""How much before a part is looked at for events that go on in it."""
+"""How much before a part is looked at for events that continue in it."""
 
 Notice = Callable[[int], None]
 """Called with about how many bytes were read since the last call."""

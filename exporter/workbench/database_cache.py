@@ -37,7 +37,7 @@ class DatabaseCache:
 
     The folder has to belong to this user and to be closed to all others, as does each file: a
     database is run as code, so nobody else may write one. A file that is foreign, broken or of
-    another version of Hyperscan is ignored and written anew. Whatever fails here costs the time
+    another version of Hyperscan is ignored and written again. Whatever fails here costs the time
     to compile, and nothing else.
 
     Args:

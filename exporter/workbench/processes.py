@@ -20,7 +20,7 @@ def cores() -> int:
 
 @contextmanager
 def beside(task: Callable[[], Result], processes: int) -> Iterator[Callable[[], Result]]:
-    """Run a task while this process goes on; yields what waits for it and returns its result.
+    """Run a task beside this process; yields what waits for it and returns its result.
 
     It runs in a copy of this process, which must have one thread. The result of a task, or the
     exception that it ends with, has to be fit for pickling.

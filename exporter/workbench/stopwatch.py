@@ -27,7 +27,7 @@ class Stopwatch:
     """Takes the time of decisions.
 
     Args:
-        clock: seconds, as fine as they are to be had.
+        clock: seconds, as fine as possible.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -66,13 +66,13 @@ class Unmatched:
 
     @property
     def most_common(self) -> list[Group]:
-        """The groups that are told apart, the most frequent first."""
+        """The groups, the most frequent first."""
         groups = (group for group in self._groups.groups.values() if group.number != REST)
         return sorted(groups, key=lambda group: (-group.count, group.number))
 
     @property
     def further(self) -> int:
-        """Lines that came when there were as many groups as are told apart."""
+        """Lines that came when there was room for no further group."""
         return self.lines - sum(group.count for group in self.most_common)
 
 

@@ -31,7 +31,7 @@ class Judged:
 
     Args:
         fresh: the positions of the lines that count.
-        gap: lines may be missing: nothing that was polled could be told from what was received.
+        gap: lines may be missing: nothing that was polled is known to have been received.
     """
 
     fresh: Sequence[int]
@@ -91,7 +91,7 @@ class ChangeOver:
         self._first_poll = False
         self._came_back_at: float | None = None
         self.polled = False
-        """Whether it is polled in the place of being received."""
+        """Whether it is polled instead of being received."""
 
     def fall_back(self) -> None:
         """Nothing comes any more: the log is polled from now on."""

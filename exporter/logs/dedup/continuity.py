@@ -55,7 +55,7 @@ class WindowEnd:
         missing_until: the oldest known time after it; 0 where it is not known.
         restarts: the container ends that it newly showed, RUN_RESTARTED only.
         unseen: how many containers ended that no RUN_RESTARTED window showed, as the platform's
-            counts tell; they are a gap, if not one that was told before.
+            counts tell; they are a gap, unless it was counted before.
         reason: why there is a gap, where there is one.
     """
 
@@ -205,7 +205,7 @@ class Continuity:
         self._stream = None
 
     def configure(self, *, remember: int, instances: int | None, restarts_watched: bool) -> None:
-        """Go on with another configuration or another number of instances; see the constructor."""
+        """Apply another configuration or another number of instances; see the constructor."""
         self._remember = remember
         self._instances = instances
         self._restarts_watched = restarts_watched
@@ -353,7 +353,7 @@ class Continuity:
             self._forget(self._remember, rebased=rebased)
 
     def _forget(self, remember: int, *, rebased: bool, streamed: bool = False) -> None:
-        """Set aside what no window shows, and let go of the oldest of that: the floor rises.
+        """Move what no window shows to compact storage, and evict the oldest: the floor rises.
 
         Args:
             rebased: the latest window is the base, so that no other line is needed.

@@ -161,7 +161,7 @@ class CountedLines:
         self.older = self.older.joined(lines, part)
 
     def forget(self, keep: int, until: int) -> bool:
-        """Let go of what was set aside but the newest ``keep``; the floor rises.
+        """Evict what was set aside except the newest ``keep``; the floor rises.
 
         Args:
             until: Unix nanoseconds; lines after that may not be forgotten yet.

@@ -83,7 +83,7 @@ class OlderLines:
         return OlderLines((*runs, Run.of(lines)))
 
     def forget(self, keep: int, until: int) -> tuple[OlderLines, list[int], int]:
-        """Let go of the oldest runs, as far as ``keep`` lines stay.
+        """Evict the oldest runs, as far as ``keep`` lines stay.
 
         Args:
             until: no run with a line from after that time (ns) goes.

@@ -233,7 +233,7 @@ class Window:
         return hash(tuple(self.seen))
 
     def trim(self) -> None:
-        """Let go of all lines shown but the latest that are kept."""
+        """Evict all lines shown except the latest that are kept."""
         if (past := len(self.seen) - self.keep) > 0:
             self.seen = dict(islice(self.seen.items(), past, None))
         del self._untimed[: -self.keep]
@@ -265,7 +265,7 @@ class Window:
             self.shown.extend(zip(raws, lines, repeat(True)))
 
     def _take(self, raw: bytes, line: int, live: bool, fresh: LogLines) -> None:
-        """Decide on one line that is not simply known."""
+        """Decide on one line that may be new."""
         copy = self.seen.get(line, 0) + 1
         timestamp = self._memory.counted.get(line)
         if timestamp is None or copy > 1:
@@ -291,7 +291,7 @@ class Window:
         self._show(raw, line, known=True)
 
     def _step(self, line: int, timestamp: int, new: bool, fresh: LogLines) -> None:
-        """Go on to a timestamped line; a falling timestamp begins another instance's run."""
+        """Advance to a timestamped line; a falling timestamp begins another instance's run."""
         if self._waiting:
             self._place_waiting(line, new, fresh)
         if timestamp < self._last:

@@ -282,7 +282,7 @@ ECHO = (
     r"(?i:\b(?:SIG(?:TERM|INT|QUIT|KILL|HUP)|terminated|killed|stopped|exited)\b"
     r"|\bexit(?:ing)?\b.{0,20}\b(?:0|130|137|143)\b)"
 )
-"""What is said of an end that a supervisor has asked for."""
+"""The marks of an end that a supervisor has asked for."""
 
 STACK_LINE = (
     r"^\s|^$|^goroutine \d+|^created by |^[\w./*()%@$-]+\(.*\)$|^\d+: 0x|^#\d+ |^[\]})]|^\.\.\."

@@ -12,7 +12,7 @@ from exporter.logs.restarts.restart_marks import CHILD, ECHO, MARKS, PROBE, SEND
 from exporter.model import RestartReason
 
 _REACH = 15
-"""How many lines before the last one may still tell of the end, those of stacks not counted."""
+"""How many lines before the last one may still explain the end, those of stacks not counted."""
 
 
 def _compile(regex: str) -> "re2._Regexp":
@@ -40,7 +40,7 @@ def restart_reason(last_words: Sequence[bytes]) -> RestartReason:
 
     1. a cause: ``out_of_memory``, ``port_in_use``, ``missing_module``, ``configuration``. It
        wins over the crash that it led to, so ModuleNotFoundError in a traceback is a missing
-       module and a Go panic for want of memory is out of memory;
+       module and a Go panic without memory is out of memory;
     2. ``health_check``: it wins over the SIGTERM that follows;
     3. ``panic``, a request to end (``signal``: SIGTERM, SIGINT), ``exception``;
     4. death by another ``signal``: SIGABRT after a panic or an uncaught exception is its echo;

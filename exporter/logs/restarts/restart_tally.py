@@ -1,6 +1,6 @@
 """Containers that ended unseen: the platform's restart counts, held against RUN_RESTARTED.
 
-RUN_RESTARTED holds of each instance the container that ended last, so one that ended between two
+RUN_RESTARTED shows the container of each instance that ended last, so one that ended between two
 reads and was followed by another is nowhere to be seen. The platform counts it all the same, later
 than the log shows it, and by instance, which the log does not name. Over time its counts rise by
 as many ends as happened; what rises above the most that the reads can have shown went unseen.
@@ -14,7 +14,7 @@ LATE_SECONDS = 600.0
 """How late the platform may count an end: after so long without a change both are in step."""
 
 _MOST_READS = 256
-"""Of how many reads it is known what they showed; beyond that the tally begins anew."""
+"""The number of reads whose results are kept; beyond that the tally begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RestartTally:
     def count(self, counts: Mapping[str, int], at: float) -> "RestartTally":
         """Take in the platform's counts, read at a time (Unix seconds).
 
-        An instance that was not known begins with its count, one that is replaced begins anew.
+        An instance that was not known begins with its count, one that is replaced begins again.
         """
         since = at if self.counted_since is None else self.counted_since
         tally = replace(self, counted_since=since)

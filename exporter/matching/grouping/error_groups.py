@@ -16,17 +16,17 @@ from exporter.matching.grouping.templates import ANY_WORD, Templates
 from exporter.model import Level
 
 MAX_GROUPS = 200
-"""How many of a component are told apart. Beyond, one that is new takes the place of the one not
+"""The most groups of a component. Beyond, a new one takes the place of the one not
 seen for longest; if all were seen within ``FRESH_SECONDS``, it is one of the rest."""
 
 FRESH_SECONDS = 3600.0
 KEPT_CHARACTERS = 1024
 MAX_WORDS = 64
 REMEMBERED = 4096
-"""How many different texts are known by heart."""
+"""How many different texts are cached."""
 
 REST = 0
-"""The group of what is not told apart."""
+"""The group of everything that has no group of its own."""
 
 _TEXT_FIELDS = ("msg", "message", "event", "text", "log")
 _ERROR_FIELDS = ("error", "err", "error.message", "err.message", "exception", "exc_info")

@@ -33,7 +33,7 @@ class EventMatches:
         """Return the matches that count, and the events that lines belong to by their index.
 
         Args:
-            events: those of the component; they go on with the lines.
+            events: those of the component; they continue with the lines.
             lines: new lines of the component, in order.
             found: all that the engine found in them.
             now: Unix seconds.

@@ -2,7 +2,7 @@
 
 One ``OpenEvents`` per component is fed its new lines, told which of them may begin an event, and
 says which lines belong to which. Only lines near such a head are looked at. What two instances
-write at a time is told apart by what continues what.
+write at a time is separated by what continues what.
 """
 
 from collections.abc import Collection, Sequence
@@ -40,7 +40,7 @@ Others come between where several instances write, or several threads.
 
 MAX_LIVE = 8
 MAX_EVENTS = 32
-"""How many events of a component may go on at a time, and how many are remembered."""
+"""The most open events of a component at a time, and the most that are remembered."""
 
 KEPT_BYTES = 1024
 """How much of a line an event keeps."""
@@ -119,7 +119,7 @@ class Event:
 
 
 class OpenEvents:
-    """The events of one component that may go on, the latest last."""
+    """The open events of one component, the latest last."""
 
     def __init__(self, events: Sequence[Event] = ()) -> None:
         self.events = list(events)
@@ -209,7 +209,7 @@ class OpenEvents:
         return over
 
     def forget(self, until: float) -> None:
-        """Let go of settled events that no line was added to since a time (Unix seconds)."""
+        """Drop settled events to which no line was added since a time (Unix seconds)."""
         self.events = [event for event in self.events if not event.settled or event.touched > until]
         left = set(map(id, self.events))
         self._live = [(event, place) for event, place in self._live if id(event) in left]
@@ -277,7 +277,7 @@ class OpenEvents:
         self._starts = None if None in starts else b"".join(filter(None, starts))
 
     def _revive(self, first: int | None, last: int | None) -> None:
-        """Let events go on whose time a text takes up again: their rest may come late."""
+        """Reopen events whose time a text takes up again: their rest may come late."""
         if first is not None and (self._newest is None or first < self._newest):
             live = {id(event) for event, _ in self._live}
             for event in self.events:

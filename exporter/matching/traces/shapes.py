@@ -1,4 +1,4 @@
-"""What a line near a stack trace looks like, told from the line alone.
+"""What a line near a stack trace looks like, judged by the line alone.
 
 Used by ``traces``, which knows what may follow what.
 """

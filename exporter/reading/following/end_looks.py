@@ -31,7 +31,7 @@ class EndLooks:
         self._alive = False  # the stream after an end showed the same container
 
     def first_stream(self) -> None:
-        """There is a first stream, or none to be had: now RUN_RESTARTED has what came before."""
+        """The first attempt to open a stream has succeeded or failed: read RUN_RESTARTED."""
         self._poller.resume(self._restarted)
         self.look()
 

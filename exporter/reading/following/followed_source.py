@@ -89,7 +89,7 @@ class Surroundings:
 
 
 class FollowedSource:
-    """One RUN log; ``run`` follows it until it is cancelled, or ends once it was told to leave."""
+    """One RUN log; ``run`` follows it until it is cancelled, or until ``leave`` was called."""
 
     def __init__(self, state: SourceState, around: Surroundings) -> None:
         self.state = state
@@ -376,7 +376,7 @@ class FollowedSource:
             self._ends.stream_ended()
 
     def hand_over_nears(self) -> None:
-        """Learn of containers that ended while a stream of others went on; called on the loop."""
+        """Look for containers that ended while a stream of others continues; called on the loop."""
         if self._stream is not None and self.state.component.instance_count != 1:
             self._ends.look()
 
@@ -414,7 +414,7 @@ class FollowedSource:
                 "log cannot be followed, polling it until it can",
                 extra={"fields": {"source": self._source, "problem": error}},
             )
-        self.state.stream = f"not to be had, polled: {error}"
+        self.state.stream = f"unavailable, polled: {error}"
         self._around.poller.resume(self._source)
         return waits.next()
 

@@ -30,10 +30,10 @@ from exporter.telemetry.internal_errors import InternalErrors, Part
 LOG = logging.getLogger(__name__)
 
 BEAT_SECONDS = FOLLOWED_INTERVAL
-"""How often a stream that lives is said to."""
+"""How often a stream that lives is shown as read."""
 
 SILENCE_SECONDS = 2 * 3600.0
-"""A stream that brought nothing for so long is opened anew."""
+"""A stream that brought nothing for so long is opened again."""
 
 STOP_SECONDS = 4.0
 
@@ -127,7 +127,7 @@ class Follower:
         between: Sequence[Deployment] = (),
         from_first_line: bool = False,
     ) -> None:
-        """Read a source from now on, or go on with it under another deployment."""
+        """Read a source from now on, or continue with it under another deployment."""
         # Before a stream is open, a container may end that RUN_RESTARTED has shown running.
         follows = source.log_type is LogType.RUN
         waits = source.log_type is LogType.RUN_RESTARTED

@@ -96,7 +96,7 @@ class OpenStream:
         """Read what is written from now on.
 
         Raises:
-            StreamEndedError: there is no more.
+            StreamEndedError: the stream has ended.
         """
         while True:
             text = await self._stream.read(PAUSE_SECONDS if self.reading.waiting else None)

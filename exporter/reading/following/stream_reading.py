@@ -12,7 +12,7 @@ from exporter.model import Component, Source
 from exporter.reading.reading import Reading
 
 _BUSY_TEXTS, _BUSY_WINDOWS = 8, 4
-"""Old lines are let go once as many new ones have come as are kept in mind; of a log that brings
+"""Old lines are evicted once as many new ones have come as are remembered; of a log that brings
 many at a time, where that would take longer than to count them, once so many texts have come, or
 so many times those lines.
 """
@@ -157,7 +157,7 @@ class StreamReading(Reading):
             self._move_cursor()
 
     def _is_long(self, lines: int) -> bool:
-        """Whether it is time to let go of old lines, where so many come at a time."""
+        """Whether it is time to evict old lines, where so many come at a time."""
         keep = self._window.keep
         least = max(keep, min(_BUSY_WINDOWS * keep, _BUSY_TEXTS * lines))
         return self._window.live_lines - self._noted_at >= least

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 
 def certificate_allowed(transport: asyncio.Transport, allowed: Set[str]) -> bool:
-    """Whether the client may go on.
+    """Whether the client is admitted.
 
     Args:
         transport: after its handshake.

@@ -1,6 +1,6 @@
 """The security in force: the web configuration file, read again when it changes.
 
-A faulty one is said once and refused; what was in force before goes on.
+A faulty one is logged once and refused; what was in force before stays.
 """
 
 import logging
@@ -70,7 +70,7 @@ class SecurityFile:
             if str(error) != self._refused:
                 self._refused = str(error)
                 LOG.error(
-                    "web configuration refused: what was in force before goes on",
+                    "web configuration refused: the one before stays in force",
                     extra={"fields": {"file": name, "problem": self._refused}},
                 )
             return

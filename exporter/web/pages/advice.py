@@ -4,7 +4,7 @@ from exporter.model import ApiFailure
 
 _ADVICE = {
     "not_found": "What was asked for is not there any more; it goes with the next discovery.",
-    "too_many_requests": "The token's limit is used up, by others too; requests wait and go on. "
+    "too_many_requests": "The token's limit is used up, by others too; requests wait. "
     "A longer logs.interval or a smaller api_budget.share leaves more room.",
     "server_error": "The platform's own fault; requests are sent again.",
     "unexpected": "An answer that the platform does not document; the log has its status.",
