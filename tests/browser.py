@@ -4,10 +4,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from waiting import LIMIT_SECONDS
+
+LIMIT_MS = LIMIT_SECONDS * 1000
 
 FLAGS = (
     "--no-sandbox",
@@ -31,12 +35,22 @@ class Notes:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's browser, driven."""
+    expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=FLAGS, timeout=LIMIT_MS
+        )
         try:
             yield browser
         finally:
             browser.close()
+
+
+def new_page(browser: Browser, **options: Any) -> Page:
+    """A new page, whose every action may take its time."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(LIMIT_MS)
+    return page
 
 
 def watched(page: Page) -> Notes:

@@ -1,9 +1,17 @@
 """What holds for every test: none fails because the machine is slow on a day."""
 
 import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
+
+from exporter.logs.unwrap import Unwrapping
+from exporter.matching.engine import Engine
+from exporter.model import Rule
+from exporter.service import counting_parts
 
 # Examples are the same in each run, so that a change lands or fails by what it changes;
 # ``make explore`` looks for new ones.
@@ -19,3 +27,21 @@ MOST_WORKERS = 8
 def pytest_xdist_auto_num_workers() -> int:
     """How many tests run at a time under ``-n auto``: most wait for another process, mostly."""
     return min(WORKERS_A_CORE * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_engine_for_the_same_rules() -> Iterator[None]:
+    """Compile a set of rules once: an engine never changes, and those that ship take half a second.
+
+    What it costs would otherwise be most of what many tests cost that read lines in this process.
+    """
+
+    @cache
+    def engine(rules: tuple[Rule, ...], unwraps: bool) -> Engine:
+        return Engine(rules, unwrap=Unwrapping() if unwraps else None)
+
+    def shared(rules: Sequence[Rule], unwrap: Unwrapping | None = None) -> Engine:
+        return engine(tuple(rules), unwrap is not None)
+
+    with patch.object(counting_parts, "Engine", shared):
+        yield

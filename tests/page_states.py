@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from browser import chromium
+from browser import chromium, new_page
 from web_fixtures import NOW, Status, serving
 
 from exporter.model import (
@@ -166,14 +166,16 @@ def main() -> None:
     with chromium() as browser:
         for name, status in STATES.items():
             with serving(status=status, about=ABOUT) as base:
-                page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+                page = new_page(browser, viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
                 page.goto(f"{base}/")
                 page.screenshot(path=IMAGES / f"state-{name}.png", full_page=True)
                 if name == "everything":
                     page.goto(f"{base}/components/shop/web")
                     page.screenshot(path=IMAGES / "state-component.png", full_page=True)
-                    phone = browser.new_page(
-                        viewport={"width": PHONE[0], "height": PHONE[1]}, color_scheme="dark"
+                    phone = new_page(
+                        browser,
+                        viewport={"width": PHONE[0], "height": PHONE[1]},
+                        color_scheme="dark",
                     )
                     phone.goto(f"{base}/")
                     phone.screenshot(path=IMAGES / "state-phone.png", full_page=True)

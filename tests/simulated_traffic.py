@@ -61,18 +61,24 @@ class Traffic:
     Each instance crashes once at the most, so that none ends twice unread on a slow machine.
 
     Args:
-        apps: the apps, each made of ``COMPONENTS``.
+        apps: the apps, each made of ``components``.
         lines_per_second: of all instances together.
     """
 
-    def __init__(self, platform: Platform, apps: tuple[str, ...], lines_per_second: float) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        apps: tuple[str, ...],
+        lines_per_second: float,
+        components: tuple[ComponentSpec, ...] = COMPONENTS,
+    ) -> None:
         self._platform = platform
         self._rate = lines_per_second
         self._rng = random.Random(7)
         self._instances = [
             (app, component.name, index)
             for app in apps
-            for component in COMPONENTS
+            for component in components
             for index in range(component.instances)
         ]
         self._crash_order = self._rng.sample(self._instances, len(self._instances))

@@ -10,7 +10,7 @@ from exporter.scheduling.pacing import plan
 from exporter.service.estimate import demand_of, requests_to_be_had
 
 
-def test_an_hour_of_500_components():
+def test_an_hour_of_a_fleet_that_is_stretched():
     """All are read, none is refused, and then the intervals are those that were predicted."""
     hour = VirtualHour({}, apps=100, components_per_app=5)
     hour.run(10 * 60)

@@ -5,11 +5,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import accessibility_faults, chromium, unfold, watched
+from browser import accessibility_faults, chromium, new_page, unfold, watched
 from exporter_process import PACKS, ExporterProcess, simulated
 from playwright.sync_api import Browser, expect
 from programs import requires
 from simulated_traffic import simulator
+from waiting import wait_for
 
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec
@@ -55,7 +56,7 @@ def test_crash_is_seen_at_a_glance_and_its_last_words_a_click_away(
     browser: Browser, site: tuple[str, Platform]
 ):
     """The overview names what is broken and why; its link leads to the lines, secrets taken out."""
-    page = browser.new_page()
+    page = new_page(browser)
     notes = watched(page)
     page.goto(site[0])
     broken = page.locator(".broken > li").first
@@ -77,7 +78,7 @@ def test_crash_is_seen_at_a_glance_and_its_last_words_a_click_away(
 
 def test_hostile_lines_stay_text(browser: Browser, site: tuple[str, Platform]):
     """Markup runs nothing, long lines do not widen the page, and no character turns text around."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page = new_page(browser, viewport={"width": 390, "height": 800})
     notes = watched(page)
     page.goto(f"{site[0]}/components/shop/web")
     log = page.locator("pre.log").first
@@ -93,27 +94,27 @@ def test_hostile_lines_stay_text(browser: Browser, site: tuple[str, Platform]):
 
 def test_filter_and_order_are_in_the_url(browser: Browser, site: tuple[str, Platform]):
     """What is chosen in the form stands in the address, and a link there shows the same."""
-    page = browser.new_page()
+    page = new_page(browser)
     page.goto(site[0])
     page.locator("#all > summary").click()
     page.get_by_label("App").select_option("shop")
     page.get_by_label("Order").select_option("name")
     page.get_by_role("button", name="Show").click()
-    assert urlsplit(page.url).query == "app=shop&sort=name"
+    expect(page).to_have_url(f"{site[0]}/?app=shop&sort=name")
     names = page.locator("tbody th a")
     expect(names).to_have_text(["shop/mail", "shop/web"])
     expect(page.get_by_role("columnheader", name="Component")).to_have_attribute(
         "aria-sort", "ascending"
     )
     page.get_by_role("link", name="Latest crash").click()
-    assert urlsplit(page.url).query == "app=shop&sort=crash"
+    expect(page).to_have_url(f"{site[0]}/?app=shop&sort=crash")
     expect(names).to_have_text(["shop/web", "shop/mail"])
 
 
 def test_page_shows_itself_anew(browser: Browser, site: tuple[str, Platform]):
     """A line that comes while somebody looks is shown without a reload, what is open stays open."""
     url, platform = site
-    page = browser.new_page()
+    page = new_page(browser)
     notes = watched(page)
     page.clock.install()
     page.goto(f"{url}/")
@@ -123,12 +124,13 @@ def test_page_shows_itself_anew(browser: Browser, site: tuple[str, Platform]):
     page.locator("#exporter > summary").click()
     page.evaluate("window.stays = true")
     platform.write("shop", "mail", 0, "ERROR no such mailbox")
-    deadline = 40
-    while "noisy" not in row.inner_text() and deadline:
+
+    def shows_it() -> bool:
         page.clock.run_for(10_000)
         page.wait_for_timeout(250)
-        deadline -= 1
-    expect(row).to_contain_text("noisy")
+        return "noisy" in row.inner_text()
+
+    wait_for(shows_it)
     expect(page.locator("#exporter")).to_have_attribute("open", "")
     assert page.evaluate("window.stays")
     assert notes.messages == []
@@ -149,7 +151,7 @@ def test_pages_work_without_a_script(browser: Browser, site: tuple[str, Platform
 @pytest.mark.parametrize("path", ["/", "/components/shop/web", "/components/blog/api"])
 def test_pages_are_accessible(browser: Browser, site: tuple[str, Platform], path: str, scheme: str):
     """axe-core finds no fault, by day and by night."""
-    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page = new_page(browser, color_scheme=scheme)
     page.goto(site[0] + path)
     unfold(page)
     assert accessibility_faults(page) == []

@@ -19,7 +19,7 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
 
 KEY = ComponentKey("shop", "web")
-LIVES = 60
+LIVES = 40
 
 
 class World:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import accessibility_faults, chromium, unfold, watched
+from browser import accessibility_faults, chromium, new_page, unfold, watched
 from page_states import ABOUT, DESKTOP, PHONE, STATES
 from playwright.sync_api import Browser, Page
 from programs import requires
@@ -29,9 +29,10 @@ def browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, size: tuple[int, int], scheme: str, address: str) -> Page:
-    page = browser.new_page(
+    page = new_page(
+        browser,
         viewport={"width": size[0], "height": size[1]},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
     )
     page.goto(address)
     return page

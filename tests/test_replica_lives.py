@@ -9,7 +9,7 @@ from lives import faults_of
 LIVES_A_TEST = 20
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(6))
 def test_replicas_show_each_line_once(block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """Whatever happens to hosts and messages, no counter falls, none is on two, all is counted."""
     caplog.set_level(logging.CRITICAL)
@@ -17,7 +17,7 @@ def test_replicas_show_each_line_once(block: int, tmp_path: Path, caplog: pytest
         assert faults_of("replicas", seed, tmp_path) == []
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(3))
 def test_replicas_outlive_a_store_that_goes_back(
     block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import simulated_traffic
 import yaml
 from dashboard_fixtures import OF_REPLICAS
 from exporter_process import ExporterProcess, Samples, simulated
@@ -18,13 +19,7 @@ from programs import requires
 from redis_server import redis_server
 from replica_judge import OWNED, Judge
 from replica_stores import Proxy, RestartableRedis
-from simulated_traffic import (
-    COMPONENTS,
-    RULE,
-    Traffic,
-    simulator,
-    wait_for_two_more_reads,
-)
+from simulated_traffic import RULE, Traffic, simulator, wait_for_two_more_reads
 from state_stores import SHARED, running
 from waiting import LIMIT_SECONDS, wait_for
 
@@ -32,6 +27,7 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.state import Layout
 
 APPS = tuple(f"shop-{number}" for number in range(6))
+COMPONENTS = simulated_traffic.COMPONENTS[:2]
 SHARES = 4
 TAKEOVER = 8
 WAIT = LIMIT_SECONDS
@@ -80,6 +76,8 @@ class Group:
                 "takeover_after": f"{self._takeover}s",
             },
             patterns={"packs": [], "rules": [RULE]},
+            collectors={"health": False, "restart_count": False, "deployments": False},
+            discovery={"interval": "3s"},
         )
         replica = ExporterProcess(folder, config, token=self.token)
         self._stack.enter_context(replica)
@@ -154,7 +152,7 @@ def group(tmp_path: Path, store: str, takeover: int = TAKEOVER) -> Iterator[Scen
         replicas = Group(tmp_path, server.api_url, server.token, store, judge, takeover)
         try:
             with judge:
-                yield replicas, platform, Traffic(platform, APPS, 60.0)
+                yield replicas, platform, Traffic(platform, APPS, 60.0, COMPONENTS)
         finally:
             replicas.close()
         assert judge.scrapes > 10

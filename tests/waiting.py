@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PAUSE_SECONDS = 0.1
-"""Between two questions."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between two questions: a tenth of the time waited so far, since each costs the other."""
 
 LIMIT_SECONDS = 300.0
 """How long anything may take that a test waits for: only what never happens takes as long.
@@ -29,10 +29,11 @@ def wait_for(
         timeout: how many seconds it may take.
         says: what the one that is asked has to say for itself if it does not come true.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() <= deadline, f"did not come true in {timeout} s; {says()}"
-        time.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited <= timeout, f"did not come true in {timeout} s; {says()}"
+        time.sleep(min(max(waited / 10, SHORTEST_PAUSE), LONGEST_PAUSE))
     return found
 
 
