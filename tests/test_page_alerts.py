@@ -10,9 +10,10 @@ import requests_mock
 import yaml
 from monitoring_servers import prometheus
 from programs import requires
+from waiting import LIMIT_SECONDS
 from web_fixtures import get, serving
 
-from exporter.commands.children import RULES, free_port, prometheus_configuration
+from exporter.commands.children import RULES, prometheus_configuration
 from exporter.errors import PrometheusError
 from exporter.web.pages.alerts import Alert, Alerts
 
@@ -85,7 +86,7 @@ def test_without_a_prometheus_there_is_no_such_page():
 
 def test_page_says_why_alerts_cannot_be_told():
     """The overview links there, and the page names the host and the key to look at."""
-    alerts = Alerts(f"http://127.0.0.1:{free_port()}", requests.Session())
+    alerts = Alerts("http://127.0.0.1:1", requests.Session())
     with serving(alerts=alerts) as base:
         assert 'href="./alerts"' in get(f"{base}/").text
         page = get(f"{base}/alerts")
@@ -107,6 +108,8 @@ def test_a_real_prometheus_tells_how_each_alert_stands(tmp_path: Path):
         prometheus(tmp_path, prometheus_configuration("127.0.0.1:1", None)) as server,
         serving(alerts=Alerts(f"http://{server.address}", requests.Session())) as base,
     ):
-        text = server.wait_for(lambda: "DoApp" in (page := get(f"{base}/alerts").text) and page, 60)
+        text = server.wait_for(
+            lambda: "DoApp" in (page := get(f"{base}/alerts").text) and page, LIMIT_SECONDS
+        )
     assert all(f">{name}</a>" in text for name in names)
     assert "How Prometheus says that they stand" in text
