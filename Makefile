@@ -34,6 +34,10 @@ explore: venv ## Run the properties with examples that no run has tried; TEST_AR
 test-busy: venv system-packages build/tools/helm ## Run every test beside two processes that keep two cores busy
 	$(BIN)/python tests/busy.py $(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
+.PHONY: test-costs
+test-costs: venv system-packages build/tools/helm ## Run every test and show what each module costs
+	$(BIN)/python -m pytest -p tests.module_costs -n auto --dist worksteal $(TEST_ARGS)
+
 KIND ?= wild
 SEED ?= 1000
 COUNT ?= 1000
