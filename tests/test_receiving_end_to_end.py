@@ -93,7 +93,7 @@ def receiving(folder: Path, *, secure: bool = False, **config: Any) -> Iterator[
         logs = {"mode": "receive", "interval": "1s"}
         settings = simulated(
             server.api_url,
-            patterns=PACKS,
+            patterns=PACKS if secure else {"packs": []},
             logs=logs,
             receive=receive | config.pop("receive", {}),
             **config,
@@ -131,6 +131,14 @@ def document(number: int, component: str = "web", text: str = "order shipped") -
 def bulk_body(*documents: dict[str, str]) -> bytes:
     pairs = (f'{{"create":{{"_index":"logs"}}}}\n{json.dumps(each)}\n' for each in documents)
     return "".join(pairs).encode()
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiving]:
+    """One that takes bodies of a megabyte at the most."""
+    folder = tmp_path_factory.mktemp("strict")
+    with receiving(folder, receive={"max_body_bytes": 1_000_000}) as site:
+        yield site
 
 
 def test_the_opensearch_client_sends_over_tls_with_a_password(tmp_path: Path) -> None:
@@ -267,17 +275,19 @@ def test_no_run_log_is_asked_for_and_crashes_still_count(tmp_path: Path) -> None
     ids=["large", "bomb", "encoding", "no json", "path", "nowhere"],
 )
 def test_what_cannot_be_taken_gets_a_clear_answer(
-    tmp_path: Path, path: str, body: bytes, headers: dict[str, str], status: int, error: str
+    strict: Receiving, path: str, body: bytes, headers: dict[str, str], status: int, error: str
 ) -> None:
     """Nothing of it counts, and the next request is answered as ever."""
-    with receiving(tmp_path, receive={"max_body_bytes": 1_000_000}) as site:
-        refused = site.post(path, body, **headers)
-        assert site.post("/_bulk", bulk_body(document(1))).status_code == 200
-        samples = site.exporter.metrics()
+    before = strict.exporter.metrics()
+    refused = strict.post(path, body, **headers)
+    number = int(before.total(LINES))
+    assert strict.post("/_bulk", bulk_body(document(number))).status_code == 200
+    samples = strict.exporter.metrics()
     assert refused.status_code == status
     assert refused.json()["error"]["reason"]
-    assert samples.value(ERRORS, format="open_search", error=error) == 1
-    assert samples.total(LINES) == 1
+    labels = {"format": "open_search", "error": error}
+    assert samples.total(ERRORS, **labels) == before.total(ERRORS, **labels) + 1
+    assert samples.total(LINES) == number + 1
 
 
 def test_many_senders_at_once_lose_nothing_and_scrapes_are_answered(tmp_path: Path) -> None:
