@@ -129,7 +129,7 @@ def test_pushes_that_come_back_end_the_polls_and_count_nothing_again():
 
 @pytest.mark.found(
     "a line with colours or a process manager's prefix counted again when its component was "
-    "polled in the place of being received: what was unwrapped was held against what was not",
+    "polled instead of being received: what was unwrapped was held against what was not",
     how="reading where messages are unwrapped, to make it once; then this test",
 )
 def test_lines_with_colours_are_known_in_both_directions_of_the_change():
