@@ -7,7 +7,7 @@ from web_fixtures import Status, get, serving
 from exporter.config.schema import Config
 from exporter.model import BudgetStatus, LogType
 from exporter.scheduling.pacing import plan
-from exporter.service.estimate import demand_of, requests_to_be_had
+from exporter.service.estimate import available_requests_per_hour, demand_of
 
 
 def test_an_hour_of_a_fleet_that_is_stretched():
@@ -24,7 +24,7 @@ def test_an_hour_of_a_fleet_that_is_stretched():
     assert hour.busiest(3600) <= 4000
 
     config = Config()
-    predicted = plan(demand_of(config, 100, 500), requests_to_be_had(config))
+    predicted = plan(demand_of(config, 100, 500), available_requests_per_hour(config))
     [run] = hour.intervals(LogType.RUN)
     [restarted] = hour.intervals(LogType.RUN_RESTARTED)
     # What the first hour began with is still felt.
@@ -34,7 +34,7 @@ def test_an_hour_of_a_fleet_that_is_stretched():
     before = hour.reads.copy()
     sent = len(hour.sent)
     hour.run(3600)
-    assert len(hour.sent) - sent == pytest.approx(requests_to_be_had(config), rel=0.15)
+    assert len(hour.sent) - sent == pytest.approx(available_requests_per_hour(config), rel=0.15)
     for source in sources:
         expected = 3600 / (run if source.log_type is LogType.RUN else restarted)
         assert hour.reads[source] - before[source] == pytest.approx(expected, abs=2, rel=0.25)

@@ -28,8 +28,8 @@ from exporter.model import (
 )
 from exporter.web.pages.charts import bars
 from exporter.web.pages.condition import State, condition
+from exporter.web.pages.formatting import age, clock_time, duration, utc, visible
 from exporter.web.pages.page import About
-from exporter.web.pages.words import age, clock_time, duration, utc, visible
 
 EVIL = '<script>alert("1")</script>'
 QUIET = Minutes((0,) * 60, (0,) * 60)

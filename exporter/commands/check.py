@@ -24,9 +24,9 @@ from exporter.scheduling.pacing import Plan, plan
 from exporter.service.configuration import configuration_of
 from exporter.service.connections import build_budget, connect
 from exporter.service.estimate import (
+    available_requests_per_hour,
     demand_of,
     features,
-    requests_to_be_had,
     restarted_interval,
     seconds_per_line,
     series_per_component,
@@ -112,7 +112,7 @@ def _print_replicas(config: Config) -> None:
 
 
 def _print_requests(config: Config) -> None:
-    ours = requests_to_be_had(config)
+    ours = available_requests_per_hour(config)
     print(f"requests an hour, of {ours:.0f} available:")
     for apps, components in FLEETS:
         wanted = demand_of(config, apps, components)
@@ -123,7 +123,7 @@ def _print_requests(config: Config) -> None:
 
 def _print_forecast(config: Config, components: int, apps: int, series: int) -> None:
     """Print what one size costs, with the logs polled, followed and received."""
-    ours = requests_to_be_had(config)
+    ours = available_requests_per_hour(config)
     print(f"{components} components in {apps} apps: at most {series * components} series")
     print(f"requests an hour, of {ours:.0f} available:")
     modes = (config.logs.mode, *(mode for mode in MODES if mode is not config.logs.mode))

@@ -27,17 +27,17 @@ def match(options: Options) -> int:
         if not (explained or shown):
             lines = stack.enter_context(beside(partial(lines_of, logs), cores()))
         # To load what follows takes as long as to count the lines of 500 MB.
-        from exporter.commands import searching
+        from exporter.commands import match_output
         from exporter.logs.unwrap import Unwrapping
 
         rules, unwraps = chosen_rules(options)
         unwrap = Unwrapping() if unwraps else None
         if options.explain is not None:
-            searching.explain(_named(rules, options.explain), logs, options, unwrap)
+            match_output.explain(_named(rules, options.explain), logs, options, unwrap)
         elif shown:
-            searching.show(rules, logs, options, unwrap)
+            match_output.show(rules, logs, options, unwrap)
         else:
-            searching.count(rules, logs, lines, options, unwrap)
+            match_output.count(rules, logs, lines, options, unwrap)
     return 0
 
 

@@ -9,7 +9,7 @@ from exporter.doctor.verdicts import Check, failed, ok, skipped, warning
 from exporter.doctor.witness import Witness
 from exporter.model import Endpoint
 from exporter.scheduling.pacing import plan
-from exporter.service.estimate import demand_of, requests_to_be_had
+from exporter.service.estimate import available_requests_per_hour, demand_of
 
 RATE_LIMIT = "rate limit"
 CLOCK_WARNING = 5.0
@@ -80,7 +80,7 @@ def cost_checks(config: Config, seen: Seen, witness: Witness) -> Iterator[Check]
         yield warning("duration", detail, "raise logs.workers or logs.interval")
     else:
         yield ok("duration", detail)
-    wanted, ours = demand_of(config, apps, components), requests_to_be_had(config)
+    wanted, ours = demand_of(config, apps, components), available_requests_per_hour(config)
     planned = plan(wanted, ours)
     detail = f"{wanted.total:.0f} requests an hour of {ours:.0f} for {components} components"
     if planned.stretch > 1:

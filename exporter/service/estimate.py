@@ -56,7 +56,7 @@ def demand_of(config: Config, apps: int, components: int) -> Demand:
     return replace(polled, steady=polled.steady + streams * SILENT_STREAMS)
 
 
-def requests_to_be_had(config: Config) -> float:
+def available_requests_per_hour(config: Config) -> float:
     """Requests an hour that the budget has for all but urgent ones."""
     limits = config.api_budget
     return HOUR * steady_pace(limits.per_hour, limits.per_minute, limits.share)

@@ -27,8 +27,8 @@ from exporter.errors import (
     TooManyRequests,
 )
 from exporter.model import LogLocations
-from exporter.reading.following.end_looks import EndLooks
 from exporter.reading.following.open_stream import OpenStream, Streams
+from exporter.reading.following.restart_probe import RestartProbe
 from exporter.reading.following.stream_reading import StreamReading
 from exporter.reading.poller import Poller
 from exporter.reading.source_reads import SourceReads
@@ -84,7 +84,7 @@ class Surroundings:
     rng: Random
     internal_errors: InternalErrors
     monotonic: Callable[[], float] = time.monotonic
-    first_tried: Callable[[EndLooks], None] = EndLooks.first_stream
+    first_tried: Callable[[RestartProbe], None] = RestartProbe.first_stream
     """Called once for each log, when its first stream was opened or could not be had."""
 
 
@@ -100,7 +100,7 @@ class FollowedSource:
         self._backoff = Backoff(around.rng, LONGEST_WAIT)
         self._fallback = Backoff(around.rng, LONGEST_FALLBACK, REFUSED_WAIT)
         self._garbled = Backoff(around.rng, LONGEST_FALLBACK, GARBLED_WAIT)
-        self._ends = EndLooks(state, around.pipeline, around.poller, around.internal_errors)
+        self._probe = RestartProbe(state, around.pipeline, around.poller, around.internal_errors)
         self._stream: OpenStream | None = None
         self._opened = False  # ever
         self._reopening = False
@@ -154,7 +154,7 @@ class FollowedSource:
                 if self._over():
                     return
         finally:
-            self._ends.cancel()
+            self._probe.cancel()
             self.deployment.streamed = False
 
     def reads(self, state: SourceState) -> bool:
@@ -256,7 +256,7 @@ class FollowedSource:
                 self._no_stream(locations)
                 return None
             stream = await around.streams.open(locations.live_url, target=self._source)
-            newest_end = self._ends.newest()
+            newest_end = self._probe.newest()
             clocks = around.clock, around.monotonic
             opened = OpenStream(stream, reading, state, newest_end, *clocks)
             return await self._read(opened, same)
@@ -309,13 +309,13 @@ class FollowedSource:
                 # One without a line proves no more than the one before it. One of several
                 # instances may have gone on without the container after one that ended.
                 several = self.state.component.instance_count != 1
-                lacks = several and stream.is_behind(self._ends.newest())
+                lacks = several and stream.is_behind(self._probe.newest())
                 self.deployment.complete = (reading.began or complete) and not lacks
                 if reading.began:
                     self._ended_at = self._around.monotonic()
             return end.error
         finally:
-            self._end(looks=ended)
+            self._end(probe=ended)
             stream.abort()
 
     async def _judge(self, stream: OpenStream, same: bool | None) -> None:
@@ -335,12 +335,12 @@ class FollowedSource:
         before = reading.lines
         reading.catch_up(judge=not judged)
         self.state.lines += reading.lines - before
-        self._ends.stream_began(same=same, in_doubt=reading.in_doubt)
+        self._probe.stream_began(same=same, in_doubt=reading.in_doubt)
 
     def _try_done(self) -> None:
         if not self.tried:
             self.tried = True
-            self._around.first_tried(self._ends)
+            self._around.first_tried(self._probe)
 
     def _begin(self, stream: OpenStream) -> None:
         """A stream is open: nobody else reads the log."""
@@ -363,22 +363,22 @@ class FollowedSource:
         pipeline = self._around.pipeline
         pipeline.show(pipeline.metrics.stream_connected, self._source.key, connected)
 
-    def _end(self, *, looks: bool) -> None:
-        """The stream is over; ``looks``: perhaps since a container has ended."""
+    def _end(self, *, probe: bool) -> None:
+        """The stream is over; ``probe``: perhaps since a container has ended."""
         self._stream = None
-        self._short = looks and not self._reopening and self._age() < SHORT_SECONDS
+        self._short = probe and not self._reopening and self._age() < SHORT_SECONDS
         if self._left:
             return
         self.state.stream = "ended, to be opened again"
         self._show_connected(False)
         reopening, self._reopening = self._reopening, False
-        if looks and not reopening:
-            self._ends.stream_ended()
+        if probe and not reopening:
+            self._probe.stream_ended()
 
     def hand_over_nears(self) -> None:
         """Look for containers that ended while a stream of others continues; called on the loop."""
         if self._stream is not None and self.state.component.instance_count != 1:
-            self._ends.look()
+            self._probe.probe()
 
     def beat(self, minute: bool) -> None:
         """Its stream lives, as far as pings tell; ``minute``: another one is over."""
@@ -388,7 +388,7 @@ class FollowedSource:
         reading = self._stream.reading
         reading.settle(self._around.clock())
         if reading.exits_wait:
-            self._ends.look()
+            self._probe.probe()
         if minute:
             self.state.tail.learn(self.state.lines - self._lines_before)
             self._lines_before = self.state.lines
@@ -396,7 +396,7 @@ class FollowedSource:
 
     def outlived(self, silence: float) -> bool:
         """Whether another stream should be opened: see ``OpenStream.outlived``."""
-        return self._stream is not None and self._stream.outlived(silence, self._ends.newest())
+        return self._stream is not None and self._stream.outlived(silence, self._probe.newest())
 
     async def reopen(self) -> None:
         """End the stream, so that another is opened."""

@@ -19,9 +19,9 @@ from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import InternalError
 from exporter.model import Component, Deployment, LogType, Source, SourceStatus
-from exporter.reading.following.end_looks import EndLooks
 from exporter.reading.following.followed_source import FollowedSource, Surroundings
 from exporter.reading.following.open_stream import Streams
+from exporter.reading.following.restart_probe import RestartProbe
 from exporter.reading.poller import Poller
 from exporter.reading.source_reads import SourceReads
 from exporter.reading.source_state import FOLLOWED_INTERVAL
@@ -89,7 +89,7 @@ class Follower:
         self._internal_errors = internal_errors
         self._workers = ThreadPoolExecutor(_WORKERS, "follower-requests")
         self._followed: dict[Source, FollowedSource] = {}
-        self._held: list[EndLooks] = []  # RUN_RESTARTED logs that wait for all streams
+        self._held: list[RestartProbe] = []  # RUN_RESTARTED logs that wait for all streams
         self._tasks: dict[Source, asyncio.Task[None]] = {}
         self._leaving: dict[FollowedSource, asyncio.Task[None]] = {}  # past deployments' streams
         self._beats: asyncio.Task[None] | None = None
@@ -232,7 +232,7 @@ class Follower:
         leaving = [task for old, task in self._leaving.items() if old.state.source == source]
         await _cancel([*leaving, task] if task is not None else leaving)
 
-    def _first_tried(self, ends: EndLooks) -> None:
+    def _first_tried(self, ends: RestartProbe) -> None:
         """Hold a component's RUN_RESTARTED back until every stream was tried.
 
         So the first requests that the budget allows open streams: each log that is not followed

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.model import ApiFailure, Endpoint
-from exporter.web.pages.advice import advice
 from exporter.web.pages.condition import State
+from exporter.web.pages.error_hints import hint
 from exporter.web.pages.rows import Row
 
 _SERVER_SIDE = frozenset(
@@ -54,7 +54,7 @@ def _of_account(
     for failure in refused:
         if failure.endpoint in (Endpoint.APPS, Endpoint.LOGS):
             title = f"DigitalOcean refuses the API token{whose}: nothing new is known"
-            return _banner(title, advice(failure), hidden, refused)
+            return _banner(title, hint(failure), hidden, refused)
     server_side = [failure for failure in failures if failure.error in _SERVER_SIDE]
     endpoints = {failure.endpoint for failure in server_side} - {Endpoint.LOG_CONTENT}
     if Endpoint.APPS in endpoints and len(endpoints) > 1:

@@ -12,7 +12,7 @@ from exporter.model import (
     InvocationPhase,
     JobStatus,
 )
-from exporter.web.pages.words import utc
+from exporter.web.pages.formatting import utc
 
 HOUR = 3600.0
 CRASHING_SECONDS = 1800.0

@@ -12,14 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter.errors import PrometheusError
-from exporter.web.pages.advice import advice
 from exporter.web.pages.alerts import Alert, Alerts
 from exporter.web.pages.charts import bars, chart
 from exporter.web.pages.condition import condition
+from exporter.web.pages.error_hints import hint
+from exporter.web.pages.formatting import age, clock_time, duration, utc, visible
 from exporter.web.pages.overview import ORDERS, overview
 from exporter.web.pages.rows import Row
 from exporter.web.pages.status import StatusSource
-from exporter.web.pages.words import age, clock_time, duration, utc, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters.update(duration=duration, utc=utc, visible=visible)
-        environment.globals.update(advice=advice, bars=bars, chart=chart, orders=ORDERS)
+        environment.globals.update(bars=bars, chart=chart, hint=hint, orders=ORDERS)
         self._overview = environment.get_template("overview.html")
         self._component = environment.get_template("component.html")
         self._alerts = environment.get_template("alerts.html")

@@ -2,7 +2,7 @@
 
 from exporter.model import ApiFailure
 
-_ADVICE = {
+_HINTS = {
     "not_found": "What was asked for is not there any more; it goes with the next discovery.",
     "too_many_requests": "The token's limit is used up, by others too; requests wait. "
     "A longer logs.interval or a smaller api_budget.share leaves more room.",
@@ -14,7 +14,7 @@ _ADVICE = {
 }
 
 
-def advice(failure: ApiFailure) -> str:
+def hint(failure: ApiFailure) -> str:
     """What to do about an error, in a sentence or two."""
     scope = failure.endpoint.scope
     if failure.error in ("unauthorized", "forbidden") and scope is None:
@@ -29,4 +29,4 @@ def advice(failure: ApiFailure) -> str:
             f"The token is wrong, was revoked, or lacks the scope {scope}. "
             "A token_file is read again when it changes."
         )
-    return _ADVICE.get(failure.error, "The log says more.")
+    return _HINTS.get(failure.error, "The log says more.")
