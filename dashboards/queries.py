@@ -4,7 +4,8 @@ Below the dashboards: a name or a label that ``exporter.telemetry.metrics`` does
 fails the build.
 """
 
-from exporter.telemetry.metrics import Metrics, all_declarations
+from exporter.telemetry.metrics import Metrics
+from exporter.telemetry.program_metrics import all_declarations
 
 TARGET = ('job=~"$job"', 'instance=~"$instance"')
 """Which exporter: both stand in every selector, as Grafana's dashboard-linter asks."""

@@ -30,8 +30,9 @@ from exporter.model import (
 )
 from exporter.notify.outbox import Outcome, Receiver
 from exporter.receiving.records import Format
+from exporter.telemetry.declarations import Declaration
 from exporter.telemetry.internal_errors import Part, ReplicaPart
-from exporter.telemetry.metrics import Declaration, all_declarations
+from exporter.telemetry.program_metrics import all_declarations
 
 HERE = Path(__file__).parent
 

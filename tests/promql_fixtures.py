@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from waiting import LIMIT_SECONDS
 
-from exporter.telemetry.metrics import all_declarations
+from exporter.telemetry.program_metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
 TARGET_LABELS = {"job", "instance", "account"}

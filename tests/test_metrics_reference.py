@@ -12,13 +12,9 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from waiting import LIMIT_SECONDS
 
-from exporter.telemetry.metrics import (
-    IDENTITY,
-    Declaration,
-    Metrics,
-    Owner,
-    all_declarations,
-)
+from exporter.telemetry.declarations import IDENTITY, Declaration, Owner
+from exporter.telemetry.metrics import Metrics
+from exporter.telemetry.program_metrics import all_declarations
 
 ROOT = Path(__file__).parent.parent
 DECLARATIONS = all_declarations()

@@ -18,7 +18,7 @@ from exporter.service.replication import Replication
 from exporter.service.shares import Shares
 from exporter.state.coordination import Claim, View
 from exporter.telemetry.internal_errors import InternalErrors, ReplicaPart
-from exporter.telemetry.metrics import ReplicaMetrics
+from exporter.telemetry.program_metrics import ReplicaMetrics
 from exporter.telemetry.table import MetricTable
 
 BUG = RuntimeError("a bug")

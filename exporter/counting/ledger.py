@@ -21,8 +21,9 @@ from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.model import ComponentKey
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
-from exporter.telemetry.metrics import APP, IDENTITY, PREFIX, Metrics
-from exporter.telemetry.metrics import Owner as MetricOwner
+from exporter.telemetry.declarations import APP, IDENTITY, PREFIX
+from exporter.telemetry.declarations import Owner as MetricOwner
+from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, Gauge
 
 LOG = logging.getLogger(__name__)

@@ -23,7 +23,8 @@ from exporter.matching.fields import Scalar
 from exporter.matching.selection import applies
 from exporter.model import ComponentKey, LogLine, Rule, RuleMetric
 from exporter.state.store import ValueKey
-from exporter.telemetry.metrics import IDENTITY, Metrics
+from exporter.telemetry.declarations import IDENTITY
+from exporter.telemetry.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
 

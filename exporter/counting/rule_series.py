@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from exporter.matching.numbers import OTHER, Numbers, no_values, take
 from exporter.model import ComponentKey, MetricType, RuleMetric
 from exporter.state.store import ValueKey
-from exporter.telemetry.metrics import IDENTITY
+from exporter.telemetry.declarations import IDENTITY
 
 Labels = tuple[str, ...]
 """The values of a rule's own labels, in the order of their names."""

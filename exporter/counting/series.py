@@ -29,7 +29,8 @@ from exporter.model import (
     ScalingTrigger,
     Trigger,
 )
-from exporter.telemetry.metrics import Metrics, Owner
+from exporter.telemetry.declarations import Owner
+from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, Family, Gauge
 
 RUN_TIME = LogType.RUN

@@ -37,7 +37,7 @@ from exporter.service.status import AllStatus, Watched
 from exporter.service.stores import open_store
 from exporter.state.coordination import Claim, SharedStore
 from exporter.state.store import State
-from exporter.telemetry.metrics import ExporterMetrics, ReplicaMetrics
+from exporter.telemetry.program_metrics import ExporterMetrics, ReplicaMetrics
 from exporter.telemetry.table import MetricTable
 from exporter.web.app import WebOptions, create_app
 from exporter.web.exposition import Exposition

@@ -1,7 +1,7 @@
 """The metric of notifications, whatever account they are about."""
 
 from exporter.notify.outbox import Outcome, Receiver
-from exporter.telemetry.metrics import ExporterMetrics
+from exporter.telemetry.program_metrics import ExporterMetrics
 
 
 class NotificationCounts:

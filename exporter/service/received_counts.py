@@ -2,7 +2,7 @@
 
 from exporter.errors import REFUSALS
 from exporter.receiving.records import Format
-from exporter.telemetry.metrics import ExporterMetrics
+from exporter.telemetry.program_metrics import ExporterMetrics
 
 
 class ReceivedCounts:

@@ -18,7 +18,7 @@ from exporter.service.shares import Build, Shares
 from exporter.service.status import Watched
 from exporter.state.coordination import SharedStore
 from exporter.telemetry.internal_errors import InternalErrors, ReplicaPart
-from exporter.telemetry.metrics import ReplicaMetrics, ShareMetrics
+from exporter.telemetry.program_metrics import ReplicaMetrics, ShareMetrics
 from exporter.telemetry.table import MetricTable
 
 LOG = logging.getLogger(__name__)
