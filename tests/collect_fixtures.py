@@ -8,7 +8,8 @@ from typing import Any
 
 from apscheduler.schedulers.base import BaseScheduler
 
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.counting.component import Components
 from exporter.digitalocean.budget import Budget
 from exporter.errors import ApiError, NotFound, ServerError

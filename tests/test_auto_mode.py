@@ -14,7 +14,8 @@ from simulated_traffic import simulator
 from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.config.credentials import TokenSource
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.model import Endpoint
 from exporter.reading.source_state import FOLLOWED_INTERVAL
 from exporter.service import account as account_module

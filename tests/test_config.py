@@ -16,6 +16,7 @@ from exporter.config.durations import format_duration, parse_duration
 from exporter.config.flags import FLAGS, variable_of
 from exporter.config.load import check_document, load_config
 from exporter.config.overrides import Override, apply_overrides
+from exporter.config.reading import ApiBudget, LogMode, LogScope
 from exporter.config.reference import configuration_reference
 from exporter.config.rules import (
     DEFAULT_BUCKETS,
@@ -24,7 +25,7 @@ from exporter.config.rules import (
     PatternRule,
     RuleMetric,
 )
-from exporter.config.schema import ApiBudget, Config, LogMode, LogScope
+from exporter.config.schema import Config
 from exporter.config.translation import keys_of, section_in
 from exporter.errors import ConfigError
 from exporter.matching.decision import matcher_of

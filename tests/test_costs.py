@@ -10,7 +10,8 @@ from collect_fixtures import JOBS, KEY, RUN, START, WEB, Site, app, line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.schema import Collectors, Config, LogMode
+from exporter.config.reading import Collectors, LogMode
+from exporter.config.schema import Config
 from exporter.model import (
     ComponentHealth,
     Instance,

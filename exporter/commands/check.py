@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from exporter.config.credentials import resolve_tokens
 from exporter.config.durations import format_duration
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.config.web_file.load import load_web_security
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ApiError, ConfigError

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from exporter.config.document import Document
 from exporter.config.fields import Section
-from exporter.config.schema import Config, State, Web
+from exporter.config.schema import Config
+from exporter.config.serving import State, Web
 from exporter.config.translation import findings_of
 from exporter.errors import ConfigError, Fault
 

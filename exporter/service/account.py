@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter.config.credentials import TokenSource
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.errors import ConfigError, InternalError

@@ -9,7 +9,8 @@ import requests
 
 from exporter import __version__
 from exporter.config.credentials import TokenSource
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.digitalocean.apps import AppPlatform
 from exporter.digitalocean.budget import Budget
 from exporter.digitalocean.client import ApiAccess, Client, OnAnswer, Timing

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.counting.canary import FOLLOWED_SECONDS, Canary
 from exporter.counting.container_exits import ContainerExits
 from exporter.counting.crashes import Crashes

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from exporter.config.schema import Config, LogMode, LogScope
+from exporter.config.reading import LogMode, LogScope
+from exporter.config.schema import Config
 from exporter.digitalocean.budget import steady_pace
 from exporter.logs.lines import message_of
 from exporter.logs.platform_lines import TYPICAL_EXIT_CODES

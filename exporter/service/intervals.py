@@ -1,6 +1,7 @@
 """The intervals of an account, and which of the platform's numbers are read."""
 
-from exporter.config.schema import Config, LogMode
+from exporter.config.reading import LogMode
+from exporter.config.schema import Config
 from exporter.scheduling.pacing import CollectorSettings
 
 SWEEP_SECONDS = 3600.0

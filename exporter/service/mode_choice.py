@@ -8,7 +8,7 @@ logs are polled again, and following is tried after a wait that doubles.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.config.schema import LogMode
+from exporter.config.reading import LogMode
 
 FIRST_WAIT = 600.0
 """Seconds until following is tried again after it failed."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from exporter.config.durations import format_duration
-from exporter.config.schema import Config, LogScope
+from exporter.config.reading import LogScope
+from exporter.config.schema import Config
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
 from exporter.logs.lines import NANOSECONDS
