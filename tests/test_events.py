@@ -100,8 +100,8 @@ EXPECTED = {
     "go_repanic": [("panic", 10)],
     "java_chained": [("java.lang.IllegalStateException", 9), ("java.lang.NullPointerException", 2)],
     "java_nested": [
-        ("org.springframework.mail.MailSendException", 13),
-        ("java.rmi.ServerException", 3),
+        ("org.springframework.mail.MailSendException", 12),
+        ("java.rmi.ServerException", 4),
     ],
     "kotlin_scala": [("kotlinx.coroutines.CoroutinesInternalError", 8), ("scala.MatchError", 4)],
     "node_logged": [("TypeError", 8), ("TypeError", 8), ("AggregateError", 27)],

@@ -61,6 +61,9 @@ WRAPPED = [
     (b"api:start: no card", b"no card"),
     (b"@shop/api:start:prod:   at frame", b"  at frame"),
     (b"apps/api start: no card", b"no card"),
+    (b"@shop/api: no card", b"no card"),
+    (b"2026-11-01T00:00:00.123456+00:00 app[web.1]: no card", b"no card"),
+    (b"2026-11-01T00:00:00Z heroku[router]: at=error", b"at=error"),
     (b"packages/worker-mail dev:", b""),
     # Syslog, the journal, and what stamps lines.
     (b"Nov  1 00:00:00 host app[12]: no card", b"no card"),

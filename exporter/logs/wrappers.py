@@ -43,6 +43,8 @@ _PREFIXES = (
     rb"\[\d{1,2}\] (?!.* exited with code \w+$)",
     rb"@?[\w./-]{1,60}:" + _SCRIPT + rb": ?",
     rb"@?[\w.-]{1,40}/[\w./-]{1,60} " + _SCRIPT + rb": ?",
+    # Lerna, by the package's name in its scope.
+    rb"@[\w.-]{1,40}/[\w.-]{1,60}: ",
     # s6-log and the TAI64N of runit and daemontools.
     rb"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}  ",
     rb"@[0-9a-f]{24} ",
@@ -51,6 +53,8 @@ _PREFIXES = (
     # Syslog as files and journals have it.
     _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d(?:\.\d{1,6})? " + _HOST + rb" " + _PROGRAM + rb": ",
     _TIME + rb"(?:\.\d{1,9})?" + _ZONE + rb" " + _HOST + rb" [\w./@-]{1,100}\[\d+\]: ",
+    # Heroku and what drains its logs: the process by its name and number.
+    _TIME + rb"(?:\.\d{1,9})?" + _ZONE + rb" (?:" + _HOST + rb" )?(?:app|heroku)\[[\w.-]{1,60}\]: ",
 )
 _PREFIX = re.compile(rb"|".join(rb"(?:" + each + rb")" for each in _PREFIXES))
 
@@ -79,6 +83,7 @@ _BEGINNINGS = (
     rb"\[\d{1,2}\] ",
     _DATE + rb"T\d\d:\d\d:\d\d\.\d{9}Z ",
     _DATE + rb"T\d\d:\d\d:\d\d: ",
+    rb"@[\w.-]{1,40}/",
     _DATE + rb" \d\d:\d\d(?::\d\d)? [+-]\d\d:\d\d: ",
     _DATE + rb" \d\d:\d\d:\d\d\.\d{9}  ",
     rb"@[0-9a-f]{24} ",
@@ -93,6 +98,8 @@ MARKS = (
     rb"NOTICE: PHP message: ",
     rb"\] child \d+ said into ",
     rb"[0-9]\]: ",  # behind a program and its process
+    rb"Z (?:app|heroku)\[",
+    rb"[+-]\d\d:\d\d (?:app|heroku)\[",
     rb'"stream": ?"std',
     rb'"process_id":',
     *(start + beginning for beginning in _BEGINNINGS for start in (rb"^", rb"Z ")),

@@ -37,7 +37,8 @@ MARKS = (
         r"|heap out of memory|(?i:\bout of memory\b)|\bOOM-?[Kk]ill|\boom-kill\b|std::bad_alloc"
         r"|memory allocation of \d+ bytes failed|Allowed memory size of \d+ bytes exhausted"
         r"|NoMemoryError|(?i:\bcannot allocate (?:memory|\d+ bytes of memory))|\bENOMEM\b"
-        r"|Perhaps out of memory\?|(?:^|: |\d )Killed\s*$|: line \d+: +\d+ Killed\b"
+        r"|\bfailed to allocate memory\b|Perhaps out of memory\?"
+        r"|(?:^|: |\d )Killed\s*$|: line \d+: +\d+ Killed\b"
         # The JVM and .NET that cannot have what they want of the machine.
         r"|insufficient memory for the Java Runtime|Native memory allocation \(\w+\) failed"
         r"|\berrno=12\b|Could not reserve enough space for \d+\w* object heap"
@@ -53,7 +54,7 @@ MARKS = (
         r"(?i:\beaddrinuse\b|\baddr(?:ess)? ?(?:is )?(?:already )?in use\b)|\bAddrInUse\b"
         r"|(?i:\bis port \d+ in use\?|\bport:? \d+ (?:is|was) (?:already )?in use\b|\bport (?:is"
         r"|was) already (?:in use"
-        r"|allocated))"
+        r"|allocated)|\balready (?:running|listening) on port \d+)"
         r"|Only one usage of each socket address|\bConnection in use: \('",
         r"(?i:e-?mail address|address already in use by another (?:account|user|customer))",
     ),
@@ -65,12 +66,13 @@ MARKS = (
         r"|cannot load such file -- |\bClassNotFoundException\b"
         r"|\bNoClassDefFoundError\b|Could not find or load main class|Unable to access jarfile"
         r"|error while loading shared libraries|Error loading shared library"
+        r"|^Error relocating \S+: \S+: symbol not found"
         r"|Uncaught Error: Class \""
         r"|Failed opening required|Could not open input file: |: can't open file '"
         r"|Could not load file or assembly|executable file not found in"
         r"|You must install or update \.NET"
         r"|not possible to find any (?:compatible framework|installed)"
-        r"|\bCould not import module \"|Can't locate \S+ in @INC"
+        r"|\bCould not import (?:module \"|')|Can't locate \S+ in @INC"
         r"|\((?:Gem|Bundler)::\w*(?:NotFound|MissingSpec)\w*\)|Bundler::GemNotFound"
         r"|^Could not find (?:gem|\S+ in (?:any of the sources|locally installed gems))"
         r"|\(module \S+ is not available\)|init terminating in do_boot.*\{undef,"
@@ -81,6 +83,10 @@ MARKS = (
         r"|^bundler: command not found: |: version `\S+' not found \(required by "
         r"|^error: (?:Relative import path \"|Unable to load a local module)"
         r"|^exec \S+: no such file|(?i:\bscript not found[: ])"
+        # What is there and cannot be run.
+        r"|^exec:? \S+: (?i:permission denied)$"
+        r"|^(?:\S+: (?:line )?\d+: |(?:/bin/)?(?:ba|da|a)?sh: )"
+        r"(?:\./\S+|\S+\.sh|\S*/bin/\S+): Permission denied$"
         r"|^(?:\S+: (?:line )?\d+: |(?:/bin/)?(?:ba|da|a)?sh: )\S+: "
         r"(?:(?:command )?not found|No such file or directory)$",
     ),
@@ -112,16 +118,21 @@ MARKS = (
         r"|\"path\": \[\s*\"[A-Z][A-Z0-9_]+\""
         r"|\bMongoParseError: |parameter to `openUri\(\)` must be a string"
         r"|client password must be a string|Could not parse (?:rfc1738|SQLAlchemy) URL"
-        r"|ConnectionString property has not been initialized"
+        r"|ConnectionString property has not been initialized|Connection string '[^']*' not found"
         r"|config\S* file '[^']+' was not found and is not optional"
         # viper, envconfig, cleanenv, flags
         r"|\brequired key \S+ missing value|is required but the value is not provided"
         r"|(?i:fatal error config file)|^flag provided but not defined: "
         r"|^invalid value \".*\" for flag -"
         r"|could not fetch application environment |: bad option: -"
-        r"|error: (?:the following arguments are required|unrecognized arguments"
+        r"|error: (?:the following (?:required )?arguments (?:are required|were not provided)"
+        r"|unrecognized arguments"
         r"|argument \S+: invalid)"
         r"|^Error: (?:No such option|Missing option|Invalid value for) "
+        r"|^Error: required flag\(s\) \"|^(?i:error: )?unknown (?:flag|command|shorthand flag)\b"
+        # servers that do not find the application that they are to serve
+        r"|Attribute \"[^\"]+\" not found in module \"|Failed to find attribute '[^']+' in '"
+        r"|Could not locate a Flask application|Failed to find Flask application"
         # the launcher and the package managers: there is nothing that could be run
         r"|\bfailed to launch: |(?i:\bmissing script: )|_NO_SCRIPT\b"
         r"|^error Command \"[^\"]+\" not found"
@@ -156,7 +167,7 @@ MARKS = (
         r"(?i:\b(?:health ?check|healthcheck|(?:liveness|readiness|startup) probe)s? "
         r"(?:has |have )?fail(?:ed|ing|ure)\b|\bfail(?:ed|ing) (?:its )?(?:health ?check|"
         r"(?:liveness|readiness|startup) probe)s?\b)",
-        r"(?i:fail(?:ed|ures?): 0\b)",
+        r"(?i:fail(?:ed|ures?):? 0\b)",
     ),
     Mark(
         CRASH,
@@ -213,6 +224,10 @@ MARKS = (
         r"|^\S+:\d+: syntax error|PHP (?:Fatal|Parse) error: |^(?:Fatal|Parse) error: "
         r"|^(?:\w+ )?\*\* \([A-Z]|\binit terminating in |\bKernel pid terminated\b"
         r"|^escript: exception "
+        # OCaml, Haskell, Lua, Swift, Julia, R, Clojure
+        r"|^CallStack \(from HasCallStack\):$|: Uncaught exception [\w.:-]+:$|^stack traceback:$"
+        r"|\.swift:\d+: Fatal error: |^\*\*\* Program crashed: |^ERROR: LoadError: "
+        r"|^Execution halted$|^Execution error(?: - \S+)? \(\w+\) at "
         r"|\bRuntime terminating during boot\b| at \S+ line \d+\.$|^libc\+\+abi: terminating"
         r"|^syntax error at \S+ line \d+"
         r"|terminate called after throwing|APPLICATION FAILED TO START|Application run failed",
@@ -237,6 +252,7 @@ MARKS = (
         r"|\bprocess (?:exited|finished|ended)"
         r"|\bstopping (?:server|service|application|worker)\b|\bgoodbye\b|^bye\W*$"
         r"|\b(?:giving up|aborting|quitting|bailing out|can(?:no|')t continue)\b"
+        r"|\bfatal: stopping the container\b"
         r"|\b(?:failed|unable) to (?:start|boot|continue)\b|\bstart-?up failed\b"
         r"|\bcommand failed\b)|^npm (?:ERR!|error) "
         # What logs at this level ends.

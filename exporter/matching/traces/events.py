@@ -293,6 +293,8 @@ def _begin(line: LogLine) -> Event:
     text = kept(message)
     if phase is Phase.EXCEPTION and message.endswith((b"{", b"[")):
         phase = Phase.TRACE  # properties follow at once, without a frame
+    elif phase is Phase.EXCEPTION and message.rstrip().endswith(b"nested exception is:"):
+        phase = Phase.NESTED
     return Event(
         phase=phase,
         indent=_indent(message),

@@ -80,13 +80,13 @@ _WAYS: dict[Phase, _Ways] = {
         (frozenset({Shape.DART}), Phase.DART_FRAMES),
         (
             frozenset({Shape.AT, Shape.CAUSED, Shape.INNER, Shape.FROM, Shape.CHAINED})
-            | {Shape.RUST, Shape.RUNTIME},
+            | {Shape.RUST, Shape.RUNTIME, Shape.OCAML},
             Phase.TRACE,
         ),
     ),
     Phase.TRACE: (
         (frozenset({Shape.NESTED}), Phase.NESTED),
-        (_DEEPER | _JAVASCRIPT | {Shape.RUST}, Phase.TRACE),
+        (_DEEPER | _JAVASCRIPT | {Shape.RUST, Shape.OCAML}, Phase.TRACE),
     ),
     Phase.NESTED: ((_ANY, Phase.TRACE),),
     Phase.PYTHON: (
@@ -193,7 +193,7 @@ UNFINISHED = frozenset(
 """Phases in which more has to come."""
 
 STARTS: dict[Phase, bytes] = {
-    Phase.EXCEPTION: b" \tCSsLBNP#-<pdf=",
+    Phase.EXCEPTION: b" \tCRSsLBNP#-<pdf=",
     Phase.TRACE: b" \tCSsLMBRn}])N(-",
     Phase.ENDED: b"\x00",
     Phase.PYTHON_JOINED: b" \tT",
@@ -205,12 +205,12 @@ STARTS: dict[Phase, bytes] = {
 # A line of any looks, or one that may begin an event, continues only what it stands right behind.
 _NEAR = {
     (phase, shape): 1
-    for phase in (Phase.NESTED, Phase.NODE, Phase.DENO, Phase.RUST, Phase.ANNOUNCED)
+    for phase in (Phase.NODE, Phase.DENO, Phase.RUST, Phase.ANNOUNCED)
     for shape in _ANY
 }
 _NEAR |= {
     (phase, shape): 2  # there is a blank line between
-    for phase in (Phase.NODE_CARET, Phase.BUN_CARET)
+    for phase in (Phase.NESTED, Phase.NODE_CARET, Phase.BUN_CARET)
     for shape in _ANY
 }
 _NEAR |= {(Phase.DART, shape): 2 for shape in (Shape.TEXT, Shape.RAISED)}
@@ -246,7 +246,7 @@ _HEADS: dict[Phase, str] = {
     r"|\bChild .* of Supervisor .* (?:terminated|failed to start|shut down abnormally)$"
     r"|\bError in process <[\d.]+> .*with exit value:$",
     Phase.ANNOUNCED: r"^Unhandled [eE]xception: *$",
-    Phase.NATIVE: r"^terminate called |^libc\+\+abi: |^==\d+==ERROR: "
+    Phase.NATIVE: r"^terminate called |^libc\+\+abi: |^==\d+==ERROR: |^thread \d+ panic: "
     r"|^\*\*\* \S.* \*\*\*: terminated",
     Phase.RUBY: rf"^\S+:\d+:in [`'].*\({_RUBY_CLASS}\)$"
     r"|(?:^|\s)(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|NotUnique) \(.*\):$"
@@ -255,7 +255,9 @@ _HEADS: dict[Phase, str] = {
     # As short as it may be, since it is tried on many lines: names are no better told by more.
     Phase.EXCEPTION: rf"{_ENDS}(?: \[\w+\])?(?::(?:\s|$)| \{{)|^[\w$.:\\]*{_ENDS}$"
     r"|^(?:Exception in thread \"[^\"]*\" )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?::\s|$)"
-    r"|^error: |(?i:stack ?trace|backtrace):?$",
+    r"|^error: |(?i:stack ?trace|backtrace):?$"
+    # OCaml, Crystal, Lua, Haskell
+    r"|^Fatal error: exception |^Unhandled exception: .*\)$|^stack traceback:$|HasCallStack\):$",
 }
 
 HEADS = tuple(Rule(phase, regex, Level.INFO) for phase, regex in _HEADS.items())
@@ -278,6 +280,7 @@ _NAMES = tuple(
         r"^(fatal error|panic): |\b(panic) (?:serving|recovered)\b|\b(panic)ked at ",
         r"^\s*\*\* \(([A-Za-z][\w.]*)|\bexception (error|exit|throw): ",
         r"\bexception '([\w\\]+)' with message",
+        r"^Fatal error: exception ([\w.]+)|^Unhandled exception: .* \(([\w:]+)\)$",
         r"^terminate called .* instance of '([^']+)'|exception of type ([\w:<>]+)",
         r"\bUncaught (?:\(in promise\) )?([\w\\]+)",
         r"^(?:PHP )?Next ([\w\\]+): ",

@@ -35,6 +35,7 @@ class Shape(StrEnum):
     GO_FATAL = "go_fatal"
     GO = "go"
     RUST = "rust"
+    OCAML = "ocaml"
     EXIT = "exit_"
     BEAM = "beam"
     DART = "dart"
@@ -95,7 +96,8 @@ _REGEXES = {
     r"|\.\.\.\d* ?\w+ frames|\[(?:signal|originating) |(?:r[a-z0-9]{1,5}|[cfg]s) +0x[0-9a-f]+$"
     r"|signal arrived during ",
     Shape.RUST: r"[Ss]tack backtrace:$|Location:(?:\s|$)|Message: |note: |Backtrace omitted\b"
-    r"|Run with (?:RUST|COLORBT)_",
+    r"|Stacktrace:$|Run with (?:RUST|COLORBT)_",
+    Shape.OCAML: r"(?:Raised (?:at|by primitive operation at)|Re-raised at|Called from) \S",
     Shape.EXIT: r"\*\* \(",
     Shape.BEAM: rf"\*\* |\{{\w+,\[|init terminating in |(?:{_BEAM_FIELDS})(?::|\b)",
     Shape.DART: r"<asynchronous suspension>|(?:package|dart|file):\S+ +\d+:\d+ "

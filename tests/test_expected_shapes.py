@@ -1,0 +1,63 @@
+"""Lines of failing and of ordinary programs, held against what a person expects of them.
+
+The expectations were written down before the lines were tried: ``testdata/expected_shapes.yml``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from event_counts import MILLISECOND, event_counts
+from test_events import heads
+
+from exporter.logs.platform_lines import end_reason
+from exporter.logs.unwrap import unwrap
+from exporter.matching.packs import load_packs
+from exporter.matching.traces.events import OpenEvents
+from exporter.model import ERRORS, LogLine
+
+SHAPES = yaml.safe_load(
+    Path(__file__).with_name("testdata").joinpath("expected_shapes.yml").read_text()
+)
+RULES = load_packs(["default"])
+SEVERE = {rule.name for rule in RULES if rule.level in ERRORS}
+
+
+def messages(text: str) -> list[bytes]:
+    return text.encode().rstrip(b"\n").split(b"\n")
+
+
+def counted(text: str) -> dict[str, int]:
+    return event_counts(RULES, messages(text))
+
+
+def events_of(text: str) -> int:
+    lines = [
+        LogLine(message, len(message) + 1, 10**18 + index * MILLISECOND, unwrap(message))
+        for index, message in enumerate(messages(text))
+    ]
+    return len({id(event) for event in OpenEvents().take(lines, heads(lines), 0.0).values()})
+
+
+@pytest.mark.parametrize("shape", SHAPES["failures"], ids=lambda shape: shape["text"][:50])
+def test_a_failure_is_what_a_person_takes_it_for(shape: dict[str, Any]):
+    """Its rules, how many events it is, and why the container ended."""
+    text = shape["text"]
+    counts = counted(text)
+    assert {name: counts.get(name, 0) for name in shape.get("counts", {})} == shape.get(
+        "counts", {}
+    )
+    if shape.get("errors"):
+        assert any(name in SEVERE for name in counts)
+    if "events" in shape:
+        assert events_of(text) == shape["events"]
+    if "reason" in shape:
+        words = [unwrap(message) for message in messages(text)]
+        assert end_reason(words, None) in shape["reason"]
+
+
+@pytest.mark.parametrize("line", SHAPES["quiet"], ids=lambda line: line[:50])
+def test_ordinary_lines_count_for_no_rule_about_errors(line: str):
+    """Lines that declare info or debug, as in public collections of logs, and counts of 0."""
+    assert not SEVERE.intersection(counted(line))
