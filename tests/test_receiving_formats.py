@@ -192,6 +192,37 @@ def test_what_is_no_export_request_is_refused_whole(media_type: str) -> None:
     assert refused.value.status == 400
 
 
+@pytest.mark.found(
+    "A body that can never be read, such as a number in the place of an OTLP request, a log nested "
+    "300 deep or a time of 5,000 digits, was answered 500: its sender sent it for ever.",
+    how="the fuzzer's target for pushes, and a look at what else its calls can raise",
+)
+@pytest.mark.parametrize("body", [b"9", b'"resourceLogs"', b"[]", b'["resourceLogs"]', b"null"])
+def test_json_that_is_no_object_is_no_export_request(body: bytes) -> None:
+    """The library would take a list or a text for a request without records."""
+    with pytest.raises(RequestRefused) as raised:
+        otlp.parse_logs(body, otlp.JSON, NAMES)
+    assert (raised.value.kind, raised.value.status) == ("invalid_body", 400)
+
+
+def test_a_log_nested_too_deeply_is_refused_and_the_others_are_taken() -> None:
+    """OpenSearch refuses the document alone, Datadog's format has one answer for all."""
+    deep = b"[" * 300 + b"]" * 300
+    body = b'{"index":{}}\n{"log":' + deep + b'}\n{"index":{}}\n{"log":"a"}\n'
+    parsed = open_search.parse_bulk(body, "")
+    statuses = [item["index"]["status"] for item in json.loads(parsed.answer(1))["items"]]
+    assert (statuses, [record.text for record in parsed.records]) == ([400, 201], ["a"])
+    with pytest.raises(RequestRefused) as raised:
+        datadog.parse_entries(b'{"message":' + deep + b"}")
+    assert (raised.value.kind, raised.value.status) == ("invalid_body", 400)
+
+
+def test_a_time_of_too_many_digits_is_none() -> None:
+    """Python refuses to read them; the line counts by the time at which it came."""
+    assert time_of("1" * 5_000) == ""
+    assert time_of("1" * 19) != ""
+
+
 def test_an_answer_tells_how_many_records_nobody_watches() -> None:
     response = ExportLogsServiceResponse.FromString(otlp.answer(otlp.PROTOBUF, 3))
 

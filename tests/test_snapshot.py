@@ -1,5 +1,6 @@
 """Snapshots: a memory restored from bytes does what the one that it was taken of does."""
 
+import json
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,42 @@ def test_bytes_that_are_no_snapshot_are_refused(data: bytes):
     """Cut, of another format, or of another program: one error group, never half a memory."""
     with pytest.raises(ValueError, match="a cursor cannot be read"):
         Snapshot.from_bytes(data)
+
+
+@pytest.mark.found(
+    "A damaged cursor whose header held values of another type was taken, and each read of its "
+    "log failed from then on; one of 100,000 brackets ended the start by an error of Python's.",
+    how="the fuzzer's target for snapshots, whose oracle goes on with each cursor that is taken",
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"floor": "1"},
+        {"floor": None},
+        {"start": 1.5},
+        {"start": 2**63},
+        {"let_go": 0},
+        {"tally": {"told": {"web-0": "3"}}},
+        {"tally": {"told": ["web-0"]}},
+        {"tally": {"shown": "abc"}},
+        {"tally": {"others": 1}},
+        {"lists": {"counted": -1, "counted_at": 1}},
+        {"others": 1},
+    ],
+    ids=str,
+)
+def test_every_value_of_a_cursor_has_the_type_that_it_was_kept_with(change: dict):
+    """A header is read as a whole or refused: what is taken can be gone on with."""
+    head, _, body = GOOD.partition(b"\n")
+    header = {**json.loads(head), **change}
+    with pytest.raises(ValueError, match="a cursor cannot be read"):
+        Snapshot.from_bytes(json.dumps(header).encode() + b"\n" + body)
+
+
+def test_a_header_of_brackets_is_refused():
+    """However deep what stands there is nested, it is a cursor that cannot be read."""
+    with pytest.raises(ValueError, match="a cursor cannot be read"):
+        Snapshot.from_bytes(b"[" * 100_000)
 
 
 def test_a_cursor_of_the_format_before_is_gone_on_with():

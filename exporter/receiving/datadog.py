@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from exporter.errors import RequestRefused
-from exporter.receiving.records import Record, time_of
+from exporter.receiving.records import Record, text_of, time_of
 
 _TEXT_FIELDS = ("message", "log", "msg")
 _TIME_FIELDS = ("timestamp", "date", "@timestamp", "time")
@@ -57,11 +57,15 @@ def _record(entry: Any) -> Record:  # noqa: ANN401  (whatever JSON can hold)
     tags = _tags(entry)
     text = next((entry[name] for name in _TEXT_FIELDS if name in entry), "")
     time = next((entry[name] for name in _TIME_FIELDS if name in entry), None)
+    try:
+        line = text_of(text)
+    except ValueError as error:
+        raise _invalid(f"an entry has a text that is no line: {error}") from None
     return Record(
         _name(entry, tags, "do_app_name"),
         _name(entry, tags, "do_component_name"),
         time_of(time),
-        text if isinstance(text, str) else orjson.dumps(text).decode(),
+        line,
     )
 
 

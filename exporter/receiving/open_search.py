@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from exporter.errors import RequestRefused
-from exporter.receiving.records import Record, time_of
+from exporter.receiving.records import Record, text_of, time_of
 
 VERSION = "2.11.0"
 """The version of OpenSearch that answers name: clients want to know what they talk to."""
@@ -204,7 +204,10 @@ def _record(document: bytes) -> Record | _Refusal:
         text = next((fields[name] for name in _TEXT_FIELDS if name in fields), None)
         if text is None:
             return _unparsed(f"no line in it: none of {', '.join(_TEXT_FIELDS)}")
-        text = text if isinstance(text, str) else orjson.dumps(text).decode()
+        try:
+            text = text_of(text)
+        except ValueError as error:
+            return _unparsed(f"failed to parse: {error}")
     app, component = fields.get("do_app_name"), fields.get("do_component_name")
     return Record(
         app if isinstance(app, str) else "",

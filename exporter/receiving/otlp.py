@@ -20,7 +20,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from exporter.errors import RequestRefused
-from exporter.receiving.records import Record, rfc3339
+from exporter.receiving.records import Record, rfc3339, text_of
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -46,14 +46,9 @@ def parse_logs(body: bytes, media_type: str, names: AttributeNames) -> tuple[Rec
     Raises:
         RequestRefused: the body is no such request; nothing of it is taken.
     """
-    request = ExportLogsServiceRequest()
     try:
-        if media_type == JSON:
-            document = orjson.loads(body)
-            json_format.ParseDict(document, request, ignore_unknown_fields=True)
-        else:
-            request.ParseFromString(body)
-    except (DecodeError, orjson.JSONDecodeError, json_format.ParseError, RecursionError):
+        request = _from_json(body) if media_type == JSON else _from_protobuf(body)
+    except (DecodeError, ValueError, json_format.ParseError, RecursionError):
         raise RequestRefused(
             "invalid_body", f"the body is no ExportLogsServiceRequest as {media_type}", 400
         ) from None
@@ -84,6 +79,22 @@ def error_answer(media_type: str, status: int, reason: str) -> bytes:
         return json_format.MessageToJson(error, indent=None).encode()
     data: bytes = error.SerializeToString()
     return data
+
+
+def _from_protobuf(body: bytes) -> ExportLogsServiceRequest:
+    request = ExportLogsServiceRequest()
+    request.ParseFromString(body)
+    return request
+
+
+def _from_json(body: bytes) -> ExportLogsServiceRequest:
+    """Read JSON; raises ValueError or ParseError where it is of another shape."""
+    document, request = orjson.loads(body), ExportLogsServiceRequest()
+    # The library takes any list or text for a message without a field that it knows.
+    if not isinstance(document, dict):
+        raise ValueError("it is no object")
+    json_format.ParseDict(document, request, ignore_unknown_fields=True)
+    return request
 
 
 def _records(request: ExportLogsServiceRequest, names: AttributeNames) -> Iterator[Record]:
@@ -123,8 +134,7 @@ def _time(record: LogRecord) -> str:
 
 
 def _text(body: AnyValue) -> str:
-    value = _value(body)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text_of(_value(body))
 
 
 def _value(body: AnyValue) -> Any:  # noqa: ANN401  (whatever JSON can hold)

@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+import orjson
+
 DIGEST_BYTES = 16
 
 # The form in which the platform writes times; any other is written anew in this form.
@@ -16,6 +18,7 @@ _RFC3339 = re.compile(
     r"(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
 )
 _END = 4_000_000_000 * 10**9  # Unix nanoseconds in the year 2096
+_LONGEST_NUMBER = 19  # digits of that; Python refuses to read a number of thousands
 
 # Numbers below the limit are in a unit of so many nanoseconds: seconds until the year 5138, and
 # milliseconds from 1973, microseconds and nanoseconds likewise.
@@ -84,6 +87,20 @@ def time_of(value: object) -> str:
     return ""
 
 
+def text_of(value: object) -> str:
+    """The text of a record's field: a text as it is, any other value as JSON.
+
+    Raises:
+        ValueError: the value is nested more deeply than can be written.
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def lines_of(text: str) -> Sequence[str]:
     """The lines of a record's text: most hold one, and one newline at the end ends it."""
     return (text,) if "\n" not in text else text.removesuffix("\n").split("\n")
@@ -102,7 +119,9 @@ def _second(seconds: int) -> str:
 
 
 def _time_of_number_text(text: str) -> str:
-    return _time_of_number(int(text)) if text.isascii() and text.isdigit() else ""
+    if len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit():
+        return _time_of_number(int(text))
+    return ""
 
 
 def _time_of_number(value: float) -> str:

@@ -7,15 +7,15 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exporter.logs.dedup.older_lines import OlderLines, Run
 from exporter.logs.restarts.restart_tally import RestartTally
 from exporter.model import LogType
 
 FORMAT = 3
-READABLE = (1, 2, FORMAT)
-"""Format 1 knew nothing of the platform's restart counts, format 2 of the base."""
 
 _SIGNED = ("counted_at", "older_at", "copies_more")
 
@@ -87,17 +87,19 @@ class Snapshot:
         Raises:
             ValueError: it is of another format or damaged.
         """
+        head, _, body = data.partition(b"\n")
         try:
-            head, _, body = data.partition(b"\n")
-            header = json.loads(head)
-            lengths: dict[str, int] = header.pop("lists")
-            if header.pop("format") not in READABLE or len(body) != 8 * sum(lengths.values()):
-                raise ValueError("it has another length or format")
-            header.pop("run_complete", None)  # of format 2: the next window tells it anew
-            lists = _read_lists(lengths, body)
-            tally = RestartTally.from_json(header.pop("tally", {}))
-            return cls(**header, tally=tally, **_named(lists))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            header = _Header.model_validate_json(head)
+            if len(body) != 8 * sum(header.lists.values()):
+                raise ValueError("it has another length")
+            return cls(**header.known(), **_named(_read_lists(header.lists, body)))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "its header"
+            raise ValueError(f"a cursor cannot be read: {place}: {first['msg']}") from None
+        except KeyError as error:
+            raise ValueError(f"a cursor cannot be read: it has no list {error}") from None
+        except ValueError as error:
             raise ValueError(f"a cursor cannot be read: {error}") from None
 
     def _lists(self) -> dict[str, array[int]]:
@@ -119,6 +121,42 @@ class Snapshot:
         for log_type, untimed in self.untimed.items():
             lists[f"untimed/{log_type}"] = array("Q", untimed)
         return lists
+
+
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class _Header(BaseModel):
+    """The line of JSON before the lists, with every value of the type that it has to be of.
+
+    Format 1 knew nothing of the platform's restart counts, format 2 of the base.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    format: Literal[1, 2, 3]
+    floor: _Number
+    start: _Number
+    newest: _Number = 0
+    from_first_line: bool = False
+    run_read_to: _Number = 0
+    restarted_read_to: _Number = 0
+    run_tail: _Number = 0
+    base_tail: _Number = 0
+    let_go: bool = False
+    moved_off: _Number = 0
+    sealed: _Number = 0
+    restarted_tail: _Number = 0
+    tally: RestartTally = Field(default_factory=RestartTally)
+    loss_told: bool = False
+    unseen_told: bool = False
+    run_complete: bool = False
+    lists: dict[str, Annotated[int, Field(ge=0, lt=2**40)]]
+
+    def known(self) -> dict[str, Any]:
+        """Its values as the fields of a snapshot."""
+        left_out = {"format", "lists", "run_complete"}  # the next window tells the last anew
+        return {name: value for name, value in self if name not in left_out}
 
 
 def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:

@@ -136,15 +136,6 @@ class RestartTally:
             "counted_since": self.counted_since,
         }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "RestartTally":
-        """What ``to_json`` gave.
-
-        Raises:
-            TypeError: it is another document.
-        """
-        return cls(**{**document, "shown": tuple(document.get("shown", ()))})
-
 
 def most_seen(ends: Collection[int], shown: Sequence[int]) -> int:
     """How many ends reads can have shown at the most.
