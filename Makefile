@@ -46,6 +46,26 @@ COUNT ?= 1000
 lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, followed, cut, polled, changed, replicas, replicas_rollback) from SEED on; a bad one is printed
 	PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
 
+TARGET ?= lines
+MINUTES ?= 10
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz ## Fuzz a TARGET (bodies, configuration, frames, growth, gunzip, lines, messages, pushes, rules, snapshots) for MINUTES by coverage
+	$(BIN)/python -m fuzz $(TARGET) $(MINUTES)
+
+MODULE ?= exporter/replicas/decision.py
+TESTS ?=
+
+.PHONY: mutants
+mutants: $(VENV)/.mutants ## Change a MODULE in one place at a time, and see that its tests fail; TESTS names other tests
+	$(BIN)/python tests/mutants.py $(MODULE) $(TESTS)
+
+HOURS ?= 2
+
+.PHONY: soak
+soak: venv system-packages ## Run four exporters for HOURS with crashes, hand-overs, reloads, token changes and kills
+	PYTHONPATH=.:tests $(BIN)/python tests/soak.py $(HOURS) $(SEED)
+
 BENCH_ARGS ?=
 
 .PHONY: bench
@@ -89,7 +109,7 @@ dashboards: venv ## Write the Grafana dashboards from their code
 constraints: ## Pin the newest versions that pyproject.toml allows
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,fuzz,mutants]'
 	build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
 	rm -rf build/constraints
 
@@ -126,4 +146,12 @@ $(VENV)/.test: $(VENV)/.run
 
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP_INSTALL) -c constraints.txt -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test
+	$(PIP_INSTALL) -c constraints.txt -e '.[test,fuzz]'
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.test
+	$(PIP_INSTALL) -c constraints.txt -e '.[test,mutants]'
 	@touch $@

@@ -1,47 +1,18 @@
 """No line of a log can hold up the exporter: whatever it repeats, reading it takes linear time.
 
-The limits are CPU seconds for work of milliseconds: an expression that tries many ways to read a
-line exceeds them on any machine, one that does not stays a thousandfold below.
+The readers and the limit are those of the fuzzer's target ``growth``.
 """
 
 import random
 import re
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 
-from exporter.logs.lines import parse_line
-from exporter.logs.platform_lines import exit_line
-from exporter.logs.redaction import redact
-from exporter.logs.restarts.restart_reasons import restart_reason
-from exporter.logs.unwrap import unwrap
-from exporter.matching.fields import fields_in
-from exporter.matching.grouping.error_groups import KEPT_CHARACTERS
-from exporter.matching.grouping.masks import mask
-from exporter.matching.severity import declared
-from exporter.matching.severity.structured import record_around
-from exporter.matching.traces.grammar import begin
-from exporter.matching.traces.shapes import shape_of
+from fuzz.targets.growth import READERS, TooSlow, cpu_limit
 
-CPU_SECONDS = 5.0
 SIZES = (60, 400, 60_000)
 LINES = 300
-
-READERS: dict[str, Callable[[bytes], object]] = {
-    "unwrap": unwrap,
-    "declared": declared,
-    "record_around": lambda line: record_around(line, [line, b"{"]),
-    "fields_in": fields_in,
-    "shape_of": shape_of,
-    "begin": begin,
-    "mask": lambda line: mask(line.decode("utf-8", "replace")[:KEPT_CHARACTERS]),
-    "redact": lambda line: redact(line.decode("utf-8", "replace")),
-    "restart_reason": lambda line: restart_reason([line]),
-    "exit_line": exit_line,
-    "parse_line": parse_line,
-}
 
 PIECES = [
     *(bytes([byte]) for byte in b"-aA0.:/_= \"\\[]{}(<>|,\r\x08\t%@#'*$;m+~&!?`^"),
@@ -73,26 +44,6 @@ def hostile_lines(seed: int) -> Iterator[bytes]:
         size = SIZES[number % len(SIZES)]
         first, second = (some(1, 4) * size)[:size], (some(1, 2) * size)[: rng.choice((0, size))]
         yield some(0, 3) + first + second + some(0, 3)
-
-
-class TooSlow(AssertionError):
-    """A line took longer than any should."""
-
-
-@contextmanager
-def cpu_limit(line: bytes) -> Iterator[None]:
-    """End what takes too long, so that a failure says which line it was."""
-
-    def end(*_: object) -> None:
-        raise TooSlow(f"{line[:80]!r}… of {len(line)} bytes")
-
-    before = signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 @pytest.mark.found(

@@ -1,0 +1,238 @@
+"""Mutation testing: ``mutants.py MODULE`` changes a module in one place at a time.
+
+The tests of the module have to fail for each such mutant. One that survives is printed, unless
+``tests/testdata/mutants.yml`` says why no test can tell it from the program as it is.
+
+Each mutant runs in a fork of one process that has imported the libraries, but nothing of the
+program: so it costs its tests alone.
+"""
+
+import argparse
+import ast
+import difflib
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_loader
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+ROOT = Path(__file__).parents[1]
+ACCEPTED = ROOT / "tests" / "testdata" / "mutants.yml"
+
+TESTS = {
+    "exporter/replicas/decision.py": ("test_replicas_decision",),
+    "exporter/digitalocean/budget.py": ("test_digitalocean_budget", "test_api_budget"),
+    "exporter/logs/dedup/counted_lines.py": ("test_continuity", "test_snapshot"),
+    "exporter/logs/dedup/older_lines.py": ("test_older_lines",),
+    "exporter/logs/dedup/overlap.py": ("test_overlap",),
+    "exporter/logs/dedup/snapshot.py": ("test_snapshot",),
+    "exporter/logs/lines.py": ("test_lines",),
+    "exporter/logs/restarts/restart_tally.py": ("test_restart_tally",),
+    "exporter/matching/severity/vocabulary.py": ("test_severity",),
+    "exporter/state/fence.py": ("test_state_fencing",),
+}
+"""Which test modules concern a module; more can be named on the command line."""
+
+OPERATORS = (
+    "AddNot", "NumberReplacer", "RemoveDecorator", "ReplaceAndWithOr", "ReplaceOrWithAnd",
+    "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ReplaceFalseWithTrue",
+    "ReplaceTrueWithFalse", "ReplaceUnaryOperator_Delete_Not", "ReplaceUnaryOperator_USub_UAdd",
+    "ZeroIterationForLoop", "ExceptionReplacer",
+    *(f"ReplaceBinaryOperator_{pair}" for pair in (
+        "Add_Sub", "Sub_Add", "Mul_FloorDiv", "Div_Mul", "FloorDiv_Mul", "Mod_FloorDiv",
+        "BitAnd_BitOr", "BitOr_BitAnd", "LShift_RShift", "RShift_LShift",
+    )),
+    *(f"ReplaceComparisonOperator_{pair}" for pair in (
+        "Eq_NotEq", "NotEq_Eq", "Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE",
+        "GtE_Gt", "GtE_Lt", "Is_IsNot", "IsNot_Is",
+    )),
+)  # fmt: skip
+"""Of Cosmic Ray: for each comparison its boundary and its opposite, for each sum a difference."""
+
+_KILLED, _SURVIVED = "killed", "survived"
+_WALL_SECONDS = 600
+_MOST_CPU = 10
+"""So many times the CPU time of the tests as they are; then a mutant loops for ever."""
+
+
+class Mutant(NamedTuple):
+    """The module's text with one place changed, and the changed lines before and after."""
+
+    text: str
+    before: str
+    after: str
+
+
+def mutants_of(source: str) -> Iterator[Mutant]:
+    """Each mutant of a module's text once."""
+    seen = {source}
+    for text in (*_by_operators(source), *_without_statements(source)):
+        if text not in seen:
+            seen.add(text)
+            yield Mutant(text, *_changed(source, text))
+
+
+def _by_operators(source: str) -> Iterator[str]:
+    for name in OPERATORS:
+        operator = get_operator(f"core/{name}")()
+        occurrence = 0
+        while (text := mutate_code(source, operator, occurrence)) is not None:
+            occurrence += 1
+            yield text
+
+
+def _without_statements(source: str) -> Iterator[str]:
+    """Without one statement in a function, but for docstrings, and for ``return`` with ``None``."""
+    lines = source.splitlines(keepends=True)
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Return) and node.value is not None:
+                instead = "return None"
+            elif isinstance(node, ast.Assign | ast.AugAssign | ast.Raise) or (
+                isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+            ):
+                instead = "pass"
+            else:
+                continue
+            first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+            start, end = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
+            yield "".join([*lines[:first], start, instead, end, *lines[last + 1 :]])
+
+
+def _changed(before: str, after: str) -> tuple[str, str]:
+    """The lines that differ, without their margins."""
+    lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
+    old = [line[2:].strip() for line in lines if line.startswith("- ")]
+    new = [line[2:].strip() for line in lines if line.startswith("+ ")]
+    return " ".join(old), " ".join(new)
+
+
+class _Finder:
+    """Gives out one module with another text."""
+
+    def __init__(self, name: str, file: Path, text: str) -> None:
+        self._name, self._file, self._text = name, file, text
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """As ``importlib`` asks it."""
+        if name != self._name:
+            return None
+        text = self._text
+
+        class Loader(SourceFileLoader):
+            def get_code(self, fullname: str) -> object:
+                return compile(text, self.path, "exec", dont_inherit=True)
+
+        return spec_from_loader(name, Loader(name, str(self._file)))
+
+
+def _child(module: Path, text: str | None, arguments: Sequence[str], told: int | None) -> None:
+    """Run the tests, with another text of the module; the exit status is pytest's."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    if text is not None:
+        name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
+        sys.meta_path.insert(0, _Finder(name, module, text))
+    code = 99
+    try:
+        code = int(pytest.main(list(arguments)))
+        if told is not None:
+            names = [name for name in sys.modules if not name.startswith(("exporter", "test"))]
+            os.write(told, json.dumps(names).encode())
+    finally:
+        os._exit(code)
+
+
+def _run(
+    module: Path, text: str | None, arguments: Sequence[str], cpu: float | None = None
+) -> tuple[int, float]:
+    """Run the tests in a fork; returns their exit status, and the CPU seconds that they took."""
+    child = os.fork()
+    if child == 0:
+        if cpu is not None:
+            limit = int(cpu * _MOST_CPU) + 5
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        signal.alarm(_WALL_SECONDS)
+        _child(module, text, arguments, None)
+    _, status, usage = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+
+
+def _preload(module: Path, arguments: Sequence[str]) -> None:
+    """Import what the tests import besides the program and themselves, as far as that can be."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _child(module, None, [*arguments, "--collect-only"], write)
+    os.close(write)
+    with os.fdopen(read, "rb") as stream:
+        names = json.loads(stream.read() or b"[]")
+    os.waitpid(child, 0)
+    tests = {file.stem for file in (ROOT / "tests").glob("*.py")} | {"conftest", "fuzz"}
+    for name in names:
+        if name.partition(".")[0] not in tests:
+            try:
+                importlib.import_module(name)
+            except Exception:  # noqa: BLE001  (others import it)
+                continue
+
+
+def main() -> int:
+    """Test each mutant of a module; the exit status is 1 if one survived without a reason."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("module")
+    parser.add_argument("tests", nargs="*", help="test modules, in the place of those known")
+    options = parser.parse_args()
+    module = ROOT / options.module
+    tests = options.tests or TESTS[options.module]
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    files = [str(ROOT / "tests" / f"{name}.py") for name in tests]
+    # Libraries are imported before pytest looks for plugins, which it warns of.
+    flags = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "filterwarnings="]
+    arguments = [*flags, *files]
+    _preload(module, arguments)
+    code, cpu = _run(module, None, arguments)
+    if code:
+        sys.exit(f"the tests fail as they are: pytest ended with {code}")
+    reasons = {
+        (entry["before"], entry["after"])
+        for entry in yaml.safe_load(ACCEPTED.read_text(encoding="utf-8"))
+        if entry["module"] == options.module
+    }
+    outcomes: Counter[str] = Counter()
+    for mutant in mutants_of(module.read_text(encoding="utf-8")):
+        code, _ = _run(module, mutant.text, arguments, cpu)
+        outcome = _KILLED if code else _SURVIVED
+        if outcome == _SURVIVED and (mutant.before, mutant.after) in reasons:
+            outcome = "accepted"
+        outcomes[outcome] += 1
+        if outcome == _SURVIVED:
+            print(f"- {mutant.before}\n+ {mutant.after}\n", flush=True)
+    made = outcomes.total()
+    print(
+        f"{options.module}: {outcomes[_KILLED]} of {made} mutants killed, "
+        f"{outcomes['accepted']} accepted with a reason, {outcomes[_SURVIVED]} survive "
+        f"(tests take {cpu:.1f} s of CPU; {time.strftime('%H:%M:%S')})"
+    )
+    return 1 if outcomes[_SURVIVED] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
