@@ -48,6 +48,9 @@ SAMPLE_SECONDS = 10.0
 CHECK_EVERY = 8
 """After so many events writing stops, and the counts are held against the truth."""
 
+TAIL_LINES = 2000
+"""So much of a log is remembered: after some minutes all of that is full, and memory is flat."""
+
 WAIT = 900.0
 """Seconds that anything may take; a busy machine may need them."""
 
@@ -93,7 +96,7 @@ class Subject:
         return simulated(
             api_url,
             digitalocean={"token_file": str(self.folder.parent / "token")},
-            logs={"mode": "follow", "interval": "5s"},
+            logs={"mode": "follow", "interval": "5s", "tail_lines": TAIL_LINES},
             discovery={"interval": "5s"},
             state={"url": self.url},
             patterns={"rules": [RULE, OTHER_RULE][: self.rules]},

@@ -63,6 +63,22 @@ def test_every_mistake_of_the_catalogue_has_its_exact_message(path, monkeypatch)
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.found(
+    "A configuration whose rule had a list or a mapping for its name ended the start by a "
+    "traceback.",
+    how="the fuzzer's target for configurations, after 28,403 inputs",
+)
+@pytest.mark.parametrize("name", ["[a]", "{a: b}", "[[a], {b: c}]"])
+@pytest.mark.parametrize("key", ["name", "regex", "level", "metric", "tests"])
+def test_any_shape_of_value_is_a_mistake_with_its_place(key, name):
+    """Whatever stands where a text belongs, the fault names the key, and its line."""
+    keys = {"name": "a", "regex": "x"} | {key: name}
+    rule = ", ".join(f"{each}: {value}" for each, value in keys.items())
+    faults = faults_of(f"patterns:\n  rules:\n    - {{{rule}}}\n")
+    assert any(fault.startswith("config.yml:3: patterns.rules[0]") for fault in faults)
+    assert any(key in fault for fault in faults)
+
+
 def test_the_catalogue_is_whole():
     """Every broken file has its message and every message its file, more than forty of them."""
     files = {path.stem for path in BAD_CONFIG.glob("*.yml")}

@@ -140,7 +140,8 @@ def _override_findings(
 ) -> Iterator[Finding]:
     """What is overridden must be a rule of a pack in use."""
     overrides = document.value(_OVERRIDES)
-    own = {rule.get("name") for _, rule in _mappings(document, _RULES)}
+    # What is no text has a finding of its own, and may not be hashable.
+    own = [rule.get("name") for _, rule in _mappings(document, _RULES)]
     for name in overrides if isinstance(overrides, dict) else ():
         if not isinstance(name, str) or name in taken:
             continue

@@ -6,10 +6,10 @@ import json
 import sys
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from exporter.logs.dedup.older_lines import OlderLines, Run
 from exporter.logs.restarts.restart_tally import RestartTally
@@ -123,11 +123,8 @@ class Snapshot:
         return lists
 
 
-_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-
-
-class _Header(BaseModel):
-    """The line of JSON before the lists, with every value of the type that it has to be of.
+class _Head(BaseModel):
+    """What the line of JSON before the lists says of all formats.
 
     Format 1 knew nothing of the platform's restart counts, format 2 of the base.
     """
@@ -135,28 +132,34 @@ class _Header(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal[1, 2, 3]
-    floor: _Number
-    start: _Number
-    newest: _Number = 0
-    from_first_line: bool = False
-    run_read_to: _Number = 0
-    restarted_read_to: _Number = 0
-    run_tail: _Number = 0
-    base_tail: _Number = 0
-    let_go: bool = False
-    moved_off: _Number = 0
-    sealed: _Number = 0
-    restarted_tail: _Number = 0
-    tally: RestartTally = Field(default_factory=RestartTally)
-    loss_told: bool = False
-    unseen_told: bool = False
-    run_complete: bool = False
     lists: dict[str, Annotated[int, Field(ge=0, lt=2**40)]]
+    run_complete: bool = False  # of format 2: the next window tells it anew
 
     def known(self) -> dict[str, Any]:
-        """Its values as the fields of a snapshot."""
-        left_out = {"format", "lists", "run_complete"}  # the next window tells the last anew
-        return {name: value for name, value in self if name not in left_out}
+        """The fields of a snapshot in it."""
+        return {name: value for name, value in self if name not in _Head.model_fields}
+
+
+_TYPES: Mapping[object, Any] = {
+    "int": Annotated[int, Field(ge=-(2**63), lt=2**63)],
+    "bool": bool,
+    "RestartTally": RestartTally,
+}
+
+
+def _header() -> type[_Head]:
+    """The whole line: each field of a snapshot that is no list, with its type and default."""
+    columns: dict[str, Any] = {}
+    for column in fields(Snapshot):
+        if column.type in _TYPES:
+            default = ... if column.default is MISSING else column.default
+            if column.default_factory is not MISSING:
+                default = Field(default_factory=column.default_factory)
+            columns[column.name] = _TYPES[column.type], default
+    return create_model("_Header", __base__=_Head, **columns)
+
+
+_Header = _header()
 
 
 def _named(lists: Mapping[str, array[int]]) -> dict[str, Any]:
