@@ -27,7 +27,7 @@ _STANDS = r"[\"']?\s*[:=]\s*[\"']?"
 _BEGINNING = r"(?:^|Z |[0-9] )"
 """What stands before a message, or before a part of its head."""
 
-_BEFORE = r"(?:^|[\s\[(<:|/>.\"'=m_#\x80-\xff-])"
+_BEFORE = r"(?:^|[^\w\n]|[m_])"
 _BEHIND = (
     r"(?: \[\w+\])?(?: *[\])>|:]| *\\|[+1-4-]|\s|[,/(]|\[\d|[\"']\s*[,}\]]|[\"']\s|[\"']?\r?$)"
 )
