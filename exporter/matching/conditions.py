@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from exporter.matching.fields import Fields, Scalar, text_of
 from exporter.matching.patterns import Pattern, compile_pattern
-from exporter.matching.prefilter.proposal import propose
 from exporter.model import FieldCondition
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?")
@@ -105,6 +104,9 @@ def _plain(text: str) -> bool:
 
 
 def _proposal(condition: FieldCondition) -> _Proposal:
+    # What parses regexes is loaded where there are such rules alone: it takes a while.
+    from exporter.matching.prefilter.proposal import propose
+
     key = re.escape(condition.path.rpartition(".")[2])
     parts = [_equality(key, value) for value in condition.values]
     if condition.regex is not None:

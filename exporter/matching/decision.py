@@ -10,7 +10,7 @@ from typing import Protocol
 from exporter.matching.conditions import Condition, proposal
 from exporter.matching.fields import FieldReader
 from exporter.matching.patterns import compile_pattern
-from exporter.matching.prefilter.proposal import Expression
+from exporter.matching.prefilter.expression import Expression
 from exporter.matching.severity import Before, SeverityReader, declares, nothing_before
 from exporter.matching.severity.candidates import candidate_expressions
 from exporter.matching.severity.structured import is_level

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 import hyperscan
 
-from exporter.matching.prefilter.proposal import Expression, propose
+from exporter.matching.prefilter.expression import Expression
 
 Candidate = tuple[int, int]
 """The offset of a line's newline, and the index of a regex."""
@@ -119,7 +119,12 @@ def _database(
 
 
 def _expressions(regex: str | Sequence[Expression]) -> Sequence[Expression] | None:
-    return propose(regex) if isinstance(regex, str) else regex
+    if not isinstance(regex, str):
+        return regex
+    # Where a database is cached, what parses regexes is never loaded.
+    from exporter.matching.prefilter.proposal import propose
+
+    return propose(regex)
 
 
 def _largest_database(

@@ -5,8 +5,8 @@ Unicode mode is undefined; so a character outside ASCII is one to four bytes of 
 """
 
 from itertools import groupby
-from typing import NamedTuple
 
+from exporter.matching.prefilter.expression import Expression
 from exporter.matching.prefilter.literals import Literal, literals_of
 from exporter.matching.prefilter.syntax import UnknownSyntax, parse
 from exporter.matching.prefilter.tree import (
@@ -37,13 +37,6 @@ misses some matches that ``$`` ends at the very end of the data, and none that a
 
 _REST_OF_LINE = r"[^\n]*" + _LINE_END
 """Makes Hyperscan report a line once, at its end, and not at every byte where a match may end."""
-
-
-class Expression(NamedTuple):
-    """What Hyperscan looks for: bytes, multi-line; ``caseless`` folds ASCII letters."""
-
-    pattern: str
-    caseless: bool = False
 
 
 def propose(regex: str) -> tuple[Expression, ...] | None:

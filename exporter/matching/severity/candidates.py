@@ -5,7 +5,7 @@ They are many and small, each around a literal, which Hyperscan is fastest to fi
 
 from collections.abc import Collection
 
-from exporter.matching.prefilter.proposal import Expression
+from exporter.matching.prefilter.expression import Expression
 from exporter.matching.severity.vocabulary import LETTERS, WORDS
 from exporter.model import Severity
 
