@@ -1,6 +1,8 @@
 """What a line declares of itself: every form of logger, and what is none."""
 
 import json
+import re
+from unittest import mock
 
 import pytest
 from declared_severities import FORMS, SILENT
@@ -12,7 +14,7 @@ from exporter.logs.unwrap import Unwrapping, unwrap
 from exporter.matching.decision import decision_of
 from exporter.matching.engine import Engine
 from exporter.matching.fields import FieldReader
-from exporter.matching.severity import declared
+from exporter.matching.severity import declared, layouts
 from exporter.model import FieldCondition, Level, Rule, Severity
 
 NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
@@ -222,3 +224,36 @@ def test_a_rule_that_names_levels_itself_is_left_to_it():
     """A condition on the level's field says which levels count, whatever the rule's own level."""
     rule = Rule("a", fields=(FieldCondition("level", ("info",)),), level=Level.ERROR)
     assert decision_of(rule, FieldReader()).matches(b'{"level":"info"}')
+
+
+class _Anything:
+    """Has every beginning."""
+
+    def __contains__(self, beginning: object) -> bool:
+        return True
+
+
+_HEADS = st.lists(
+    st.sampled_from(
+        (
+            *("error", "Error", "ERROR", "info", "INFO", "warn", "Warning", "FATAL", "E", "I"),
+            *("debug:", "trace|", "web", "Web", "ValueError", "MonError", "InfoLog", "IOError"),
+            *("May", "Mon", "AM", "12", "2026-11-01", "10:00:00", "a.b", "a::b", "k=v", "x@y"),
+            *"[]()<>{}|-:.,=#*\"'/",
+        )
+    )
+    | st.sampled_from((" ", "  ", "\t", ": ", " - ", " | ", "] ", '{"level":"info"}', "✔ ")),
+    max_size=8,
+).map("".join)
+
+
+@given(_HEADS | st.sampled_from(MESSAGES).map(lambda message: message.decode("utf-8", "replace")))
+def test_what_beginnings_rule_out_is_never_declared(text: str):
+    """A look at how a message begins saves searches, and changes nothing of what is declared."""
+    with mock.patch.multiple(
+        layouts,
+        _PROSE=re.compile(rb"(?!)"),
+        _LEVEL_BEGINS=_Anything(),
+    ):
+        wanted = declared(text.encode())
+    assert declared(text.encode()) == wanted

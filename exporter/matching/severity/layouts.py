@@ -46,6 +46,16 @@ _LEVEL = re.compile(
 _ALONE = re.compile(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
 """A word without a mark of its own: in a column, as loggers align levels, or behind a sign."""
 
+_LEVEL_BEGINS = frozenset(
+    bytes([byte])
+    for word in (*_CAPITALS.split(b"|"), *_ANY_CASE.split(b"|"), b"[(<|]")
+    for byte in (word[1 : word.index(b"]")] if word[:1] == b"[" else word[:1])
+)
+"""What ``_LEVEL`` begins with: of most words no other search is needed."""
+
+_PROSE = re.compile(rb"[a-z]+ [A-Za-z0-9/]|[A-Z][a-z]+(?:[A-Z][a-z]+)+: ")
+"""How a sentence begins, or the name of an exception: it is no level, and nothing behind it is."""
+
 _BRACKETS = re.compile(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
 
 _IN_BRACKETS = re.compile(
@@ -158,6 +168,8 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
     for regex, severity_of in _BY_FIRST_BYTE.get(message[:1], ()):
         if found := regex.match(message):
             return severity_of(found[1])
+    if _PROSE.match(message):
+        return None
     margin = _MARGIN.match(message)
     at = 0 if margin is None else margin.end()
     read = False
@@ -194,14 +206,15 @@ _NEEDS_SIGN = frozenset({b"LOG", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PAN
 
 
 def _level_at(message: bytes, at: int, step: int) -> Severity | None:
-    if found := _LEVEL.match(message, at):
+    first = message[at : at + 1]
+    if first in _LEVEL_BEGINS and (found := _LEVEL.match(message, at)):
         word = found["capitals"]
         if word is None:
             return _of_word(found["word"])
         sign = message[found.end("capitals") : found.end("capitals") + 1]
-        if step or word not in _NEEDS_SIGN or not sign.isspace() or message[at : at + 1] in b"[(<":
+        if step or word not in _NEEDS_SIGN or not sign.isspace() or first in b"[(<":
             return _of_word(word)
-    if found := _BRACKETS.match(message, at):
+    if first in b"[<(" and (found := _BRACKETS.match(message, at)):
         return _in_brackets(found[1].decode("utf-8", "replace"))
     if found := _CHANNEL.match(message, at):
         return _of_word(found[1])
