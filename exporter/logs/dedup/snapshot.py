@@ -17,6 +17,9 @@ from exporter.model import LogType
 
 FORMAT = 3
 
+_SCALARS = ("int", "bool")
+"""The types of the fields that are written in the header as they are."""
+
 _SIGNED = ("counted_at", "older_at", "copies_more")
 
 
@@ -56,25 +59,11 @@ class Snapshot:
     def to_bytes(self) -> bytes:
         """A line of JSON that says how long each list is, then the lists, eight bytes a number."""
         lists = self._lists()
+        scalars = (each.name for each in fields(self) if each.type in _SCALARS)
         header = {
             "format": FORMAT,
-            "floor": self.floor,
-            "start": self.start,
-            "newest": self.newest,
-            "from_first_line": self.from_first_line,
-            "run_read_to": self.run_read_to,
-            "restarted_read_to": self.restarted_read_to,
-            "run_tail": self.run_tail,
-            "base_tail": self.base_tail,
-            "let_go": self.let_go,
-            "moved_off": self.moved_off,
-            "sealed": self.sealed,
-            "restarted_tail": self.restarted_tail,
-            "ended_news": self.ended_news,
-            "limit_each": self.limit_each,
+            **{name: getattr(self, name) for name in scalars},
             "tally": self.tally.to_json(),
-            "loss_told": self.loss_told,
-            "unseen_told": self.unseen_told,
             "lists": {name: len(numbers) for name, numbers in lists.items()},
         }
         body = b"".join(_little_endian(numbers).tobytes() for numbers in lists.values())
