@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event
 from typing import Any
 from unittest.mock import patch
@@ -27,7 +28,7 @@ from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.matching.engine import Engine
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.lease import call_timeout
-from exporter.replicas.replica import Happened, Replica, Report
+from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
 from exporter.service.assembly import AccountParts, build_account
 from exporter.service.environment import Environment, Records
 from exporter.service.ruleset import load_rules
@@ -267,11 +268,13 @@ class Machine(Host):
             life.shares,
             VirtualCoordination(life, self.network),
             self,
-            takeover_after=TAKEOVER,
-            clock=lambda: offset + rate * life.now,
-            monotonic=lambda: offset + rate * (life.now - self.suspended),
-            taken=lambda: None,
-            fenced=lambda: None,
+            SimpleQueue(),
+            ReplicaClocks(
+                TAKEOVER,
+                clock=lambda: offset + rate * life.now,
+                monotonic=lambda: offset + rate * (life.now - self.suspended),
+            ),
+            ReplicaCounts(taken=lambda: None, fenced=lambda: None),
         )
         self.stopping = False
         life.loop.spawn(self._rounds, self)

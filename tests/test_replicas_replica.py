@@ -1,10 +1,11 @@
 """One replica, round by round: its lease, its claims, and what it gives up when."""
 
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from exporter.errors import StateError
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
-from exporter.replicas.replica import Happened, Replica, Report
+from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
 from exporter.state.coordination import Claim, View
 
 TAKEOVER = 10.0
@@ -98,11 +99,12 @@ class Site:
             every,
             self.store,
             holdings,
-            takeover_after=TAKEOVER,
-            clock=lambda: self.now,
-            monotonic=lambda: self.now,
-            taken=lambda: setattr(self, "taken", self.taken + 1),
-            fenced=lambda: setattr(self, "fenced", self.fenced + 1),
+            SimpleQueue(),
+            ReplicaClocks(TAKEOVER, lambda: self.now, lambda: self.now),
+            ReplicaCounts(
+                taken=lambda: setattr(self, "taken", self.taken + 1),
+                fenced=lambda: setattr(self, "fenced", self.fenced + 1),
+            ),
         )
         replica.holdings = holdings
         return replica

@@ -91,6 +91,34 @@ class Standing:
     problem: str = "the replicas are watched before shares are claimed"
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaClocks:
+    """The clocks of a replica, and how long it may be silent.
+
+    Args:
+        takeover_after: see ``replicas.takeover_after``.
+        clock: see ``suspension_clock``.
+        monotonic: seconds that only grow.
+    """
+
+    takeover_after: float
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaCounts:
+    """What counts events of a replica.
+
+    Args:
+        taken: called for each share that is claimed from a replica that is gone.
+        fenced: called for each save that was refused.
+    """
+
+    taken: Callable[[], None]
+    fenced: Callable[[], None]
+
+
 class Replica:
     """One replica of a group.
 
@@ -99,11 +127,7 @@ class Replica:
         shares: every share of the configuration, whoever owns it.
         coordination: the store; used on the thread of the rounds alone.
         holdings: runs the shares.
-        takeover_after: see ``replicas.takeover_after``.
-        clock: see ``suspension_clock``.
-        monotonic: seconds that only grow.
-        taken: called for each share that is claimed from a replica that is gone.
-        fenced: called for each save that was refused.
+        reports: brings what happens to shares.
     """
 
     def __init__(
@@ -112,26 +136,23 @@ class Replica:
         shares: Sequence[Share],
         coordination: Coordination,
         holdings: Holdings,
-        *,
-        takeover_after: float,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        taken: Callable[[], None],
-        fenced: Callable[[], None],
+        reports: SimpleQueue[Report],
+        clocks: ReplicaClocks,
+        counts: ReplicaCounts,
     ) -> None:
         self.me = me
         self._name = str(me)
         self._shares = {share.namespace: share for share in shares}
         self._coordination = coordination
         self._holdings = holdings
-        self._clock = clock
-        self._monotonic = monotonic
-        self._taken = taken
-        self._fenced = fenced
+        self._clock = clocks.clock
+        self._monotonic = clocks.monotonic
+        self._counts = counts
+        takeover_after = clocks.takeover_after
         self.heartbeat = heartbeat_seconds(takeover_after)
-        self.lease = Lease(LEASE_PART * takeover_after, clock)
+        self.lease = Lease(LEASE_PART * takeover_after, clocks.clock)
         self._membership = Membership(takeover_after, SETTLE_PART * takeover_after)
-        self.reports: SimpleQueue[Report] = SimpleQueue()
+        self.reports = reports
         self._counter = 0
         self._joined = False
         self._held: dict[str, Claim] = {}
@@ -348,7 +369,7 @@ class Replica:
         self._epochs[name] = claim.epoch
         former = expected.owner if expected is not None else None
         if former not in (None, self._name):
-            self._taken()
+            self._counts.taken()
         LOG.info(
             "a share is claimed",
             extra={"fields": {"share": name, "epoch": claim.epoch, "from": former or ""}},
@@ -368,7 +389,7 @@ class Replica:
     def _heard(self, report: Report) -> None:
         name = report.share.namespace
         if report.happened is Happened.FENCED:
-            self._fenced()
+            self._counts.fenced()
         failed = report.happened is Happened.FAILED
         if self._held.get(name) == report.claim:
             self._withdraw(name, save=False)

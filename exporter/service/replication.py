@@ -6,13 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 from exporter.config.schema import Config
 from exporter.errors import InternalError
 from exporter.model import ReplicaStatus, ShareStatus
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.lease import call_timeout, suspension_clock
-from exporter.replicas.replica import Replica
+from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts, Report
 from exporter.service.account import Account
 from exporter.service.shares import Build, Shares
 from exporter.service.status import Watched
@@ -63,9 +64,8 @@ class Replication:
         self._monotonic = monotonic
         self._takeover_after = settings.takeover_after
         self._internal_errors = InternalErrors(metrics.internal_errors, ReplicaPart)
-        self._shares = Shares(
-            build, lambda report: self._replica.reports.put(report), self._internal_errors
-        )
+        reports: SimpleQueue[Report] = SimpleQueue()
+        self._shares = Shares(build, reports.put, self._internal_errors)
         self._coordination = store.coordinate(call_timeout(settings.takeover_after))
         self._replica = Replica(
             Member(
@@ -74,11 +74,9 @@ class Replication:
             self._every,
             self._coordination,
             self._shares,
-            takeover_after=settings.takeover_after,
-            clock=suspension_clock(),
-            monotonic=monotonic,
-            taken=metrics.takeovers.inc,
-            fenced=metrics.fenced_saves.inc,
+            reports,
+            ReplicaClocks(settings.takeover_after, suspension_clock(), monotonic),
+            ReplicaCounts(metrics.takeovers.inc, metrics.fenced_saves.inc),
         )
         self._tables = {name: MetricTable({"account": name} if name else {}) for name in accounts}
         self._share_metrics = {name: ShareMetrics(table) for name, table in self._tables.items()}

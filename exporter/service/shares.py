@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Lock
 
 from exporter.errors import ExporterError
@@ -98,7 +99,7 @@ class Shares:
             if running.withdrawn:
                 return
             with self._internal_errors.translated(ReplicaPart.SHARES, ExporterError, start=share):
-                account = self._build(running.share, running.claim, lambda: self._fenced(running))
+                account = self._build(running.share, running.claim, partial(self._fenced, running))
                 with self._lock:
                     running.account = account
                     wanted = not running.withdrawn
