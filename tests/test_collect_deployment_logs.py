@@ -22,7 +22,7 @@ from collect_fixtures import (
 from state_files import file_state
 
 from exporter.model import LogType
-from exporter.reading import deployment_logs, whole_log
+from exporter.reading import attempts, deployment_logs, whole_log
 
 BUILD = IDENTITY | {"log_type": "BUILD"}
 JOB = "deployment_logs app-1"
@@ -114,7 +114,7 @@ def test_log_that_fails_is_read_again_and_counted_whole(site: Site):
 
 
 @pytest.mark.parametrize(
-    ("error", "reads"), [(not_found(), 1), (server_error(), deployment_logs.ATTEMPTS)]
+    ("error", "reads"), [(not_found(), 1), (server_error(), attempts.ATTEMPTS)]
 )
 def test_log_that_cannot_be_read_at_all_is_a_gap(
     site: Site, error: Exception, reads: int, caplog: pytest.LogCaptureFixture

@@ -25,7 +25,8 @@ from exporter.model import (
     Source,
     Trigger,
 )
-from exporter.reading.invocation_logs import ATTEMPTS, EMPTY_ATTEMPTS, InvocationLogs
+from exporter.reading.attempts import ATTEMPTS
+from exporter.reading.invocation_logs import EMPTY_ATTEMPTS, InvocationLogs
 from exporter.reading.whole_log import WholeLogs
 from exporter.scheduling.timer import OneTimeJobs
 from exporter.watching.failures import Failures

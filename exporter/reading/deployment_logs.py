@@ -7,18 +7,19 @@ note that it was read, and until then nothing of it is.
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from exporter.counting.pipeline import Pipeline
-from exporter.errors import ApiError, InternalError, NotFound, Stopping
+from exporter.errors import ApiError, InternalError, Stopping
 from exporter.model import (
     App,
     ComponentKey,
     Deployment,
-    Endpoint,
     GapReason,
     LogType,
     Source,
 )
+from exporter.reading.attempts import Attempts
 from exporter.reading.whole_log import WholeLogs
 from exporter.scheduling.timer import OneTimeJobs
 from exporter.telemetry.internal_errors import InternalErrors, Part
@@ -28,7 +29,6 @@ LOG = logging.getLogger(__name__)
 KIND = "deployment_logs"
 """Of the documents that name what is left to read of each deployment, nothing once all is read."""
 
-ATTEMPTS = 10
 RETRY_SECONDS = 60.0
 
 
@@ -58,7 +58,7 @@ class DeploymentLogs:
         self._log_types = tuple(log_types)
         self._clock = clock
         self._internal_errors = internal_errors
-        self._attempts: dict[tuple[str, Source], int] = {}
+        self._attempts: Attempts[tuple[str, Source]] = Attempts(pipeline)
 
     def came_to_rest(self, app: App, rested: Sequence[Deployment]) -> None:
         """Take note of deployments whose logs are due; of one that is known nothing is.
@@ -83,8 +83,7 @@ class DeploymentLogs:
     def forget(self, app: App) -> None:
         """The app is gone: what could not be read of it is tried from the start if it is back."""
         with self._ledger.transaction():
-            for place in [place for place in self._attempts if place[1].app_id == app.id]:
-                del self._attempts[place]
+            self._attempts.forget(partial(_is_of, app))
 
     def start(self, app: App, delay: float = 0.0) -> None:
         """Read what is due of an app, ``delay`` seconds from now."""
@@ -127,24 +126,16 @@ class DeploymentLogs:
     def _failed(
         self, app: App, deployment_id: str, source: Source, error: ApiError | InternalError
     ) -> None:
-        """Say so once; give up what is not there, or fails again and again."""
-        place = (deployment_id, source)
-        attempts = self._attempts[place] = self._attempts.get(place, 0) + 1
-        fields = {"source": source, "deployment": deployment_id, "problem": error}
-        gone = isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS
-        given_up = gone or attempts == ATTEMPTS
-        if given_up:
-            LOG.warning("log given up: it cannot be read", extra={"fields": fields})
-            self._pipeline.count_gap(source, GapReason.ARCHIVE)
+        """Give up what is not there, or fails again and again."""
+        fields: dict[str, object] = {"deployment": deployment_id}
+        if self._attempts.is_last((deployment_id, source), source, error, fields):
             with self._ledger.transaction():
                 self._settle(app, deployment_id, source)
-        elif attempts == 1:
-            LOG.warning("log cannot be read, trying again", extra={"fields": fields})
         self._pipeline.note_read(source, None)
 
     def _settle(self, app: App, deployment_id: str, source: Source) -> None:
         """A log needs no other read; under the lock."""
-        self._attempts.pop((deployment_id, source), None)
+        self._attempts.end((deployment_id, source))
         left = self._due(app).get(deployment_id, [])
         done = [source.key.component, str(source.log_type)]
         self._keep(app, deployment_id, [log for log in left if log != done])
@@ -156,3 +147,7 @@ class DeploymentLogs:
 
     def _keep(self, app: App, deployment_id: str, left: Sequence[Sequence[str]]) -> None:
         self._ledger.keep(KIND, (app.name,), deployment_id, json.dumps(left).encode())
+
+
+def _is_of(app: App, log: tuple[str, Source]) -> bool:
+    return log[1].app_id == app.id

@@ -11,26 +11,25 @@ from exporter.counting.findings import SETTLE_SECONDS
 from exporter.counting.job_record import DueLog
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
-from exporter.errors import ApiError, InternalError, NotFound, Stopping
+from exporter.errors import ApiError, InternalError, Stopping
 from exporter.logs.log_lines import LogLines
 from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.model import (
     App,
     ComponentKey,
-    Endpoint,
     GapReason,
     LogLine,
     LogType,
     RestartReason,
     Source,
 )
+from exporter.reading.attempts import Attempts
 from exporter.reading.whole_log import WholeLogs
 from exporter.scheduling.timer import OneTimeJobs
 from exporter.telemetry.internal_errors import InternalErrors, Part
 
 LOG = logging.getLogger(__name__)
 
-ATTEMPTS = 10
 EMPTY_ATTEMPTS = 3
 """How often a log is asked for that shows nothing: it may come later than its run ends."""
 
@@ -64,7 +63,7 @@ class InvocationLogs:
         self._retry_seconds = retry_seconds
         self.clock = clock
         self._internal_errors = internal_errors
-        self._attempts: dict[tuple[ComponentKey, str], int] = {}
+        self._attempts: Attempts[tuple[ComponentKey, str]] = Attempts(pipeline)
 
     def start(self, app: App, delay: float = 0.0) -> None:
         """Read what is due of an app, ``delay`` seconds from now."""
@@ -102,7 +101,8 @@ class InvocationLogs:
 
     def _read(self, source: Source, invocation_id: str, log: DueLog) -> None:
         lines, whole = self._whole_logs.of_invocation(source, invocation_id, log.deployment_id)
-        if not lines and log.ran and self._attempt(source, invocation_id) < EMPTY_ATTEMPTS:
+        place = (source.key, invocation_id)
+        if not lines and log.ran and self._attempts.made(place) < EMPTY_ATTEMPTS:
             return
         with self._ledger.transaction():
             if not self._is_due(source.key, invocation_id):
@@ -127,32 +127,17 @@ class InvocationLogs:
     def _failed(
         self, source: Source, invocation_id: str, log: DueLog, error: ApiError | InternalError
     ) -> None:
-        """Log the first failure; give up what is not there, or fails again and again."""
-        fields = {"source": source, "invocation": invocation_id, "problem": error}
-        attempts = self._attempt(source, invocation_id)
-        if isinstance(error, NotFound) and error.endpoint is Endpoint.LOGS:
-            missing = log.ran
-        elif attempts >= ATTEMPTS:
-            missing = True
-        else:
-            if attempts == 1:
-                LOG.warning("log cannot be read, trying again", extra={"fields": fields})
+        """Give up what is not there, or fails again and again."""
+        fields: dict[str, object] = {"invocation": invocation_id}
+        place = (source.key, invocation_id)
+        if not self._attempts.is_last(place, source, error, fields, expected=log.ran):
             return
-        if missing:
-            LOG.warning("log given up: it cannot be read", extra={"fields": fields})
-            self._pipeline.count_gap(source, GapReason.ARCHIVE)
         with self._ledger.transaction():
             if self._is_due(source.key, invocation_id):
                 if log.failed:
                     reason = RestartReason.UNKNOWN
                     self._runs.notify_failed(source.key, reason, self.clock())
                 self._settle(source.key, invocation_id)
-
-    def _attempt(self, source: Source, invocation_id: str) -> int:
-        """Count one more attempt at a log; return how many there were."""
-        place = (source.key, invocation_id)
-        self._attempts[place] = self._attempts.get(place, 0) + 1
-        return self._attempts[place]
 
     def _is_due(self, key: ComponentKey, invocation_id: str) -> bool:
         record = job_record.load(self._ledger, key)
@@ -161,7 +146,7 @@ class InvocationLogs:
 
     def _settle(self, key: ComponentKey, invocation_id: str) -> None:
         """A log needs no other read; under the lock."""
-        self._attempts.pop((key, invocation_id), None)
+        self._attempts.end((key, invocation_id))
         record = job_record.load(self._ledger, key)
         if record is not None and record.due.pop(invocation_id, None) is not None:
             job_record.save(self._ledger, key, record)
