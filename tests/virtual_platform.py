@@ -20,6 +20,7 @@ from exporter.model import (
     LogChunk,
     LogLocations,
     LogType,
+    Quiet,
     Source,
 )
 from exporter.simulator import state as simulated
@@ -229,6 +230,7 @@ def _app(app: simulated.App, *, varying: bool) -> App:
                 ComponentKind(spec.kind),
                 spec.size,
                 None if varying else spec.instances,
+                quiet=_quiet(app, spec),
             )
             for spec in app.components
         ),
@@ -236,6 +238,12 @@ def _app(app: simulated.App, *, varying: bool) -> App:
         newest_deployment=_deployment(newest) if newest else None,
         under_way=(_deployment(app.in_progress),) if app.in_progress else (),
     )
+
+
+def _quiet(app: simulated.App, spec: simulated.ComponentSpec) -> Quiet | None:
+    if app.archived:
+        return Quiet.ARCHIVED
+    return None if spec.sleeps_after is None else Quiet.INACTIVITY_SLEEP
 
 
 def _deployment(deployment: simulated.Deployment) -> Deployment:

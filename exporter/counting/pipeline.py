@@ -147,7 +147,7 @@ class Pipeline:
             )
             run = source.log_type is LogType.RUN
             if continuity.in_doubt or (run and continuity.needs_base):
-                tail_lines = self.limits.tail_lines
+                tail_lines = max(tail_lines, self.limits.tail_lines)
             if watched and (restarts := watched.restarts_of(deployment_id)):
                 continuity.count_restarts(restarts.counts, restarts.read_at)
             window = continuity.window(source.log_type, tail_lines, open_ended=open_ended)

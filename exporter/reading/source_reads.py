@@ -85,8 +85,13 @@ class SourceReads:
         if failed is not None:
             raise failed
 
-    def read_whole(self, state: SourceState, deployment: DeploymentToRead) -> bool:
+    def read_whole(
+        self, state: SourceState, deployment: DeploymentToRead, *, times: int = 1
+    ) -> bool:
         """Read a deployment of a source now, as far back as is ever asked for.
+
+        Args:
+            times: so many times further back.
 
         Returns:
             whether it showed a line that was known.
@@ -94,7 +99,7 @@ class SourceReads:
         Raises:
             ApiError, DeploymentEnded, Stopping: it could not be read.
         """
-        reading, _ = self._read_window(state, deployment, self.settings.tail_lines, urgent=False)
+        reading, _ = self._read_window(state, deployment, self.settings.tail_lines * times)
         reading.end()
         return reading.knows_a_line
 

@@ -34,7 +34,7 @@ def app_document(app: App) -> Document:
     document: Document = {
         "id": app.id,
         "owner_uuid": "00000000-0000-4000-8000-000000000000",
-        "spec": {"name": app.name, "region": app.region, **_spec_lists(app.components)},
+        "spec": _spec_document(app),
         "region": {"slug": app.region, "label": app.region, "continent": "europe"},
         "tier_slug": app.tier,
         "created_at": timestamp(app.created_at),
@@ -189,6 +189,13 @@ def monitoring_document(
     return {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
 
+def _spec_document(app: App) -> Document:
+    document: Document = {"name": app.name, "region": app.region, **_spec_lists(app.components)}
+    if app.archived:
+        document["maintenance"] = {"enabled": True, "archive": True}
+    return document
+
+
 def _spec_lists(components: tuple[ComponentSpec, ...]) -> dict[str, list[Document]]:
     lists: dict[str, list[Document]] = {}
     for component in components:
@@ -196,6 +203,8 @@ def _spec_lists(components: tuple[ComponentSpec, ...]) -> dict[str, list[Documen
         if component.kind in (Kind.SERVICE, Kind.WORKER, Kind.JOB):
             entry["instance_count"] = component.instances
             entry["instance_size_slug"] = component.size
+        if component.sleeps_after is not None:
+            entry["inactivity_sleep"] = {"after_seconds": component.sleeps_after}
         if component.job is not None:
             entry |= component.job.document()
         lists.setdefault(SPEC_LISTS[component.kind], []).append(entry)

@@ -248,6 +248,44 @@ class Platform:
             self._rollout.scale(state, state.active, component, instances)
         self._notify()
 
+    def sleep(self, app: str, component: str, last_words: Sequence[str | bytes] = ()) -> None:
+        """End every instance of a component: nobody has asked for it in a long time.
+
+        Their logs can be asked for no more; open streams bring the rest.
+
+        Args:
+            last_words: what each instance writes on SIGTERM.
+        """
+        with self._lock:
+            state = find_app(self._apps, app)
+            running = state.active.instances if state.active is not None else {}
+            for instance in running.get(component, ()):
+                for words in last_words:
+                    self.write(app, component, instance.index, words)
+            self._rollout.end_instances(state, component)
+        self._notify()
+
+    def wake(self, app: str, component: str) -> None:
+        """Run a component that sleeps again, in new containers."""
+        with self._lock:
+            state = find_app(self._apps, app)
+            [spec] = [each for each in state.components if each.name == component]
+            self.scale(app, component, spec.instances)
+
+    def archive(self, app: str) -> None:
+        """Switch an app off: it has no instances until it is restored."""
+        with self._lock:
+            state = find_app(self._apps, app)
+            state.archived = True
+            for component in state.components:
+                self.sleep(app, component.name)
+
+    def restore(self, app: str) -> str:
+        """Switch an archived app on again, with a deployment; return its id."""
+        with self._lock:
+            find_app(self._apps, app).archived = False
+            return self.deploy(app, cause="app restored")
+
     def tell(self, app: str, component: str, instance: int, message: str) -> None:
         """Write a line of the platform's own among those of an instance, ``LATE_SECONDS`` late."""
         with self._lock:

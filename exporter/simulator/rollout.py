@@ -113,6 +113,15 @@ class Rollout:
             name = f"{component}-{replica_set}-{self._suffix(5)}"
             instances.append(Instance(component, index, name, Container(self.retention)))
 
+    def end_instances(self, app: App, component: str) -> None:
+        """End all instances of a component in the active deployment; their logs are refused."""
+        instances = app.active.instances.get(component, []) if app.active is not None else []
+        for instance in instances:
+            instance.running.ended = True
+            for container in instance.containers():
+                self._ledger.refused(ComponentKey(app.name, component), container)
+        instances.clear()
+
     def discard(self, app: App, deployment: Deployment) -> None:
         """Throw away a deployment's logs."""
         self._discard_run_logs(app, deployment)

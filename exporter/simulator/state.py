@@ -47,13 +47,17 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComponentSpec:
-    """One component as an app's spec has it."""
+    """One component as an app's spec has it.
+
+    ``sleeps_after``: seconds without requests after which a service runs no instances.
+    """
 
     name: str
     kind: Kind = Kind.SERVICE
     instances: int = 1
     size: str = "apps-s-1vcpu-1gb"
     job: JobSchedule | None = None
+    sleeps_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -173,6 +177,7 @@ class App:
     invocations: "list[Invocation]" = field(default_factory=list)  # oldest first
     scalings: list[Scaling] = field(default_factory=list)  # oldest first
     bandwidth_bytes: int = 0
+    archived: bool = False
 
     def active_at(self, moment: float) -> Deployment | None:
         """The deployment that was active at a time (Unix seconds), None before the first."""

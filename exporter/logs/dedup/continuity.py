@@ -338,6 +338,17 @@ class Continuity:
         self._run_tail = window.keep
         self._run_read_to = max(self._run_read_to, window.newest)
 
+    def close_run(self) -> None:
+        """Expect no more of RUN's latest window: its containers have ended, and all was counted.
+
+        That its lines leave RUN is no news then.
+        """
+        if LogType.RUN in self._windows:
+            self._earlier.append(self._windows[LogType.RUN])
+            self._windows[LogType.RUN] = array("Q")
+            self._shown.pop(LogType.RUN, None)
+            self.changed = True
+
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
         if not window.goes_on:
@@ -496,10 +507,7 @@ class Continuity:
         """
         before = self._windows.get(LogType.RUN, ())
         if self._instances == 1 and any(line in window.seen for line in before):
-            self._earlier.append(self._windows[LogType.RUN])
-            self._windows[LogType.RUN] = array("Q")
-            self._shown.pop(LogType.RUN, None)
-            self.changed = True
+            self.close_run()
 
     def _note_unseen(self, window: Window, known_ends: int, containers: int) -> int:
         """How many containers ended unseen, as the platform's counts of this deployment tell.

@@ -56,6 +56,10 @@ soon that its deployment has ended: later, another container may have begun and 
 SHORT_SECONDS = 60.0
 """A stream that ended sooner costs more requests than reading the log once in that time."""
 
+FIRST_TIMES = 5
+"""How many times ``tail_lines`` are asked for where the first stream of a new deployment begins
+with as many lines as were asked for: what its containers wrote before is lost otherwise."""
+
 QUIET_SECONDS, LONGEST_STAY = 60.0, 600.0
 """A stream of a past deployment that does not end is left when it was silent for so long; at the
 latest after the longest time that the platform gives a container to end."""
@@ -202,8 +206,11 @@ class FollowedSource:
 
     def _doubt(self) -> None:
         """An end of long ago proves nothing: another container may have begun and ended since."""
-        if self._around.monotonic() - self._ended_at > PROOF_SECONDS:
+        if not self._ended_lately():
             self.deployment.complete = False
+
+    def _ended_lately(self) -> bool:
+        return self._around.monotonic() - self._ended_at <= PROOF_SECONDS
 
     async def _once(self) -> float:
         """Ask for a stream and read it to its end; how long to wait before the next, in seconds."""
@@ -253,7 +260,7 @@ class FollowedSource:
             locations = await self._locate(reading.tail_lines)
             self._refused = self._polled = False
             if locations.live_url is None:
-                self._no_stream(locations)
+                self._no_stream(locations, reading)
                 return None
             stream = await around.streams.open(locations.live_url, target=self._source)
             newest_end = self._probe.newest()
@@ -263,9 +270,9 @@ class FollowedSource:
         finally:
             reading.close()
 
-    async def _read_whole(self) -> bool:
+    async def _read_whole(self, times: int = 1) -> bool:
         """Read the log whole; whether it showed a line that was known."""
-        read = partial(self._around.reads.read_whole, self.state, self.deployment)
+        read = partial(self._around.reads.read_whole, self.state, self.deployment, times=times)
         known: bool = await self._around.block(read)
         return known
 
@@ -282,12 +289,15 @@ class FollowedSource:
         locations: LogLocations = await self._around.block(request)
         return locations
 
-    def _no_stream(self, locations: LogLocations) -> None:
+    def _no_stream(self, locations: LogLocations, reading: StreamReading) -> None:
         """There is no live log: the deployment is past, or nothing runs; neither is a failure."""
         self._note()
         self._refused = True
-        if locations.archive_urls and not self._left:
-            self._around.reads.found_past(self.deployment)
+        if locations.archive_urls:
+            if not self._left:
+                self._around.reads.found_past(self.deployment)
+        elif self.deployment.complete and self._ended_lately():
+            reading.nothing_runs()
 
     async def _read(self, stream: OpenStream, same: bool | None) -> ApiError | None:
         """Read a stream to its end.
@@ -296,15 +306,16 @@ class FollowedSource:
         """
         ended, reading = False, stream.reading
         complete, self.deployment.complete = self.deployment.complete, False
+        first = self.deployment.from_first_line and not self._opened
         self._begin(stream)
         try:
             await stream.catch_up()
-            await self._judge(stream, same)
+            await self._judge(stream, same, first=first)
             await stream.read_on()
         except StreamEndedError as end:
             ended = True
             if end.error is None and reading.began and not reading.caught_up:
-                await self._judge(stream, same)
+                await self._judge(stream, same, first=first)
             if end.error is None and not self._reopening:
                 # One without a line proves no more than the one before it. One of several
                 # instances may have gone on without the container after one that ended.
@@ -318,17 +329,22 @@ class FollowedSource:
             self._end(probe=ended)
             stream.abort()
 
-    async def _judge(self, stream: OpenStream, same: bool | None) -> None:
-        """What there was has come: see whether it reaches back to what was counted."""
+    async def _judge(self, stream: OpenStream, same: bool | None, *, first: bool) -> None:
+        """What there was has come: see whether it reaches back to what was counted.
+
+        Args:
+            first: whether it is the first stream of a deployment of which all lines are new.
+        """
         reading = stream.reading
         known = reading.knows_a_line
         judged = (same is not None and known) or stream.began_live
         if same is None:
             same = known
-        if not judged and reading.may_miss_lines and reading.tail_lines < self._widest:
+        wider = reading.tail_lines < self._widest or first
+        if not judged and reading.may_miss_lines and wider:
             # Then lines may be missing, as far as can be told.
             with suppress(ApiError, DeploymentEnded):
-                same = await self._read_whole()
+                same = await self._read_whole(FIRST_TIMES if first else 1)
                 judged = True
         self._fallback.reset()
         self._garbled.reset()

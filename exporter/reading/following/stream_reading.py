@@ -135,6 +135,13 @@ class StreamReading(Reading):
                 self._count(self._window.rest())
                 self._move_cursor()
 
+    def nothing_runs(self) -> None:
+        """No container runs, and a stream brought all that the last ones wrote."""
+        with self._pipeline.transaction():
+            if self._still_counts():
+                self._continuity.close_run()
+                self._move_cursor()
+
     def close(self) -> None:
         """The stream is over; a line that it broke off in is for the next read."""
         self.drop()
