@@ -251,7 +251,7 @@ def test_newest_line_and_restart_never_go_back(site: Site):
 
 
 def test_past_deployment_that_is_gone_counts_a_gap(site: Site):
-    """404 while draining: the rest is lost, once for each log, and the source stays up."""
+    """404 while draining: the rest is lost, one gap, and the source stays up."""
     site.watch("d1", RUN)
     site.scheduler.step(RUN)
     site.platform.log("d1").error = not_found()

@@ -103,6 +103,10 @@ class Poller:
             self._app_reads.forget(source.key.app)
         self._schedule.remove(source)
 
+    def forget(self, source: Source) -> None:
+        """Nobody reads a source any more that was unwatched; requests for it have ended."""
+        self._schedule.forget(source)
+
     def repace(self, factor: float, stretch: float) -> None:
         """Intervals became longer by ``factor``, or shorter; they are ``stretch`` times as long."""
         self._pipeline.metrics.interval_stretch.set(stretch)

@@ -166,9 +166,11 @@ class SourceReads:
             LOG.warning(
                 "past deployment given up: its rest cannot be read", extra={"fields": fields}
             )
-            self._pipeline.count_gap(
-                state.source, GapReason.DEPLOYMENT if gone else GapReason.ARCHIVE
-            )
+            if gone:
+                run = state.source.log_type is LogType.RUN
+                self._past.read_to_end(state, deployment, cut_off=run and not deployment.complete)
+                return
+            self._pipeline.count_gap(state.source, GapReason.ARCHIVE)
             over = True
         if over or last_attempt:
             self._past.read_to_end(state, deployment)

@@ -198,6 +198,12 @@ class Schedule(Generic[S]):
                 else:
                     self._put_next(source, now, started, goes_on)
 
+    def forget(self, source: S) -> None:
+        """Forget a removed source that was read elsewhere until now."""
+        with self._lock:
+            if source not in self._turns:
+                self._forget(source)
+
     def _forget(self, source: S) -> None:
         if self._on_removed is not None:
             self._on_removed(source)

@@ -171,6 +171,8 @@ class Discovery:
             if successor is None or successor.id != app.id or key not in left:
                 self._api_metrics.forget((app.id, component.name))
             if key in left:
+                if successor is not None and successor.id != app.id:
+                    self._release(key)
                 continue
             with self._pipeline.transaction():
                 self._pipeline.series.close_component(key)
@@ -185,6 +187,11 @@ class Discovery:
         with self._pipeline.transaction():
             for name in gone(before.app_names(), now.app_names()):
                 self._pipeline.series.close_app(name)
+
+    def _release(self, key: ComponentKey) -> None:
+        """Release what is known of an app's logs: another app has its name, and its own logs."""
+        for deployment in self._pipeline.deployments(key):
+            self._pipeline.release(key, deployment, cut_off=True)
 
     def _sources(self, inventory: Inventory) -> list[tuple[App, Source]]:
         """The sources of every component that runs; an app never deployed has no run-time logs."""

@@ -94,6 +94,7 @@ class Follower:
         self._leaving: dict[FollowedSource, asyncio.Task[None]] = {}  # past deployments' streams
         self._beats: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Future[Any]] = set()  # in the workers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run_loop, name="follower")
         self._lock = threading.Lock()
@@ -231,6 +232,10 @@ class Follower:
         task = self._tasks.pop(source, None)
         leaving = [task for old, task in self._leaving.items() if old.state.source == source]
         await _cancel([*leaving, task] if task is not None else leaving)
+        # A request that goes on fails if its app is gone: that must not outlast the app.
+        if self._requests:
+            await asyncio.wait(self._requests)
+        self._poller.forget(source)
 
     def _first_tried(self, ends: RestartProbe) -> None:
         """Hold a component's RUN_RESTARTED back until every stream was tried.
@@ -280,7 +285,15 @@ class Follower:
         await _cancel([task for task in asyncio.all_tasks() if task is not ours])
 
     async def _block(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, function)
+        request = asyncio.get_running_loop().run_in_executor(self._workers, function)
+        self._requests.add(request)
+        request.add_done_callback(self._request_ended)
+        return await asyncio.shield(request)
+
+    def _request_ended(self, request: asyncio.Future[Any]) -> None:
+        self._requests.discard(request)
+        if not request.cancelled():
+            request.exception()  # whoever waited for it may be gone
 
     def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Let a coroutine run on the loop; nothing once it is stopped."""
