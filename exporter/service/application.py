@@ -22,7 +22,7 @@ from exporter import __version__
 from exporter.config.credentials import TokenSource
 from exporter.config.masking import masked
 from exporter.config.schema import Config
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Fault, StateError
 from exporter.model import Notification
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
@@ -47,6 +47,8 @@ from exporter.web.pages.alerts import Alerts
 from exporter.web.pages.page import About
 
 LOG = logging.getLogger(__name__)
+
+STATE_REMEDY = "reload again once the state can be reached"
 
 NOTIFY_STOP_SECONDS = 2.0
 """How long notifications may still be sent at the end."""
@@ -200,16 +202,28 @@ class Application:
             before[name].stop()
 
     def _changed_accounts(self, wanted: Wanted) -> dict[str, Account]:
-        """The accounts by another configuration, with those that are new."""
-        accounts = {}
-        for name, token in wanted.tokens.items():
-            account = self._accounts.get(name)
-            if account is None:
-                accounts[name] = self._new_account(wanted.config, name, token)
-                accounts[name].start()
-            else:
-                account.change(wanted.config, token)
-                accounts[name] = account
+        """The accounts by another configuration, with those that are new.
+
+        Raises:
+            ConfigError: the state of a new account cannot be read, and nothing has changed; or a
+                token file has become unusable.
+        """
+        news: dict[str, Account] = {}
+        try:
+            for name in wanted.tokens.keys() - self._accounts.keys():
+                news[name] = self._new_account(wanted.config, name, wanted.tokens[name])
+            accounts = {name: self._accounts.get(name) or news[name] for name in wanted.tokens}
+            for name in accounts.keys() - news.keys():
+                accounts[name].change(wanted.config, wanted.tokens[name])
+        except (ConfigError, StateError) as error:
+            for account in news.values():
+                account.stop(save=False)
+            if isinstance(error, StateError):
+                fault = Fault("", "accounts", str(error), STATE_REMEDY)
+                raise ConfigError((fault,)) from None
+            raise
+        for account in news.values():
+            account.start()
         return accounts
 
     def _change_shares(self, wanted: Wanted, replication: Replication) -> None:
