@@ -145,6 +145,7 @@ class Account:
         connections, before = self._connect(), self._parts
         self._connections.stop.set()
         before.stop()
+        self._connections.close()
         parts = rebuild_account(*self._plan(connections), before)
         self._connections, self._parts = connections, parts
         parts.start()
@@ -192,6 +193,7 @@ class Account:
         with self._changing:
             self._connections.stop.set()  # those of a change that was under way
             self._parts.stop()
+            self._connections.close()
             self._records.ledger.end()
 
     def _new_budget(self, config: Config) -> Budget:
