@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from collect_fixtures import (
+    ALL_OFF,
     IDENTITY,
     JOBS,
     KEY,
@@ -285,3 +286,24 @@ def test_lines_without_a_time_count_only_where_the_component_is_new(site: Site):
     assert site.value("log_lines_total", **labels, component="web") == 0
     assert site.value("log_lines_total", **labels, component="jobs") == 1
     assert site.clock() == START
+
+
+def test_what_wrote_most_meanwhile_is_read_first(site: Site):
+    """After a start that continues, first reads go by the lines that are probably unread."""
+    listing = app("shop", WEB, JOBS, replace(WEB, name="idle"))
+    discover(site, listing)
+    for name, lines in (("web", 1), ("jobs", 20), ("idle", 0)):
+        source = Source("app-1", ComponentKey("shop", name), LogType.RUN)
+        text = b"".join(line(second + 1, f"{second}", name) for second in range(lines))
+        site.platform.log("d1").live = text
+        site.scheduler.step(source)
+        assert site.value("log_lines_total", app="shop", component=name, log_type="RUN") == lines
+    site.clock.now += 600
+    site.build(ALL_OFF)
+    discover(site, listing)
+    first_reads = [(source.key.component, source.log_type) for source in site.poller.sources()]
+    assert first_reads == [
+        (name, log_type)
+        for log_type in (LogType.RUN, LogType.RUN_RESTARTED)
+        for name in ("jobs", "web", "idle")
+    ]

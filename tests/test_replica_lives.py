@@ -1,4 +1,4 @@
-"""Random lives of several replicas on one store; ``make lives KIND=replicas`` lives more."""
+"""2,000 random lives of several replicas on one store; ``make lives KIND=replicas`` lives more."""
 
 import logging
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from lives import faults_of
 
-LIVES_A_TEST = 20
+LIVES_A_TEST = 50
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(32))
 def test_replicas_show_each_line_once(block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """Whatever happens to hosts and messages, no counter falls, none is on two, all is counted."""
     caplog.set_level(logging.CRITICAL)
@@ -17,7 +17,7 @@ def test_replicas_show_each_line_once(block: int, tmp_path: Path, caplog: pytest
         assert faults_of("replicas", seed, tmp_path) == []
 
 
-@pytest.mark.parametrize("block", range(3))
+@pytest.mark.parametrize("block", range(8))
 def test_replicas_outlive_a_store_that_goes_back(
     block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

@@ -174,6 +174,14 @@ class Ledger:
         keys = [*self._stored, *self._cursors]
         return [key.deployment_id for key in keys if key.component == component]
 
+    def newest(self) -> dict[ComponentKey, int]:
+        """The newest line of each component that was counted, in Unix nanoseconds."""
+        newest: dict[ComponentKey, int] = {}
+        for cursors in (self._stored, self._cursors):
+            for key, cursor in cursors.items():
+                newest[key.component] = max(newest.get(key.component, 0), cursor.newest)
+        return newest
+
     def release(self, key: CursorKey) -> None:
         """Release a deployment that was read to its end."""
         stored = self._stored.pop(key, None)

@@ -163,6 +163,21 @@ class Pipeline:
         with self.transaction():
             return self.ledger.deployments(key)
 
+    def backlogs(self) -> dict[ComponentKey, float]:
+        """Estimate how many lines each component wrote since the newest one that was counted.
+
+        The rate is that of all lines that were counted since the exporter's first start.
+        """
+        now = self.clock()
+        watched = max(now - self.ledger.first_start, 1.0)
+        with self.lock:
+            return {
+                key: self.ledger.value(self.metrics.log_lines, (*key.parts, LogType.RUN))
+                / watched
+                * max(now - newest / NANOSECONDS, 0.0)
+                for key, newest in self.ledger.newest().items()
+            }
+
     def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
         """Release a past deployment whose logs were read to their end.
 

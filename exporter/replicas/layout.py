@@ -5,6 +5,7 @@ A share is the part of an account whose apps have one remainder of ``hash(app id
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 _LAYOUT_BYTES = 4
@@ -84,6 +85,7 @@ class Member:
         return f"{self.name}/{self.token}/{self.layout}"
 
     @classmethod
+    @lru_cache(maxsize=1024)  # each round asks for the same few
     def parse(cls, text: str) -> "Member":
         """The member that a text of the database names; an unknown form has no layout."""
         name, _, rest = text.partition("/")

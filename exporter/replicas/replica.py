@@ -156,6 +156,7 @@ class Replica:
         self._counter = 0
         self._joined = False
         self._held: dict[str, Claim] = {}
+        self._owned: frozenset[Share] = frozenset()  # those held; replaced as a whole
         self._leaving: dict[str, Claim] = {}
         self._released: dict[str, Claim] = {}
         self._not_before: dict[str, float] = {}
@@ -165,9 +166,7 @@ class Replica:
 
     def owned(self) -> frozenset[Share]:
         """The shares that this replica owns and may show now; from any thread."""
-        if not self.lease.valid:
-            return frozenset()
-        return frozenset(self._shares[name] for name in list(self._held))
+        return self._owned if self.lease.valid else frozenset()
 
     def round(self) -> float:
         """Send one heartbeat and make at most one move.
@@ -299,6 +298,7 @@ class Replica:
 
     def _withdraw(self, name: str, *, save: bool) -> None:
         claim = self._held.pop(name)
+        self._owned -= {self._shares[name]}
         if save:
             self._leaving[name] = claim
         self._holdings.withdraw(self._shares[name], claim, save=save)
@@ -375,6 +375,7 @@ class Replica:
             extra={"fields": {"share": name, "epoch": claim.epoch, "from": former or ""}},
         )
         self._held[name] = claim
+        self._owned |= {self._shares[name]}
         self._holdings.start(self._shares[name], claim)
         return True
 

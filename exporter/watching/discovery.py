@@ -1,7 +1,7 @@
 """What there is to read and what is gone: the apps of the account, held against those before."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.counting.pipeline import Pipeline
@@ -40,6 +40,16 @@ class DiscoverySettings:
     def log_types_of(self, component: Component) -> tuple[LogType, ...]:
         """The run-time logs that are read of a component."""
         return () if self.jobs and component.scheduled else self.log_types
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """A log to watch under the deployment that is active now; see ``Reader.watch``."""
+
+    source: Source
+    component: Component
+    active: Deployment
+    between: tuple[Deployment, ...]
 
 
 class Discovery:
@@ -151,8 +161,15 @@ class Discovery:
                 self._pipeline.series.open_app(app)
             for key, _, component in now.components():
                 self._pipeline.series.open_component(key, component)
-        for app in now.apps:
-            self._watch(before, app)
+        logs = [log for app in now.apps for log in self._logs(before, app)]
+        for log in logs if before.apps else self._urgent_first(logs):
+            self._reader.watch(
+                log.source,
+                log.component,
+                log.active,
+                between=log.between,
+                from_first_line=self.done or self._pipeline.resumed,
+            )
         news = now.keys() - before.keys()
         if news or not self.done:
             LOG.info(
@@ -202,8 +219,21 @@ class Discovery:
             for log_type in self._settings.log_types_of(component)
         ]
 
-    def _watch(self, before: Inventory, app: App) -> None:
-        """Read every log of an app, under the deployment that is active now."""
+    def _urgent_first(self, logs: Iterable[_Log]) -> list[_Log]:
+        """Order logs that are all read for the first time, one after another as the budget allows.
+
+        The window of the component that wrote most since it was read last is nearest to being
+        lost. RUN_RESTARTED comes last: only another container end replaces what it shows.
+        """
+        backlogs = self._pipeline.backlogs()
+
+        def rank(log: _Log) -> tuple[bool, float]:
+            return log.source.log_type is not LogType.RUN, -backlogs.get(log.source.key, 0.0)
+
+        return sorted(logs, key=rank)
+
+    def _logs(self, before: Inventory, app: App) -> Iterator[_Log]:
+        """Every log of an app, under the deployment that is active now."""
         active = app.active_deployment
         if active is None:
             return
@@ -213,13 +243,8 @@ class Discovery:
         between = self._came_between(app, earlier, active.id) if earlier and changed else ()
         for component in app.components:
             for log_type in self._settings.log_types_of(component):
-                self._reader.watch(
-                    Source(app.id, ComponentKey(app.name, component.name), log_type),
-                    component,
-                    active,
-                    between=between,
-                    from_first_line=self.done or self._pipeline.resumed,
-                )
+                key = ComponentKey(app.name, component.name)
+                yield _Log(Source(app.id, key, log_type), component, active, between)
 
     def _read_last(self, app: App) -> str | None:
         """The deployment of an app that was read last, before it was out of sight."""
