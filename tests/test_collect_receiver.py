@@ -4,13 +4,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from collect_fixtures import ALL_OFF, KEY, START, Site, app, line
+from collect_fixtures import ALL_OFF, KEY, START, WEB, Site, app, line
 
 from exporter.config.addresses import ListenAddress
 from exporter.config.schema import Config
 from exporter.errors import RequestRefused
-from exporter.model import ComponentHealth, GapReason, LogType, Source
+from exporter.model import (
+    Component,
+    ComponentHealth,
+    ComponentKey,
+    ComponentKind,
+    GapReason,
+    JobKind,
+    JobSpec,
+    LogType,
+    Source,
+)
 from exporter.reading.receiver import SILENCE_SECONDS
+from exporter.receiving.intake import Taken
 from exporter.service.environment import Environment
 
 RUN_SOURCE = Source("app-1", KEY, LogType.RUN)
@@ -176,3 +187,25 @@ def test_an_exit_that_the_platform_pushes_is_counted_once_run_restarted_shows_it
     reasons = {"app": "shop", "component": "web", "reason": "panic"}
     assert site.value("restarts_total", **reasons) == 1
     assert site.gaps() == 0
+
+
+@pytest.mark.found(
+    "The pushed lines of a scheduled job counted under RUN, and its runs' logs once more.",
+    how="the forms of pushed logs were held against the kinds of components",
+)
+def test_pushed_lines_of_a_scheduled_job_are_not_counted_beside_the_logs_of_its_runs():
+    """They are acknowledged; a run's log is read whole when the run has ended."""
+    site = ReceivingSite()
+    site.scheduler.start()
+    job = Component(
+        "cleanup", ComponentKind.JOB, "small", 1, job=JobSpec(JobKind.SCHEDULED, "* * * * *")
+    )
+    site.platform.listing = (app("shop", WEB, job),)
+    assert site.discovery.run()
+    key = ComponentKey("shop", "cleanup")
+    digest = (1).to_bytes(16, "big")
+    raws = [line(1, "cleaned", "cleanup").rstrip(b"\n")] * 2
+    assert site.receiver.take(digest, {key: raws, KEY: raws[:1]}) == Taken(1, 2)
+    names = {"app": "shop", "component": "cleanup"}
+    assert site.value("log_lines_total", **names, log_type="JOB_INVOCATION") == 0
+    assert site.value("log_lines_total", **names, log_type="RUN") is None

@@ -46,6 +46,16 @@ HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 """In the place of one that a page leaves open."""
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "deploy").glob("*.md")), ids=str)
+def test_page_about_deploying_names_its_way_of_availability(page: Path) -> None:
+    """One exporter, two that share nothing, or replicas: it says which, and where that stands."""
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert "This page shows one exporter" in text
+    assert "share nothing" in text
+    assert "one truth" in text
+    assert "high-availability.md" in text
+
+
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 

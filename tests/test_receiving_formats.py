@@ -184,6 +184,58 @@ def test_otlp_names_come_from_the_record_or_else_from_its_resource(media_type: s
     )
 
 
+@pytest.mark.found(
+    "A record of severity ERROR whose body has no level word matched no rule of that severity, and "
+    "its exception and stack trace were dropped.",
+    how="records of OpenTelemetry's logging handler, which has both outside of the body",
+)
+@pytest.mark.parametrize(
+    ("body", "number", "word", "attributes", "text"),
+    [
+        ("no stock", 17, "", {}, "ERROR no stock"),
+        ("no stock", 0, "Error", {}, "ERROR no stock"),
+        ("no stock", 9, "ERROR", {}, "INFO no stock"),
+        ("no stock", 0, "", {}, "no stock"),
+        ("no stock", 0, "loud", {}, "no stock"),
+        ("WARN no stock", 17, "", {}, "WARN no stock"),
+        ('{"msg":"no stock"}', 24, "", {}, '{"level":"fatal","msg":"no stock"}'),
+        ('{"level":"info","msg":"x"}', 17, "", {}, '{"level":"info","msg":"x"}'),
+        ("{broken", 13, "", {}, "WARN {broken"),
+        ("", 17, "", {"type": "ValueError", "message": "no"}, "ERROR ValueError: no"),
+        ("failed", 0, "", {"type": "ValueError"}, "failed: ValueError"),
+        ("ValueError: no", 0, "", {"type": "ValueError", "message": "no"}, "ValueError: no"),
+        (
+            "failed",
+            17,
+            "",
+            {"type": "E", "stacktrace": "E: no\n  at f\n"},
+            "ERROR failed\nE: no\n  at f\n",
+        ),
+        (
+            "failed\nE: no\n  at f",
+            0,
+            "",
+            {"stacktrace": "E: no\n  at f\n"},
+            "failed\nE: no\n  at f",
+        ),
+    ],
+)
+def test_otlp_severity_and_exception_stand_in_the_line(
+    body: str, number: int, word: str, attributes: dict[str, str], text: str
+) -> None:
+    """As a logger would have written them, and once."""
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add()
+    record.body.string_value = body
+    record.severity_number, record.severity_text = number, word
+    for name, value in attributes.items():
+        record.attributes.add(key=f"exception.{name}").value.string_value = value
+
+    [found] = otlp.parse_logs(request.SerializeToString(), otlp.PROTOBUF, NAMES)
+
+    assert found.text == text
+
+
 @pytest.mark.parametrize("media_type", [otlp.PROTOBUF, otlp.JSON])
 def test_what_is_no_export_request_is_refused_whole(media_type: str) -> None:
     with pytest.raises(RequestRefused) as refused:

@@ -97,7 +97,7 @@ def test_share_that_ends(caplog):
 
 
 @pytest.mark.found(
-    "a share whose end failed was reported as ended well, and its error stood in no metric",
+    "A share whose end failed was reported as ended well, and its error stood in no metric.",
     how="the broad exceptions of the replicas were held against the rules for errors",
 )
 def test_share_that_cannot_be_ended(caplog):
@@ -156,7 +156,7 @@ class FakeStore:
 
 
 @pytest.mark.found(
-    "a replica whose rounds fail for a bug logged each of them, counted none and stayed ready",
+    "A replica whose rounds fail for a bug logged each of them, counted none and stayed ready.",
     how="the broad exceptions of the replicas were held against the rules for errors",
 )
 def test_rounds_that_fail(caplog):

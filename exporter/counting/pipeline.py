@@ -170,7 +170,7 @@ class Pipeline:
         """
         now = self.clock()
         watched = max(now - self.ledger.first_start, 1.0)
-        with self.lock:
+        with self.transaction():
             return {
                 key: self.ledger.value(self.metrics.log_lines, (*key.parts, LogType.RUN))
                 / watched

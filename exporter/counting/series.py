@@ -170,7 +170,7 @@ class Series:
             for labels in self._ledger.known(metric):
                 if begun and labels[:2] == identity and labels not in begun:
                     self._begin(metric, labels)
-        if self._observes(component) and self._ledger.value(metrics.job_duration, identity):
+        if self.observes(component) and self._ledger.value(metrics.job_duration, identity):
             self._begin(metrics.job_duration, identity)
 
     def _chosen(self, component: WatchedComponent) -> "dict[_Begun, None]":
@@ -204,7 +204,7 @@ class Series:
         if self._settings.followed and LogType.RUN in log_types:
             series.append((metrics.stream_connected, identity, ""))
             series.append((metrics.stream_reconnects, identity, ""))
-        if self._observes(spec):
+        if self.observes(spec):
             series += [
                 (metrics.job_invocations, (*identity, phase, trigger), "")
                 for phase in InvocationPhase
@@ -221,13 +221,13 @@ class Series:
             ]
         return dict.fromkeys(series)
 
-    def _observes(self, component: Component) -> bool:
-        """Whether the runs of a component are observed."""
+    def observes(self, component: Component) -> bool:
+        """Return whether a component is a scheduled job whose runs are read."""
         return self._settings.jobs and component.scheduled
 
     def log_types_of(self, component: Component) -> tuple[LogType, ...]:
         """The logs that are read of a component: of a scheduled job, those of its runs."""
-        if not self._observes(component):
+        if not self.observes(component):
             return tuple(self._settings.log_types)
         log_types = self._settings.log_types
         others = (log_type for log_type in log_types if log_type not in RUN_TIME_LOGS)

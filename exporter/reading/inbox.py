@@ -71,6 +71,9 @@ class Inbox:
                 reason = "a component is gone, or the configuration was reloaded; try again"
                 raise RequestRefused("unavailable", reason, 503, retry_after=1)
             for key, raws in lines.items():
+                if self._is_read_by_runs(key):
+                    repeated += len(raws)
+                    continue
                 component = self._received.of(key)
                 component.latest, component.last_received = self._monotonic(), self._clock()
                 if component.change_over.polled:
@@ -141,6 +144,11 @@ class Inbox:
         """Lines of a component are no longer awaited; the ledger keeps what may be needed again."""
         with self._pipeline.transaction():
             self._received.forget(key)
+
+    def _is_read_by_runs(self, key: ComponentKey) -> bool:
+        """Return whether a component is a job the logs of whose runs are read: they count."""
+        component = self._pipeline.series.watched(key)
+        return component is not None and self._pipeline.series.observes(component.spec)
 
     def _count(
         self, key: ComponentKey, component: ReceivedLines, digest: bytes, raws: list[bytes]

@@ -1,10 +1,11 @@
 """OTLP/HTTP logs: `POST /v1/logs` in protobuf or JSON.
 
 App and component stand in attributes of the record or of its resource, under names that can be
-configured.
+configured. A record holds its severity and its exception outside of its body; the line that it
+becomes has them inside, as a logger would have written them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,23 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from exporter.errors import RequestRefused
+from exporter.matching.severity import declared
+from exporter.matching.severity.vocabulary import of_open_telemetry, of_word
+from exporter.model import Severity
 from exporter.receiving.records import Record, rfc3339, text_of
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+
+# How loggers write a severity.
+_LEVELS = {
+    Severity.TRACE: "TRACE",
+    Severity.DEBUG: "DEBUG",
+    Severity.INFO: "INFO",
+    Severity.WARNING: "WARN",
+    Severity.ERROR: "ERROR",
+    Severity.CRITICAL: "FATAL",
+}
 
 _INVALID_ARGUMENT = 3
 _UNAVAILABLE = 14
@@ -107,7 +121,7 @@ def _records(request: ExportLogsServiceRequest, names: AttributeNames) -> Iterat
                     _first(names.app, attributes, resource),
                     _first(names.component, attributes, resource),
                     _time(record),
-                    _text(record.body),
+                    _with_severity(_with_exception(_text(record.body), attributes), record),
                 )
 
 
@@ -131,6 +145,34 @@ def _texts(attributes: Iterable[KeyValue]) -> dict[str, str]:
 def _time(record: LogRecord) -> str:
     nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
     return rfc3339(nanoseconds) if 0 < nanoseconds < 4_000_000_000 * 10**9 else ""
+
+
+def _with_exception(text: str, attributes: Mapping[str, str]) -> str:
+    """Append the exception of a record, unless its text has it: the stack trace in lines below."""
+    parts = (attributes.get("exception.type", ""), attributes.get("exception.message", ""))
+    trace, head = attributes.get("exception.stacktrace", ""), ": ".join(filter(None, parts))
+    if trace:
+        return text if trace.strip() in text else f"{text}\n{trace}".lstrip("\n")
+    return f"{text}: {head}".removeprefix(": ") if head and head not in text else text
+
+
+def _with_severity(text: str, record: LogRecord) -> str:
+    """Write the severity of a record into its text, unless that declares one itself."""
+    if record.severity_number:
+        severity = of_open_telemetry(record.severity_number)
+    else:
+        severity = of_word(record.severity_text) if record.severity_text else None
+    if severity is None or declared(text.partition("\n")[0].encode(errors="replace")) is not None:
+        return text
+    level = _LEVELS[severity]
+    if text.startswith("{"):
+        try:
+            fields = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            fields = None
+        if isinstance(fields, dict):
+            return orjson.dumps({"level": level.lower(), **fields}).decode()
+    return f"{level} {text}"
 
 
 def _text(body: AnyValue) -> str:

@@ -40,7 +40,8 @@ class ExporterMetrics(DeclaredMetrics):
     )
     received_duplicates = counter(
         "digitalocean_app_received_duplicates_total",
-        "Pushed lines that were not counted: of batches that came again, or polled before.",
+        "Pushed lines that were not counted: of batches that came again, polled before, or of a "
+        "scheduled job, whose runs' logs are read.",
         ("format",),
     )
     received_unknown_lines = counter(
