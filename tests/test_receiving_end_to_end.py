@@ -38,7 +38,7 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.pushing import Pusher
 from exporter.simulator.state import ComponentSpec, Kind
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct-horse-battery-staple"
 COMPONENTS = (ComponentSpec("web", Kind.SERVICE, 1), ComponentSpec("worker", Kind.WORKER, 1))
 LINES = "digitalocean_app_log_lines_total"
 MATCHES = "digitalocean_app_log_matches_total"

@@ -329,6 +329,7 @@ def test_a_text_of_several_lines_is_several_lines(text: str, lines: list[str]) -
         ("GET", b"/", Probe("cluster")),
         ("HEAD", b"/logs", Probe("index")),
         ("GET", b"/_cluster/health", Probe("health")),
+        ("GET", b"/_cat/health", Probe("cat")),
         ("GET", b"/_bulk", None),
         ("POST", b"/", None),
         ("DELETE", b"/logs", None),

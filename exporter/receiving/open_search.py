@@ -20,6 +20,9 @@ from exporter.receiving.records import Record, text_of, time_of
 VERSION = "2.11.0"
 """The version of OpenSearch that answers name: clients want to know what they talk to."""
 
+HEALTH_LINE = "do-app-exporter green 1 1 0 0 0 0 0 0 - 100.0%\n"
+"""What `GET /_cat/health` answers: rsyslog asks it before it tries again."""
+
 DEFAULT_INDEX = "logs"
 _WITH_DOCUMENT = frozenset({"index", "create", "update"})
 _TEXT_FIELDS = ("log", "message", "body", "msg")

@@ -120,6 +120,8 @@ def media_type_of(headers: Headers) -> str:
 def _probed(probe: Probe) -> Response:
     if probe.about == "index":
         return Response(b"{}", media_type=JSON)
+    if probe.about == "cat":
+        return PlainTextResponse(open_search.HEALTH_LINE)
     about = open_search.about_health() if probe.about == "health" else open_search.about_cluster()
     return Response(orjson.dumps(about), media_type=JSON)
 

@@ -32,7 +32,11 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request of an OpenSearch client that looks whom it talks to; ``about``: health, or all."""
+    """A request of an OpenSearch client that looks whom it talks to.
+
+    Args:
+        about: ``cluster``, its ``health``, that as a line for people (``cat``), or an ``index``.
+    """
 
     about: str
 
@@ -76,6 +80,8 @@ def _probe(segments: list[str]) -> Probe | None:
         return Probe("cluster")
     if segments[-2:] == ["_cluster", "health"]:
         return Probe("health")
+    if segments[-2:] == ["_cat", "health"]:
+        return Probe("cat")
     return Probe("index") if len(segments) == 1 and not index_problem(segments[0]) else None
 
 
