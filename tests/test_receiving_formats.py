@@ -245,7 +245,7 @@ def test_what_is_no_export_request_is_refused_whole(media_type: str) -> None:
 
 
 @pytest.mark.found(
-    "A body that can never be read, such as a number in the place of an OTLP request, a log nested "
+    "A body that can never be read, such as a number instead of an OTLP request, a log nested "
     "300 deep or a time of 5,000 digits, was answered 500: its sender sent it for ever.",
     how="the fuzzer's target for pushes, and a look at what else its calls can raise",
 )
