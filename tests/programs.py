@@ -21,7 +21,7 @@ DEBIAN_PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "redis-server": "redis-server",
-    "rsyslogd": "rsyslog, with rsyslog-elasticsearch and rsyslog-openssl",
+    "rsyslogd": "rsyslog-elasticsearch",
     "ruby": "ruby",
     "systemd-analyze": "systemd",
 }

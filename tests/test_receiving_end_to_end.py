@@ -70,7 +70,7 @@ class Receiving:
     def lines(self, component: str, app: str = "shop") -> float:
         return self.exporter.metrics().total(LINES, app=app, component=component, log_type="RUN")
 
-    def post(self, path: str, body: bytes, **headers: str) -> requests.Response:
+    def post(self, path: str, body: bytes | Iterator[bytes], **headers: str) -> requests.Response:
         return requests.post(
             self.url + path,
             data=body,
@@ -288,6 +288,45 @@ def test_what_cannot_be_taken_gets_a_clear_answer(
     labels = {"format": "open_search", "error": error}
     assert samples.total(ERRORS, **labels) == before.total(ERRORS, **labels) + 1
     assert samples.total(LINES) == number + 1
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["length", "chunked"])
+def test_a_body_of_100_mb_is_refused_and_not_held(tmp_path: Path, declared: bool) -> None:
+    """Each gets a clear answer, and the exporter's memory grows by less than one of them."""
+    pieces = [bytes(1_000_000)] * 100
+    with receiving(tmp_path) as site:
+        assert site.post("/_bulk", bulk_body(document(1))).status_code == 200
+        before = peak_megabytes(site.exporter.process.pid)
+        refused = [
+            site.post("/_bulk", b"".join(pieces) if declared else iter(pieces)) for _ in range(4)
+        ]
+        grown = peak_megabytes(site.exporter.process.pid) - before
+        samples = site.exporter.metrics()
+    assert {answer.status_code for answer in refused} == {413}
+    assert all("larger than 33554432 bytes" in answer.text for answer in refused)
+    assert samples.value(ERRORS, format="open_search", error="too_large") == 4
+    assert samples.total(LINES) == 1
+    assert grown < 80
+
+
+def test_bad_json_in_the_middle_of_a_bulk_is_refused_alone(tmp_path: Path) -> None:
+    """Its item says so, and what stands around it counts, once also when all comes again."""
+    body = bulk_body(document(1), document(2), document(3)).splitlines(keepends=True)
+    body[3] = b'{"log": "cut of\n'
+    with receiving(tmp_path) as site:
+        answers = [site.post("/_bulk", b"".join(body)).json() for _ in range(2)]
+        samples = site.exporter.metrics()
+    for answer in answers:
+        assert answer["errors"] is True
+        assert [item["create"]["status"] for item in answer["items"]] == [201, 400, 201]
+    assert samples.value(LINES, component="web", log_type="RUN") == 2
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process has taken so far."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    [size] = [line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:")]
+    return int(size) / 1000
 
 
 def test_many_senders_at_once_lose_nothing_and_scrapes_are_answered(tmp_path: Path) -> None:
