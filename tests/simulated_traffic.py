@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from exporter_process import ExporterProcess, Samples
 
+from exporter.simulator.job_schedule import JobSchedule
 from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
 from exporter.simulator.state import ComponentSpec, Kind
@@ -53,6 +54,11 @@ def simulator(
     with SimulatorServer(platform) as server:
         server.rate_limit.per_hour = server.rate_limit.per_minute = 1_000_000
         yield platform, server
+
+
+def hourly() -> JobSchedule:
+    """Once an hour, and next in half an hour: no run falls due while a test of minutes lasts."""
+    return JobSchedule(f"{(int(time.time()) // 60 + 30) % 60} * * * *")
 
 
 class Traffic:

@@ -1,5 +1,7 @@
 """A token's hour, under a virtual clock: no request is refused, and everything has its turn."""
 
+from typing import Any
+
 import pytest
 from virtual_hour import VirtualHour
 from web_fixtures import Status, get, serving
@@ -9,22 +11,32 @@ from exporter.model import BudgetStatus, LogType
 from exporter.scheduling.pacing import plan
 from exporter.service.estimate import available_requests_per_hour, demand_of
 
+QUARTER = {"api_budget": {"per_hour": 1250, "per_minute": 62}}
+"""A fourth of what the platform grants: a fleet of 125 is as stretched as one of 500 is by all."""
+
+
+def quarter_hour(**options: Any) -> VirtualHour:
+    """A fleet on a fourth of a token, which the platform grants and the configuration knows."""
+    hour = VirtualHour(QUARTER, **options)
+    hour.limit.per_hour, hour.limit.per_minute = 1250, 62
+    return hour
+
 
 def test_an_hour_of_a_fleet_that_is_stretched():
     """All are read, none is refused, and then the intervals are those that were predicted."""
-    hour = VirtualHour({}, apps=100, components_per_app=5)
+    hour = quarter_hour(apps=25, components_per_app=5)
     hour.run(10 * 60)
     assert hour.parts.supervisor.ready() == (True, "")
     hour.run(80 * 60)
     assert hour.refused == {}
     sources = hour.parts.reading.poller.sources()
-    assert len(sources) == 1000
-    assert len(hour.reads) == 1000
-    assert hour.busiest(60) <= 200
-    assert hour.busiest(3600) <= 4000
+    assert len(sources) == 250
+    assert len(hour.reads) == 250
+    assert hour.busiest(60) <= 50
+    assert hour.busiest(3600) <= 1000
 
-    config = Config()
-    predicted = plan(demand_of(config, 100, 500), available_requests_per_hour(config))
+    config = Config.model_validate(QUARTER)
+    predicted = plan(demand_of(config, 25, 125), available_requests_per_hour(config))
     [run] = hour.intervals(LogType.RUN)
     [restarted] = hour.intervals(LogType.RUN_RESTARTED)
     # What the first hour began with is still felt.
@@ -43,13 +55,13 @@ def test_an_hour_of_a_fleet_that_is_stretched():
 
 def test_an_hour_of_which_another_user_takes_half():
     """The other's requests all pass, and so do ours: they become fewer as the other's grow."""
-    hour = VirtualHour({}, apps=20, components_per_app=5, others=2500, others_from=1800)
+    hour = quarter_hour(apps=5, components_per_app=5, others=625, others_from=1800)
     hour.run(2 * 3600)
     assert hour.refused == {}
     sent = len(hour.sent)
     hour.run(3600)
     assert hour.refused == {}
-    assert len(hour.sent) - sent == pytest.approx(0.95 * 0.8 * 2500, rel=0.1)
+    assert len(hour.sent) - sent == pytest.approx(0.95 * 0.8 * 625, rel=0.1)
 
 
 def test_a_small_fleet_is_not_stretched():

@@ -8,6 +8,7 @@ from exporter_process import ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Prometheus, prometheus
 from programs import requires
+from simulated_traffic import hourly
 from steadiness import judged_if_steady
 from waiting import LIMIT_SECONDS
 
@@ -20,9 +21,8 @@ from exporter.simulator.state import ComponentSpec, Kind
 
 FACTOR = 60
 ARRIVAL_SECONDS = LIMIT_SECONDS
-HOURLY, YEARLY = "0 * * * *", "0 0 1 1 *"
+YEARLY = "0 0 1 1 *"
 COMPONENTS = (
-    ComponentSpec("late", Kind.JOB, job=JobSchedule(HOURLY)),
     ComponentSpec("failing", Kind.JOB, job=JobSchedule(YEARLY)),
     ComponentSpec("slow", Kind.JOB, job=JobSchedule(YEARLY, timeout=1)),
     ComponentSpec("migrate", Kind.JOB, job=JobSchedule(kind="PRE_DEPLOY")),
@@ -42,7 +42,8 @@ def test_alerts_on_jobs_fire_and_resolve(tmp_path: Path):
     rules.write_text(hastened(RULES.read_text(encoding="utf-8"), FACTOR), encoding="utf-8")
     ago = 2 * 3600.0  # the app was deployed then, so a run of the hourly job was due since
     platform = Platform(lambda: time.time() - ago)
-    platform.create_app("shop", COMPONENTS)
+    late = ComponentSpec("late", Kind.JOB, job=hourly())
+    platform.create_app("shop", [late, *COMPONENTS])
     ago = 0.0
     jobs = Jobs(platform, time.time)
     with SimulatorServer(platform) as server:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter_process import ExporterProcess, Samples, simulated
-from simulated_traffic import simulator
+from simulated_traffic import hourly, simulator
 
 from exporter.model import Endpoint
 from exporter.simulator.job_schedule import JobSchedule
@@ -18,13 +18,16 @@ from exporter.simulator.state import ComponentSpec, Kind
 
 INVOCATIONS = "digitalocean_app_job_invocations_total"
 LINES = "digitalocean_app_log_lines_total"
-HOURLY = JobSchedule("0 * * * *")
-REPORT = ComponentSpec("report", Kind.JOB, job=HOURLY)
 BACKUP = ComponentSpec("backup", Kind.JOB, job=JobSchedule("30 2 * * *", "Europe/Berlin"))
 RULE = {"name": "declined", "regex": "declined", "level": "warning"}
 PHASES = ("SUCCEEDED", "SUCCEEDED", "FAILED", "CANCELED")
 KILLS = 3
 ROUNDS_A_KILL = 50
+
+
+def report() -> ComponentSpec:
+    """A job that runs every hour, and not within the test."""
+    return ComponentSpec("report", Kind.JOB, job=hourly())
 
 
 def configuration(server: SimulatorServer, **sections: Any) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def test_hundreds_of_runs_count_once_over_kills(tmp_path: Path):
     """SIGKILL again and again, pages, runs that span a kill: counts equal the truth."""
     rng = random.Random(15)
     with simulator() as (platform, server):
-        platform.create_app("shop", [ComponentSpec("web"), REPORT, BACKUP])
+        platform.create_app("shop", [ComponentSpec("web"), report(), BACKUP])
         before = Jobs(platform, lambda: time.time() - 7200, seed=1)
         run_some(before, rng, 130)
         old = before.begin("shop", "backup")
@@ -113,7 +116,8 @@ def test_hundreds_of_runs_count_once_over_kills(tmp_path: Path):
 def test_how_a_job_stands_shows(tmp_path: Path):
     """Gauges of the latest and the running run, the next one, the failed one's words; no RUN."""
     with simulator() as (platform, server):
-        platform.create_app("shop", [ComponentSpec("web"), REPORT, BACKUP])
+        created = time.time()
+        platform.create_app("shop", [ComponentSpec("web"), report(), BACKUP])
         jobs = Jobs(platform, time.time)
         with ExporterProcess(tmp_path, configuration(server), token=server.token) as exporter:
             exporter.wait_until_ready()
@@ -125,7 +129,6 @@ def test_how_a_job_stands_shows(tmp_path: Path):
                     and s.value("digitalocean_app_job_running", component="report") == 1
                 )
             )
-            now = time.time()
             page = exporter.get("/components/shop/report").text
             names = {path.path for path in server.api_requests.requests}
             jobs.end("shop", running)
@@ -137,8 +140,7 @@ def test_how_a_job_stands_shows(tmp_path: Path):
             )
             assert exporter.terminate() == 0
     due = samples.value("digitalocean_app_job_next_run_timestamp_seconds", component="report")
-    assert now < due <= now + 3600
-    assert due % 3600 == 0
+    assert due - created // 60 * 60 in (1800, 1860)
     assert samples.value("digitalocean_app_job_timeout_seconds", component="report") == 1800
     assert (
         samples.value("digitalocean_app_job_missed_run_timestamp_seconds", component="report") == 0
@@ -146,7 +148,7 @@ def test_how_a_job_stands_shows(tmp_path: Path):
     began = samples.value(
         "digitalocean_app_job_last_invocation_timestamp_seconds", component="report"
     )
-    assert abs(began - now) < 60
+    assert created - 1 <= began <= time.time() + 1
     assert ended(samples) == {("shop", "report", "failed", "schedule"): 1}
     assert "ValueError: no orders" in page
     assert not samples.series("digitalocean_app_source_up", component="report")

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from exporter_process import ExporterProcess, simulated
 from monitoring_servers import alertmanager
-from simulated_traffic import simulator
+from simulated_traffic import hourly, simulator
 from test_notify import receiver
 from waiting import wait_for
 
-from exporter.simulator.job_schedule import JobSchedule
 from exporter.simulator.jobs import Jobs
 from exporter.simulator.state import ComponentSpec, Kind
 
@@ -76,7 +75,7 @@ def test_a_crash_reaches_alertmanager_and_a_webhook_once_with_its_words(tmp_path
 
 def test_a_failed_run_of_a_job_and_a_failed_deployment_are_told(tmp_path: Path):
     """Each with what is known of it: the last words of the one, the app of the other."""
-    report = ComponentSpec("report", Kind.JOB, job=JobSchedule("0 * * * *"))
+    report = ComponentSpec("report", Kind.JOB, job=hourly())
     with receiver(200) as (hook, documents), simulator() as (platform, server):
         platform.create_app("shop", (*COMPONENTS, report))
         jobs = Jobs(platform, time.time, seed=1)

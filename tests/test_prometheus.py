@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from alert_world import ARRIVAL_SECONDS, EVERYDAY, EXTERNAL_URL, Watch, watched
 from programs import requires
+from simulated_traffic import hourly
 from steadiness import judged_if_steady
 from waiting import wait_for
 from webhook import Notified
 
 from exporter.model import Endpoint
 from exporter.simulator.faults import error
-from exporter.simulator.job_schedule import JobSchedule
 from exporter.simulator.jobs import Jobs
 from exporter.simulator.state import ComponentSpec, Kind
 
@@ -48,7 +48,6 @@ APPS = {
     "shop": [ComponentSpec("web")],
     "pay": [ComponentSpec("web")],
     "www": [ComponentSpec("web")],
-    "batch": [ComponentSpec("report", Kind.JOB, job=JobSchedule("0 * * * *"))],
 }
 pytestmark = [requires("prometheus"), requires("prometheus-alertmanager")]
 
@@ -56,7 +55,8 @@ pytestmark = [requires("prometheus"), requires("prometheus-alertmanager")]
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
     """Five apps; those that serve write all the time."""
-    with watched(tmp_path, APPS) as everything, ExitStack() as traffic:
+    report = ComponentSpec("report", Kind.JOB, job=hourly())
+    with watched(tmp_path, {**APPS, "batch": [report]}) as everything, ExitStack() as traffic:
         for app, component in (("blog", "worker"), ("shop", "web"), ("pay", "web"), ("www", "web")):
             traffic.enter_context(everything.writing(app, component, EVERYDAY))
         yield everything

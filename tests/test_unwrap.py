@@ -1,5 +1,7 @@
 """The stage between a line and the rules: what stands around a message is taken off."""
 
+from functools import cache
+
 import pytest
 from collect_fixtures import KEY, LOG, RESTARTED, RUN, Log, Site, line
 from hypothesis import given
@@ -155,10 +157,15 @@ pieces = st.sampled_from(
 )
 
 
+@cache
+def four_rules() -> Engine:
+    rules = [Rule("begins", "^no"), Rule("ends", "card$"), Rule("any", "ERROR"), Rule("all", "")]
+    return Engine(rules, unwrap=Unwrapping())
+
+
 @given(st.lists(st.lists(pieces, max_size=3).map(b"".join), max_size=6), st.booleans())
 def test_the_engine_searches_in_unwrapped_messages(messages: list[bytes], prefixed: bool):
     """Whatever stands around them, rules find what they find in messages unwrapped one by one."""
-    rules = [Rule("begins", "^no"), Rule("ends", "card$"), Rule("any", "ERROR"), Rule("all", "")]
     lines = [(PREFIX if prefixed else b"") + message for message in messages]
     wanted = [
         (index, message)
@@ -171,7 +178,7 @@ def test_the_engine_searches_in_unwrapped_messages(messages: list[bytes], prefix
         )
         if found
     ]  # fmt: skip
-    engine = Engine(rules, unwrap=Unwrapping())
+    engine = four_rules()
     assert engine.scan(lines, message_of=message_of) == wanted
     known = LogLines.of([parse_line(line) for line in lines], engine.unwrap)
     known.know(engine.examine(lines, message_of=message_of).unwrapped)
