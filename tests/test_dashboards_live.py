@@ -22,8 +22,8 @@ from simulated_traffic import simulator
 
 from exporter.commands.children import RULES, prometheus_configuration
 
-RATE_INTERVAL = "10s"
-"""What Grafana makes of ``$__rate_interval``; here counters move every second."""
+RATE_INTERVAL = "60s"
+"""What Grafana makes of ``$__rate_interval``: many scrapes, of which some may be missing."""
 
 ACCOUNT = {"account"}
 """The label that is there only where several accounts are configured."""
