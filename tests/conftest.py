@@ -1,5 +1,6 @@
 """What holds for every test: none fails because the machine is slow on a day."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -8,6 +9,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
+from exporter.log_output import JsonFormatter, LogfmtFormatter
 from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
 from exporter.model import Rule
@@ -45,3 +47,19 @@ def _one_engine_for_the_same_rules() -> Iterator[None]:
 
     with patch.object(counting_parts, "Engine", shared):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Undo what a command that runs in this process sets: other tests look at the log as well."""
+    loggers = [logging.getLogger(name) for name in (None, "exporter", "apscheduler")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    root = loggers[0]
+    root.handlers = [
+        each
+        for each in root.handlers
+        if not isinstance(each.formatter, LogfmtFormatter | JsonFormatter)
+    ]
