@@ -27,7 +27,7 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.state import Layout
 
 APPS = tuple(f"shop-{number}" for number in range(6))
-COMPONENTS = simulated_traffic.COMPONENTS[:2]
+COMPONENTS = simulated_traffic.COMPONENTS[:1]
 SHARES = 4
 TAKEOVER = 8
 WAIT = LIMIT_SECONDS

@@ -157,7 +157,7 @@ def test_bytes_that_are_no_snapshot_are_refused(data: bytes):
 @pytest.mark.found(
     "A damaged cursor whose header held values of another type was taken, and each read of its "
     "log failed from then on; one of 100,000 brackets ended the start by an error of Python's.",
-    how="the fuzzer's target for snapshots, whose oracle goes on with each cursor that is taken",
+    how="the fuzzer's target for snapshots, whose oracle continues with each cursor that is taken",
 )
 @pytest.mark.parametrize(
     "change",
