@@ -11,6 +11,8 @@ import requests
 from exporter_process import Program, Samples
 from waiting import LIMIT_SECONDS, wait_for
 
+from exporter.commands.children import free_port
+
 PLATFORM_GRANTS = 5000
 """Requests an hour that the real platform grants a token."""
 
@@ -45,6 +47,14 @@ def answer_text(url: str) -> str:
 def answers(url: str) -> bool:
     """Whether a page is there."""
     return requests.get(url, timeout=LIMIT_SECONDS).ok
+
+
+def test_a_free_port_is_none_that_a_connection_may_take():
+    """It lies below those that systems give to outgoing connections."""
+    ports = {free_port() for _ in range(100)}
+    assert len(ports) > 90
+    assert min(ports) >= 10_000
+    assert max(ports) < 32_768
 
 
 def test_every_address_that_the_demo_prints_answers():
