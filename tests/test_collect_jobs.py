@@ -279,6 +279,19 @@ def test_the_latest_runs_are_kept_and_failed_ones_longer(watched: Watched):
     assert kept[0].ended == START + 234
 
 
+def test_a_job_that_was_removed_and_is_back_shows_no_run_of_before(watched: Watched):
+    """How it stood goes with the component, though its app stays."""
+    watched.look([run("1", 110, None)])
+    status = watched.jobs.status(KEY, REPORT)
+    assert status is not None
+    assert status.running_since == START + 110
+    watched.site.series.close_component(KEY)
+    watched.site.series.open_component(KEY, REPORT)
+    status = watched.jobs.status(KEY, REPORT)
+    assert status is not None
+    assert (status.running_since, status.missed_run) == (None, None)
+
+
 def test_a_run_is_missed_from_its_time_until_one_begins(watched: Watched):
     """A redeployment and another process change nothing; a changed schedule begins anew."""
     watched.look([run("1", 110)])

@@ -54,6 +54,19 @@ class ReceivedLines:
     running: tuple[Component, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobStanding:
+    """How a scheduled job stands, as far as that is known.
+
+    Args:
+        running_since: Unix seconds: when its oldest run under way began.
+        missed: Unix seconds: when the earliest run was due that did not begin.
+    """
+
+    running_since: float | None = None
+    missed: float | None = None
+
+
 def _recent_errors() -> deque[ErrorLine]:
     return deque(maxlen=RECENT_ERRORS)
 
@@ -81,6 +94,7 @@ class WatchedComponent:
         error_groups: its error groups.
         recent_errors: its latest errors; in memory only.
         new_groups: when notifications of new error groups were sent in the last hour.
+        job_standing: of a scheduled job, how it stands.
         canary: the runs of the canary.
         rules: the positions of the rules that apply to its lines.
     """
@@ -100,6 +114,7 @@ class WatchedComponent:
     error_groups: ErrorGroups | None = None
     recent_errors: deque[ErrorLine] = field(default_factory=_recent_errors)
     new_groups: deque[float] = field(default_factory=deque)
+    job_standing: JobStanding = JobStanding()
     canary: CanaryRuns | None = None
     rules: frozenset[int] | None = None
 
@@ -109,9 +124,10 @@ class WatchedComponent:
         return restarts if restarts and restarts.deployment_id == deployment_id else None
 
     def reconfigure(self) -> None:
-        """Drop what depends on the configuration; it is made again at its next use."""
+        """Drop what depends on the configuration; it is made or read again."""
         self.canary = None
         self.rules = None
+        self.job_standing = JobStanding()
 
 
 class Components:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from exporter.counting import job_record
+from exporter.counting.component import JobStanding
 from exporter.counting.job_record import DueLog, JobRecord
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
@@ -62,7 +63,6 @@ class Jobs:
         self._start = start
         self._clock = logs.clock
         self._read: set[str] = set()  # ids of apps whose list was read to its end once
-        self._standing: dict[ComponentKey, tuple[float | None, float | None]] = {}
         self._unreadable: set[tuple[ComponentKey, str]] = set()
 
     def wants(self, app: App) -> bool:
@@ -98,8 +98,10 @@ class Jobs:
 
     def lose(self, app: App) -> None:
         """How the jobs of an app stand is not known any more; what was counted stays true."""
-        for component in _scheduled(app):
-            self._standing.pop(ComponentKey(app.name, component.name), None)
+        with self._ledger.transaction():
+            for component in _scheduled(app):
+                if job := self._series.watched(ComponentKey(app.name, component.name)):
+                    job.job_standing = JobStanding()
         remove(
             {"app": app.name},
             self._metrics.job_running,
@@ -110,15 +112,16 @@ class Jobs:
     def forget(self, app: App) -> None:
         """The app is gone."""
         self._read.discard(app.id)
-        self._standing = {k: v for k, v in self._standing.items() if k.app != app.name}
 
     def status(self, key: ComponentKey, component: Component) -> JobStatus | None:
-        """How a job stands; None of what is no scheduled job. Called under the ledger's lock."""
+        """How a job stands; None of what is no scheduled job. Called within a transaction."""
         if component.job is None or not component.scheduled:
             return None
-        since, missed = self._standing.get(key, (None, None))
+        watched = self._series.watched(key)
+        standing = watched.job_standing if watched else JobStanding()
         due = next_run(component.job, self._clock())
-        return JobStatus(component.job, since, due, missed, self._runs.of(key))
+        running_since, missed = standing.running_since, standing.missed
+        return JobStatus(component.job, running_since, due, missed, self._runs.of(key))
 
     def _list(self, app: App, listed: dict[str, Invocation]) -> bool:
         """Fill ``listed`` with the runs of an app, by id; return whether these are all there are.
@@ -238,14 +241,15 @@ class Jobs:
         running = [run for run in listed.values() if run.job == component.name and run.running]
         began = [run.began_at for run in running if run.began_at is not None]
         with self._ledger.transaction():
-            if spec is None or not self._series.is_open(key):
+            watched = self._series.watched(key)
+            if spec is None or watched is None:
                 return
             missed = self._missed(key, spec, self._record(app, component))
-        since = min(began, default=None)
+            since = min(began, default=None)
+            watched.job_standing = JobStanding(since, missed)
         metrics.job_running.labels(*key.parts).set(len(running))
         metrics.job_running_since.labels(*key.parts).set(since or 0)
         metrics.job_missed_run.labels(*key.parts).set(missed or 0)
-        self._standing[key] = since, missed
 
     def _missed(self, key: ComponentKey, spec: JobSpec, record: JobRecord) -> float | None:
         latest = self._ledger.value(self._metrics.job_last_invocation, key.parts)
