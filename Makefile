@@ -69,7 +69,7 @@ soak: venv system-packages ## Run four exporters for HOURS with crashes, hand-ov
 BENCH_ARGS ?=
 
 .PHONY: bench
-bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, matching, streams, scale and others
+bench: venv ## Measure how fast it is; BENCH_ARGS names subjects: polls, matching, streams, floor and others
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: system-packages

@@ -32,7 +32,7 @@ CONCURRENT_SECONDS = 5.0
 LINES_PER_SECOND = 1000
 
 
-class _Fleet:
+class Fleet:
     """The series of so many components, as discovery makes them."""
 
     def __init__(self, components: int) -> None:
@@ -58,12 +58,12 @@ class _Fleet:
 def run() -> None:
     """Measure and print."""
     for components in FLEETS:
-        fleet = _Fleet(components)
+        fleet = Fleet(components)
         _print_scrapes(fleet, components)
         _print_concurrent(fleet)
 
 
-def _print_scrapes(fleet: _Fleet, components: int) -> None:
+def _print_scrapes(fleet: Fleet, components: int) -> None:
     cases = [
         Case("first", lambda: _first(fleet, "")),
         Case("first, gzip", lambda: _first(fleet, "gzip")),
@@ -92,12 +92,12 @@ def _print_scrapes(fleet: _Fleet, components: int) -> None:
     )
 
 
-def _first(fleet: _Fleet, encoding: str) -> Run:
+def _first(fleet: Fleet, encoding: str) -> Run:
     exposition = Exposition(lambda: [fleet.registry])
     return lambda: exposition.answer(ACCEPT, encoding)
 
 
-def _scrape(fleet: _Fleet, share: float, encoding: str) -> Callable[[], Run]:
+def _scrape(fleet: Fleet, share: float, encoding: str) -> Callable[[], Run]:
     def prepare() -> Run:
         fleet.exposition.answer(ACCEPT, encoding)
         fleet.change(share)
@@ -106,11 +106,11 @@ def _scrape(fleet: _Fleet, share: float, encoding: str) -> Callable[[], Run]:
     return prepare
 
 
-def _library_gzip(fleet: _Fleet) -> bytes:
+def _library_gzip(fleet: Fleet) -> bytes:
     return gzip.compress(generate_latest(fleet.registry), 6)  # type: ignore[no-untyped-call]
 
 
-def _print_concurrent(fleet: _Fleet) -> None:
+def _print_concurrent(fleet: Fleet) -> None:
     """Wall time of scrapes that compete with each other, and with counting."""
     stop = threading.Event()
 

@@ -34,12 +34,12 @@ def run() -> None:
     seconds = median_seconds(
         [
             Case(SPLIT, lambda: lambda: first.split(b"\n")),
-            Case("a set of whole lines, nothing new", _SetOfLines(log, 0).prepare),
-            Case("a set of whole lines, 1 % new", _SetOfLines(log, NEW_LINES).prepare),
+            Case("a set of whole lines, nothing new", SetOfLines(log, 0).prepare),
+            Case("a set of whole lines, 1 % new", SetOfLines(log, NEW_LINES).prepare),
             Case("exporter.logs, nothing new", _Logs(log, 0).prepare),
             Case("exporter.logs, 1 % new", _Logs(log, NEW_LINES).prepare),
             Case("exporter.logs, all new", lambda: _Logs(log, 0, begun=False).prepare()),
-            *_pipeline_cases(),
+            *pipeline_cases(),
         ],
         ROUNDS,
         time.thread_time,
@@ -54,7 +54,7 @@ def run() -> None:
     )
 
 
-class _SetOfLines:
+class SetOfLines:
     """The naive way: no copies, no order, no gaps, and nothing is ever forgotten."""
 
     def __init__(self, log: list[bytes], step: int) -> None:
@@ -97,7 +97,7 @@ class _Logs:
         self._continuity.finish(window)
 
 
-def _pipeline_cases() -> list[Case]:
+def pipeline_cases() -> list[Case]:
     """The same through everything between the connection and the metrics."""
     pipeline = build_pipeline(MemoryState(time.time), WINDOW_LINES)
     silent, talking = watch(pipeline, "silent", 1), watch(pipeline, "talking", 1)

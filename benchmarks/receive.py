@@ -30,11 +30,11 @@ JSON_ALONE = "orjson alone"
 
 def run() -> None:
     """Measure and print."""
-    bodies = _Bodies()
-    receiver = _Receiver()
+    bodies = Bodies()
+    receiver = Receiver()
     seconds = median_seconds(
         [
-            Case(JSON_ALONE, lambda: bodies.run(_loads)),
+            Case(JSON_ALONE, lambda: bodies.run(loads)),
             Case("read and answered", lambda: bodies.run(_answer)),
             Case("read, counted and answered", lambda: bodies.run(receiver.take)),
         ],
@@ -60,7 +60,7 @@ def run() -> None:
     )
 
 
-def _loads(body: bytes) -> list[object]:
+def loads(body: bytes) -> list[object]:
     return [orjson.loads(line) for line in body.split(b"\n")[:-1]]
 
 
@@ -68,7 +68,7 @@ def _answer(body: bytes) -> bytes:
     return parse_bulk(body, "").answer(0)
 
 
-class _Bodies:
+class Bodies:
     """Bodies as the platform's agent sends them; no two are equal."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class _Account:
         return taken
 
 
-class _Receiver:
+class Receiver:
     """What answers a request, without the request."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -44,11 +44,21 @@ def default_rules() -> tuple[Rule, ...]:
     return load_packs(["default"])
 
 
-def build_pipeline(state: State, tail_lines: int, registry: MetricTable | None = None) -> Pipeline:
-    """A pipeline with the default pack, and a registry of its own where none is given."""
-    config = Config.model_validate(
-        {"logs": {"tail_lines": tail_lines, "max_line_bytes": MAX_LINE_BYTES, "lookback": "10y"}}
-    )
+def build_pipeline(
+    state: State,
+    tail_lines: int,
+    registry: MetricTable | None = None,
+    *,
+    rules: Sequence[Rule] | None = None,
+    unwrap: bool = True,
+) -> Pipeline:
+    """A pipeline with some rules or the default pack, and a registry of its own if none is given.
+
+    Args:
+        unwrap: the setting ``logs.unwrap``.
+    """
+    logs = {"tail_lines": tail_lines, "max_line_bytes": MAX_LINE_BYTES, "lookback": "10y"}
+    config = Config.model_validate({"logs": {**logs, "unwrap": unwrap}})
     platform: Any = None  # nothing is read from one
     environment = Environment(
         time.time,
@@ -60,7 +70,8 @@ def build_pipeline(state: State, tail_lines: int, registry: MetricTable | None =
         Budget(10**9, 10**9, 1.0, clock=time.monotonic, stop=Event()),
         Records.open(registry or MetricTable(), state, time.time),
     )
-    return build_account(config, default_rules(), environment).counting.pipeline
+    rules = default_rules() if rules is None else tuple(rules)
+    return build_account(config, rules, environment).counting.pipeline
 
 
 @dataclass(slots=True)
