@@ -569,7 +569,7 @@ def _records(
     """The records of a share, continued from its state; raises StateError."""
     metrics = Metrics(UnlistedTable())
     ledger = Ledger(metrics, state, clock, fenced=fenced)
-    return Records(metrics, _api_metrics(), ledger, Components(ledger.lock, clock()))
+    return Records(metrics, _api_metrics(), ledger, Components(clock()))
 
 
 @cache
