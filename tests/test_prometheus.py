@@ -177,8 +177,9 @@ def assert_told(watch: Watch, title: str, alert: Notified) -> None:
     said, shown = (re.findall(r"^> (.*)$", part, re.M) for part in section.split("The page:"))
     texts = alert["annotations"]
     assert said
+    told = {estimates_left_out(texts[name]) for name in ("summary", "description")}
     for quote in said:
-        assert quote in (texts["summary"], texts["description"])
+        assert estimates_left_out(quote) in told
     assert shown
 
     def missing() -> list[str]:
@@ -186,6 +187,11 @@ def assert_told(watch: Watch, title: str, alert: Notified) -> None:
         return [quote for quote in shown if quote not in page]
 
     wait_for(lambda: not missing(), ARRIVAL_SECONDS, lambda: f"{missing()} not on the page")
+
+
+def estimates_left_out(text: str) -> str:
+    """A text without what Prometheus estimates: it depends on when it scraped."""
+    return re.sub(r"about \d+ ", "about some ", text)
 
 
 def words_of(page: str) -> str:
