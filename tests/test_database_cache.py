@@ -39,7 +39,7 @@ def the_file(folder: Path) -> Path:
 
 def compiles(folder: Path) -> bool:
     """Whether an engine of the rules still has to make expressions of them."""
-    with patch("exporter.matching.prefilter.candidates.propose", side_effect=LookupError):
+    with patch("exporter.matching.prefilter.proposal.propose", side_effect=LookupError):
         try:
             Engine(RULES, cache=DatabaseCache(folder))
         except LookupError:

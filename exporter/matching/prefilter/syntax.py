@@ -163,6 +163,9 @@ class _Parser:
             if "i" in (flags[2] or ""):
                 self._fold = False
             if flags[3] == ")":
+                # RE2 repeats what stands before the flags: ``x(?i)*`` is ``x*``.
+                if self._text.startswith(_QUANTIFIERS, self._at):
+                    raise UnknownSyntax("a repetition of flags")
                 return EMPTY
         elif not self._take(r"\?P?<\w+>") and self._text.startswith("?", self._at):
             raise UnknownSyntax("a kind of group")
