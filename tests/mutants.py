@@ -3,8 +3,8 @@
 The tests of the module have to fail for each such mutant. One that survives is printed, unless
 ``tests/testdata/mutants.yml`` says why no test can tell it from the program as it is.
 
-Each mutant runs in a fork of one process that has imported the libraries, but nothing of the
-program: so it costs its tests alone.
+Each mutant runs in a fork of one process that has imported all that does not import the module: so
+it costs its tests alone.
 """
 
 import argparse
@@ -147,14 +147,12 @@ def _child(module: Path, text: str | None, arguments: Sequence[str], told: int |
     os.dup2(null, 1)
     os.dup2(null, 2)
     if text is not None:
-        name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
-        sys.meta_path.insert(0, _Finder(name, module, text))
+        sys.meta_path.insert(0, _Finder(_name(module), module, text))
     code = 99
     try:
         code = int(pytest.main(list(arguments)))
         if told is not None:
-            names = [name for name in sys.modules if not name.startswith(("exporter", "test"))]
-            os.write(told, json.dumps(names).encode())
+            os.write(told, json.dumps(list(sys.modules)).encode())
     finally:
         os._exit(code)
 
@@ -175,7 +173,7 @@ def _run(
 
 
 def _preload(module: Path, arguments: Sequence[str]) -> None:
-    """Import what the tests import besides the program and themselves, as far as that can be."""
+    """Import what the tests import, but for themselves and what imports the module."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -184,13 +182,40 @@ def _preload(module: Path, arguments: Sequence[str]) -> None:
     with os.fdopen(read, "rb") as stream:
         names = json.loads(stream.read() or b"[]")
     os.waitpid(child, 0)
-    tests = {file.stem for file in (ROOT / "tests").glob("*.py")} | {"conftest", "fuzz"}
+    tests = {file.stem for file in (ROOT / "tests").glob("*.py")} | {"fuzz"}
+    changed = _importers(module)
     for name in names:
-        if name.partition(".")[0] not in tests:
+        if name.partition(".")[0] not in tests and name not in changed:
             try:
                 importlib.import_module(name)
             except Exception:  # noqa: BLE001  (others import it)
                 continue
+
+
+def _importers(module: Path) -> set[str]:
+    """The names of a module and of all modules of the program that import it, directly or not."""
+    imports = {_name(file): _imported(file) for file in (ROOT / "exporter").rglob("*.py")}
+    found, before = {_name(module)}, set[str]()
+    while found != before:
+        before = set(found)
+        found |= {name for name, others in imports.items() if not found.isdisjoint(others)}
+    return found
+
+
+def _name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(file: Path) -> set[str]:
+    """What a file imports, each name of ``from … import`` as a module too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    return names
 
 
 def main() -> int:
