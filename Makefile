@@ -97,6 +97,10 @@ types: $(VENV)/.lint ## Check types
 docs: venv ## Write the generated pages in docs/
 	$(BIN)/python docs/generate.py
 
+.PHONY: recordings
+recordings: venv ## Run the loggers of several languages again and keep what they print for tests
+	$(BIN)/python tests/recordings/record.py
+
 .PHONY: screenshots
 screenshots: venv system-packages ## Take the pictures of the page in docs/ anew
 	$(BIN)/python tests/page_states.py

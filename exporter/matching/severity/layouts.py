@@ -38,7 +38,7 @@ _NOUN = (
 _LEVEL = re.compile(
     rb"(?:[\[(<|] ?)?(?:"
     rb"(?P<capitals>" + _CAPITALS + rb")(?:(?=:)" + _NOTHING.replace(rb"\s*", rb":\s*", 1) + rb":"
-    rb"|(?=[\])>|/,]|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + _NOUN + rb")"
+    rb"|(?=[\])>|/,]|!\s|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + _NOUN + rb")"
     rb"|(?P<word>" + _ANY_CASE + rb")(?::(?=\s)" + _NOTHING + rb"|\t|\s*\||\s+- )"
     rb")"
 )
@@ -88,6 +88,9 @@ _PASSED = re.compile(
     rb"|(?!\S{0,200}(?:Error|Exception|Warning|Throwable):?\s)(?:"
     # A class, or a name behind which its level stands at once.
     rb"[A-Z][a-z0-9]{1,40}[A-Z]\w{0,60}:?(?=\s)|log4j(?=:[A-Z])"
+    # A kind of process before the time, a host before the program and its process.
+    rb"|[A-Z][a-z]{1,20}(?: \d{1,3})?(?= +\d{4}-\d\d-\d\d[T ]\d\d:)"
+    rb"|[\w.-]{1,63}(?= [\w.-]{1,80}\[\d+\] [A-Z]{3})|[\w.-]{1,80}\[\d+\](?=\s)"
     rb"|[\w$.-]{1,100}+(?=:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):)|"
     # A name of several parts. Nothing in it can be read in two ways, or a ruler of dashes would be
     # tried in as many as there are.
@@ -133,6 +136,7 @@ _REPORTS = {b"CRASH": Severity.ERROR, b"SUPERVISOR": Severity.ERROR, b"PROGRESS"
 _BEGINNINGS: tuple[tuple[bytes, bytes, Callable[[bytes], Severity | None]], ...] = (
     # klog, absl, glog and CockroachDB: a letter and the date.
     (b"IWEF", rb"([IWEF])(?:\d{4}|\d{6}|\d{8}) \d\d:\d\d:\d\d", _of_letter),
+    (b"E", rb"ERROR: logging before flag\.Parse: ([IWEF])\d{4} ", _of_letter),  # glog
     (b"DIWEF", rb"([DIWEF]), \[", _of_letter),  # Ruby
     (b"VDIWEF", rb"([VDIWEF])/[\w.:-]{1,60}(?:\(| )", _of_letter),  # Android's, in many libraries
     (b"01", rb"\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) ", _of_letter),

@@ -52,7 +52,7 @@ def declared_in(values: Mapping[str, object]) -> Severity | None:
     severity = _of_own(own, values)
     if severity is not None:
         return severity
-    timed = not _TIMES.isdisjoint(values)
+    timed = not _TIMES.isdisjoint(values) or "@message" in values
     for key in _RECORDS:
         inner = values.get(key)
         if isinstance(inner, dict) and (timed or not _TIMES.isdisjoint(inner)):
