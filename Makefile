@@ -43,7 +43,7 @@ SEED ?= 1000
 COUNT ?= 1000
 
 .PHONY: lives
-lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, followed, cut, polled, changed, replicas, replicas_rollback) from SEED on; a bad one is printed
+lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, followed, cut, polled, changed, replicas, replicas_rollback, threads, preempted) from SEED on; a bad one is printed
 	PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
 
 TARGET ?= lines
@@ -65,6 +65,10 @@ HOURS ?= 2
 .PHONY: soak
 soak: venv system-packages ## Run four exporters for HOURS with crashes, hand-overs, reloads, token changes and kills
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py $(HOURS) $(SEED)
+
+.PHONY: faults
+faults: venv system-packages ## Let each system call of a start and a save of state fail once; needs strace
+	PYTHONPATH=tests $(BIN)/python tests/faults.py
 
 BENCH_ARGS ?=
 

@@ -9,12 +9,14 @@ import account_life
 import crowded_life
 import replica_life
 import simulation
+import threads_life
 
 MODULES = {
     **dict.fromkeys(simulation.LIVES, simulation),
     **dict.fromkeys(crowded_life.SETTINGS, crowded_life),
     **dict.fromkeys(account_life.KINDS, account_life),
     **dict.fromkeys(replica_life.LIVES, replica_life),
+    **dict.fromkeys(threads_life.KINDS, threads_life),
 }
 KINDS = tuple(MODULES)
 

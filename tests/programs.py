@@ -23,6 +23,7 @@ DEBIAN_PACKAGES = {
     "redis-server": "redis-server",
     "rsyslogd": "rsyslog-elasticsearch",
     "ruby": "ruby",
+    "strace": "strace",
     "systemd-analyze": "systemd",
 }
 """The Debian package of each program."""

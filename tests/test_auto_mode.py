@@ -16,6 +16,7 @@ from waiting import LIMIT_SECONDS, wait_for
 from exporter.config.credentials import TokenSource
 from exporter.config.reading import LogMode
 from exporter.config.schema import Config
+from exporter.errors import Stopping
 from exporter.model import Endpoint
 from exporter.reading.source_state import FOLLOWED_INTERVAL
 from exporter.service import account as account_module
@@ -239,3 +240,21 @@ def test_many_components_on_a_small_budget_are_followed():
                     == {FOLLOWED_INTERVAL}
                 )
             )
+
+
+@pytest.mark.found(
+    "A reload that waited while the program shut down started it again.",
+    how="Threads in every order, by a seed",
+)
+def test_a_reload_that_comes_behind_a_stop_starts_nothing():
+    """Neither of the program nor of an account: it would read on, and hold up the exit."""
+    config = Config.model_validate({"web": {"listen_addresses": ["127.0.0.1:0"]}})
+    source = TokenSource("a test", "dop_v1_0")
+    application = Application(Wanted(config, {"": source}), lambda: Wanted(config, {"": source}))
+    [account] = application._accounts.values()
+    application.stop(5.0)
+    with pytest.raises(Stopping):
+        application.reload()
+    before = account.status
+    account.change(config, source)
+    assert account.status is before

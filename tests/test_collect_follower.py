@@ -611,3 +611,73 @@ def test_a_beat_that_fails_is_counted_and_ends_no_other(monkeypatch: pytest.Monk
     finally:
         follower.stop()
     assert site.value("exporter_internal_errors_total", subsystem="follower") >= 2
+
+
+@pytest.mark.found(
+    "A reload right after another left a thread that ended in an exception, and waited 4 s for it.",
+    how="Threads in every order, by a seed",
+)
+def test_a_follower_that_is_stopped_before_its_thread_began_ends_in_good_order(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The thread begins only when ``stop`` waits for it already."""
+    site = Site(followed=True)
+    follower = Follower(
+        site.poller,
+        site.reads,
+        site.platform,
+        FakeStreams(shows=[]),
+        site.pipeline,
+        rng=Random(1),
+        internal_errors=site.internal_errors,
+    )
+    thread = threading.Thread
+    began: list[threading.Thread] = []
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+
+    class Late(thread):  # type: ignore[valid-type, misc]
+        def start(self) -> None:
+            began.append(self)
+
+    monkeypatch.setattr(threading, "Thread", Late)
+    follower.start()
+    monkeypatch.setattr(threading, "Thread", thread)
+    late = threading.Timer(0.2, lambda: thread.start(began[0]))
+    late.start()
+    follower.stop()
+    late.join()
+    began[0].join(60)
+    assert not began[0].is_alive()
+    assert not raised
+
+
+@pytest.mark.found(
+    "A stream that did not end within the 4 s of a stop or a reload counted as an internal error.",
+    how="Threads in every order, by a seed",
+)
+def test_a_log_that_is_followed_behind_a_stop_gives_up():
+    """Its threads are gone by then: it is over, and nothing is wrong."""
+    site = Site(followed=True)
+    site.scheduler.start()
+    site.series.open_component(KEY, WEB)
+    follower = Follower(
+        site.poller,
+        site.reads,
+        site.platform,
+        FakeStreams(shows=[line(1)]),
+        site.pipeline,
+        rng=Random(1),
+        internal_errors=site.internal_errors,
+    )
+    follower._workers.shutdown()
+    follower.start()
+    follower.watch(RUN, WEB, deployment("d1"))
+    asyncio.run_coroutine_threadsafe(ended(follower), follower._loop).result(60)
+    follower.stop()
+    assert site.value("exporter_internal_errors_total", subsystem="follower") == 0
+
+
+async def ended(follower: Follower) -> None:
+    """Wait until no log is followed any more."""
+    await asyncio.wait(follower._tasks.values())

@@ -169,6 +169,76 @@ def test_nothing_is_shown_before_it_is_kept(run: Run, state: RecordingState):
     assert (run.value(), run.value(time)) == (3, 7)
 
 
+RELOADS = pytest.mark.found(
+    "A line that was counted just before a reload counted twice in `log_matches_total`, or its "
+    "pattern's series came back after it was removed.",
+    how="Threads in every order, by a seed",
+)
+
+
+@RELOADS
+def test_a_series_that_is_made_again_shows_what_is_kept_and_the_rest_once(run: Run):
+    """A component that went and came back before a flush: not what is not saved, nor it twice."""
+    run.count(3)
+    assert run.ledger.flush()
+    run.count(2)
+    with run.ledger.transaction():
+        run.series.close_component(KEY)
+        run.series.open_component(KEY, WEB)
+    assert run.value() == 3
+    assert run.ledger.flush()
+    assert run.value() == 5
+
+
+@RELOADS
+def test_a_series_that_was_removed_does_not_come_back_with_a_flush(run: Run, state: RecordingState):
+    """Neither with what was counted before it went, nor with a flush that was under way then."""
+    run.count(3)
+    state.during = lambda: run.series.close_component(KEY)
+    assert run.ledger.flush()
+    assert run.value() is None
+    run.series.open_component(KEY, WEB)
+    assert run.value() == 3
+    run.count(1)
+    with run.ledger.transaction():
+        run.series.close_component(KEY)
+    state.during = lambda: None
+    assert run.ledger.flush()
+    assert run.value() is None
+
+
+@RELOADS
+def test_a_pattern_of_another_regex_does_not_continue_what_is_not_shown_yet(
+    run: Run, state: RecordingState
+):
+    """A reload changes what a name stands for before the count by the former regex is shown."""
+    matches, labels = run.metrics.log_matches, (*LINES, "oops", "error")
+    name = "digitalocean_app_log_matches_total"
+    shown = {**LOG, "pattern": "oops", "level": "error"}
+    (former,) = RULES
+    with run.ledger.transaction():
+        run.ledger.add(matches, labels, 4, former.meaning)
+    rules = (Rule("oops", "another"),)
+    other = Series(
+        run.metrics,
+        run.ledger,
+        run.series.components,
+        rules,
+        RuleMetrics(run.metrics, run.ledger, Engine(rules)),
+        SeriesSettings((LogType.RUN,)),
+    )
+    with run.ledger.transaction():
+        run.series.rule_metrics.publish()
+        other.replace(run.series)
+    assert run.value(name, **shown) == 0
+    assert run.ledger.flush()
+    assert run.value(name, **shown) == 0
+    with run.ledger.transaction():
+        run.ledger.add(matches, labels, 1, rules[0].meaning)
+    assert run.ledger.flush()
+    assert run.value(name, **shown) == 1
+
+
 def test_state_in_memory_shows_at_once():
     """Where nothing outlives the process there is nothing to wait for."""
     run = Run(MemoryState(Clock()))

@@ -123,6 +123,32 @@ def test_failing_reads_go_on_and_are_said_once(site: Site, caplog: pytest.LogCap
     assert site.poller.statuses()[0].problem == ""
 
 
+@pytest.mark.found(
+    "A followed component's RUN_RESTARTED that failed once stayed down for an hour, though the "
+    "platform worked again.",
+    how="Threads in every order, by a seed",
+)
+def test_a_log_that_is_read_rarely_is_tried_again_soon_after_a_failure(site: Site):
+    """RUN_RESTARTED beside streams: after one minute, two, four and so on, not after an hour."""
+    site = Site(followed=True)
+    site.watch("d1", RESTARTED)
+    hour = site.schedule.interval(RESTARTED)
+    assert hour == 3600
+    log = site.platform.log("d1", LogType.RUN_RESTARTED)
+    log.error = server_error()
+    waits = []
+    for _ in range(4):
+        site.scheduler.step(RESTARTED)
+        waits.append(site.scheduler.due(RESTARTED) + START - site.clock.now)
+        site.clock.now = START + site.scheduler.due(RESTARTED)
+    assert waits[1:] == [120, 240, 480]
+    assert waits[0] <= 60
+    log.error = None
+    site.scheduler.step(RESTARTED)
+    assert site.poller.statuses()[0].state == "up"
+    assert site.scheduler.due(RESTARTED) + START - site.clock.now > hour / 2
+
+
 def test_status_and_gauges_show_the_latest_read(site: Site):
     """A failure keeps the last success; a success is dated by its beginning."""
     site.watch("d1", RUN)

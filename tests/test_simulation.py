@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import replica_life
+import threads_life
 from lives import KINDS, faults_of
 
 LIVES_PER_TEST = 50
@@ -26,7 +27,7 @@ LIVES_OF_A_KIND = {
 
 def test_every_kind_of_life_is_lived() -> None:
     """Two thousand and more, of all kinds that there are."""
-    assert LIVES_OF_A_KIND.keys() == set(KINDS) - set(replica_life.LIVES)
+    assert LIVES_OF_A_KIND.keys() == set(KINDS) - {*replica_life.LIVES, *threads_life.KINDS}
     assert sum(LIVES_OF_A_KIND.values()) >= 2000
 
 

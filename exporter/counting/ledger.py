@@ -80,6 +80,8 @@ class Ledger:
             self._documents.setdefault((key.kind, key.owner), {})[key.name] = data
         self._gone = dict.fromkeys(self._owners(), clock())
         self._unsaved = Changes()
+        self._shown: dict[ValueKey, float] = {}  # where that differs from what was counted
+        self._to_show: dict[ValueKey, Counter | Gauge] = {}  # the series among them
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
         self._failing = False
@@ -101,13 +103,25 @@ class Ledger:
     def add(self, metric: Counter, labels: Sequence[str], amount: float, meaning: str = "") -> None:
         """Count ``amount`` more."""
         key = ValueKey(metric.name, tuple(labels), meaning)
-        value = self._values.get(key, 0.0) + amount
-        self._change(key, value, partial(metric.labels(*labels).inc, amount))
+        self._change(key, self._values.get(key, 0.0) + amount, metric)
 
     def put(self, metric: Gauge, labels: Sequence[str], value: float) -> None:
         """Set a gauge that outlives the process."""
-        key = ValueKey(metric.name, tuple(labels))
-        self._change(key, value, partial(metric.labels(*labels).set, value))
+        self._change(ValueKey(metric.name, tuple(labels)), value, metric)
+
+    def begin(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> None:
+        """Make a series; it continues from what is kept, and shows the rest once that is."""
+        key = ValueKey(metric.name, tuple(labels), meaning)
+        series = metric.labels(*labels)
+        if key in self._values:
+            series.set(self._shown.get(key, self._values[key]))
+        if key in self._shown:
+            self._to_show[key] = metric
+
+    def withdraw(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> None:
+        """Remove a series; what is known of it is kept."""
+        metric.remove(*labels)
+        self._to_show.pop(ValueKey(metric.name, tuple(labels), meaning), None)
 
     def put_all(self, values: Mapping[ValueKey, float], show: Callable[[], None]) -> None:
         """Set several numbers, of which one thing is shown once they are kept together.
@@ -131,7 +145,7 @@ class Ledger:
     def drop(self, keys: Collection[ValueKey]) -> None:
         """Keep some numbers no longer."""
         for key in keys:
-            del self._values[key]
+            self._forget_value(key)
         self._unsaved.drop_values(keys)
 
     def note(self, metric: Counter, labels: Sequence[str], value: float, meaning: str) -> None:
@@ -224,6 +238,8 @@ class Ledger:
     def close(self, *owner: str) -> None:
         """A component or an app is gone; what is known of it is kept for the grace period."""
         self._gone[owner] = self._clock()
+        for key in [key for key in self._to_show if self._owner(key) == owner]:
+            del self._to_show[key]
 
     def expire(self) -> None:
         """Drop what is known of components and apps that have been gone for the grace period."""
@@ -232,7 +248,7 @@ class Ledger:
             del self._gone[owner]
             values = [key for key in self._values if self._owner(key) == owner]
             for key in values:
-                del self._values[key]
+                self._forget_value(key)
             self._unsaved.drop_values(values)
             for kind in [kind for kind, other in self._documents if other == owner]:
                 for name in list(self._documents[kind, owner]):
@@ -257,6 +273,7 @@ class Ledger:
                 taken, self._unsaved = self._unsaved, Changes()
                 unshown, self._unshown = self._unshown, []
                 batch, cursors = self._batch(taken), self._snapshots(taken)
+            show_values = True
             try:
                 if self._rollbacks != self._state.rollbacks:
                     self._save_all()
@@ -276,19 +293,22 @@ class Ledger:
                     self._note(None)
             except Exception as error:
                 if self._fenced is not None and isinstance(error, StateFenced):
-                    unshown = []
+                    show_values, unshown = False, []
                     self._ended = True
                     self._fenced()
                     return False
                 with self._lock:
                     self._unsaved.join(taken)
                     if self._fenced is not None:
+                        show_values = False
                         self._unshown, unshown = unshown + self._unshown, []
                 self._note(error)
                 if not isinstance(error, StateError):
                     raise
             finally:
                 with self._lock:
+                    if show_values:
+                        self._show(batch.values)
                     for show in unshown:
                         show()
             return not self._failing
@@ -349,13 +369,31 @@ class Ledger:
             self._ended = True
             self._state.close()
 
-    def _change(self, key: ValueKey, value: float, show: partial[None]) -> None:
+    def _change(self, key: ValueKey, value: float, metric: Counter | Gauge) -> None:
+        before = self._values.get(key, 0.0)
         self._values[key] = value
         if not self._state.durable:
-            show()
+            metric.labels(*key.labels).set(value)
             return
+        self._shown.setdefault(key, before)
+        self._to_show[key] = metric
         self._unsaved.change_value(key)
-        self._unshown.append(show)
+
+    def _show(self, values: Mapping[ValueKey, float]) -> None:
+        """Show what was saved, or could not be; what is no longer there stays away."""
+        for key, value in values.items():
+            if key in self._shown:
+                self._shown[key] = value
+            if (metric := self._to_show.get(key)) is not None:
+                metric.labels(*key.labels).set(value)
+            if key not in self._unsaved.values:
+                self._shown.pop(key, None)
+                self._to_show.pop(key, None)
+
+    def _forget_value(self, key: ValueKey) -> None:
+        del self._values[key]
+        self._shown.pop(key, None)
+        self._to_show.pop(key, None)
 
     def _snapshots(self, changes: Changes) -> dict[CursorKey, Snapshot]:
         """The cursors that changed, as of now."""

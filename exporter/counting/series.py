@@ -111,8 +111,11 @@ class Series:
             component.reconfigure()
             key = component.key
             theirs, ours = before._chosen(component), self._chosen(component)
-            for metric, labels, _ in (series for series in theirs if series not in ours):
-                metric.remove(*labels)
+            for metric, labels, meaning in (series for series in theirs if series not in ours):
+                if isinstance(metric, Histogram):
+                    metric.remove(*labels)
+                else:
+                    self._ledger.withdraw(metric, labels, meaning)
             for metric, labels, meaning in (series for series in ours if series not in theirs):
                 self._begin(metric, labels, meaning)
             self.rule_metrics.open(key)
@@ -288,7 +291,7 @@ class Series:
         if isinstance(metric, Histogram):
             metric.labels(*labels)
         else:
-            metric.labels(*labels).inc(self._ledger.value(metric, labels, meaning))
+            self._ledger.begin(metric, labels, meaning)
 
 
 def line_log_type(log_type: LogType) -> LogType:

@@ -27,6 +27,12 @@ from exporter.telemetry.internal_errors import InternalErrors, Part
 
 LOG = logging.getLogger(__name__)
 
+RETRY_SECONDS = 60.0
+"""A log that failed is tried again so soon, though its interval is longer; each further failure
+doubles that."""
+
+_MOST_DOUBLINGS = 16
+
 
 class Poller:
     """Reads every watched source again and again.
@@ -170,6 +176,7 @@ class Poller:
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
         state.up, state.problem, state.failure = up, problem, kind
+        state.failures = 0 if up else state.failures + 1
         if up:
             state.last_success = at
         self._pipeline.note_read(source, at if up else None)
@@ -243,7 +250,7 @@ class Poller:
             alone = set()
         except (ApiError, InternalError) as error:
             for state in states:
-                self.note(state, started, str(error), error.kind)
+                self._fail(state, started, error)
             return True
         for state in states:
             if state.source.key.component in alone:
@@ -260,10 +267,17 @@ class Poller:
         except Stopping:
             return False
         except (ApiError, InternalError) as error:
-            self.note(state, started, str(error), error.kind)
+            self._fail(state, started, error)
         else:
             self.note(state, started)
         return True
+
+    def _fail(self, state: SourceState, at: float, error: ApiError | InternalError) -> None:
+        """Keep what a read failed with, and try again before a long interval is over."""
+        self.note(state, at, str(error), error.kind)
+        delay = RETRY_SECONDS * 2.0 ** min(state.failures - 1, _MOST_DOUBLINGS)
+        if delay < self._schedule.interval(state.source):
+            self._schedule.soon(state.source, delay)
 
     def _interval(self, state: SourceState) -> float:
         return state.interval(self._schedule.interval(state.source))

@@ -43,6 +43,7 @@ class SourceState:
     up: bool | None = None
     problem: str = ""
     failure: str = ""  # its kind
+    failures: int = 0  # reads in a row that failed
     last_success: float | None = None
     lines: int = 0
     newest: int = 0

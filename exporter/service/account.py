@@ -125,11 +125,15 @@ class Account:
     def change(self, config: Config, token_source: TokenSource) -> None:
         """Apply another configuration: counters, positions in logs and the budget are kept.
 
+        Nothing happens once it is stopped.
+
         Raises:
             ConfigError: the token file has become unusable since it was checked; nothing has
                 changed then.
         """
         with self._changing:
+            if self._stopped.is_set():
+                return
             if config.api_budget != self._budget_of:
                 self._budget_of, self._budget = config.api_budget, self._new_budget(config)
             former = self._wanted, self._token_source

@@ -22,7 +22,7 @@ from exporter import __version__
 from exporter.config.credentials import TokenSource
 from exporter.config.masking import masked
 from exporter.config.schema import Config
-from exporter.errors import ConfigError, Fault, StateError
+from exporter.errors import ConfigError, Fault, StateError, Stopping
 from exporter.model import Notification
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
@@ -101,6 +101,7 @@ class Application:
         self._clock = clock
         self._monotonic = monotonic
         self._changing = threading.Lock()
+        self._stopped = False
         self._building = threading.Lock()  # no share is built by a configuration that is replaced
         self.run_id = secrets.token_hex(8)
         """Tells this run of the program from every other; logged at the start."""
@@ -150,6 +151,7 @@ class Application:
     def stop(self, timeout: float) -> None:
         """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
         with self._changing:
+            self._stopped = True
             if self.receiving is not None:
                 self.receiving.stop(RECEIVING_STOP_SECONDS)
             if self._replication is not None:
@@ -165,8 +167,11 @@ class Application:
 
         Raises:
             ConfigError: it is refused; the old one stays in force.
+            Stopping: the program is shutting down; nothing has changed.
         """
         with self._changing:
+            if self._stopped:
+                raise Stopping("the program is shutting down")
             try:
                 wanted = self._load()
                 self._change(wanted)

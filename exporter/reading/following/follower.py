@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import InternalError
+from exporter.errors import InternalError, Stopping
 from exporter.model import Component, Deployment, LogType, Source, SourceStatus
 from exporter.reading.following.followed_source import FollowedSource, Surroundings
 from exporter.reading.following.open_stream import Streams
@@ -96,12 +96,13 @@ class Follower:
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Future[Any]] = set()  # in the workers
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run_loop, name="follower")
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin to follow what is watched, and what will be."""
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=_run_loop, args=(loop,), name="follower")
         self._thread.start()
         self._call(self._begin_beats())
 
@@ -109,7 +110,7 @@ class Follower:
         """End every stream; returns within a few seconds, what was read is counted."""
         with self._lock:
             loop, self._loop = self._loop, None
-        if loop is None:
+        if loop is None or self._thread is None:
             return
         try:
             asyncio.run_coroutine_threadsafe(self._end_all(), loop).result(STOP_SECONDS)
@@ -285,7 +286,10 @@ class Follower:
         await _cancel([task for task in asyncio.all_tasks() if task is not ours])
 
     async def _block(self, function: Callable[[], T]) -> T:
-        request = asyncio.get_running_loop().run_in_executor(self._workers, function)
+        try:
+            request = asyncio.get_running_loop().run_in_executor(self._workers, function)
+        except RuntimeError:  # they are shut down, since this has not ended in time
+            raise Stopping from None
         self._requests.add(request)
         request.add_done_callback(self._request_ended)
         return await asyncio.shield(request)
@@ -304,12 +308,11 @@ class Follower:
                 task = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
                 self._internal_errors.watch(Part.FOLLOWER, task)
 
-    def _run_loop(self) -> None:
-        loop = self._loop
-        assert loop is not None
-        asyncio.set_event_loop(loop)
-        loop.run_forever()
-        loop.close()
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.close()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -1,0 +1,518 @@
+"""One random life of an account whose threads take turns by a seed.
+
+All of an account runs as in production, on real threads: polls, streams, saves to an SQLite file,
+reloads, shut-down, and scrapes beside them. At each lock, queue, wait and commit the seed decides
+which thread continues; ``preempted`` lives are held up at any line besides. Time is virtual.
+"""
+
+import asyncio
+import gc
+import random
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from turn_scheduler import TurnPool, TurnScheduler
+from turns import Stuck, Turns
+from virtual_platform import VirtualPlatform
+from virtual_stream import VirtualStream
+
+from exporter.config.credentials import TokenSource
+from exporter.config.schema import Config
+from exporter.digitalocean.log_content import WebSockets
+from exporter.matching.engine import Engine
+from exporter.model import Endpoint, GapReason, LogChunk
+from exporter.reading.following.follower import Follower
+from exporter.service.account import Account, Namespace
+from exporter.service.connections import Connections
+from exporter.simulator.log_reading import LogReader
+from exporter.simulator.platform import Platform
+from exporter.simulator.state import ComponentSpec, Layout
+from exporter.state.sqlite import SqliteStore
+from exporter.state.store import Batch, State, ValueKey
+from exporter.telemetry.declarations import PREFIX
+from exporter.web.exposition import Exposition
+
+APP, WEB = "shop", "web"
+START = 1_800_000_000.0
+MOVES = 14
+SETTLE_SECONDS = 90.0  # longer than any wait after failures
+STUCK_SECONDS = 20.0
+EVERY = {"name": "every", "regex": ".", "level": "info"}
+PANICS = {"name": "panics", "regex": "panic", "level": "info"}
+LINES = tuple(sorted((APP, WEB, "RUN")))
+MATCHES = tuple(sorted((APP, WEB, "RUN", "every", "info")))
+PREEMPTING = {"threads": 0.0, "preempted": 0.003}
+KINDS = tuple(PREEMPTING)
+Shown = tuple[str, tuple[str, ...]]
+"""A series: its name, and the values of its labels in order."""
+
+INTERNAL_ERRORS = re.compile(r"^\w+_internal_errors_total\{.*\} [^0].*$", re.MULTILINE)
+
+
+class ThreadsPlatform(VirtualPlatform):
+    """Each request takes a while, in which other threads continue."""
+
+    turns: Turns
+
+    def _maybe_fail(self, endpoint: Endpoint) -> None:
+        self.turns.sleep(self._rng.choice((0.0, 0.01, 0.1, 0.1, 1.0)))
+        super()._maybe_fail(endpoint)
+
+    def _chunks(self, *arguments: Any) -> Iterator[LogChunk]:
+        for chunk in super()._chunks(*arguments):
+            self.turns.turn()
+            yield chunk
+
+    def websockets(self) -> WebSockets:
+        """One host, which accepts them."""
+        return WebSockets(1, 0)
+
+
+class ThreadsStream(VirtualStream):
+    """A stream that learns from other threads that there is more."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def _wake(self, app: str | None = None) -> None:
+        if self.loop is not None:
+            with suppress(RuntimeError):  # it is closed
+                self.loop.call_soon_threadsafe(super()._wake)
+
+
+class WatchedState:
+    """A state whose commits are turns, and which knows what was saved."""
+
+    def __init__(self, state: State, life: "Life") -> None:
+        self._state = state
+        self._life = life
+        self.durable = state.durable
+        self.rollbacks = state.rollbacks
+
+    def load(self) -> Any:
+        """Read it."""
+        return self._state.load()
+
+    def save(self, batch: Batch) -> None:
+        """Save a batch; others continue before it, and between it and what follows."""
+        self._life.turns.turn()
+        self._state.save(batch)
+        self._life.note_saved(batch.values)
+        self._life.turns.turn()
+
+    def close(self) -> None:
+        """Do nothing."""
+        self._state.close()
+
+
+class Life:
+    """Platform, account and what happens to both, told by a seed."""
+
+    def __init__(self, kind: str, seed: int, folder: Path) -> None:
+        self.rng = random.Random(seed)
+        switching = self.rng.choice((0.02, 0.2, 0.7, 1.0))
+        self.turns = Turns(random.Random(seed), switching)
+        self.preempting = PREEMPTING[kind]
+        self.path = folder / f"{kind}-{seed}.db"
+        self.mode = self.rng.choice(("poll", "follow", "auto"))
+        self.interval = self.rng.choice((1, 2, 5))
+        self.rules = [EVERY]
+        self.instances = self.rng.choice((1, 1, 2))
+        self.lasts = self.rng.random() < 0.5
+        self.faults: list[str] = []
+        self.story: list[str] = []
+        self.highest: dict[int, dict[Shown, float]] = {}  # by who scrapes
+        self.saved: dict[Shown, float] = {}
+        self.lines = self.hand_overs = self.scrapes = self.generation = 0
+        self.scrapers = self.rng.choice((1, 1, 2))
+        self.deploying = False
+        self.crashed_at = -1e9
+
+    def clock(self) -> float:
+        """Unix seconds."""
+        return START + self.turns.now
+
+    # --- the exporter
+
+    @contextmanager
+    def patched(self) -> Iterator[None]:
+        """Everything that the account makes, on threads that take turns."""
+        account, follower = "exporter.service.account", "exporter.reading.following.follower"
+        replaced: dict[str, Any] = {
+            f"{account}.connect": lambda *arguments, **options: self.connections(),
+            f"{account}.build_scheduler": lambda workers, steady: self.scheduler(),
+            f"{account}.random": SimpleNamespace(Random=lambda: random.Random(self.rng.random())),
+            f"{follower}.ThreadPoolExecutor": partial(TurnPool, self.turns),
+            "exporter.service.reading_parts.Follower": self.follower,
+            # It takes longer to make than to live.
+            "exporter.service.counting_parts.Engine": engine,
+            "exporter.service.supervisor.FLUSH_SECONDS": self.rng.choice((0.25, 1.0)),
+        }
+        with ExitStack() as stack:
+            stack.enter_context(self.turns.patched())
+            for name, value in replaced.items():
+                stack.enter_context(patch(name, value))
+            yield
+
+    def connections(self) -> Connections:
+        """The ways to the platform."""
+        virtual: Any = self.virtual
+        return Connections(virtual, virtual, self, Event(), ())  # type: ignore[arg-type]
+
+    async def open(self, live_url: str, *, target: object) -> VirtualStream:
+        """A stream of the log at ``live_url``."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self.rng.choice((0.0, 0.05, 0.5)))
+        stream = ThreadsStream(
+            self.platform, self.reader, self.virtual.granted(live_url), self.rng, lasts=self.lasts
+        )
+        stream.loop = loop
+        self.streams.append(stream)
+        return stream
+
+    def scheduler(self) -> TurnScheduler:
+        """The schedule of an account, with the pools that production gives it."""
+        workers = {"sources": 3, "soon": 2, "platform": 1, "heartbeat": 1, "ledger": 1}
+        return TurnScheduler(self.turns, START, workers, self.job_failed)
+
+    def follower(self, *arguments: Any, **options: Any) -> Follower:
+        """A follower in virtual time."""
+        follower = Follower(*arguments, **options)
+        follower._around = replace(follower._around, monotonic=self.turns.time)
+        return follower
+
+    def job_failed(self, error: BaseException) -> None:
+        """An exception that no part has translated."""
+        self.faults.append(f"a job ended with {error!r}")
+
+    def config(self) -> Config:
+        """The configuration of now."""
+        return configuration(self.mode, self.interval, len(self.rules))
+
+    def start(self) -> None:
+        """A process begins: its state is read, and it is scraped."""
+        turns = self.turns
+        self.generation += 1
+        turns.main.group = self.generation
+        self.store = SqliteStore(self.path, self.clock)
+        state = self.store.open("")
+        self.note_saved(state.load().values)
+        self.account = Account(
+            self.config(),
+            TokenSource("a test", token="none"),
+            Namespace(WatchedState(state, self), {}),
+            clock=self.clock,
+            monotonic=turns.time,
+            notify=lambda event: turns.turn(),
+        )
+        self.exposition = Exposition(lambda: self.account.tables)
+        self.account.start()
+        for number in range(self.scrapers):
+            turns.spawn(partial(self.scrape_again_and_again, number), f"scrape-{number}")
+        turns.spawn(self.look_again_and_again, "page")
+
+    def note_saved(self, values: Mapping[ValueKey, float]) -> None:
+        """Remember what is saved by now."""
+        for key, value in values.items():
+            self.saved[key.metric, tuple(sorted(key.labels))] = value
+
+    def scrape_again_and_again(self, scraper: int) -> None:
+        """Scrape as a server of Prometheus does, only more often while much happens."""
+        while True:
+            pauses = (5.0, 10.0) if self.quiet else (0.05, 0.3, 1.0, 3.0)
+            self.turns.sleep(self.rng.choice(pauses))
+            self.scrape(scraper)
+
+    def look_again_and_again(self) -> None:
+        """Look at what the pages show."""
+        while True:
+            self.turns.sleep(self.rng.choice((1.0, 4.0)))
+            status = self.account.status
+            status.healthy(), status.ready(), status.components(), status.budget()
+
+    def scrape(self, scraper: int) -> None:
+        """Hold one scrape against those before it, against itself and against what is saved."""
+        body = self.exposition.answer("", "").body.decode()
+        self.scrapes += 1
+        seen = {series: value for series, value in samples(body) if series is not None}
+        highest = self.highest.setdefault(scraper, {})
+        for series, value in seen.items():
+            if value < highest.get(series, 0.0):
+                self.fault(f"{series} fell from {highest[series]} to {value}")
+            if value > self.saved.get(series, 0.0):
+                self.fault(f"{series} shows {value}, {self.saved.get(series)} is saved")
+            highest[series] = value
+        lines = seen.get((f"{PREFIX}log_lines_total", LINES), 0.0)
+        matches = seen.get((f"{PREFIX}log_matches_total", MATCHES), 0.0)
+        if lines != matches:
+            self.fault(f"one scrape shows {lines} lines and {matches} matches of each line")
+        for line in INTERNAL_ERRORS.findall(body):
+            self.fault(line)
+
+    def fault(self, what: str) -> None:
+        """Remember what is wrong, once."""
+        if what not in self.faults:
+            self.faults.append(what)
+            self.tell(what)
+
+    # --- what happens
+
+    def tell(self, what: str) -> None:
+        """Continue the story."""
+        self.story.append(f"{self.turns.now:9.3f} {what}")
+
+    def write(self, instance: int, words: str, deployment_id: str | None = None) -> None:
+        """One line, unlike any other."""
+        self.lines += 1
+        self.platform.write(
+            APP, WEB, instance, f"{words} {self.lines}", deployment_id=deployment_id
+        )
+
+    def write_on(self) -> None:
+        """Lines at random times, now and then many."""
+        while not self.quiet:
+            self.turns.sleep(self.rng.choice((0.05, 0.3, 1.0, 2.0)))
+            for _ in range(self.rng.choice((1, 1, 2, 5, 30))):
+                self.write(self.rng.randrange(self.instances), "line")
+
+    def deploy(self) -> None:
+        """A deployment from its build to the end of the containers before it."""
+        sleep, choice = self.turns.sleep, self.rng.choice
+        new = self.platform.begin_deployment(APP)
+        self.tell("deployment begins")
+        sleep(choice((0.5, 5.0)))
+        while self.platform.advance_deployment(APP) != "DEPLOYING":
+            sleep(choice((0.0, 1.0)))
+        sleep(choice((0.2, 2.0)))
+        for instance in range(self.instances):
+            self.write(instance, "starting", new)
+        sleep(choice((0.2, 2.0)))
+        self.lines += self.instances
+        self.platform.advance_deployment(
+            APP, {WEB: [f"SIGTERM {self.lines}"]}, exit_code=choice((None, 143))
+        )
+        self.hand_overs += 1
+        self.deploying = False
+        self.tell("it took over")
+
+    def hand_over(self) -> None:
+        """Begin a deployment, unless one is under way."""
+        if not self.deploying:
+            self.deploying = True
+            self.turns.spawn(self.deploy, "deployment", "world")
+
+    def crash(self) -> None:
+        """A container ends, unless one has lately, or another deployment begins."""
+        if self.deploying or self.turns.now - self.crashed_at < 2 * self.interval + 15:
+            return
+        self.crashed_at = self.turns.now
+        instance, code = self.rng.randrange(self.instances), self.rng.choice((None, 2))
+        self.write(instance, "working")
+        self.lines += 1 + (code is not None)
+        self.platform.crash(APP, WEB, instance, [f"panic {self.lines}"], exit_code=code)
+        self.write(instance, "listening")
+        self.tell(f"instance {instance} crashed")
+
+    def cut(self) -> None:
+        """Every stream breaks off."""
+        streams, self.streams = self.streams, []
+        for stream in streams:
+            stream.cut()
+        self.tell("streams cut")
+
+    def reload(self) -> None:
+        """Another configuration, by a thread of its own, beside what goes on."""
+        self.mode = self.rng.choice(("poll", "follow", "auto"))
+        self.interval = self.rng.choice((1, 2, 5))
+        self.rules = self.rng.choice(([EVERY], [EVERY, PANICS]))
+        self.tell(f"reload: {self.mode}, every {self.interval} s, {len(self.rules)} rules")
+        account, config, source = self.account, self.config(), TokenSource("a test", token="none")
+        self.turns.spawn(lambda: account.change(config, source), "reload")
+
+    def stop(self) -> None:
+        """SIGTERM, and a new process; scrapes continue until the old one has ended."""
+        self.tell("stop")
+        self.end()
+        self.start()
+
+    def end(self) -> None:
+        """Stop the account; every thread of it has to end by itself, but those that scrape."""
+        self.account.stop()
+        self.turns.sleep(0.5)
+        own = {"scrape-0", "scrape-1", "page"}
+        for _ in range(60):
+            left = set(self.turns.alive(self.generation)) - own
+            if not left:
+                break
+            self.turns.sleep(1.0)
+        else:
+            self.fault(f"after the stop these threads went on: {sorted(left)}")
+        self.turns.kill(self.generation)
+        self.store.close()
+
+    def kill(self) -> None:
+        """SIGKILL: what was not saved is gone with the process."""
+        self.tell("killed")
+        self.turns.kill(self.generation)
+        self.store.close()
+        self.start()
+
+    def trouble(self) -> None:
+        """Requests fail now and then from here on, or work again."""
+        self.virtual.faults = self.rng.choice((0.0, 0.0, 0.2))
+        self.tell(f"faults at {self.virtual.faults}")
+
+    # --- a life
+
+    def live(self) -> list[str]:
+        """Live; return what went wrong."""
+        try:
+            with self.patched():
+                self.turns.preempting = self.preempting
+                self.turns.holding = self.rng.choice((0.0, 0.001, 0.005))
+                self._live()
+        except Stuck as stuck:
+            self.faults.append(str(stuck))
+        self.faults += self.turns.errors
+        return self.faults
+
+    def _live(self) -> None:
+        self.quiet = False
+        self.streams: list[ThreadsStream] = []
+        self.platform = Platform(self.clock, seed=self.rng.randrange(1 << 30))
+        self.reader = LogReader(self.platform, tail_in_total=self.rng.random() < 0.5)
+        self.virtual = ThreadsPlatform(self.platform, self.reader, self.rng)
+        self.virtual.turns = self.turns
+        layout = self.rng.choice(tuple(Layout))
+        self.platform.create_app(APP, [ComponentSpec(WEB, instances=self.instances)], layout=layout)
+        self.start()
+        self.turns.spawn(self.write_on, "traffic", "world")
+        self.wait_for_lines()
+        moves: dict[Callable[[], None], int] = {
+            self.hand_over: 3,
+            self.crash: 3,
+            self.cut: 1,
+            self.reload: 4,
+            self.stop: 1,
+            self.kill: 1,
+            self.trouble: 1,
+        }
+        for _ in range(MOVES):
+            [move] = self.rng.choices([*moves], [*moves.values()])
+            move()
+            self.turns.sleep(self.rng.choice((0.0, 0.05, 0.5, 3.0)))
+        self.quiet = True
+        self.virtual.faults = self.turns.holding = 0.0
+        self.turns.sleep(SETTLE_SECONDS)
+        for name in self.turns.stuck(STUCK_SECONDS):
+            self.fault(f"{name} waits for a lock without an end:\n{self.turns.stacks()}")
+        self.scrape(-1)
+        self.judge()
+        self.end()
+        self.turns.kill("world")
+
+    def wait_for_lines(self) -> None:
+        """Wait until a deployment is known: nobody can tell of one that ended before."""
+        while not self.saved.get((f"{PREFIX}log_lines_total", LINES)):
+            self.turns.sleep(1.0)
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels."""
+        table = self.account.tables[0]
+        return sum(
+            sample.value
+            for family in table.collect()
+            for sample in family.samples
+            if sample.name == f"{PREFIX}{name}" and labels.items() <= sample.labels.items()
+        )
+
+    def judge(self) -> None:
+        """Hold what was counted against the truth."""
+        truth = self.platform.truth().of(APP, WEB)
+        counted = self.total("log_lines_total", log_type="RUN")
+        gaps = {reason: self.total("log_gaps_total", reason=reason) for reason in GapReason}
+        restarts = self.total("restarts_total")
+        hidden = (self.reader.tail_in_total or self.lasts) and self.instances > 1
+        others = sum(gaps.values()) - gaps[GapReason.DEPLOYMENT]
+        found = {
+            "lines counted twice": counted > truth.lines,
+            "lines are missing, and no gap says so": counted < truth.lines
+            and not sum(gaps.values())
+            and not hidden,
+            "more gaps of deployments than deployments": gaps[GapReason.DEPLOYMENT]
+            > self.hand_overs,
+            "a gap was invented": others > 0 and counted == truth.lines and not hidden,
+            "a crash counted twice": restarts > truth.container_ends,
+            "a log is down": min(
+                self.total("source_up", log_type=each) for each in ("RUN", "RUN_RESTARTED")
+            )
+            < 1,
+            "nobody scraped": not self.scrapes,
+        }
+        for fault, is_so in found.items():
+            if is_so:
+                self.fault(
+                    f"{fault}: {counted:.0f} of {truth.lines} lines, gaps "
+                    f"{ {reason.value: n for reason, n in gaps.items() if n} }, {restarts:.0f} "
+                    f"restarts of {truth.container_ends}, {self.hand_overs} hand-overs; "
+                    f"{[source.problem for source in self.account.status.components()[0].sources]}"
+                )
+
+
+@cache
+def configuration(mode: str, interval: int, rules: int) -> Config:
+    """A configuration of the life."""
+    return Config.model_validate(
+        {
+            "logs": {"mode": mode, "interval": f"{interval}s", "unwrap": False},
+            "patterns": {"packs": [], "rules": [EVERY, PANICS][:rules]},
+            "collectors": {"health": False, "jobs": False},
+        }
+    )
+
+
+@cache
+def engine(rules: Any, unwrap: object = None) -> Engine:
+    """An engine for rules, made once."""
+    return Engine(rules, unwrap=None)
+
+
+def samples(body: str) -> Iterator[tuple[Shown | None, float]]:
+    """The durable counters of a scrape, each with its value."""
+    for line in body.splitlines():
+        series, _, value = line.rpartition(" ")
+        yield shown(series), float(value) if value[0].isdigit() else 0.0
+
+
+@lru_cache(4096)
+def shown(series: str) -> Shown | None:
+    """What a line of a scrape is of: name and sorted labels; None of all but durable counters."""
+    name, _, inside = series.partition("{")
+    if name[0] == "#" or not name.endswith("_total") or "_api_" in name or "_exporter_" in name:
+        return None
+    return name, tuple(sorted(part.split('"')[1] for part in inside[:-1].split(",") if part))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Warn of nothing that a kill has left behind: loops, tasks and connections that were open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+        gc.collect()
+
+
+def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
+    """Live one life; what went wrong in it, with its story."""
+    life = Life(kind, seed, folder)
+    faults = life.live()
+    about = f"{life.instances} instances, {life.mode}, {life.turns.switches} switches of threads"
+    return [about, *faults, *life.story] if faults else []
