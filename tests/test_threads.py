@@ -38,7 +38,8 @@ logging.disable(logging.CRITICAL)
 with tempfile.TemporaryDirectory() as folder:
     life = Life("threads", int(sys.argv[1]), Path(folder))
     life.live()
-    print(life.turns.turns, life.turns.switches, life.scrapes, sorted(life.highest.items()))
+    highest = [(key, sorted(shown.items())) for key, shown in sorted(life.highest.items())]
+    print(life.turns.turns, life.turns.switches, life.scrapes, highest)
 """
 
 
