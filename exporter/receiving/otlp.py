@@ -23,6 +23,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from exporter.errors import RequestRefused
 from exporter.matching.severity import declared
 from exporter.matching.severity.vocabulary import of_open_telemetry, of_word
+from exporter.matching.traces.grammar import Phase, begin
 from exporter.model import Severity
 from exporter.receiving.records import Record, rfc3339, text_of
 
@@ -157,12 +158,19 @@ def _with_exception(text: str, attributes: Mapping[str, str]) -> str:
 
 
 def _with_severity(text: str, record: LogRecord) -> str:
-    """Write the severity of a record into its text, unless that declares one itself."""
+    """Write the severity of a record into its text.
+
+    Not where the text declares one itself, nor in front of a line of a stack trace: its rules and
+    its grouping look at how it begins.
+    """
     if record.severity_number:
         severity = of_open_telemetry(record.severity_number)
     else:
         severity = of_word(record.severity_text) if record.severity_text else None
-    if severity is None or declared(text.partition("\n")[0].encode(errors="replace")) is not None:
+    head = text.partition("\n")[0].encode(errors="replace")
+    if severity is None or declared(head) is not None:
+        return text
+    if head[:1].isspace() or begin(head) is not Phase.EXCEPTION:
         return text
     level = _LEVELS[severity]
     if text.startswith("{"):
