@@ -31,6 +31,7 @@ DEBIAN_PACKAGES = {
 NOT_INSTALLED = {
     "bun": "none; npm has it as bun",
     "deno": "none; npm has it as deno",
+    "fluent-bit": "none; its project has packages, and its source",
     "g++": "g++",
     "go": "golang-go",
     "java": "default-jdk-headless",
