@@ -274,7 +274,7 @@ class _CountsMeanwhile(Collector):
 
 
 @pytest.mark.found(
-    "a scrape could show a line and not yet its match",
+    "A scrape could show a line and not yet its match.",
     how="a test of reload on a busy machine read 7 lines and the matches of 3",
 )
 @pytest.mark.parametrize("accept", ["", "text/plain;version=1.0.0;escaping=values"])
