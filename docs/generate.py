@@ -246,8 +246,9 @@ def label_meanings() -> dict[str, str]:
         "share": "The number of a share of the account, from 0. Where replicas share the work, it "
         "is on every metric of an account that is of no app: each share has a budget of its own.",
         "subsystem": "What continued after an error that nobody foresaw: "
-        f"{_values(Part)}; `schedule` is any job that the others do not cover. Of each replica "
-        f"where several share the work: {_values(ReplicaPart)}.",
+        f"{_values(Part)}; `schedule` is any job that the others do not cover, and `invariants` "
+        "what must always hold of counts and does not. Of each replica where several share the "
+        f"work: {_values(ReplicaPart)}.",
         "external_url": "The address of the exporter's pages, `web.external_url`.",
         "version": "The exporter's version.",
         "python_version": "The version of the Python that runs it.",

@@ -161,6 +161,7 @@ def settled(exporter: ExporterProcess, platform: Platform) -> Samples:
 
 def assert_counts_are_true(samples: Samples, platform: Platform) -> None:
     """Every counter about lines and container ends equals the truth, where nothing was lost."""
+    assert samples.total("digitalocean_app_exporter_internal_errors_total") == 0
     expected, counted = {}, {}
     for (key, log_type), truth in platform.truth().logs.items():
         if log_type != "RUN":

@@ -152,7 +152,7 @@ def restarted(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name.startswith("exporter")]
+    return [record.getMessage() for record in caplog.records if record.name == Ledger.__module__]
 
 
 def test_nothing_is_shown_before_it_is_kept(run: Run, state: RecordingState):

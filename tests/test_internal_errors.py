@@ -85,6 +85,7 @@ def test_every_part_is_there_at_zero(site: Site):
             "deployment_logs",
             "invocation_logs",
             "platform_reads",
+            "invariants",
             "schedule",
         ),
         0,

@@ -8,7 +8,15 @@ a disk.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -16,10 +24,13 @@ from threading import Lock
 from typing import Any
 
 from exporter.counting.changes import Changes
+from exporter.counting.invariants import Invariants
+from exporter.counting.shown_series import ShownSeries
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.model import ComponentKey
+from exporter.receiving.batches import BATCHES, MESSAGES
 from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
 from exporter.telemetry.declarations import APP, IDENTITY, PREFIX
 from exporter.telemetry.declarations import Owner as MetricOwner
@@ -65,6 +76,7 @@ class Ledger:
     ) -> None:
         self._lock = metrics.lock
         self._metrics = metrics
+        self.invariants = Invariants(metrics)
         self._state = state
         self._clock = clock
         self._fenced = fenced
@@ -80,8 +92,7 @@ class Ledger:
             self._documents.setdefault((key.kind, key.owner), {})[key.name] = data
         self._gone = dict.fromkeys(self._owners(), clock())
         self._unsaved = Changes()
-        self._shown: dict[ValueKey, float] = {}  # where that differs from what was counted
-        self._to_show: dict[ValueKey, Counter | Gauge] = {}  # the series among them
+        self._shown = ShownSeries(self.invariants)
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
         self._failing = False
@@ -112,16 +123,12 @@ class Ledger:
     def begin(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> None:
         """Make a series; it continues from what is kept, and shows the rest once that is."""
         key = ValueKey(metric.name, tuple(labels), meaning)
-        series = metric.labels(*labels)
-        if key in self._values:
-            series.set(self._shown.get(key, self._values[key]))
-        if key in self._shown:
-            self._to_show[key] = metric
+        self._shown.begin(key, metric, self._values.get(key))
 
     def withdraw(self, metric: Counter | Gauge, labels: Sequence[str], meaning: str = "") -> None:
         """Remove a series; what is known of it is kept."""
         metric.remove(*labels)
-        self._to_show.pop(ValueKey(metric.name, tuple(labels), meaning), None)
+        self._shown.withdraw(ValueKey(metric.name, tuple(labels), meaning))
 
     def put_all(self, values: Mapping[ValueKey, float], show: Callable[[], None]) -> None:
         """Set several numbers, of which one thing is shown once they are kept together.
@@ -238,8 +245,9 @@ class Ledger:
     def close(self, *owner: str) -> None:
         """A component or an app is gone; what is known of it is kept for the grace period."""
         self._gone[owner] = self._clock()
-        for key in [key for key in self._to_show if self._owner(key) == owner]:
-            del self._to_show[key]
+        for key in self._shown.waiting():
+            if self._owner(key) == owner:
+                self._shown.withdraw(key)
 
     def expire(self) -> None:
         """Drop what is known of components and apps that have been gone for the grace period."""
@@ -273,6 +281,7 @@ class Ledger:
                 taken, self._unsaved = self._unsaved, Changes()
                 unshown, self._unshown = self._unshown, []
                 batch, cursors = self._batch(taken), self._snapshots(taken)
+                self.invariants.cursors_move(batch.values, _moved(batch, cursors))
             show_values = True
             try:
                 if self._rollbacks != self._state.rollbacks:
@@ -308,7 +317,7 @@ class Ledger:
             finally:
                 with self._lock:
                     if show_values:
-                        self._show(batch.values)
+                        self._shown.publish(batch.values, self._unsaved.values)
                     for show in unshown:
                         show()
             return not self._failing
@@ -375,25 +384,12 @@ class Ledger:
         if not self._state.durable:
             metric.labels(*key.labels).set(value)
             return
-        self._shown.setdefault(key, before)
-        self._to_show[key] = metric
+        self._shown.await_save(key, metric, before)
         self._unsaved.change_value(key)
-
-    def _show(self, values: Mapping[ValueKey, float]) -> None:
-        """Show what was saved, or could not be; what is no longer there stays away."""
-        for key, value in values.items():
-            if key in self._shown:
-                self._shown[key] = value
-            if (metric := self._to_show.get(key)) is not None:
-                metric.labels(*key.labels).set(value)
-            if key not in self._unsaved.values:
-                self._shown.pop(key, None)
-                self._to_show.pop(key, None)
 
     def _forget_value(self, key: ValueKey) -> None:
         del self._values[key]
-        self._shown.pop(key, None)
-        self._to_show.pop(key, None)
+        self._shown.forget(key)
 
     def _snapshots(self, changes: Changes) -> dict[CursorKey, Snapshot]:
         """The cursors that changed, as of now."""
@@ -444,6 +440,15 @@ class Ledger:
         self._failing = error is not None
         self.problem = str(error) if error is not None else ""
         self._metrics.state_up.set(not self._failing)
+
+
+def _moved(batch: Batch, cursors: Iterable[CursorKey]) -> Iterator[Owner]:
+    """The components of which a batch holds where their logs were read to."""
+    for cursor in (*cursors, *batch.released):
+        yield cursor.component.parts
+    for document in batch.documents:
+        if document.kind in (BATCHES, MESSAGES):
+            yield document.owner
 
 
 def _bytes(document: Document) -> bytes:

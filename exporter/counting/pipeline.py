@@ -231,6 +231,7 @@ class Pipeline:
             self.ledger.add(metrics.log_repeated_lines, labels, repeated)
         if not lines:
             return
+        before = self.ledger.value(metrics.log_lines, labels)
         lines = LogLines.of(lines, self.engine.unwrap)
         self.ledger.add(metrics.log_lines, labels, len(lines))
         self.ledger.add(metrics.log_bytes, labels, lines.size)
@@ -252,6 +253,8 @@ class Pipeline:
             if not self.rules[match.rule].per_event
         )
         self.series.rule_metrics.count(source.key, (*with_lines, *over))
+        counted = self.ledger.value(metrics.log_lines, labels)
+        self.ledger.invariants.counted(labels, before, counted, len(lines))
 
     def _rules_of(self, component: WatchedComponent) -> frozenset[int]:
         """Return what the engine has to look for in the lines of a component."""

@@ -7,11 +7,7 @@ from exporter.counting.ledger import Ledger
 from exporter.errors import StateError
 from exporter.logs.dedup.change_over import ChangeOver
 from exporter.model import ComponentKey
-from exporter.receiving.batches import RecentBatches
-
-BATCHES = "received_batches"
-MESSAGES = "received_messages"
-"""Kinds of documents in the state."""
+from exporter.receiving.batches import BATCHES, MESSAGES, RecentBatches
 
 
 class Received:

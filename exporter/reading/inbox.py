@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from exporter.counting.component import ReceivedLines
 from exporter.counting.pipeline import Pipeline
-from exporter.counting.received import BATCHES, MESSAGES, Received
+from exporter.counting.received import Received
 from exporter.errors import RequestRefused
 from exporter.logs.lines import CutLine, columns_of
 from exporter.logs.log_lines import LogLines
 from exporter.model import Component, ComponentKey, LogType, Source
+from exporter.receiving.batches import BATCHES, MESSAGES
 from exporter.receiving.intake import Taken
 from exporter.state.store import CursorKey
 

@@ -16,6 +16,10 @@ REMEMBERED = BLOCK * (BLOCKS - 1)
 
 KEPT_SECONDS = 3600.0
 
+BATCHES = "received_batches"
+MESSAGES = "received_messages"
+"""Kinds of documents in the state that say which pushed lines of a component were counted."""
+
 _ENTRY = struct.Struct(f"<{DIGEST_BYTES}sd")
 
 

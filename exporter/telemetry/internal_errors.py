@@ -33,6 +33,7 @@ class Part(StrEnum):
     DEPLOYMENT_LOGS = "deployment_logs"
     INVOCATION_LOGS = "invocation_logs"
     PLATFORM_READS = "platform_reads"
+    INVARIANTS = "invariants"  # what must always hold of counts
     SCHEDULE = "schedule"  # jobs that no other part has a boundary for
 
 
