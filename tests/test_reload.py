@@ -216,9 +216,29 @@ def test_reload_answers_to_post_alone(tmp_path: Path):
             assert exporter.metrics().value(LOADED_AT) == loaded_at
 
 
+CHANGES: tuple[dict[str, dict[str, Any]], ...] = (
+    {"patterns": rules("nothing", "other")},
+    {"logs": {"interval": "2s"}},
+    {"logs": {"mode": "poll"}},
+    {"logs": {"mode": "follow"}},
+    {"logs": {"mode": "auto"}},
+    {"logs": {"scope": "app"}},
+    {"logs": {"tail_lines": 3000}},
+    {"logs": {"lookback": "5m"}},
+    {"logs": {"max_line_bytes": 2000, "unwrap": False}},
+    {"logs": {"workers": 2, "timeout": "20s", "pod_connection_timeout": "1m"}},
+    {"collectors": {"health": False, "restart_count": False, "deployments": False}},
+    {"collectors": {"instances": True, "events": True, "bandwidth": True, "jobs": False}},
+    {"discovery": {"interval": "3s", "include": ["shop/*"]}},
+    {"api_budget": {"per_minute": 2000, "per_hour": 60000}},
+    {"web": {"excerpts": False}},
+)
+"""Each is loaded, and the configuration before it again."""
+
+
 @pytest.mark.parametrize("mode", ["poll", "follow"])
 def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str):
-    """Traffic with crashes goes on while the configuration is loaded again and again."""
+    """Traffic with crashes continues while every key is changed and changed back."""
     with simulator() as (platform, server):
         platform.create_app("shop", COMPONENTS, layout=Layout.SEQUENTIAL)
         logs = {"interval": "1s", "mode": mode}
@@ -226,20 +246,25 @@ def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str
         process = ExporterProcess(tmp_path, config, token=server.token, arguments=LIFECYCLE)
         with process as exporter:
             exporter.wait_until_ready()
-            traffic, reloads = Traffic(platform, ("shop",), 100.0), 0
+            traffic, loaded = Traffic(platform, ("shop",), 100.0), threading.Event()
 
             def keep_writing() -> None:
-                traffic.write_for(8.0)
-                while reloads < 3:
+                while not loaded.is_set():
                     traffic.write_for(1.0)
 
             writer = threading.Thread(target=keep_writing, daemon=True)
             writer.start()
-            while writer.is_alive():
-                write(tmp_path, {**config, "patterns": rules("nothing", f"other_{reloads % 2}")})
-                assert reload(exporter).status_code == 200
-                reloads += 1
-                writer.join(1.0)
+            try:
+                for change in CHANGES:
+                    sections = {name: config.get(name, {}) | keys for name, keys in change.items()}
+                    for wanted in (config | sections, config):
+                        write(tmp_path, wanted)
+                        answer = reload(exporter)
+                        assert answer.status_code == 200, answer.text
+                        writer.join(0.5)
+            finally:
+                loaded.set()
+                writer.join()
             if mode == "poll":
                 samples = settled(exporter, platform)
             else:
