@@ -8,6 +8,7 @@ import pytest
 from collect_fixtures import START, Site, answer, app, not_found, server_error
 
 from exporter.counting.job_runs import FAILED_RUNS, RUNS, JobRuns
+from exporter.counting.notifier import Notifier
 from exporter.errors import ApiError
 from exporter.model import (
     LIVE_PART,
@@ -21,6 +22,8 @@ from exporter.model import (
     JobSpec,
     LogChunk,
     LogLocations,
+    Notification,
+    NotifyEvent,
     RestartReason,
     Source,
     Trigger,
@@ -91,7 +94,11 @@ class Watched:
         self.site.series._settings = replace(self.site.series._settings, jobs=True)
         self.site.scheduler.start()
         self.platform: Any = Runs()
-        self.runs = JobRuns(self.site.ledger, self.site.parts.counting.notifier, excerpts=excerpts)
+        self.told: list[Notification] = []
+        notifier = Notifier(
+            self.told.append, NotifyEvent, self.site.ledger, self.site.clock, excerpts=excerpts
+        )
+        self.runs = JobRuns(self.site.ledger, notifier, excerpts=excerpts)
         self.logs = InvocationLogs(
             WholeLogs(
                 self.platform, self.platform, max_line_bytes=2000, pod_connection_timeout="3m"
@@ -229,6 +236,71 @@ def test_each_log_is_read_once_and_counts_as_its_own_type(watched: Watched):
     assert (shown.phase, shown.reason) == (FAILED, RestartReason.MISSING_MODULE)
     assert "No module named 'pandas'" in shown.lines[1]
     assert "hunter2" not in shown.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (b"reading orders", 137, RestartReason.OUT_OF_MEMORY),
+        (b"reading orders", 3, RestartReason.EXIT),
+        (b"panic: no stock", 2, RestartReason.PANIC),
+        (b"reading orders", None, RestartReason.UNKNOWN),
+    ],
+)
+@pytest.mark.found(
+    "a run that failed without a word had no reason, though its log told the exit code; its "
+    "notification had neither that code nor the time at which it ended",
+    how="notifications of real runs were read one by one",
+)
+def test_a_failed_run_is_told_with_its_exit_code_and_when_it_ended(
+    watched: Watched, words: bytes, code: int | None, reason: RestartReason
+):
+    """However much later its log is read; the page has the times of its lines."""
+    log = b"report 2026-11-01T00:01:51Z " + words + b"\n"
+    if code is not None:
+        log += b"report 2026-11-01T00:01:52Z ERROR component report exited with code: %d\n" % code
+    watched.platform.logs["1"] = log
+    watched.site.clock.now = START + 900
+    watched.look([run("1", 110, FAILED)])
+    [told] = watched.told
+    assert (told.event, told.component) == (NotifyEvent.JOB_FAILED, "report")
+    assert (told.reason, told.exit_code, told.at) == (reason, code, START + 115)
+    assert told.lines[0] == words.decode()
+    [shown] = watched.runs.of(KEY)
+    assert (shown.reason, shown.exit_code) == (reason, code)
+    assert shown.times[0] == START + 111
+
+
+def test_a_failed_run_whose_log_cannot_be_had_is_told_without_words(watched: Watched):
+    """With the time at which it ended; no reason is made up for the page."""
+    watched.platform.logs["1"] = not_found()
+    watched.site.clock.now = START + 900
+    watched.look([run("1", 110, FAILED)])
+    [told] = watched.told
+    assert (told.reason, told.exit_code, told.at) == ("unknown", None, START + 115)
+    assert told.lines == ()
+    [shown] = watched.runs.of(KEY)
+    assert (shown.reason, shown.lines) == (None, ())
+
+
+@pytest.mark.found(
+    "a job whose runs could not be listed stood on the page as fine",
+    how="the list of runs was answered 404 and 403 while a person looked at the page",
+)
+def test_a_job_whose_runs_cannot_be_listed_says_so_until_they_can(watched: Watched):
+    """With why, and when they were last listed; what was known of before is not shown as of now."""
+    watched.look([run("1", 110, None)])
+    listed_at = watched.site.clock.now
+    watched.site.clock.now += 60
+    watched.look(not_found())
+    status = watched.jobs.status(KEY, REPORT)
+    assert status is not None
+    assert (status.running_since, status.last_read) == (None, listed_at)
+    assert status.problem
+    watched.look([run("1", 110, None)])
+    status = watched.jobs.status(KEY, REPORT)
+    assert status is not None
+    assert (status.problem, status.last_read) == ("", listed_at + 60)
 
 
 def test_no_text_is_kept_where_excerpts_are_off():

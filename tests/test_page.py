@@ -18,6 +18,9 @@ from exporter.model import (
     Endpoint,
     ErrorGroup,
     ErrorLine,
+    JobKind,
+    JobSpec,
+    JobStatus,
     Level,
     LogType,
     Minutes,
@@ -85,6 +88,7 @@ def fresh(first_seen: float) -> ErrorGroup:
 
 
 UNREADABLE = (source("down", "logs: status 500"),)
+UNLISTED = JobStatus(JobSpec(JobKind.SCHEDULED, "0 3 * * *"), problem="job_invocations: status 404")
 NEW = {"deployed_at": NOW - 600, "watched_since": NOW - 9000}
 ENDED_TWICE = "its containers ended 2 times in the last hour, last: panic"
 
@@ -118,6 +122,11 @@ ENDED_TWICE = "its containers ended 2 times in the last hour, last: panic"
             status(sources=UNREADABLE, health=health(False)),
             State.DOWN,
             ("unhealthy, 1 of 2 replicas are ready",),
+        ),
+        (
+            status(kind=ComponentKind.JOB, sources=(), job=UNLISTED),
+            State.BLIND,
+            ("its runs cannot be read: job_invocations: status 404",),
         ),
         (status(crashes=(CRASH,)), State.FINE, ()),
         (status(crashes=crashes_at(60, 1799)), State.CRASHING, (ENDED_TWICE,)),
@@ -269,6 +278,7 @@ def test_a_past_crash_is_a_note_with_its_time():
     ]
 
 
+UUID = "4d9d8375-3c56-4925-a3e7-e1243764d8d4"
 REFUSED = [
     ApiFailure(Endpoint.APPS, "unauthorized", 1),
     ApiFailure(Endpoint.LOGS, "unauthorized", 4),
@@ -305,7 +315,38 @@ AWAY = [
                 "A log cannot be read: logs: status 404",
             ],
         ),
+        (
+            [],
+            tuple(f"logs: status 500: message 'no', request_id '{each}'" for each in "12"),
+            ["Logs of 2 components cannot be read: logs: status 500: message 'no'"],
+        ),
+        (
+            [],
+            tuple(
+                f"logs: the API asked for a pause, {each} s of it are left; nothing sent"
+                for each in (9, 12)
+            ),
+            [
+                "Logs of 2 components cannot be read: logs: the API asked for a pause, 9 s of it "
+                "are left; nothing sent"
+            ],
+        ),
+        (
+            [],
+            tuple(
+                f"logs: status 400: message 'cannot get running logs from deployment {each}'"
+                for each in (UUID, UUID.replace("4", "5"))
+            ),
+            [
+                "Logs of 2 components cannot be read: logs: status 400: message 'cannot get "
+                f"running logs from deployment {UUID}'"
+            ],
+        ),
     ],
+)
+@pytest.mark.found(
+    "one cause was a banner for each component: the API puts another request id into each answer",
+    how="the words of banners were held against the errors that the API documents",
 )
 def test_one_cause_is_one_banner(
     failures: list[ApiFailure], problems: tuple[str, str], titles: list[str]
@@ -322,6 +363,21 @@ def test_one_cause_is_one_banner(
     assert "card" not in text
     assert "0 down" in words_of(text)
     assert "2 blind" in words_of(text)
+
+
+def test_jobs_whose_runs_cannot_be_listed_are_blind_under_one_banner():
+    """They are not called fine, and their pages say why."""
+    rows = [
+        status(app, "report", kind=ComponentKind.JOB, sources=(), job=UNLISTED)
+        for app in ("blog", "shop")
+    ]
+    with serving(status=Status(rows=rows)) as base:
+        overview = words_of(get(f"{base}/").text)
+        page = words_of(get(f"{base}/components/shop/report").text)
+    assert "The runs of 2 jobs cannot be read: job_invocations: status 404" in overview
+    assert "0 fine" in overview
+    assert "2 blind" in overview
+    assert "The runs of this job cannot be read: job_invocations: status 404" in page
 
 
 def test_a_page_that_watches_nothing_says_so_once_that_is_known():

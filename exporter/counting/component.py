@@ -61,10 +61,14 @@ class JobStanding:
     Args:
         running_since: Unix seconds: when its oldest run under way began.
         missed: Unix seconds: when the earliest run was due that did not begin.
+        read_at: Unix seconds: when its runs were last listed.
+        problem: why they cannot be listed now; empty where they can.
     """
 
     running_since: float | None = None
     missed: float | None = None
+    read_at: float | None = None
+    problem: str = ""
 
 
 def _recent_errors() -> deque[ErrorLine]:

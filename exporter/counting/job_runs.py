@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from exporter.counting.crashes import LINES, excerpt
 from exporter.counting.ledger import Ledger
 from exporter.counting.notifier import Notifier
+from exporter.logs.lines import NANOSECONDS
+from exporter.logs.platform_lines import end_reason, exit_line
 from exporter.model import (
     ComponentKey,
     Invocation,
     InvocationPhase,
     JobRun,
+    LogLine,
     RestartReason,
     Trigger,
 )
@@ -42,7 +46,7 @@ class JobRuns:
         newest_first = sorted(runs, key=_name, reverse=True)
         failed = [run for run in newest_first if run.phase is InvocationPhase.FAILED]
         for run in {run.id: run for run in (*newest_first[:RUNS], *failed[:FAILED_RUNS])}.values():
-            self._keep(key, run, None, [])
+            self._keep(key, run)
         kept = self._ledger.kept(KIND, key.parts)
         names = sorted(kept, reverse=True)
         of_failed = [name for name in names if json.loads(kept[name])["phase"] == "failed"]
@@ -50,39 +54,45 @@ class JobRuns:
             self._ledger.discard(KIND, key.parts, name)
 
     def explain(
-        self, key: ComponentKey, invocation_id: str, reason: RestartReason, words: Sequence[bytes]
+        self, key: ComponentKey, invocation_id: str, log: Sequence[LogLine], now: float
     ) -> None:
-        """Add to a failed run why it failed, and its last messages."""
+        """Keep why a run failed, with its last lines, and send a notification of it.
+
+        Args:
+            log: of the run, whole; empty where it could not be read.
+            now: Unix seconds, for a run of which the platform does not tell when it ended.
+        """
+        code = _exit_code(log)
+        reason = end_reason((line.message for line in log), code)
+        last = log[-LINES:]
+        words = [line.message for line in last]
+        ended = now
         for name, data in self._ledger.kept(KIND, key.parts).items():
             document = json.loads(data)
             if document["id"] == invocation_id:
-                lines = excerpt(words[-LINES:]) if self._excerpts else []
-                document |= {"reason": reason, "lines": lines}
+                ended = document["ended"] or now
+                if log:
+                    document.update(reason=reason, exit_code=code)
+                if self._excerpts:
+                    document.update(_lines(last))
                 self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
-
-    def notify_failed(
-        self, key: ComponentKey, reason: RestartReason, at: float, words: Sequence[bytes] = ()
-    ) -> None:
-        """Send a notification of a failed run; ``at``: Unix seconds."""
-        self._notifier.job_failed(key, reason, at, words)
+        self._notifier.job_failed(key, reason, ended, words, code)
 
     def of(self, key: ComponentKey) -> tuple[JobRun, ...]:
         """The latest runs of a job, the newest first."""
         kept = self._ledger.kept(KIND, key.parts)
         return tuple(self._run(kept[name]) for name in sorted(kept, reverse=True))
 
-    def _keep(
-        self, key: ComponentKey, run: Invocation, reason: RestartReason | None, lines: list[str]
-    ) -> None:
-        document = {
+    def _keep(self, key: ComponentKey, run: Invocation) -> None:
+        document: dict[str, Any] = {
             "id": run.id,
             "phase": run.phase,
             "trigger": run.trigger,
             "began": run.began_at,
             "ended": run.ended_at,
             "duration": run.duration,
-            "reason": reason,
-            "lines": lines,
+            "reason": None,
+            "lines": [],
         }
         self._ledger.keep(KIND, key.parts, _name(run), json.dumps(document).encode())
 
@@ -98,9 +108,24 @@ class JobRuns:
             reason=None if reason is None else RestartReason(reason),
             # An earlier run of the exporter may have kept what this one may not show.
             lines=tuple(document["lines"]) if self._excerpts else (),
+            times=tuple(document.get("times", ())),  # earlier versions kept none
+            exit_code=document.get("exit_code"),
         )
 
 
 def _name(run: Invocation) -> str:
     """A name by which runs are in the order of their ends."""
     return f"{run.ended_at or 0.0:017.3f} {run.id}"
+
+
+def _exit_code(log: Sequence[LogLine]) -> int | None:
+    """The exit code that the platform's own line in a log tells; None where it has none."""
+    exits = (exit_line(line.raw) for line in reversed(log))
+    return next((found.code for found in exits if found is not None), None)
+
+
+def _lines(log: Sequence[LogLine]) -> dict[str, Any]:
+    """Lines as text that may be kept, with the time of each."""
+    lines = excerpt([line.message for line in log])
+    times = [None if line.timestamp is None else line.timestamp / NANOSECONDS for line in log]
+    return {"lines": lines, "times": times if len(times) == len(lines) else []}

@@ -116,8 +116,11 @@ class JobRun:
 
     Args:
         began, ended: Unix seconds; None where the platform did not tell.
-        reason: why it failed, by its last words; None where it did not, or they are not read yet.
+        reason: why it failed, by its last words and its exit code; None where it did not, or its
+            log is not read yet.
         lines: the last messages of one that failed, redacted; empty where no text may be kept.
+        times: of each line, in Unix seconds, None where it has none; empty where none are known.
+        exit_code: of one that failed; None where its log does not tell.
     """
 
     phase: InvocationPhase
@@ -127,6 +130,8 @@ class JobRun:
     duration: float | None
     reason: RestartReason | None = None
     lines: tuple[str, ...] = ()
+    times: tuple[float | None, ...] = ()
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ class JobStatus:
         next_run: when the schedule wants the next run.
         missed_run: when the oldest run was due that did not begin; None if none is missing.
         runs: its latest runs that have ended, the newest first.
+        last_read: when its runs were last listed, in Unix seconds; None if they never were.
+        problem: why they cannot be listed now; empty where they can.
     """
 
     spec: JobSpec
@@ -146,6 +153,8 @@ class JobStatus:
     next_run: float | None = None
     missed_run: float | None = None
     runs: tuple[JobRun, ...] = ()
+    last_read: float | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

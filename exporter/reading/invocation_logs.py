@@ -13,14 +13,12 @@ from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
 from exporter.errors import ApiError, InternalError, Stopping
 from exporter.logs.log_lines import LogLines
-from exporter.logs.restarts.restart_reasons import restart_reason
 from exporter.model import (
     App,
     ComponentKey,
     GapReason,
     LogLine,
     LogType,
-    RestartReason,
     Source,
 )
 from exporter.reading.attempts import Attempts
@@ -110,10 +108,7 @@ class InvocationLogs:
             self._count(source, lines)
             if log.failed:
                 shown = LogLines.of(lines, self._pipeline.engine.unwrap)
-                words = [line.message for line in shown]
-                reason = restart_reason(words)
-                self._runs.explain(source.key, invocation_id, reason, words)
-                self._runs.notify_failed(source.key, reason, self.clock(), words)
+                self._runs.explain(source.key, invocation_id, shown, self.clock())
             self._settle(source.key, invocation_id)
         if not whole:
             self._pipeline.count_gap(source, GapReason.ARCHIVE)
@@ -135,8 +130,7 @@ class InvocationLogs:
         with self._ledger.transaction():
             if self._is_due(source.key, invocation_id):
                 if log.failed:
-                    reason = RestartReason.UNKNOWN
-                    self._runs.notify_failed(source.key, reason, self.clock())
+                    self._runs.explain(source.key, invocation_id, (), self.clock())
                 self._settle(source.key, invocation_id)
 
     def _is_due(self, key: ComponentKey, invocation_id: str) -> bool:

@@ -14,7 +14,7 @@ from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
 from exporter.counting.series import remove
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import ApiError
+from exporter.errors import ApiError, InternalError
 from exporter.model import (
     App,
     Component,
@@ -93,15 +93,19 @@ class Jobs:
                 self._show(app, component, listed)
         else:
             self._failures.failed(app.name, self.what, failure)
-            self.lose(app)
+            self._lose(app, str(failure))
         self._logs.start(app)
 
     def lose(self, app: App) -> None:
         """How the jobs of an app stand is not known any more; what was counted stays true."""
+        self._lose(app, str(InternalError()))
+
+    def _lose(self, app: App, problem: str) -> None:
         with self._ledger.transaction():
             for component in _scheduled(app):
                 if job := self._series.watched(ComponentKey(app.name, component.name)):
-                    job.job_standing = JobStanding()
+                    last = job.job_standing.read_at
+                    job.job_standing = JobStanding(read_at=last, problem=problem)
         remove(
             {"app": app.name},
             self._metrics.job_running,
@@ -120,8 +124,15 @@ class Jobs:
         watched = self._series.watched(key)
         standing = watched.job_standing if watched else JobStanding()
         due = next_run(component.job, self._clock())
-        running_since, missed = standing.running_since, standing.missed
-        return JobStatus(component.job, running_since, due, missed, self._runs.of(key))
+        return JobStatus(
+            component.job,
+            standing.running_since,
+            due,
+            standing.missed,
+            self._runs.of(key),
+            standing.read_at,
+            standing.problem,
+        )
 
     def _list(self, app: App, listed: dict[str, Invocation]) -> bool:
         """Fill ``listed`` with the runs of an app, by id; return whether these are all there are.
@@ -246,7 +257,7 @@ class Jobs:
                 return
             missed = self._missed(key, spec, self._record(app, component))
             since = min(began, default=None)
-            watched.job_standing = JobStanding(since, missed)
+            watched.job_standing = JobStanding(since, missed, self._clock())
         metrics.job_running.labels(*key.parts).set(len(running))
         metrics.job_running_since.labels(*key.parts).set(since or 0)
         metrics.job_missed_run.labels(*key.parts).set(missed or 0)

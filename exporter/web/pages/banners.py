@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.model import ApiFailure, Endpoint
+from exporter.web.pages.causes import cause, without_request
 from exporter.web.pages.condition import State
 from exporter.web.pages.error_hints import hint
 from exporter.web.pages.rows import Row
@@ -69,14 +70,20 @@ def _of_account(
 
 
 def _of_logs(rows: Sequence[Row]) -> Iterator[Banner]:
-    """One for each problem that logs cannot be read by."""
-    causes: dict[str, list[Row]] = {}
+    """One for each cause by which logs, or runs of jobs, cannot be read."""
+    causes: dict[tuple[bool, str], list[tuple[str, Row]]] = {}
     for row in rows:
-        for problem in dict.fromkeys(row.problems):
-            causes.setdefault(problem, []).append(row)
-    for problem, hidden in causes.items():
-        logs = "A log" if len(hidden) == 1 else f"Logs of {len(hidden)} components"
-        yield _banner(f"{logs} cannot be read: {problem}", "", hidden, ())
+        for problem in row.problems:
+            found = causes.setdefault((row.status.job is not None, cause(problem)), [])
+            found.append((problem, row))
+    for (of_jobs, _), found in causes.items():
+        hidden = [row for _, row in found]
+        if of_jobs:
+            what = "The runs of a job" if len(hidden) == 1 else f"The runs of {len(hidden)} jobs"
+        else:
+            what = "A log" if len(hidden) == 1 else f"Logs of {len(hidden)} components"
+        title = f"{what} cannot be read: {without_request(found[0][0])}"
+        yield _banner(title, "", hidden, ())
 
 
 def _banner(

@@ -89,9 +89,7 @@ def _findings(
     if len(lately) >= CRASHING_ENDS:
         yield State.CRASHING, [_ended(len(crashes), crashes[0])], crashes[-1].at
     if status.job is not None:
-        run = status.job.runs[0] if status.job.runs else None
-        failed_at = run.ended if run and run.phase is InvocationPhase.FAILED else None
-        yield State.FAILED, list(_failed(status.job, now)), failed_at
+        yield State.FAILED, list(_failed(status.job, now)), _failed_since(status.job)
     yield State.ERRORS_UP, list(_errors_up(status, new)), _errors_since(status, new, now)
     yield State.BLIND, list(_blind(status)), _blind_since(status)
     errors = _recent_errors(status)
@@ -127,6 +125,12 @@ def _failed(job: JobStatus, now: float) -> Iterator[str]:
         yield "it has run for longer than its time limit"
 
 
+def _failed_since(job: JobStatus) -> float | None:
+    if job.runs and job.runs[0].phase is InvocationPhase.FAILED:
+        return job.runs[0].ended
+    return job.missed_run if job.missed_run is not None else job.running_since
+
+
 def _errors_up(status: ComponentStatus, new: Sequence[ErrorGroup]) -> Iterator[str]:
     usual, errors = status.minutes.usual_errors, _recent_errors(status)
     if usual is not None and errors > RISE * max(usual, FLOOR):
@@ -160,6 +164,8 @@ def _errors_since(status: ComponentStatus, new: Sequence[ErrorGroup], now: float
 
 
 def _blind(status: ComponentStatus) -> Iterator[str]:
+    if status.job is not None and status.job.problem:
+        yield f"its runs cannot be read: {status.job.problem}"
     if status.kind is ComponentKind.JOB:
         return  # no log of its own between two runs
     for source in status.sources:
@@ -169,6 +175,8 @@ def _blind(status: ComponentStatus) -> Iterator[str]:
 
 def _blind_since(status: ComponentStatus) -> float | None:
     reads = [source.last_read for source in status.sources if source.state == "down"]
+    if status.job is not None and status.job.problem:
+        reads.append(status.job.last_read)
     return min((at for at in reads if at is not None), default=None)
 
 

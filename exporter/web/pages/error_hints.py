@@ -3,7 +3,8 @@
 from exporter.model import ApiFailure
 
 _HINTS = {
-    "not_found": "What was asked for is not there any more; it goes with the next discovery.",
+    "not_found": "What was asked for is not there any more; it goes with the next discovery. If it "
+    "stays, the API does not have it: switch off what asks for it under collectors.",
     "too_many_requests": "The token's limit is used up, by others too; requests wait. "
     "A longer logs.interval or a smaller api_budget.share leaves more room.",
     "server_error": "The platform's own fault; requests are sent again.",

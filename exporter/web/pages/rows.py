@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from exporter.model import ComponentKind, ComponentStatus
+from exporter.web.pages.causes import distinct
 from exporter.web.pages.charts import Mark
 from exporter.web.pages.condition import BROKEN, Condition, State
 
@@ -49,7 +50,8 @@ class Row:
     def last_read(self) -> float | None:
         """When one of its logs was last read, in Unix seconds."""
         times = [source.last_read for source in self.status.sources if source.last_read]
-        return max(times, default=None)
+        job = self.status.job
+        return max([*times, *([job.last_read] if job and job.last_read else [])], default=None)
 
     @property
     def lines(self) -> int:
@@ -63,11 +65,12 @@ class Row:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why its logs cannot be read, each reason once."""
+        """Why its logs, or the runs of a job, cannot be read; each cause once."""
+        if self.status.job is not None:
+            return (self.status.job.problem,) if self.status.job.problem else ()
         if self.status.kind is ComponentKind.JOB:
             return ()
-        down = [source.problem for source in self.status.sources if source.state == "down"]
-        return tuple(dict.fromkeys(down))
+        return distinct([each.problem for each in self.status.sources if each.state == "down"])
 
     @property
     def replicas(self) -> str:
