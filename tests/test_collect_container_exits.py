@@ -99,6 +99,8 @@ def test_a_container_first_and_its_line_later_are_one_end(scene: Scene, restarte
     scene.read(RESTARTED, words + told)
     assert scene.restarts() == {"panic": 1}
     assert scene.exits() == 1
+    [crash] = scene.site.crashes.of(KEY)
+    assert (crash.reason, crash.exit_code) == ("panic", 137)
 
 
 @pytest.mark.found(
@@ -123,7 +125,7 @@ def test_a_container_without_words_waits_for_its_exit_code(scene: Scene, restart
     assert scene.restarts() == {"out_of_memory": 1}
     assert scene.exits() == 1
     [crash] = scene.site.crashes.of(KEY)
-    assert crash.reason == "out_of_memory"
+    assert (crash.reason, crash.exit_code) == ("out_of_memory", 137)
     assert crash.lines == ("begun", "listening", "GET / 200")
 
 

@@ -17,7 +17,7 @@ def end(number: int, *words: bytes) -> ContainerEnd:
 def add(site: Site, number: int, *words: bytes) -> None:
     with site.ledger.transaction():
         ended = end(number, *words)
-        site.crashes.add(KEY, ended, ended.last_words, RestartReason.EXIT)
+        site.crashes.add(KEY, ended, ended.last_words, RestartReason.EXIT, None)
 
 
 def test_a_crash_that_is_read_leaves_its_last_words():

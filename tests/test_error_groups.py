@@ -202,6 +202,27 @@ def test_the_latest_errors_are_kept_for_the_page_and_shown_without_secrets():
     assert "abc" not in repr(lines)
 
 
+@pytest.mark.found(
+    "each crash was two new kinds of error beside itself: the platform's own lines about the exit",
+    how="the page and the notifications of one crash were read line by line",
+)
+def test_the_platforms_line_about_an_exit_is_no_kind_of_error():
+    """It is among the latest errors all the same; a program that says the like is a kind."""
+    site = opened()
+    read(
+        site,
+        "ERROR component web exited with code: 137",
+        "ERROR component web terminated with non-zero exit code: 137",
+        "ERROR child exited with code: 137",
+    )
+    site.clock.now += 60
+    read(site)
+    (group,) = error_groups_of(site.components.get(KEY))
+    assert group.sample == "ERROR child exited with code: 137"
+    assert shown(site) == (1, 1)
+    assert len(recent_errors_of(site.components.get(KEY))) == 3
+
+
 def test_the_kind_of_an_event_is_that_of_its_exception():
     """Two traces of one exception are one group, whatever their frames are."""
     site = opened()

@@ -13,11 +13,17 @@ from exporter.model import (
     ComponentStatus,
     Crash,
     ErrorGroup,
+    InvocationPhase,
+    JobKind,
+    JobRun,
+    JobSpec,
+    JobStatus,
     Level,
     LogType,
     Minutes,
     RestartReason,
     SourceStatus,
+    Trigger,
 )
 from exporter.web.pages.page import About
 
@@ -32,10 +38,34 @@ WEB = ComponentStatus(
         SourceStatus("shop", "web", LogType.RUN_RESTARTED, "waiting", None, None, 0, 60.0),
     ),
     minutes=Minutes((0,) * 59 + (12,), (0,) * 59 + (3,)),
-    crashes=(Crash(NOW - 60, RestartReason.PANIC, ("panic: no stock",)),),
+    crashes=(Crash(NOW - 60, RestartReason.PANIC, ("panic: no stock",), exit_code=2),),
     error_groups=(ErrorGroup(Level.ERROR, "no <num>", "no 7", 3, NOW - 90, NOW - 60),),
 )
 WORKER = replace(WEB, key=ComponentKey("shop", "worker"), health=None, crashes=(), error_groups=())
+
+REPORT = replace(
+    WORKER,
+    key=ComponentKey("shop", "report"),
+    kind=ComponentKind.JOB,
+    job=JobStatus(
+        JobSpec(JobKind.SCHEDULED, "0 3 * * *", "UTC", 1800.0),
+        next_run=NOW + 600,
+        last_read=NOW - 60,
+        problem="gone",
+        runs=(
+            JobRun(
+                InvocationPhase.FAILED,
+                Trigger.SCHEDULE,
+                NOW - 300,
+                NOW - 240,
+                60.0,
+                RestartReason.EXIT,
+                ("no stock",),
+                exit_code=3,
+            ),
+        ),
+    ),
+)
 
 
 def status(components: Sequence[ComponentStatus] = (WEB, WORKER)) -> Status:
@@ -75,13 +105,41 @@ def test_a_component_has_its_logs_groups_and_crashes() -> None:
     assert found["error_groups"][0]["sample"] == "no 7"
     assert found["crashes"] == crashes["crashes"]
     assert crashes["crashes"] == [
-        {"at": "2027-01-15T07:59:00.000Z", "reason": "panic", "lines": ["panic: no stock"]}
+        {
+            "at": "2027-01-15T07:59:00.000Z",
+            "reason": "panic",
+            "exit_code": 2,
+            "lines": ["panic: no stock"],
+        }
+    ]
+    assert found["job"] is None
+
+
+def test_a_job_has_its_schedule_and_its_runs() -> None:
+    """With the last words of one that failed, and why runs cannot be listed."""
+    with serving(status=status([REPORT])) as url:
+        job = get(f"{url}/api/v1/components/shop/report").json()["job"]
+    assert (job["cron"], job["time_zone"], job["timeout_seconds"]) == ("0 3 * * *", "UTC", 1800.0)
+    assert (job["next_run"], job["missed_run"]) == ("2027-01-15T08:10:00.000Z", None)
+    assert (job["problem"], job["last_read"]) == ("gone", "2027-01-15T07:59:00.000Z")
+    assert job["runs"] == [
+        {
+            "began": "2027-01-15T07:55:00.000Z",
+            "ended": "2027-01-15T07:56:00.000Z",
+            "phase": "failed",
+            "trigger": "schedule",
+            "duration_seconds": 60.0,
+            "reason": "exit",
+            "exit_code": 3,
+            "lines": ["no stock"],
+        }
     ]
 
 
 def test_without_excerpts_no_text_is_shown() -> None:
-    with serving(status=status(), about=About("1", excerpts=False)) as url:
+    with serving(status=status([WEB, REPORT]), about=About("1", excerpts=False)) as url:
         text = get(f"{url}/api/v1/components/shop/web").text
+        text += get(f"{url}/api/v1/components/shop/report").text
     assert "stock" not in text
     assert "no 7" not in text
     assert '"reason":"panic"' in text

@@ -88,6 +88,9 @@ class ContainerExits:
                 code = str(line.code) if line.code <= _HIGHEST_CODE else "other"
                 self._ledger.add(self._metrics.container_exits, (*cursor.component.parts, code), 1)
         self._explain(cursor, None)
+        for shown in account.shown:
+            if shown.code is not None:
+                self._crashes.complete(cursor.component, shown.time, shown.line, shown.code)
         self._keep(cursor)
 
     def show(self, cursor: CursorKey, containers: Sequence[ContainerEnd], read_at: float) -> None:
@@ -105,7 +108,7 @@ class ContainerExits:
             news, code = account.show(container.timestamp, read_at, container.line, told)
             words = self._messages(container.last_lines)
             reason = end_reason(words, code)
-            self._crashes.add(cursor.component, container, words, reason)
+            self._crashes.add(cursor.component, container, words, reason, code)
             if news and reason is RestartReason.UNKNOWN and self._run_watched:
                 account.await_code()
                 self._show_latest(cursor.component, container.timestamp)
@@ -157,12 +160,13 @@ class ContainerExits:
         key = cursor.component
         for shown in self._of(cursor).explain(run_at, self._clock()):
             reason = end_reason((), shown.code)
-            words = self._crashes.give_reason(key, shown.time, shown.line, reason)
+            words = self._crashes.complete(key, shown.time, shown.line, shown.code, reason)
             self._count(key, reason, shown.time, [word.encode() for word in words], shown.code)
 
     def _count_told(self, key: ComponentKey, told: Told) -> None:
         reason = RestartReason(told.reason)
-        self._crashes.add(key, ContainerEnd(told.code, told.time, (), known=True), (), reason)
+        end = ContainerEnd(told.code, told.time, (), known=True)
+        self._crashes.add(key, end, (), reason, told.code)
         self._count(key, reason, told.time, (), told.code)
 
     def _count(

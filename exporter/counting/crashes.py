@@ -37,6 +37,7 @@ class Crashes:
         end: ContainerEnd,
         last_words: Sequence[bytes],
         reason: RestartReason,
+        code: int | None,
     ) -> None:
         """Keep the end of a container with its last messages; the oldest of too many is evicted."""
         lines = excerpt(last_words[-LINES:]) if self._excerpts else []
@@ -46,6 +47,7 @@ class Crashes:
             "reason": reason,
             "lines": lines,
             "times": times if len(times) == len(lines) else [],
+            "exit_code": code,
         }
         name = _name(end.timestamp, end.line)
         self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
@@ -53,10 +55,15 @@ class Crashes:
         for old in sorted(kept)[:-CRASHES]:
             self._ledger.discard(KIND, key.parts, old)
 
-    def give_reason(
-        self, key: ComponentKey, timestamp: int, line: int, reason: RestartReason
+    def complete(
+        self,
+        key: ComponentKey,
+        timestamp: int,
+        line: int,
+        code: int | None,
+        reason: RestartReason | None = None,
     ) -> tuple[str, ...]:
-        """Set the reason of an end that became known later.
+        """Add to an end what became known later: its exit code, and its reason unless it is None.
 
         Args:
             timestamp, line: time (Unix ns) and identity of the container's last line.
@@ -68,8 +75,10 @@ class Crashes:
         data = self._ledger.kept(KIND, key.parts).get(name)
         if data is None:
             return ()
-        document = {**json.loads(data), "reason": reason}
-        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+        document = json.loads(data)
+        known = {"exit_code": code} if reason is None else {"exit_code": code, "reason": reason}
+        if not known.items() <= document.items():
+            self._ledger.keep(KIND, key.parts, name, json.dumps(document | known).encode())
         return tuple(document["lines"])
 
     def of(self, key: ComponentKey) -> tuple[Crash, ...]:
@@ -81,8 +90,13 @@ class Crashes:
         document = json.loads(data)
         # An earlier run may have kept what this one may not show.
         lines: Iterable[str] = document["lines"] if self._excerpts else ()
-        times = document.get("times", ())  # earlier versions kept none
-        return Crash(document["at"], RestartReason(document["reason"]), tuple(lines), tuple(times))
+        return Crash(
+            document["at"],
+            RestartReason(document["reason"]),
+            tuple(lines),
+            tuple(document.get("times", ())),  # earlier versions kept neither
+            document.get("exit_code"),
+        )
 
 
 def _seconds(raw: bytes) -> float | None:

@@ -11,6 +11,7 @@ from exporter.counting.ledger import Ledger
 from exporter.counting.notifier import Notifier
 from exporter.errors import StateError
 from exporter.logs.lines import NANOSECONDS
+from exporter.logs.platform_lines import exit_line
 from exporter.logs.redaction import redact
 from exporter.matching.grouping.error_groups import FRESH_SECONDS, REST, ErrorGroups, Group
 from exporter.model import ErrorGroup, ErrorLine, Level
@@ -42,11 +43,16 @@ class ErrorCounts:
     def take(
         self, component: WatchedComponent, message: bytes, level: Level, timestamp: int | None
     ) -> None:
-        """Count an error: ``timestamp`` is its time in nanoseconds, None where it has none."""
-        key, groups = component.key, self.groups_of(component)
+        """Count an error: ``timestamp`` is its time in nanoseconds, None where it has none.
+
+        The platform's line about an exit is part of that container end, and no kind of error.
+        """
         at = self._clock() if timestamp is None else timestamp / NANOSECONDS
-        group, new = groups.take(message, level, at)
         component.recent_errors.append(ErrorLine(at, message[:LONGEST], redact))
+        if exit_line(message) is not None:
+            return
+        key, groups = component.key, self.groups_of(component)
+        group, new = groups.take(message, level, at)
         for number in groups.forgotten():
             self._ledger.discard(DOCUMENT, key.parts, str(number))
         self._ledger.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)

@@ -66,12 +66,14 @@ class Crash:
         reason: why, as far as its last words tell.
         lines: its last messages in order, redacted; empty where no text may be kept.
         times: of each line, in Unix seconds, None where it has none; empty where none are known.
+        exit_code: as the platform's own line tells it; None where it does not.
     """
 
     at: float
     reason: RestartReason
     lines: tuple[str, ...] = ()
     times: tuple[float | None, ...] = ()
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

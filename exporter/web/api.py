@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.model import ComponentStatus, Crash, ErrorGroup, SourceStatus
+from exporter.model import ComponentStatus, Crash, ErrorGroup, JobRun, JobStatus, SourceStatus
 from exporter.web.pages.condition import condition
 from exporter.web.pages.page import About
 from exporter.web.pages.status import StatusSource
@@ -48,6 +48,7 @@ class Api:
             },
             "error_groups": [self._group(group) for group in status.error_groups],
             "crashes": self._crashes(status),
+            "job": None if status.job is None else self._job(status.job),
         }
 
     def crashes(self, app: str, component: str, account: str) -> dict[str, Any] | None:
@@ -83,10 +84,36 @@ class Api:
             {
                 "at": _time(crash.at),
                 "reason": crash.reason,
+                "exit_code": crash.exit_code,
                 "lines": list(crash.lines) if self._about().excerpts else [],
             }
             for crash in status.crashes
         ]
+
+    def _job(self, job: JobStatus) -> dict[str, Any]:
+        return {
+            "cron": job.spec.cron,
+            "time_zone": job.spec.time_zone,
+            "timeout_seconds": job.spec.timeout,
+            "next_run": _time(job.next_run),
+            "missed_run": _time(job.missed_run),
+            "running_since": _time(job.running_since),
+            "last_read": _time(job.last_read),
+            "problem": job.problem,
+            "runs": [self._run(run) for run in job.runs],
+        }
+
+    def _run(self, run: JobRun) -> dict[str, Any]:
+        return {
+            "began": _time(run.began),
+            "ended": _time(run.ended),
+            "phase": run.phase,
+            "trigger": run.trigger,
+            "duration_seconds": run.duration,
+            "reason": run.reason,
+            "exit_code": run.exit_code,
+            "lines": list(run.lines) if self._about().excerpts else [],
+        }
 
     def _group(self, group: ErrorGroup) -> dict[str, Any]:
         shown = self._about().excerpts

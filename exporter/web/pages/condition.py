@@ -12,7 +12,7 @@ from exporter.model import (
     InvocationPhase,
     JobStatus,
 )
-from exporter.web.pages.formatting import utc
+from exporter.web.pages.formatting import utc, words
 
 HOUR = 3600.0
 CRASHING_SECONDS = 1800.0
@@ -112,12 +112,12 @@ def _down(status: ComponentStatus) -> Iterator[str]:
 
 
 def _ended(number: int, latest: Crash) -> str:
-    return f"its containers ended {number} times in the last hour, last: {latest.reason}"
+    return f"its containers ended {number} times in the last hour, last: {words(latest.reason)}"
 
 
 def _failed(job: JobStatus, now: float) -> Iterator[str]:
     if job.runs and job.runs[0].phase is InvocationPhase.FAILED:
-        reason = f": {job.runs[0].reason}" if job.runs[0].reason else ""
+        reason = f": {words(job.runs[0].reason)}" if job.runs[0].reason else ""
         yield f"its latest run failed{reason}"
     if job.missed_run is not None and now - job.missed_run > LATE_SECONDS:
         yield f"its run of {utc(job.missed_run)} has not begun"

@@ -28,6 +28,11 @@ def clock_time(timestamp: float, *, now: float) -> str:
     return then.strftime(form)
 
 
+def words(name: str) -> str:
+    """A reason as people write it: the values of labels have underscores."""
+    return name.replace("_", " ")
+
+
 def utc(timestamp: float) -> str:
     """A Unix time in seconds as RFC 3339, for the machine-readable side of a ``<time>``."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,7 +16,7 @@ from exporter.web.pages.alerts import Alert, Alerts
 from exporter.web.pages.charts import bars, chart
 from exporter.web.pages.condition import condition
 from exporter.web.pages.error_hints import hint
-from exporter.web.pages.formatting import age, clock_time, duration, utc, visible
+from exporter.web.pages.formatting import age, clock_time, duration, utc, visible, words
 from exporter.web.pages.overview import ORDERS, overview
 from exporter.web.pages.rows import Row
 from exporter.web.pages.status import StatusSource
@@ -64,7 +64,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters.update(duration=duration, utc=utc, visible=visible)
+        environment.filters.update(duration=duration, utc=utc, visible=visible, words=words)
         environment.globals.update(bars=bars, chart=chart, hint=hint, orders=ORDERS)
         self._overview = environment.get_template("overview.html")
         self._component = environment.get_template("component.html")
