@@ -115,6 +115,38 @@ def test_a_text_longer_than_the_limit_shows_that_it_is_one_for_each_instance(tmp
     assert world.counted() == (world.lines, 0)
 
 
+@pytest.mark.found(
+    "A crash brought lines from before the start back into view, and a gap was announced for them.",
+    how="a fake platform written from the facts alone, which merges instances by time and limits "
+    "the whole text",
+)
+@pytest.mark.parametrize("tail", MEANINGS)
+@pytest.mark.parametrize("layout", [Layout.ARRIVAL, Layout.INTERLEAVED])
+def test_lines_from_before_the_start_that_come_into_view_are_no_gap(
+    layout: Layout, tail: Tail, tmp_path: Path
+):
+    """Where a limit is for the whole text, what an ended container leaves makes room for them."""
+    world = Crowd(0, tmp_path, Setting(3, 100, layout, tail))
+    for line in range(300):
+        at = int((world.now - 3600 + line) * 1e9)
+        world.platform.write(APP, "web", line % 3, f"old line {line}", timestamp_ns=at)
+    world.discover()
+    for _ in range(3):
+        world.now += 1.0
+        for instance in (0, 1, 2):
+            world.write_line(instance)
+        world.poll_all()
+    world.write_line(0, "panic")
+    world.platform.crash(APP, "web", 0)
+    for _ in range(3):
+        world.now += 1.0
+        for instance in (0, 1, 2):
+            world.write_line(instance)
+        world.poll_all()
+    world.settle()
+    assert world.counted() == (world.lines, 0)
+
+
 @pytest.mark.parametrize("in_total", [False, True])
 def test_a_long_log_of_a_crash_hides_no_other_crash(in_total: bool, tmp_path: Path):
     """The last instance has crashed, then the first while a stream of the last goes on.

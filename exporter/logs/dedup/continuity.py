@@ -232,6 +232,7 @@ class Continuity:
             untimed_is_new=self._from_first_line or log_type in self._windows,
             instances=self._instances,
             old_until=self._old_until(log_type),
+            from_before=self._start - CLOCK_NS,
             base=self._base_for(log_type, tail_lines),
             limit_each=self._limit_each and self._instances != 1,
         )

@@ -53,6 +53,7 @@ class WindowStart:
         untimed_is_new: whether a first text without timestamps is not from before.
         instances: how many instances there are, None if that varies.
         old_until: Unix nanoseconds; lines up to here are from before the exporter's time.
+        from_before: Unix nanoseconds; lines up to here are from before it, whatever clocks do.
         base: what the window can be compared with; None where it may show more than that knows.
         limit_each: whether the platform limits the text of each instance, not the whole text.
     """
@@ -63,6 +64,7 @@ class WindowStart:
     untimed_is_new: bool
     instances: int | None
     old_until: int
+    from_before: int
     base: Base | None
     limit_each: bool
 
@@ -108,6 +110,7 @@ class Window:
         self._untimed_is_new = start.untimed_is_new
         self._instances = start.instances
         self._old_until = start.old_until
+        self._from_before = start.from_before
         self._base = start.base
         self._limit_each = start.limit_each
         self._base_lines: frozenset[int] | None = None  # made when it is asked for
@@ -350,7 +353,7 @@ class Window:
             return False
         if self._follows_known(timestamp) or self._is_behind_base():
             return True
-        if self._base is not None:
+        if self._base is not None and timestamp > self._from_before:
             memory.let_go = True
         return False
 
