@@ -52,7 +52,7 @@ def _poll(watched: Sequence[WatchedComponent], new: int, times: int) -> None:
 
 def _remembered(pipeline: Pipeline, component: WatchedComponent) -> int:
     cursor = CursorKey(component.key, "d1")
-    snapshot = pipeline.ledger.continuity(cursor, Continuity).snapshot()
+    snapshot = pipeline.ledger.cursors.continuity(cursor, Continuity).snapshot()
     return len(snapshot.counted) + len(snapshot.older)
 
 

@@ -123,7 +123,7 @@ def test_what_arrived_is_known_over_a_restart_of_the_exporter(tmp_path: Path):
 def test_a_state_that_cannot_be_read_is_said(tmp_path: Path):
     """A broken document is an error of the state, with the component's name."""
     watched = site()
-    watched.ledger.keep("canary", KEY.parts, "", b"[1]")
+    watched.ledger.documents.keep("canary", KEY.parts, "", b"[1]")
     with pytest.raises(StateError, match=r"state of shop/web: the canary's runs"):
         read(watched, text(1), 15)
 

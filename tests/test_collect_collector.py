@@ -315,13 +315,13 @@ def test_state_is_dropped_only_on_an_answer(site: Site):
     site.clock.now += 10 * GRACE_SECONDS
     site.platform.listing = server_error()
     site.scheduler.step("discovery")
-    assert site.ledger.deployments(KEY) == ["d1"]
+    assert site.ledger.cursors.deployments(KEY) == ["d1"]
     site.platform.listing = ()
     site.scheduler.step("discovery")
-    assert site.ledger.deployments(KEY) == ["d1"], "gone from now on"
+    assert site.ledger.cursors.deployments(KEY) == ["d1"], "gone from now on"
     site.clock.now += GRACE_SECONDS + 1
     site.scheduler.step("discovery")
-    assert site.ledger.deployments(KEY) == []
+    assert site.ledger.cursors.deployments(KEY) == []
 
 
 def test_what_was_counted_is_kept_by_the_schedule_until_it_stops(site: Site):

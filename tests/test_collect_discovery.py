@@ -83,10 +83,10 @@ def test_component_that_goes_takes_its_series_along(site: Site, caplog: pytest.L
     assert watched(site) == {"shop/jobs RUN", "shop/jobs RUN_RESTARTED"}
     assert site.samples(component="web") == set()
     assert site.samples(component="jobs") != set()
-    assert site.ledger.deployments(KEY) == ["d1"]
+    assert site.ledger.cursors.deployments(KEY) == ["d1"]
     site.clock.now += GRACE_SECONDS + 1
     site.ledger.expire()
-    assert site.ledger.deployments(KEY) == []
+    assert site.ledger.cursors.deployments(KEY) == []
     assert not site.api_metrics.failing()
     assert "component is gone" in [record.getMessage() for record in caplog.records]
 

@@ -418,7 +418,7 @@ def test_the_old_stream_is_read_to_its_end_after_a_hand_over(begin, ending, orde
     steps[0]()
     if order == "replaced first":
         scene.site.poller.poll(RUN)
-        assert scene.site.ledger.deployments(KEY) == ["d1"], "its stream is still read"
+        assert scene.site.ledger.cursors.deployments(KEY) == ["d1"], "its stream is still read"
     steps[1]()
     for source in (RUN, RESTARTED):
         scene.site.poller.poll(source)

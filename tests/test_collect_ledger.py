@@ -21,8 +21,10 @@ from waiting import LIMIT_SECONDS
 
 from exporter.counting.changes import Changes
 from exporter.counting.component import Components
-from exporter.counting.ledger import GRACE_SECONDS, REMEMBERED_RELEASES, Ledger
+from exporter.counting.cursors import REMEMBERED_RELEASES
+from exporter.counting.ledger import GRACE_SECONDS, Ledger
 from exporter.counting.rule_metrics import RuleMetrics
+from exporter.counting.save_health import SaveHealth
 from exporter.counting.series import Series, SeriesSettings
 from exporter.errors import StateError, StateFenced
 from exporter.logs.dedup.continuity import Continuity
@@ -95,13 +97,13 @@ class Run:
     def read(self, key: CursorKey, *raws: bytes) -> int:
         """Read a window of a deployment; return how many lines were new, and count them."""
         with self.ledger.transaction():
-            continuity = self.ledger.continuity(key, begin)
+            continuity = self.ledger.cursors.continuity(key, begin)
             window = continuity.window(LogType.RUN, 1000)
             fresh = window.feed(list(raws))
             continuity.finish(window)
             labels = (*key.component.parts, "RUN")
             self.ledger.add(self.metrics.log_lines, labels, len(fresh))
-            self.ledger.touch(key)
+            self.ledger.cursors.touch(key)
         return len(fresh)
 
     def value(self, name: str = TOTAL, **labels: str) -> float | None:
@@ -152,7 +154,8 @@ def restarted(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == Ledger.__module__]
+    ours = (Ledger.__module__, SaveHealth.__module__)
+    return [record.getMessage() for record in caplog.records if record.name in ours]
 
 
 def test_nothing_is_shown_before_it_is_kept(run: Run, state: RecordingState):
@@ -361,7 +364,7 @@ def test_a_restart_goes_on_where_values_and_cursors_stood(restarted):
     run.series.open_component(KEY, WEB)
     assert run.value() == 2
     assert run.value("digitalocean_app_last_restart_timestamp_seconds", **IDENTITY) == START + 1
-    assert run.ledger.deployments(KEY) == ["d1"]
+    assert run.ledger.cursors.deployments(KEY) == ["d1"]
     assert run.read(D1, raw(1), raw(2), raw(3)) == 1
     assert run.ledger.flush()
     assert run.value() == 3
@@ -409,12 +412,12 @@ def test_a_release_is_known_after_a_restart(restarted):
     run.read(D1, raw(1), raw(2))
     run.read(D2, raw(3))
     assert run.ledger.flush()
-    run.ledger.release(D1)
-    assert run.ledger.deployments(KEY) == ["d2"]
+    run.ledger.cursors.release(D1)
+    assert run.ledger.cursors.deployments(KEY) == ["d2"]
     assert run.ledger.flush()
     run = restarted()
     run.series.open_component(KEY, WEB)
-    assert run.ledger.deployments(KEY) == ["d2"]
+    assert run.ledger.cursors.deployments(KEY) == ["d2"]
     assert run.read(D1, raw(1), raw(2), raw(4)) == 1
 
 
@@ -426,7 +429,7 @@ def test_a_stored_deployment_that_was_not_read_again_is_released_whole(restarted
     assert run.ledger.flush()
     run = restarted()
     run.series.open_component(KEY, WEB)
-    run.ledger.release(D1)
+    run.ledger.cursors.release(D1)
     assert run.read(D1, raw(1), raw(9)) == 0
 
 
@@ -435,12 +438,12 @@ def test_a_deployment_taken_up_again_before_its_release_was_kept(restarted):
     run = restarted()
     run.series.open_component(KEY, WEB)
     run.read(D1, raw(1))
-    run.ledger.release(D1)
+    run.ledger.cursors.release(D1)
     assert run.read(D1, raw(1), raw(2)) == 1
     assert run.ledger.flush()
     run = restarted()
     run.series.open_component(KEY, WEB)
-    assert run.ledger.deployments(KEY) == ["d1"]
+    assert run.ledger.cursors.deployments(KEY) == ["d1"]
     assert run.read(D1, raw(1), raw(2)) == 0
 
 
@@ -449,14 +452,14 @@ def test_releases_are_bounded(restarted):
     run = restarted()
     run.series.open_component(KEY, WEB)
     run.read(CursorKey(OTHER, "d"), raw(1))
-    run.ledger.release(CursorKey(OTHER, "d"))
+    run.ledger.cursors.release(CursorKey(OTHER, "d"))
     for number in range(REMEMBERED_RELEASES + 5):
         key = CursorKey(KEY, f"d{number}")
         run.read(key, raw(number + 1))
-        run.ledger.release(key)
+        run.ledger.cursors.release(key)
         assert run.ledger.flush()
     expected = {f"d{number}" for number in range(5, REMEMBERED_RELEASES + 5)} | {"d"}
-    assert {key.deployment_id for key in run.ledger._released} == expected
+    assert {key.deployment_id for key in run.ledger.cursors.released} == expected
     assert {key.deployment_id for key in run.state.load().released} == expected
 
 
@@ -468,17 +471,17 @@ def test_what_is_gone_for_the_grace_period_is_dropped(restarted):
         run.series.open_component(component, WEB)
         for deployment in ("d1", "d2"):
             run.read(CursorKey(component, deployment), raw(1))
-        run.ledger.release(CursorKey(component, "d1"))
+        run.ledger.cursors.release(CursorKey(component, "d1"))
     run.ledger.open("shop")
     run.ledger.add(run.metrics.deployments, ("shop", "ERROR", "other"), 1)
     assert run.ledger.flush()
     run.series.close_component(KEY)
     clock.now += GRACE_SECONDS
     run.ledger.expire()
-    assert run.ledger.deployments(KEY) == ["d2"]
+    assert run.ledger.cursors.deployments(KEY) == ["d2"]
     clock.now += 1
     run.ledger.expire()
-    assert run.ledger.deployments(KEY) == []
+    assert run.ledger.cursors.deployments(KEY) == []
     assert run.ledger.flush()
     saved = run.state.load()
     assert {key.component for key in (*saved.cursors, *saved.released)} == {OTHER}
@@ -499,7 +502,7 @@ def test_what_nobody_watches_after_a_restart_is_dropped_in_time(restarted):
     run = restarted()
     run.series.open_component(KEY, WEB)
     run.read(D1, raw(1))
-    run.ledger.release(D1)
+    run.ledger.cursors.release(D1)
     run.count(1, OTHER)
     run.ledger.add(run.metrics.deployments, ("gone", "ERROR", "other"), 1)
     assert run.ledger.flush()
@@ -545,7 +548,7 @@ def test_a_component_that_is_back_before_its_end_was_kept(restarted, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(run.state, "save", refuse)
-        run.ledger.release(D2)
+        run.ledger.cursors.release(D2)
         assert not run.ledger.flush()
         run.series.close_component(KEY)
         clock.now += GRACE_SECONDS + 1
@@ -623,8 +626,8 @@ def test_nothing_is_lost_between_threads(restarted):
             run.count(1, component)
             with run.ledger.transaction():
                 reached = Snapshot(floor=0, start=0, newest=number)
-                run.ledger.continuity(key, begin).restore(reached)
-                run.ledger.touch(key)
+                run.ledger.cursors.continuity(key, begin).restore(reached)
+                run.ledger.cursors.touch(key)
 
     def flush() -> None:
         while not over.is_set():
@@ -645,7 +648,7 @@ def test_nothing_is_lost_between_threads(restarted):
     again = restarted()
     for component in components:
         again.series.open_component(component, WEB)
-        cursor = again.ledger.continuity(CursorKey(component, "d1"), begin)
+        cursor = again.ledger.cursors.continuity(CursorKey(component, "d1"), begin)
         assert cursor.newest == rounds - 1
     assert [again.value(**each) for each in labels] == [rounds] * 4
 
@@ -699,7 +702,7 @@ def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...
                 counts[gone] = 0
             else:
                 key, *data = arguments
-                getattr(run.ledger, step)(*key, *data)
+                getattr(run.ledger.documents, step)(*key, *data)
                 run.count(1, ComponentKey(*key.owner))
                 documents |= {key: data[0]} if data else {}
                 if not data:
@@ -709,7 +712,7 @@ def test_documents_change_with_the_counts_beside_them(steps: list[tuple[Any, ...
                 DocumentKey(kind, component.parts, name): data
                 for kind in ("event", "words")
                 for component in counts
-                for name, data in run.ledger.kept(kind, component.parts).items()
+                for name, data in run.ledger.documents.kept(kind, component.parts).items()
             } == documents
             assert {
                 component: run.ledger.value(run.metrics.log_lines, (*component.parts, "RUN"))

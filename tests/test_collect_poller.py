@@ -247,9 +247,9 @@ def test_past_deployment_is_drained_before_the_active_one(site: Site):
 
     site.scheduler.step(RUN)
     assert site.platform.asked == [("d1", "web", "RUN"), ("d2", "web", "RUN")]
-    assert site.ledger.deployments(KEY) == ["d1", "d2"], "RUN_RESTARTED still needs it"
+    assert site.ledger.cursors.deployments(KEY) == ["d1", "d2"], "RUN_RESTARTED still needs it"
     site.scheduler.step(RESTARTED)
-    assert site.ledger.deployments(KEY) == ["d2"]
+    assert site.ledger.cursors.deployments(KEY) == ["d2"]
     assert site.lines() == 5
     assert site.gaps() == 0
     site.platform.asked.clear()
@@ -309,7 +309,7 @@ def test_log_that_is_refused_after_a_hand_over_is_one_gap(site: Site):
         labels = LOG | {"log_type": source.log_type}
         assert site.value("source_up", **labels) == 1
     assert (site.lines(), site.gaps(), site.gaps(GapReason.DEPLOYMENT)) == (2, 1, 1)
-    assert site.ledger.deployments(KEY) == ["d2"]
+    assert site.ledger.cursors.deployments(KEY) == ["d2"]
     site.scheduler.step(RUN)
     assert site.gaps() == 1
 
@@ -475,7 +475,7 @@ def test_rollback_during_a_drain_keeps_the_cursor(site: Site):
     site.scheduler.step(RUN)
     site.platform.logs["d1", LogType.RUN] = Log(None, (line(1) + line(2),))
     site.watch("d2", RUN)
-    kept = site.ledger._cursors[CursorKey(KEY, "d1")]
+    kept = site.ledger.cursors._cursors[CursorKey(KEY, "d1")]
     calls: list[object] = []
 
     def roll_back(source: object) -> None:
@@ -485,7 +485,7 @@ def test_rollback_during_a_drain_keeps_the_cursor(site: Site):
 
     site.platform.during = roll_back
     site.scheduler.step(RUN)
-    assert site.ledger._cursors[CursorKey(KEY, "d1")] is kept
+    assert site.ledger.cursors._cursors[CursorKey(KEY, "d1")] is kept
     assert site.lines() == 2
 
 
@@ -525,11 +525,11 @@ def test_past_deployment_unwatched_midway_is_read_when_it_comes_back(site: Site)
     site.scheduler.step(RUN)
     site.poller.unwatch(RESTARTED)
     assert site.past._waiting == {}
-    assert site.ledger.deployments(KEY) == ["d1", "d2"]
+    assert site.ledger.cursors.deployments(KEY) == ["d1", "d2"]
     site.platform.logs["d1", LogType.RUN_RESTARTED] = Log(None, (line(1) + line(2),))
     site.watch("d2", RESTARTED)
     site.scheduler.step(RESTARTED)
-    assert site.ledger.deployments(KEY) == ["d2"]
+    assert site.ledger.cursors.deployments(KEY) == ["d2"]
     assert (site.lines(), site.value("log_repeated_lines_total")) == (2, 1)
 
 

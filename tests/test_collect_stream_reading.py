@@ -55,7 +55,7 @@ def gaps(site: Site) -> float | None:
 def remembered(site: Site) -> int:
     """How many lines are kept in mind of the deployment."""
     with site.ledger.transaction():
-        snapshot = site.ledger.continuity(CURSOR, lambda _: None).snapshot()
+        snapshot = site.ledger.cursors.continuity(CURSOR, lambda _: None).snapshot()
         return len(snapshot.counted) + len(snapshot.older)
 
 
@@ -338,7 +338,7 @@ class Life:
 def restart(site: Site) -> None:
     """What is remembered goes through its snapshot, as it does when the exporter is killed."""
     with site.ledger.transaction():
-        continuity = site.ledger.continuity(CURSOR, lambda _: None)
+        continuity = site.ledger.cursors.continuity(CURSOR, lambda _: None)
         continuity.restore(continuity.snapshot())
 
 

@@ -284,12 +284,12 @@ def test_kinds_go_with_their_component():
     """After the grace period nothing of them is kept."""
     site = opened()
     read(site, "FATAL one")
-    assert site.ledger.kept("error_kind", KEY.parts)
+    assert site.ledger.documents.kept("error_kind", KEY.parts)
     site.series.close_component(KEY)
     assert error_groups_of(site.components.get(KEY)) == ()
     site.clock.now += GRACE_SECONDS + 1
     site.ledger.expire()
-    assert site.ledger.kept("error_kind", KEY.parts) == {}
+    assert site.ledger.documents.kept("error_kind", KEY.parts) == {}
 
 
 def test_a_flood_counts_every_line_and_loses_no_group(caplog: pytest.LogCaptureFixture):

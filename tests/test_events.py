@@ -429,8 +429,8 @@ def test_what_is_over_is_forgotten():
     """After a quarter of an hour neither memory nor state know of it."""
     site = opened()
     read(site, [b"".join(served(trace("go_panic")))])
-    assert list(site.ledger.kept("events", KEY.parts)) == [""]
+    assert list(site.ledger.documents.kept("events", KEY.parts)) == [""]
     component = site.series.watched(KEY)
     site.pipeline.findings.settle(component, START + 60)
     site.pipeline.findings.settle(component, START + 1000)
-    assert site.ledger.kept("events", KEY.parts) == {}
+    assert site.ledger.documents.kept("events", KEY.parts) == {}

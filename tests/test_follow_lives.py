@@ -150,7 +150,7 @@ class World:
         self.task.cancel()
         self.loop.advance(0.01)
         with self.site.ledger.transaction():
-            for continuity in self.site.ledger._cursors.values():
+            for continuity in self.site.ledger.cursors._cursors.values():
                 continuity.restore(continuity.snapshot())
         self.follow()
 

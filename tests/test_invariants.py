@@ -6,6 +6,7 @@ import pytest
 from collect_fixtures import IDENTITY, KEY, LOG, RUN, Site, line
 from test_collect_ledger import RecordingState
 
+from exporter.counting.cursors import Cursors
 from exporter.counting.ledger import Ledger
 from exporter.state.store import CursorKey, ValueKey
 
@@ -48,7 +49,7 @@ def test_a_count_without_its_cursor_is_a_breach(
 ):
     """A crash would count these lines again; it is counted each time, and logged once."""
     caplog.set_level(logging.ERROR)
-    monkeypatch.setattr(Ledger, "touch", lambda ledger, key: None)
+    monkeypatch.setattr(Cursors, "touch", lambda cursors, key: None)
     for more in range(2):
         site.platform.log("d1").live += line(10 + more, SECRET)
         site.poller.poll(RUN)
@@ -94,7 +95,7 @@ def test_a_counter_that_would_fall_stays_where_it_is(site: Site, caplog: pytest.
     assert site.ledger.flush()
     with site.ledger.transaction():
         site.ledger.add(site.metrics.log_lines, tuple(LOG.values()), -1)
-        site.ledger.touch(CursorKey(KEY, "d1"))
+        site.ledger.cursors.touch(CursorKey(KEY, "d1"))
     assert site.ledger.flush()
     assert site.lines() == 2
     assert breaches(site) == 1

@@ -205,13 +205,13 @@ def test_what_a_database_that_went_back_has_lost_is_saved_anew(
     ledger = Ledger(metrics, state, clock)
     labels = ("shop", "web", "RUN")
     ledger.add(metrics.log_lines, labels, 1)
-    ledger.keep("note", ("shop", "web"), "a", b"old")
+    ledger.documents.keep("note", ("shop", "web"), "a", b"old")
     assert ledger.flush()
 
     def go_on() -> None:
         ledger.add(metrics.log_lines, labels, 49)
-        ledger.discard("note", ("shop", "web"), "a")
-        ledger.keep("note", ("shop", "web"), "b", b"new")
+        ledger.documents.discard("note", ("shop", "web"), "a")
+        ledger.documents.keep("note", ("shop", "web"), "b", b"new")
         assert ledger.flush()
 
     dump = database.dump()

@@ -108,15 +108,15 @@ class Canary:
 
     def _keep(self, key: ComponentKey, runs: CanaryRuns) -> None:
         if runs:
-            self._ledger.keep(DOCUMENT, key.parts, "", partial(_written, runs))
+            self._ledger.documents.keep(DOCUMENT, key.parts, "", partial(_written, runs))
         else:
-            self._ledger.discard(DOCUMENT, key.parts, "")
+            self._ledger.documents.discard(DOCUMENT, key.parts, "")
 
     def _runs(self, component: WatchedComponent) -> CanaryRuns:
         if component.canary is None:
             key = component.key
             runs = CanaryRuns(self._start, *self._waits)
-            document = self._ledger.kept(DOCUMENT, key.parts).get("")
+            document = self._ledger.documents.kept(DOCUMENT, key.parts).get("")
             if document is not None:
                 try:
                     runs.restore(json.loads(document))

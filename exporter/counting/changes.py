@@ -4,6 +4,7 @@ Of changes that undo one another the later wins, also over earlier ones that cou
 """
 
 from collections.abc import Iterable
+from copy import copy
 
 from exporter.model import ComponentKey
 from exporter.state.store import CursorKey, DocumentKey, ValueKey
@@ -13,6 +14,9 @@ class Changes:
     """The values, cursors, releases and documents to keep next, and what to drop."""
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self.values: set[ValueKey] = set()
         self.cursors: set[CursorKey] = set()
         self.released: dict[CursorKey, int] = {}
@@ -35,6 +39,12 @@ class Changes:
                 self.dropped_components,
             )
         )
+
+    def take(self) -> "Changes":
+        """What has changed so far, as a value of its own; from now on nothing has."""
+        taken = copy(self)
+        self._clear()
+        return taken
 
     def change_value(self, key: ValueKey) -> None:
         """A series stands at another value."""

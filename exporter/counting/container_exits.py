@@ -153,7 +153,7 @@ class ContainerExits:
         self._explain(cursor, float("inf"))
         if component := self._series.watched(cursor.component):
             component.exits.pop(cursor.deployment_id, None)
-        self._ledger.discard(KIND, cursor.component.parts, cursor.deployment_id)
+        self._ledger.documents.discard(KIND, cursor.component.parts, cursor.deployment_id)
 
     def _explain(self, cursor: CursorKey, run_at: float | None) -> None:
         """Count the containers that have their exit code now, or have waited for it in vain."""
@@ -204,7 +204,7 @@ class ContainerExits:
         component, id = self._series.watched(cursor.component), cursor.deployment_id
         account = component.exits.get(id) if component else None
         if account is None:
-            kept = self._ledger.kept(KIND, cursor.component.parts).get(id)
+            kept = self._ledger.documents.kept(KIND, cursor.component.parts).get(id)
             account = ExitAccount() if kept is None else _read(kept)
             if component:
                 component.exits[id] = account
@@ -212,7 +212,7 @@ class ContainerExits:
 
     def _keep(self, cursor: CursorKey) -> None:
         document = json.dumps(self._of(cursor).to_json()).encode()
-        self._ledger.keep(KIND, cursor.component.parts, cursor.deployment_id, document)
+        self._ledger.documents.keep(KIND, cursor.component.parts, cursor.deployment_id, document)
 
 
 def _read(document: bytes) -> ExitAccount:

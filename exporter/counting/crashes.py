@@ -50,10 +50,10 @@ class Crashes:
             "exit_code": code,
         }
         name = _name(end.timestamp, end.line)
-        self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
-        kept = self._ledger.kept(KIND, key.parts)
+        self._ledger.documents.keep(KIND, key.parts, name, json.dumps(document).encode())
+        kept = self._ledger.documents.kept(KIND, key.parts)
         for old in sorted(kept)[:-CRASHES]:
-            self._ledger.discard(KIND, key.parts, old)
+            self._ledger.documents.discard(KIND, key.parts, old)
 
     def complete(
         self,
@@ -72,18 +72,20 @@ class Crashes:
             Its last messages; none if they are not kept.
         """
         name = _name(timestamp, line)
-        data = self._ledger.kept(KIND, key.parts).get(name)
+        data = self._ledger.documents.kept(KIND, key.parts).get(name)
         if data is None:
             return ()
         document = json.loads(data)
         known = {"exit_code": code} if reason is None else {"exit_code": code, "reason": reason}
         if not known.items() <= document.items():
-            self._ledger.keep(KIND, key.parts, name, json.dumps(document | known).encode())
+            self._ledger.documents.keep(
+                KIND, key.parts, name, json.dumps(document | known).encode()
+            )
         return tuple(document["lines"])
 
     def of(self, key: ComponentKey) -> tuple[Crash, ...]:
         """The latest ends of a component's containers, the newest first."""
-        kept = self._ledger.kept(KIND, key.parts)
+        kept = self._ledger.documents.kept(KIND, key.parts)
         return tuple(self._crash(kept[name]) for name in sorted(kept, reverse=True))
 
     def _crash(self, data: bytes) -> Crash:

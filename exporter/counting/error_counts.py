@@ -54,8 +54,8 @@ class ErrorCounts:
         key, groups = component.key, self.groups_of(component)
         group, new = groups.take(message, level, at)
         for number in groups.forgotten():
-            self._ledger.discard(DOCUMENT, key.parts, str(number))
-        self._ledger.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)
+            self._ledger.documents.discard(DOCUMENT, key.parts, str(number))
+        self._ledger.documents.keep(DOCUMENT, key.parts, str(group.number), group.to_bytes)
         if new:
             self._ledger.add(self._metrics.new_error_groups, key.parts, 1)
             fields = {"source": key, "error_level": group.level, "text": group.sample}
@@ -71,7 +71,7 @@ class ErrorCounts:
         """Return the groups of a component, read from the ledger at their first use."""
         if component.error_groups is None:
             key = component.key
-            documents = self._ledger.kept(DOCUMENT, key.parts).values()
+            documents = self._ledger.documents.kept(DOCUMENT, key.parts).values()
             try:
                 component.error_groups = ErrorGroups(map(Group.from_bytes, documents), redact)
             except ValueError as error:

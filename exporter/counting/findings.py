@@ -98,7 +98,7 @@ class Findings:
         """Return the events of a component, read from the ledger at their first use."""
         if component.events is None:
             key = component.key
-            document = self._ledger.kept(DOCUMENT, key.parts).get("")
+            document = self._ledger.documents.kept(DOCUMENT, key.parts).get("")
             component.events = OpenEvents() if document is None else _read(key, document)
         return component.events
 
@@ -135,9 +135,9 @@ class Findings:
 
     def _keep(self, key: ComponentKey, events: OpenEvents) -> None:
         if events.to_be_known:
-            self._ledger.keep(DOCUMENT, key.parts, "", partial(_written, events))
+            self._ledger.documents.keep(DOCUMENT, key.parts, "", partial(_written, events))
         else:
-            self._ledger.discard(DOCUMENT, key.parts, "")
+            self._ledger.documents.discard(DOCUMENT, key.parts, "")
 
 
 def _line(text: str, timestamp: int | None) -> LogLine:

@@ -76,7 +76,7 @@ def load(ledger: Ledger, key: ComponentKey) -> JobRecord | None:
     Raises:
         StateError: it cannot be read.
     """
-    data = ledger.kept(KIND, key.parts).get("")
+    data = ledger.documents.kept(KIND, key.parts).get("")
     if data is None:
         return None
     try:
@@ -94,4 +94,4 @@ def load(ledger: Ledger, key: ComponentKey) -> JobRecord | None:
 
 def save(ledger: Ledger, key: ComponentKey, record: JobRecord) -> None:
     """Keep what is remembered of a job, under the ledger's lock."""
-    ledger.keep(KIND, key.parts, "", record.to_bytes())
+    ledger.documents.keep(KIND, key.parts, "", record.to_bytes())

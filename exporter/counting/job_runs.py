@@ -47,11 +47,11 @@ class JobRuns:
         failed = [run for run in newest_first if run.phase is InvocationPhase.FAILED]
         for run in {run.id: run for run in (*newest_first[:RUNS], *failed[:FAILED_RUNS])}.values():
             self._keep(key, run)
-        kept = self._ledger.kept(KIND, key.parts)
+        kept = self._ledger.documents.kept(KIND, key.parts)
         names = sorted(kept, reverse=True)
         of_failed = [name for name in names if json.loads(kept[name])["phase"] == "failed"]
         for name in set(names) - {*names[:RUNS], *of_failed[:FAILED_RUNS]}:
-            self._ledger.discard(KIND, key.parts, name)
+            self._ledger.documents.discard(KIND, key.parts, name)
 
     def explain(
         self, key: ComponentKey, invocation_id: str, log: Sequence[LogLine], now: float
@@ -67,7 +67,7 @@ class JobRuns:
         last = log[-LINES:]
         words = [line.message for line in last]
         ended = now
-        for name, data in self._ledger.kept(KIND, key.parts).items():
+        for name, data in self._ledger.documents.kept(KIND, key.parts).items():
             document = json.loads(data)
             if document["id"] == invocation_id:
                 ended = document["ended"] or now
@@ -75,12 +75,12 @@ class JobRuns:
                     document.update(reason=reason, exit_code=code)
                 if self._excerpts:
                     document.update(_lines(last))
-                self._ledger.keep(KIND, key.parts, name, json.dumps(document).encode())
+                self._ledger.documents.keep(KIND, key.parts, name, json.dumps(document).encode())
         self._notifier.job_failed(key, reason, ended, words, code)
 
     def of(self, key: ComponentKey) -> tuple[JobRun, ...]:
         """The latest runs of a job, the newest first."""
-        kept = self._ledger.kept(KIND, key.parts)
+        kept = self._ledger.documents.kept(KIND, key.parts)
         return tuple(self._run(kept[name]) for name in sorted(kept, reverse=True))
 
     def _keep(self, key: ComponentKey, run: Invocation) -> None:
@@ -94,7 +94,7 @@ class JobRuns:
             "reason": None,
             "lines": [],
         }
-        self._ledger.keep(KIND, key.parts, _name(run), json.dumps(document).encode())
+        self._ledger.documents.keep(KIND, key.parts, _name(run), json.dumps(document).encode())
 
     def _run(self, data: bytes) -> JobRun:
         document = json.loads(data)

@@ -8,30 +8,23 @@ a disk.
 """
 
 import logging
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
-from typing import Any
 
 from exporter.counting.changes import Changes
+from exporter.counting.cursors import Cursors
+from exporter.counting.documents import Documents, Owner
 from exporter.counting.invariants import Invariants
+from exporter.counting.save_health import SaveHealth
 from exporter.counting.shown_series import ShownSeries
 from exporter.errors import StateError, StateFenced, StateRolledBack
-from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.model import ComponentKey
 from exporter.receiving.batches import BATCHES, MESSAGES
-from exporter.state.store import Batch, CursorKey, DocumentKey, State, ValueKey
+from exporter.state.store import Batch, CursorKey, State, ValueKey
 from exporter.telemetry.declarations import APP, IDENTITY, PREFIX
 from exporter.telemetry.declarations import Owner as MetricOwner
 from exporter.telemetry.metrics import Metrics
@@ -42,16 +35,8 @@ LOG = logging.getLogger(__name__)
 GRACE_SECONDS = 6 * 3600.0
 """How long what is known of a component outlives it: it may only be missing from one answer."""
 
-REMEMBERED_RELEASES = 20
-"""How many deployments of a component are known that were read to their end."""
-
 CHECK_SECONDS = 10.0
 """How often the store is looked at while nothing changes."""
-
-Owner = tuple[str, ...]
-"""Whose a series is: (app, component), or (app,) of those about an app as a whole."""
-
-Document = bytes | Callable[[], bytes]
 
 
 class Ledger:
@@ -83,25 +68,18 @@ class Ledger:
         saved = state.load()
         self.first_start = saved.first_start
         self.saved_at = saved.saved_at
-        self._values = dict(saved.values)
-        self._released = dict(saved.released)
-        self._stored = _snapshots(saved.cursors)
-        self._cursors: dict[CursorKey, Continuity] = {}
-        self._documents: dict[tuple[str, Owner], dict[str, Document]] = {}
-        for key, data in saved.documents.items():
-            self._documents.setdefault((key.kind, key.owner), {})[key.name] = data
-        self._gone = dict.fromkeys(self._owners(), clock())
         self._unsaved = Changes()
+        self._values = dict(saved.values)
+        self.cursors = Cursors(saved.cursors, saved.released, self._unsaved)
+        self.documents = Documents(saved.documents, self._unsaved)
+        self._gone = dict.fromkeys(self._owners(), clock())
         self._shown = ShownSeries(self.invariants)
         self._unshown: list[partial[None]] = []
         self._flushing = Lock()
-        self._failing = False
-        self.problem = ""
-        """Why the latest attempt to save failed; empty where it did not."""
+        self.health = SaveHealth(metrics)
         self._ended = False
         self._saved = clock()
         self._rollbacks = state.rollbacks
-        metrics.state_up.set(1)
 
     def transaction(self) -> AbstractContextManager[object]:
         """What changes within the block changes as one, for a save as for a scrape.
@@ -171,73 +149,6 @@ class Ledger:
         name = metric.name
         return [key.labels for key in self._values if key.metric == name]
 
-    def continuity(self, key: CursorKey, begin: Callable[[int], Continuity]) -> Continuity:
-        """The cursor of a deployment, made at its first use.
-
-        Args:
-            begin: makes one from the newest timestamp (ns) that was read of this deployment
-                before it was released, 0 if it never was.
-        """
-        if key not in self._cursors:
-            continuity = begin(self._released.get(key, 0))
-            stored = self._stored.pop(key, None)
-            if stored is not None:
-                continuity.restore(stored)
-            self._cursors[key] = continuity
-        return self._cursors[key]
-
-    def touch(self, key: CursorKey) -> None:
-        """The cursor has moved: it belongs to the counts that changed with it."""
-        self._unsaved.cursors.add(key)
-
-    def deployments(self, component: ComponentKey) -> list[str]:
-        """The deployments of a component that are not read to their end, oldest use first."""
-        keys = [*self._stored, *self._cursors]
-        return [key.deployment_id for key in keys if key.component == component]
-
-    def newest(self) -> dict[ComponentKey, int]:
-        """The newest line of each component that was counted, in Unix nanoseconds."""
-        newest: dict[ComponentKey, int] = {}
-        for cursors in (self._stored, self._cursors):
-            for key, cursor in cursors.items():
-                newest[key.component] = max(newest.get(key.component, 0), cursor.newest)
-        return newest
-
-    def release(self, key: CursorKey) -> None:
-        """Release a deployment that was read to its end."""
-        stored = self._stored.pop(key, None)
-        cursor = self._cursors.pop(key, None) or stored
-        self._unsaved.cursors.discard(key)
-        newest = max(cursor.newest if cursor else 0, self._released.get(key, 0))
-        self._released[key] = self._unsaved.released[key] = newest
-        of_component = [other for other in self._released if other.component == key.component]
-        if len(of_component) > REMEMBERED_RELEASES:
-            oldest = min(of_component, key=self._released.__getitem__)
-            del self._released[oldest]
-            self._unsaved.forget_release(oldest)
-
-    def keep(self, kind: str, owner: Owner, name: str, data: Document) -> None:
-        """Keep a document; it belongs to the counts that change under the same lock.
-
-        Args:
-            data: its bytes, or what makes them when they are asked for or saved.
-        """
-        self._documents.setdefault((kind, owner), {})[name] = data
-        self._unsaved.change_document(DocumentKey(kind, owner, name))
-
-    def discard(self, kind: str, owner: Owner, name: str) -> None:
-        """Drop a document, if there is one of that name."""
-        documents = self._documents.get((kind, owner), {})
-        if documents.pop(name, None) is not None:
-            self._unsaved.drop_document(DocumentKey(kind, owner, name))
-        if not documents:
-            self._documents.pop((kind, owner), None)
-
-    def kept(self, kind: str, owner: Owner) -> dict[str, bytes]:
-        """The documents of one kind and owner, by name."""
-        documents = self._documents.get((kind, owner), {})
-        return {name: _bytes(data) for name, data in documents.items()}
-
     def open(self, *owner: str) -> None:
         """A component or an app is watched, perhaps again."""
         self._gone.pop(owner, None)
@@ -258,14 +169,9 @@ class Ledger:
             for key in values:
                 self._forget_value(key)
             self._unsaved.drop_values(values)
-            for kind in [kind for kind, other in self._documents if other == owner]:
-                for name in list(self._documents[kind, owner]):
-                    self.discard(kind, owner, name)
+            self.documents.drop_owner(owner)
             if len(owner) == len(IDENTITY):
-                component = ComponentKey(*owner)
-                self._unsaved.drop_component(component)
-                for entries in (self._stored, self._cursors, self._released):
-                    _drop(entries, component)
+                self.cursors.drop_component(ComponentKey(*owner))
 
     def flush(self) -> bool:
         """Keep what has changed, then show it; shown it is even if it cannot be kept.
@@ -277,50 +183,68 @@ class Ledger:
         with self._flushing:
             if self._ended:
                 return True
-            with self._lock:
-                taken, self._unsaved = self._unsaved, Changes()
-                unshown, self._unshown = self._unshown, []
-                batch, cursors = self._batch(taken), self._snapshots(taken)
-                self.invariants.cursors_move(batch.values, _moved(batch, cursors))
-            show_values = True
+            taken = self._take()
             try:
-                if self._rollbacks != self._state.rollbacks:
-                    self._save_all()
-                    self._note(None)
-                elif taken or self._is_check_due():
-                    # Bytes are made of values that stay what they are, so counting need not wait.
-                    written = {key: snapshot.to_bytes() for key, snapshot in cursors.items()}
-                    try:
-                        self._state.save(replace(batch, cursors=written))
-                    except StateRolledBack as error:
-                        LOG.error(
-                            "the state went back, saving everything again",
-                            extra={"fields": {"problem": error}},
-                        )
-                        self._save_all()
-                    self._saved = self._clock()
-                    self._note(None)
-            except Exception as error:
-                if self._fenced is not None and isinstance(error, StateFenced):
-                    show_values, unshown = False, []
+                self._save(taken)
+            except StateFenced as error:
+                if self._fenced is None:
+                    self._not_saved(taken, error)
+                else:
                     self._ended = True
                     self._fenced()
                     return False
-                with self._lock:
-                    self._unsaved.join(taken)
-                    if self._fenced is not None:
-                        show_values = False
-                        self._unshown, unshown = unshown + self._unshown, []
-                self._note(error)
-                if not isinstance(error, StateError):
-                    raise
-            finally:
-                with self._lock:
-                    if show_values:
-                        self._shown.publish(batch.values, self._unsaved.values)
-                    for show in unshown:
-                        show()
-            return not self._failing
+            except StateError as error:
+                self._not_saved(taken, error)
+            except Exception as error:
+                self._not_saved(taken, error)
+                raise
+            else:
+                self._show(taken)
+            return not self.health.failing
+
+    def _take(self) -> "_Taken":
+        """What has changed up to now; what changes from now on belongs to the next save."""
+        with self._lock:
+            changes = self._unsaved.take()
+            unshown, self._unshown = self._unshown, []
+            cursors = self.cursors.snapshots(changes.cursors if self._state.durable else ())
+            taken = _Taken(changes, self._batch(changes), cursors, unshown)
+            self.invariants.cursors_move(taken.batch.values, taken.moved())
+        return taken
+
+    def _save(self, taken: "_Taken") -> None:
+        """Save what was taken, or all that is known where the store went back."""
+        if self._rollbacks != self._state.rollbacks:
+            self._save_all()
+        elif taken.changes or self._is_check_due():
+            try:
+                self._state.save(taken.encoded())
+            except StateRolledBack as error:
+                LOG.error(
+                    "the state went back, saving everything again",
+                    extra={"fields": {"problem": error}},
+                )
+                self._save_all()
+            self._saved = self._clock()
+        else:
+            return
+        self.health.succeeded()
+
+    def _not_saved(self, taken: "_Taken", error: Exception) -> None:
+        """Keep it for the next flush; show it, unless others may continue from what is saved."""
+        self.health.failed(error)
+        with self._lock:
+            self._unsaved.join(taken.changes)
+            if self._fenced is not None:
+                self._unshown = taken.unshown + self._unshown
+        if self._fenced is None:
+            self._show(taken)
+
+    def _show(self, taken: "_Taken") -> None:
+        with self._lock:
+            self._shown.publish(taken.batch.values, self._unsaved.values)
+            for show in taken.unshown:
+                show()
 
     def _is_check_due(self) -> bool:
         """Whether to save an empty batch, which tells if the store went back, or is gone."""
@@ -332,14 +256,10 @@ class Ledger:
         rollbacks = self._state.rollbacks
         there = self._state.load()
         with self._lock:
-            cursors = {key: each.snapshot() for key, each in self._cursors.items()}
-            cursors = {**self._stored, **cursors}
-            values, released = dict(self._values), dict(self._released)
-            documents = {
-                DocumentKey(kind, owner, name): _bytes(data)
-                for (kind, owner), named in self._documents.items()
-                for name, data in named.items()
-            }
+            cursors = self.cursors.all_snapshots()
+            values, released = dict(self._values), dict(self.cursors.released)
+            documents = {key: self.documents.data(key) for key in self.documents}
+        gone = there.cursors.keys() - cursors.keys() - released.keys()
         self._state.save(
             Batch(
                 values=values,
@@ -349,9 +269,7 @@ class Ledger:
                 dropped_values=frozenset(there.values.keys() - values.keys()),
                 dropped_releases=frozenset(there.released.keys() - released.keys()),
                 dropped_documents=frozenset(there.documents.keys() - documents.keys()),
-                dropped_components=frozenset(
-                    key.component for key in there.cursors.keys() - cursors.keys() - released.keys()
-                )
+                dropped_components=frozenset(key.component for key in gone)
                 - {key.component for key in cursors},
             )
         )
@@ -391,22 +309,13 @@ class Ledger:
         del self._values[key]
         self._shown.forget(key)
 
-    def _snapshots(self, changes: Changes) -> dict[CursorKey, Snapshot]:
-        """The cursors that changed, as of now."""
-        if not self._state.durable:
-            return {}
-        known = changes.cursors & self._cursors.keys()
-        return {key: self._cursors[key].snapshot() for key in known}
-
     def _batch(self, changes: Changes) -> Batch:
         """What else changed, as of now."""
         return Batch(
             values={key: self._values[key] for key in changes.values},
             released=dict(changes.released),
             documents={
-                key: _bytes(self._documents[key.kind, key.owner][key.name])
-                for key in changes.documents
-                if self._state.durable
+                key: self.documents.data(key) for key in changes.documents if self._state.durable
             },
             dropped_values=frozenset(changes.dropped_values),
             dropped_releases=frozenset(changes.dropped_releases),
@@ -416,9 +325,8 @@ class Ledger:
 
     def _owners(self) -> set[Owner]:
         """Everything that something is known of."""
-        cursors = {key.component.parts for key in (*self._stored, *self._released)}
-        documents = {owner for _, owner in self._documents}
-        return cursors | documents | {self._owner(key) for key in self._values}
+        read = {component.parts for component in self.cursors.components()}
+        return read | self.documents.owners() | {self._owner(key) for key in self._values}
 
     def _owner(self, key: ValueKey) -> Owner:
         # What is not declared belongs to rules, and so to components.
@@ -426,48 +334,35 @@ class Ledger:
         about_app = declaration is not None and declaration.owner is not MetricOwner.COMPONENT
         return key.labels[: len(APP) if about_app else len(IDENTITY)]
 
-    def _note(self, error: Exception | None) -> None:
-        """Show whether saving works; say so when that is news."""
-        if error is not None:
-            self._metrics.state_errors.inc()
-            if not self._failing:
-                LOG.error(
-                    "state cannot be saved: counting continues in memory, saving is tried again",
-                    extra={"fields": {"problem": error}},
-                )
-        elif self._failing:
-            LOG.info("state can be saved again; nothing is missing from it")
-        self._failing = error is not None
-        self.problem = str(error) if error is not None else ""
-        self._metrics.state_up.set(not self._failing)
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one flush saves and shows.
 
-def _moved(batch: Batch, cursors: Iterable[CursorKey]) -> Iterator[Owner]:
-    """The components of which a batch holds where their logs were read to."""
-    for cursor in (*cursors, *batch.released):
-        yield cursor.component.parts
-    for document in batch.documents:
-        if document.kind in (BATCHES, MESSAGES):
-            yield document.owner
+    Args:
+        changes: what has changed, by name.
+        batch: what it stands at, without the cursors.
+        cursors: the cursors that changed, not encoded yet.
+        unshown: what to do once it is saved.
+    """
 
+    changes: Changes
+    batch: Batch
+    cursors: Mapping[CursorKey, Snapshot]
+    unshown: list[partial[None]]
 
-def _bytes(document: Document) -> bytes:
-    return document if isinstance(document, bytes) else document()
+    def encoded(self) -> Batch:
+        """The batch with its cursors.
 
+        Bytes are made of values that stay what they are, so counting need not wait for them.
+        """
+        cursors = {key: snapshot.to_bytes() for key, snapshot in self.cursors.items()}
+        return replace(self.batch, cursors=cursors)
 
-def _snapshots(cursors: Mapping[CursorKey, bytes]) -> dict[CursorKey, Snapshot]:
-    snapshots = {}
-    for key, data in cursors.items():
-        try:
-            snapshots[key] = Snapshot.from_bytes(data)
-        except ValueError as error:
-            raise StateError(
-                f"state of {key.component}: {error}; restore a copy, or move the state away to "
-                "start again"
-            ) from None
-    return snapshots
-
-
-def _drop(entries: MutableMapping[CursorKey, Any], component: ComponentKey) -> None:
-    for key in [key for key in entries if key.component == component]:
-        del entries[key]
+    def moved(self) -> Iterator[Owner]:
+        """The components of which it holds where their logs were read to."""
+        for cursor in (*self.cursors, *self.batch.released):
+            yield cursor.component.parts
+        for document in self.batch.documents:
+            if document.kind in (BATCHES, MESSAGES):
+                yield document.owner

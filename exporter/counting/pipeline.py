@@ -139,7 +139,7 @@ class Pipeline:
         cursor = CursorKey(source.key, deployment_id)
         with self.transaction():
             watched = self.series.watched(source.key)
-            continuity = self.ledger.continuity(cursor, begin) if watched else begin(0)
+            continuity = self.ledger.cursors.continuity(cursor, begin) if watched else begin(0)
             continuity.configure(
                 remember=self.limits.tail_lines,
                 instances=component.instance_count,
@@ -161,7 +161,7 @@ class Pipeline:
     def deployments(self, key: ComponentKey) -> list[str]:
         """The deployments of a component that were begun and not read to their end."""
         with self.transaction():
-            return self.ledger.deployments(key)
+            return self.ledger.cursors.deployments(key)
 
     def backlogs(self) -> dict[ComponentKey, float]:
         """Estimate how many lines each component wrote since the newest one that was counted.
@@ -175,7 +175,7 @@ class Pipeline:
                 key: self.ledger.value(self.metrics.log_lines, (*key.parts, LogType.RUN))
                 / watched
                 * max(now - newest / NANOSECONDS, 0.0)
-                for key, newest in self.ledger.newest().items()
+                for key, newest in self.ledger.cursors.newest().items()
             }
 
     def release(self, key: ComponentKey, deployment_id: str, cut_off: bool = False) -> None:
@@ -187,7 +187,7 @@ class Pipeline:
         with self.transaction():
             if not self.series.is_open(key):
                 return
-            self.ledger.release(CursorKey(key, deployment_id))
+            self.ledger.cursors.release(CursorKey(key, deployment_id))
             self.exits.release(CursorKey(key, deployment_id))
             if cut_off:
                 self._count_gap(key, LogType.RUN, WindowEnd(reason=GapReason.DEPLOYMENT))

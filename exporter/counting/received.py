@@ -42,8 +42,8 @@ class Received:
         if component is not None and component.received is not None:
             return component.received
         try:
-            batches = RecentBatches(self._ledger.kept(BATCHES, key.parts))
-            change_over = ChangeOver(self._ledger.kept(MESSAGES, key.parts).get("", b""))
+            batches = RecentBatches(self._ledger.documents.kept(BATCHES, key.parts))
+            change_over = ChangeOver(self._ledger.documents.kept(MESSAGES, key.parts).get("", b""))
         except ValueError as error:
             raise StateError(f"state of {key}: {error}") from None
         received = ReceivedLines(batches, change_over, self._monotonic())

@@ -67,7 +67,7 @@ class DeploymentLogs:
         """
         if not self._log_types:
             return
-        known = self._ledger.kept(KIND, (app.name,))
+        known = self._ledger.documents.kept(KIND, (app.name,))
         for deployment in rested:
             if deployment.id not in known:
                 left = [[c.name, log_type] for c in app.components for log_type in self._log_types]
@@ -76,9 +76,9 @@ class DeploymentLogs:
     def forget_others(self, app: App, listed: Sequence[Deployment]) -> None:
         """Drop deployments that were read and are no longer listed; within a transaction."""
         ids = {deployment.id for deployment in listed}
-        for deployment_id, data in self._ledger.kept(KIND, (app.name,)).items():
+        for deployment_id, data in self._ledger.documents.kept(KIND, (app.name,)).items():
             if deployment_id not in ids and not json.loads(data):
-                self._ledger.discard(KIND, (app.name,), deployment_id)
+                self._ledger.documents.discard(KIND, (app.name,), deployment_id)
 
     def forget(self, app: App) -> None:
         """The app is gone: what could not be read of it is tried from the start if it is back."""
@@ -142,11 +142,11 @@ class DeploymentLogs:
 
     def _due(self, app: App) -> dict[str, list[list[str]]]:
         """Deployment id → component and type of each log that is left to read; under the lock."""
-        kept = self._ledger.kept(KIND, (app.name,))
+        kept = self._ledger.documents.kept(KIND, (app.name,))
         return {deployment_id: json.loads(data) for deployment_id, data in kept.items()}
 
     def _keep(self, app: App, deployment_id: str, left: Sequence[Sequence[str]]) -> None:
-        self._ledger.keep(KIND, (app.name,), deployment_id, json.dumps(left).encode())
+        self._ledger.documents.keep(KIND, (app.name,), deployment_id, json.dumps(left).encode())
 
 
 def _is_of(app: App, log: tuple[str, Source]) -> bool:

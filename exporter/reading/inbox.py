@@ -172,7 +172,7 @@ class Inbox:
             what, deployment_id = component.running
             self._pipeline.exits.take(CursorKey(key, deployment_id), what, counted.raws)
         self._pipeline.settle_events(key, now - LATE_SECONDS)
-        name, kept = component.batches.add(digest, now), self._pipeline.ledger.keep
+        name, kept = component.batches.add(digest, now), self._pipeline.ledger.documents.keep
         kept(BATCHES, key.parts, name, partial(component.batches.document, name))
         kept(MESSAGES, key.parts, "", component.change_over.kept)
         return len(counted)

@@ -185,5 +185,5 @@ class Reading:
     def _move_cursor(self) -> None:
         """Let the cursor go with the counts that changed under the same lock."""
         if self._continuity.changed:
-            self._pipeline.ledger.touch(self._cursor)
+            self._pipeline.ledger.cursors.touch(self._cursor)
             self._continuity.changed = False

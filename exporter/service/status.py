@@ -103,7 +103,7 @@ class Status:
 
     def state_problem(self) -> str:
         """Why what is counted cannot be saved now; empty where it can."""
-        return self._ledger.problem
+        return self._ledger.health.problem
 
     def budget(self) -> BudgetStatus:
         """How the request budget stands."""

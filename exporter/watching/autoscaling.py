@@ -81,7 +81,7 @@ class Autoscaling:
                 self._count(app, event)
         if changed:
             data = json.dumps(once.to_json()).encode()
-            self._ledger.keep(KIND, (app.name,), "", data)
+            self._ledger.documents.keep(KIND, (app.name,), "", data)
 
     def _count(self, app: App, event: AutoscalingEvent) -> None:
         for change in event.changes:
@@ -90,7 +90,7 @@ class Autoscaling:
                 self._ledger.add(self._metrics.autoscaling_events, labels, 1)
 
     def _load(self, app: App) -> Once:
-        data = self._ledger.kept(KIND, (app.name,)).get("")
+        data = self._ledger.documents.kept(KIND, (app.name,)).get("")
         if data is None:
             return Once()
         try:
