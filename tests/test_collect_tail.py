@@ -1,11 +1,14 @@
 """How many lines to ask for: what the source writes decides."""
 
+import pytest
+from crowded_life import Crowd, Setting, Tail
 from hypothesis import given
 from hypothesis import strategies as st
 from simulation import APP, World
 
 from exporter.model import ComponentKey
 from exporter.reading.tail import LEAST, ROOM, TailLines
+from exporter.simulator.state import Layout
 
 
 def test_the_first_window_is_the_widest_and_quiet_ones_shrink():
@@ -27,6 +30,39 @@ def test_a_burst_widens_the_window_at_once():
     assert tail.ask() == 240
     tail.learn(400)
     assert tail.ask() == 1000
+
+
+def test_a_window_of_several_instances_reaches_back_as_far_as_clocks_differ():
+    """A line that is 15 seconds behind stands in front of all that came in the meantime."""
+    tail = TailLines(1000)
+    for second in range(100):
+        tail.learn(25, second * 10**9)
+    assert tail.ask() == 15 * 25 + 2 * 25
+    for _ in range(20):
+        tail.learn(0, 200 * 10**9)
+    assert tail.ask() == LEAST
+
+
+@pytest.mark.found(
+    "Polled every second, a line of an instance whose clock was behind was lost without a gap: the "
+    "window that was asked for reached back four seconds.",
+    how="a fake platform written from the facts alone, 50 instances whose clocks differ",
+)
+@pytest.mark.parametrize("layout", [Layout.INTERLEAVED, Layout.ARRIVAL])
+@pytest.mark.parametrize("tail", list(Tail))
+def test_a_slow_clock_loses_no_line_though_windows_shrink(tail, layout, tmp_path):
+    """Forty lines a second of instances whose clocks are up to ten seconds apart."""
+    world = Crowd(0, tmp_path, Setting(5, 1000, layout, tail))
+    world.offs = dict(enumerate((-5.0, 0.0, 1.0, 3.0, 5.0)))
+    world.discover()
+    world.read_all()
+    for second in range(60):
+        world.now += 0.9
+        for line in range(40):
+            world.write_line(0 if line == 20 and second % 7 == 0 else 1 + line % 4)
+        world.read_all()
+    world.settle()
+    assert world.counted() == (world.lines, 0)
 
 
 def test_a_burst_beyond_the_window_is_read_again_and_no_gap(tmp_path):

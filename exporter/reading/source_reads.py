@@ -121,7 +121,8 @@ class SourceReads:
         reading.end()
         state.newest = max(state.newest, reading.newest)
         if deployment is state.active:
-            state.tail.learn(new)
+            several = state.component.instance_count != 1
+            state.tail.learn(new, reading.newest if several else 0)
             if reading.restart_hinted and state.source.log_type is LogType.RUN:
                 self._schedule.soon(replace(state.source, log_type=LogType.RUN_RESTARTED))
             if reading.ends_unexplained:
