@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.model import Deployment, DeploymentStage, DeploymentStep
-from exporter.watching.deployment_steps import durations, failure
+from exporter.watching.deployment_steps import durations, failure, failure_message
 
 BUILD, DEPLOY = DeploymentStage.BUILD, DeploymentStage.DEPLOY
 
@@ -56,6 +56,22 @@ def test_failure_names_the_step_and_the_platforms_word(
 ):
     """The reason is a label value: as the platform has it, bounded, and never empty."""
     assert failure(deployment("ERROR", *steps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "lines"),
+    [
+        (DeploymentStep(BUILD, failed=True), []),
+        (DeploymentStep(BUILD, failed=True, message="no\nspace"), ["no", "space"]),
+        (DeploymentStep(DEPLOY, failed=True, message="exit 3", component="web"), ["web: exit 3"]),
+        (DeploymentStep(DEPLOY, message="fine"), []),
+    ],
+)
+def test_what_the_platform_says_of_a_failed_step_names_its_component(
+    step: DeploymentStep, lines: list[str]
+):
+    """Of the step that failed alone; nothing is made up."""
+    assert failure_message(deployment("ERROR", step)) == lines
 
 
 def test_timing_tells_what_steps_leave_out():

@@ -370,11 +370,14 @@ def test_a_cause_that_is_not_told_is_no_fault(
 def test_a_reused_build_is_no_reason(platform: AppPlatform, api: requests_mock.Mocker):
     """The reason of a failed deployment is that of its failed step, wherever that stands."""
     build = {"name": "build", "status": "SUCCESS", "reason": {"code": "PreviousBuildReused"}}
-    wait = {"name": "wait", "status": "ERROR", "reason": {"code": "DeployContainerExitNonZero"}}
+    why = {"code": "DeployContainerExitNonZero", "message": "exit code 3"}
+    wait = {"name": "wait", "status": "ERROR", "reason": why}
     done = {"name": "deploy", "status": "SUCCESS", "reason": {"code": "PreviousBuildReused"}}
-    web = {"name": "web", "steps": [done, wait]}
+    web = {"name": "web", "component_name": "web", "steps": [done, wait]}
     deploy = {"name": "deploy", "status": "ERROR", "steps": [web]}
     body = {"deployments": [{"id": "d1", "progress": {"steps": [build, deploy]}}]}
     api.get(f"{API}/v2/apps/a/deployments", json=body)
     steps = platform.deployments("a")[0].steps
     assert [step.reason for step in steps] == ["", "DeployContainerExitNonZero"]
+    assert [step.message for step in steps] == ["", "exit code 3"]
+    assert [step.component for step in steps] == ["", "web"]

@@ -2,15 +2,16 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from waiting import wait_for
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.model import Notification, NotifyEvent
 from exporter.notify import outbox
@@ -67,11 +68,17 @@ def receiver(*statuses: int) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             thread.join()
 
 
+def ticking() -> Callable[[], float]:
+    """A clock that is a second later whenever it is asked."""
+    seconds = count()
+    return lambda: float(next(seconds))
+
+
 @contextmanager
 def sending(
     counts: Counts, alertmanagers: list[str], webhooks: list[str], url: str = ""
 ) -> Iterator[Outbox]:
-    made = Outbox(alertmanagers, webhooks, Payloads(url), counts, lambda: NOW)
+    made = Outbox(alertmanagers, webhooks, Payloads(url), counts, lambda: NOW, ticking())
     made.start()
     try:
         yield made
@@ -81,7 +88,10 @@ def sending(
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event is tried some fifty times: the clock is a second later whenever it is asked."""
     monkeypatch.setattr(outbox, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(outbox, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(outbox, "PATIENCE", 50.0)
 
 
 def test_an_alert_has_the_words_and_labels_that_make_events_of_a_kind_one() -> None:
@@ -156,13 +166,77 @@ def test_every_receiver_is_told_once_of_each_event_in_order() -> None:
     assert set(counts.noted) == {("alertmanager", "sent"), ("webhook", "sent")}
 
 
-def test_a_receiver_that_fails_for_a_time_is_told_in_the_end() -> None:
+@pytest.mark.found(
+    "a receiver that was away for half a minute, as at its own restart, was never told",
+    how="the waits between attempts were added up",
+)
+def test_a_receiver_that_fails_for_a_time_is_told_in_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log says once that it fails, and that it works again."""
+    caplog.set_level("INFO")
     counts = Counts()
-    with receiver(500, 503, 200) as (hook, documents), sending(counts, [], [hook]) as made:
+    with (
+        receiver(500, 503, 502, 504, 200) as (hook, documents),
+        sending(counts, [], [hook]) as made,
+    ):
         made.put(CRASH)
         wait_for(lambda: counts.noted, 60)
-    assert len(documents) == 3
+    assert len(documents) == 5
     assert counts.noted == [("webhook", "sent")]
+    assert [record.message for record in caplog.records] == [
+        "notification not sent, trying again",
+        "notifications are sent again",
+    ]
+
+
+def test_an_event_is_tried_for_five_minutes_at_the_shipped_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Waits double up to half a minute; then the next event has its turn."""
+    monkeypatch.undo()
+    waited: list[float] = []
+    counts = Counts()
+    made = Outbox([], ["http://127.0.0.1:9"], Payloads(), counts, lambda: NOW, lambda: sum(waited))
+    monkeypatch.setattr(made._stopped, "wait", lambda wait: waited.append(wait))
+    made.put(CRASH)
+    made.start()
+    wait_for(lambda: counts.noted, 60)
+    made.stop(10.0)
+    assert counts.noted == [("webhook", "failed")]
+    assert waited == [1.0, 2.0, 4.0, 8.0, 16.0, *[30.0] * 8]
+
+
+def test_an_answer_without_an_end_holds_nothing_up() -> None:
+    """Its status is all that is read of it."""
+    released = threading.Event()
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            released.wait(LIMIT_SECONDS)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    counts = Counts()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.05])
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with sending(counts, [], [url]) as made:
+                made.put(CRASH)
+                made.put(CRASH)
+                wait_for(lambda: len(counts.noted) == 2, 60)
+        finally:
+            released.set()
+            server.shutdown()
+            thread.join()
+    assert counts.noted == [("webhook", "sent")] * 2
 
 
 def test_a_receiver_that_refuses_is_not_asked_again() -> None:
@@ -187,7 +261,10 @@ def test_a_receiver_that_is_away_keeps_no_other_from_being_told(
             wait_for(lambda: len(counts.noted) == 6, 60)
     assert len(documents) == 3
     assert sorted(outcome for _, outcome in counts.noted) == ["failed"] * 3 + ["sent"] * 3
-    assert [record.message for record in caplog.records] == ["notification not sent, giving it up"]
+    assert [record.message for record in caplog.records] == [
+        "notification not sent, trying again",
+        "notification not sent, giving it up",
+    ]
     assert "secret" not in caplog.text
 
 

@@ -93,3 +93,4 @@ def test_a_failed_run_of_a_job_and_a_failed_deployment_are_told(tmp_path: Path):
     assert told["job_failed"]["reason"] == "panic"
     assert told["deployment_failed"]["app"] == "shop"
     assert told["deployment_failed"]["component"] is None
+    assert told["deployment_failed"]["lines"] == ["the build step failed"]

@@ -72,9 +72,11 @@ class Notifier:
             words = [sample.encode()]
             self._tell(NotifyEvent.NEW_ERROR_GROUP, key.app, key.component, level, at, words)
 
-    def deployment_failed(self, app: str, reason: str, at: float) -> None:
-        """A deployment ended in ERROR at a time (Unix seconds)."""
-        self._tell(NotifyEvent.DEPLOYMENT_FAILED, app, "", reason, at)
+    def deployment_failed(
+        self, app: str, reason: str, at: float, words: Sequence[bytes] = ()
+    ) -> None:
+        """A deployment ended in ERROR at a time (Unix seconds); ``words`` are the platform's."""
+        self._tell(NotifyEvent.DEPLOYMENT_FAILED, app, "", reason, at, words)
 
     def job_failed(
         self,

@@ -80,21 +80,31 @@ def _steps(item: Fields) -> tuple[DeploymentStep, ...]:
 
 
 def _step(step: Fields) -> DeploymentStep:
+    code, message, component = _reason(step)
     return DeploymentStep(
         stage=DeploymentStage(step.text("name")),
         started_at=step.time("started_at"),
         ended_at=step.time("ended_at"),
         failed=step.text("status") == "ERROR",
-        reason=_reason(step),
+        reason=code,
+        message=message,
+        component=component,
     )
 
 
-def _reason(step: Fields) -> str:
-    """Why a step failed: its own code, or that of the innermost failed step below it."""
+def _reason(step: Fields) -> tuple[str, str, str]:
+    """Why a step failed: its own code, or that of the innermost failed step below it.
+
+    With the message for people, and the component that failed; empty where the answer has none.
+    """
+    own = step.text("component_name")
     below = [each for each in step.objects("steps") if each.text("status") != "SUCCESS"]
     for each in sorted(below, key=lambda each: each.text("status") != "ERROR"):
-        if found := _reason(each):
-            return found
+        code, message, component = _reason(each)
+        if code:
+            return code, message, component or own
     reason = step.nested("reason")
     code = reason.text("code") if reason else ""
-    return "" if code in _NO_FAILURES else code
+    if reason is None or code in _NO_FAILURES:
+        return "", "", ""
+    return code, reason.text("message"), own

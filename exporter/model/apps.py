@@ -46,7 +46,8 @@ ROLL_OUT_PHASES = frozenset({"PENDING_DEPLOY", "DEPLOYING"})
 class DeploymentStep:
     """One part of a deployment as the platform tells it; times are Unix seconds.
 
-    ``failed`` with the platform's own word for why in ``reason``, which may be empty.
+    ``failed`` with the platform's own word for why in ``reason``, which may be empty, and what it
+    says to people in ``message``, of the component that it names.
     """
 
     stage: DeploymentStage
@@ -54,6 +55,8 @@ class DeploymentStep:
     ended_at: float | None = None
     failed: bool = False
     reason: str = ""
+    message: str = ""
+    component: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,14 @@ LOG = logging.getLogger(__name__)
 QUEUED = 1000
 """So many events wait at the most; of more the oldest are given up."""
 
-ATTEMPTS = 5
+PATIENCE = 300.0
+"""Seconds for which an event is tried: about as long as a receiver takes to come back."""
+
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 TIMEOUT = 10.0
+_TRYING = "notification not sent, trying again"
+_GIVING_UP = "notification not sent, giving it up"
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -52,8 +57,8 @@ class _Address:
 
     receiver: Receiver
     url: str
-    waiting: deque[Notification] = field(default_factory=deque)
-    failing: bool = False
+    waiting: deque[tuple[Notification, float]] = field(default_factory=deque)
+    trouble: str = ""  # what was last logged of it, empty while all is well
 
 
 class Outbox:
@@ -63,6 +68,7 @@ class Outbox:
         alertmanager_urls: base addresses of Alertmanagers.
         webhook_urls: addresses that documents are posted to.
         clock: Unix seconds.
+        monotonic: seconds of a clock that nobody sets.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Outbox:
         payloads: Payloads,
         counts: Counts,
         clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._addresses = [
             *(_Address(Receiver.ALERTMANAGER, url) for url in alertmanager_urls),
@@ -80,6 +87,7 @@ class Outbox:
         self._payloads = payloads
         self._counts = counts
         self._clock = clock
+        self._monotonic = monotonic
         self._news = threading.Condition()
         self._stopped = threading.Event()
         self._threads = [
@@ -96,7 +104,7 @@ class Outbox:
         """Send an event soon; returns at once."""
         with self._news:
             for address in self._addresses:
-                address.waiting.append(event)
+                address.waiting.append((event, self._monotonic()))
                 if len(address.waiting) > QUEUED:
                     address.waiting.popleft()
                     self._counts.note(address.receiver, Outcome.FAILED)
@@ -117,24 +125,26 @@ class Outbox:
                 self._news.wait_for(lambda: address.waiting or self._stopped.is_set())
                 if not address.waiting:
                     return
-                event = address.waiting.popleft()
-            self._send(address, event)
+                event, since = address.waiting.popleft()
+            self._send(address, event, since)
 
-    def _send(self, address: _Address, event: Notification) -> None:
-        """Send one event, with some attempts, and count how that ended."""
-        wait, problem = FIRST_WAIT, ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                if self._stopped.wait(wait):
-                    break
-                wait = min(2 * wait, LONGEST_WAIT)
+    def _send(self, address: _Address, event: Notification, since: float) -> None:
+        """Send one event, again and again while there is patience, and count how that ended."""
+        wait = FIRST_WAIT
+        while True:
             problem, again = self._post(address, event)
             if not problem:
-                self._note(address, Outcome.SENT, "")
+                self._counts.note(address.receiver, Outcome.SENT)
+                self._log(address, "", "")
                 return
-            if not again:
+            last = not again or self._monotonic() - since + wait > PATIENCE
+            if not last:
+                self._log(address, _TRYING, problem)
+            if last or self._stopped.wait(wait):
                 break
-        self._note(address, Outcome.FAILED, problem)
+            wait = min(2 * wait, LONGEST_WAIT)
+        self._counts.note(address.receiver, Outcome.FAILED)
+        self._log(address, _GIVING_UP, problem)
 
     def _post(self, address: _Address, event: Notification) -> tuple[str, bool]:
         """Send once; returns what is wrong, empty if nothing is, and whether to try again."""
@@ -145,22 +155,26 @@ class Outbox:
         else:
             url, body = address.url, self._payloads.document(event)
         try:
-            answer = requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False)
+            # The body of the answer says nothing, and may have no end: it is not read.
+            with requests.post(
+                url, json=body, timeout=TIMEOUT, allow_redirects=False, stream=True
+            ) as answer:
+                status = answer.status_code
         except requests.RequestException as error:
             return type(error).__name__, True
-        if answer.status_code < 300:
+        if status < 300:
             return "", False
-        return f"status {answer.status_code}", answer.status_code in _TRY_AGAIN
+        return f"status {status}", status in _TRY_AGAIN
 
-    def _note(self, address: _Address, outcome: Outcome, problem: str) -> None:
-        """Count the outcome, and log it when it is another than before.
+    def _log(self, address: _Address, trouble: str, problem: str) -> None:
+        """Log a trouble once, however many events meet it, and when all is well again.
 
         The address may hold a credential, so it is not logged.
         """
-        self._counts.note(address.receiver, outcome)
         fields = {"receiver": address.receiver, "problem": problem}
-        if problem and not address.failing:
-            LOG.warning("notification not sent, giving it up", extra={"fields": fields})
-        elif not problem and address.failing:
+        if trouble and address.trouble not in (trouble, _GIVING_UP):
+            LOG.warning(trouble, extra={"fields": fields})
+            address.trouble = trouble
+        elif not trouble and address.trouble:
             LOG.info("notifications are sent again", extra={"fields": fields})
-        address.failing = bool(problem)
+            address.trouble = ""

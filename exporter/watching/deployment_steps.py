@@ -29,6 +29,15 @@ def failure(deployment: Deployment) -> tuple[DeploymentStage, str]:
     return DeploymentStage.BUILD, UNKNOWN_REASON
 
 
+def failure_message(deployment: Deployment) -> list[str]:
+    """What the platform says to people of the step that failed, by lines; may be none."""
+    for step in deployment.steps:
+        if step.failed:
+            name = f"{step.component}: " if step.component else ""
+            return f"{name}{step.message}".splitlines() if step.message else []
+    return []
+
+
 def _seconds(step: DeploymentStep) -> float:
     if step.started_at is None or step.ended_at is None:
         return -1.0

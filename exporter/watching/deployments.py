@@ -100,7 +100,8 @@ class Deployments:
         if deployment.phase == "ERROR":
             stage, reason = deployment_steps.failure(deployment)
             self._ledger.add(self._metrics.deployment_failures, (app.name, stage, reason), 1)
-            self._notifier.deployment_failed(app.name, reason, _changed_at(deployment))
+            words = [line.encode() for line in deployment_steps.failure_message(deployment)]
+            self._notifier.deployment_failed(app.name, reason, _changed_at(deployment), words)
 
     def _describe_steps(self, app: App, rested: Sequence[Deployment]) -> None:
         for deployment in rested:
