@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import pytest
 import yaml
 from exporter_process import simulated
-from simulated_traffic import COMPONENTS, simulator
+from simulated_traffic import COMPONENTS, hourly, simulator
 
 from exporter.cli import command_line
 from exporter.doctor.witness import MOST_REQUESTS
 from exporter.model import Endpoint
 from exporter.simulator import faults
 from exporter.simulator.faults import Answer, Channel, error
+from exporter.simulator.jobs import Jobs
 from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
+from exporter.simulator.state import ComponentSpec, Kind
 
 MESSAGE = "customer 4711 paid with a secret card"
+EVERYTHING = {"instances": True, "events": True, "bandwidth": True}
 FORBIDDEN = Answer(
     403,
     b'{"id": "forbidden", "message": "You do not have permission to perform this action."}',
@@ -93,6 +97,7 @@ def test_over_a_sound_platform_all_is_well(doctor: Doctor, sound: Any):
     # Of the two lines of each component half are JSON.
     assert checks["lines"]["detail"].startswith("6 lines, 6 with component and time")
     assert "3 JSON" in checks["lines"]["detail"]
+    assert checks["clock"]["detail"] == "the same as the platform's, to the second"
     sent = len(server.api_requests.requests) + len(server.log_host_requests.requests)
     assert 20 < sent <= MOST_REQUESTS
 
@@ -107,8 +112,22 @@ def test_over_a_sound_platform_all_is_well(doctor: Doctor, sound: Any):
         (faults.wrong_shape(), "api", "digitalocean.api_url"),
         (error(500), "api", "try again later"),
         (error(429, retry_after=3600), "rate limit", "fewer requests"),
+        (error(404), "api", "digitalocean.api_url"),
+        (Answer(302, headers={"location": "https://x.test/"}), "api", "digitalocean.api_url"),
+        (faults.html(407), "api", "HTTPS_PROXY"),
     ],
-    ids=["token", "scope", "html", "not_json", "wrong_shape", "server_error", "rate_limit"],
+    ids=[
+        "token",
+        "scope",
+        "html",
+        "not_json",
+        "wrong_shape",
+        "server_error",
+        "rate_limit",
+        "404",
+        "302",
+        "407",
+    ],
 )
 def test_what_is_wrong_with_the_list_of_apps_is_named(
     doctor: Doctor, sound: Any, fault: Answer, name: str, words: str
@@ -139,7 +158,15 @@ def test_an_api_that_is_not_there_is_named(doctor: Doctor):
         (Endpoint.HEALTH, {"endpoint health"}),
         (Endpoint.RESTART_COUNT, {"endpoint restart_count", "scope monitoring:read"}),
         (Endpoint.LOGS, {"log RUN", "log RUN_RESTARTED"}),
+        (Endpoint.INSTANCES, {"endpoint instances"}),
+        (Endpoint.EVENTS, {"endpoint events"}),
+        (Endpoint.BANDWIDTH, {"endpoint bandwidth"}),
     ],
+)
+@pytest.mark.found(
+    "doctor called all well while the endpoints of collectors.events and collectors.bandwidth were "
+    "refused",
+    how="each endpoint was refused in turn, with every collector in use",
 )
 def test_each_missing_scope_is_named(
     doctor: Doctor, sound: Any, endpoint: Endpoint, names: set[str]
@@ -147,10 +174,72 @@ def test_each_missing_scope_is_named(
     """A 403 of one endpoint names what it needs, and what does not work without."""
     _, server = sound
     server.faults.inject(endpoint, FORBIDDEN)
-    code, checks = doctor(simulated(server.api_url), server.token)
+    code, checks = doctor(simulated(server.api_url, collectors=EVERYTHING), server.token)
     assert code == 1
     assert failures(checks) == names
     assert all("scope" in checks[name]["remedy"] for name in names)
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.HEALTH, Endpoint.EVENTS, Endpoint.BANDWIDTH])
+def test_an_endpoint_that_the_api_does_not_have_can_be_switched_off(
+    doctor: Doctor, sound: Any, endpoint: Endpoint
+):
+    """The remedy names the key of the configuration."""
+    _, server = sound
+    server.faults.inject(endpoint, error(404))
+    code, checks = doctor(simulated(server.api_url, collectors=EVERYTHING), server.token)
+    assert (code, failures(checks)) == (1, {f"endpoint {endpoint}"})
+    assert f"collectors.{endpoint}: false" in checks[f"endpoint {endpoint}"]["remedy"]
+
+
+@pytest.fixture
+def with_job(sound: Any) -> tuple[Jobs, SimulatorServer]:
+    """The same with an app whose scheduled job has not run yet."""
+    platform, server = sound
+    platform.create_app("batch", [ComponentSpec("report", Kind.JOB, job=hourly())])
+    return Jobs(platform, time.time, seed=1), server
+
+
+def test_the_log_of_the_latest_run_of_a_job_is_read(
+    doctor: Doctor, with_job: tuple[Jobs, SimulatorServer]
+):
+    """Where no run has ended, or jobs are not watched, that is said and nothing fails."""
+    jobs, server = with_job
+    code, checks = doctor(simulated(server.api_url), server.token)
+    assert (code, checks["log JOB_INVOCATION"]["verdict"]) == (0, "skipped")
+    jobs.run("batch", "report", "begins", "is done")
+    jobs.begin("batch", "report")
+    code, checks = doctor(simulated(server.api_url), server.token)
+    assert (code, checks["log JOB_INVOCATION"]["verdict"]) == (0, "ok")
+    assert "2 lines" in checks["log JOB_INVOCATION"]["detail"]
+    assert checks["keys of answers"]["verdict"] == "ok"
+    off = simulated(server.api_url, collectors={"jobs": False})
+    assert doctor(off, server.token)[1]["log JOB_INVOCATION"]["verdict"] == "skipped"
+
+
+def test_a_run_whose_log_is_refused_is_named(
+    doctor: Doctor, with_job: tuple[Jobs, SimulatorServer]
+):
+    """With the job, and the scope that is missing."""
+    jobs, server = with_job
+    jobs.run("batch", "report", "is done")
+    server.faults.inject(Endpoint.LOGS, FORBIDDEN, app="batch")
+    code, checks = doctor(simulated(server.api_url), server.token)
+    assert code == 1
+    assert "log JOB_INVOCATION" in failures(checks)
+    assert "batch/report" in checks["log JOB_INVOCATION"]["detail"]
+    assert "app:read" in checks["log JOB_INVOCATION"]["remedy"]
+
+
+def test_a_proxy_that_refuses_the_logs_is_no_missing_scope(doctor: Doctor, sound: Any):
+    """No token goes to the hosts of logs, so none can help."""
+    _, server = sound
+    server.faults.inject(Endpoint.LOG_CONTENT, error(403))
+    _, checks = doctor(simulated(server.api_url), server.token)
+    assert "proxy" in checks["log RUN"]["remedy"]
+    assert "scope" not in checks["log RUN"]["remedy"]
+    # Three components meet one error: it is said once.
+    assert checks["log RUN"]["detail"].count("403") == 1
 
 
 @pytest.mark.parametrize("endpoint", [Endpoint.LOGS, Endpoint.LOG_CONTENT, Endpoint.HEALTH])

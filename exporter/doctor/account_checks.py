@@ -12,6 +12,9 @@ from exporter.scheduling.pacing import plan
 from exporter.service.estimate import available_requests_per_hour, demand_of
 
 RATE_LIMIT = "rate limit"
+CLOCK_FINENESS = 1.5
+"""Seconds below which nothing is known: the header has whole ones, and an answer takes its time."""
+
 CLOCK_WARNING = 5.0
 CLOCK_FAILURE = 60.0
 
@@ -20,8 +23,8 @@ def rate_limit_check(witness: Witness) -> Check:
     """Return what the headers say of the token's limit and of its other users."""
     name, found = RATE_LIMIT, witness.rate_limit
     if found is None or found.limit is None or found.remaining is None:
-        if not witness.statuses:
-            return skipped(name, "nothing was answered")
+        if not any(status < 300 for _, status in witness.statuses):
+            return skipped(name, "nothing was answered that could say it")
         remedy = "set api_budget to what the platform grants you"
         return warning(name, "answers do not say how many requests are left", remedy)
     others = max(0.0, found.limit - found.remaining - witness.requests.total())
@@ -42,6 +45,8 @@ def clock_check(witness: Witness) -> Check:
     if ahead is None:
         return skipped("clock", "no answer had a Date header")
     detail = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the platform's"
+    if abs(ahead) < CLOCK_FINENESS:
+        detail = "the same as the platform's, to the second"
     if abs(ahead) > CLOCK_FAILURE:
         return failed("clock", detail, "synchronize this machine's clock (NTP)")
     if abs(ahead) > CLOCK_WARNING:

@@ -75,7 +75,27 @@ PLACES = (
         "component_type instance_alias",
     ),
     _place(Endpoint.RESTART_COUNT, "", "data", "status"),
+    _place(Endpoint.JOB_INVOCATIONS, "", "job_invocations", "links meta"),
+    _place(
+        Endpoint.JOB_INVOCATIONS,
+        "job_invocations",
+        "id job_name phase",
+        "completed_at created_at deployment_id started_at trigger",
+    ),
+    _place(Endpoint.JOB_INVOCATIONS, "job_invocations trigger", "type", "manual scheduled"),
+    _place(Endpoint.EVENTS, "", "events", "links meta"),
+    _place(Endpoint.EVENTS, "events", "id type", "autoscaling created_at deployment deployment_id"),
+    _place(Endpoint.EVENTS, "events autoscaling", "phase", "components"),
+    _place(Endpoint.BANDWIDTH, "", "app_bandwidth_usage", "date"),
+    _place(Endpoint.BANDWIDTH, "app_bandwidth_usage", "app_id bandwidth_bytes", ""),
 )
+
+
+EMPTY = {
+    *("apps", "deployments", "instances", "app_health"),
+    *("job_invocations", "events", "app_bandwidth_usage"),
+}
+"""Keys of lists that an answer leaves out where they are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +115,7 @@ def differences(answers: Mapping[Endpoint, Iterable[Mapping[str, Any]]]) -> Iter
         new = tuple(sorted(keys - place.needed - place.known))
         absent = {key for each in found for key in place.needed if key not in each}
         # An empty list is left out of the answer.
-        empty = {"apps", "deployments", "instances", "app_health"} if not place.path else set()
+        empty = EMPTY if not place.path else set()
         if new or absent - empty:
             yield Difference(place, new, tuple(sorted(absent - empty)))
 

@@ -2,27 +2,17 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.config.durations import format_duration
 from exporter.config.schema import Config
+from exporter.doctor.endpoint_checks import app_with_jobs, endpoint_checks
 from exporter.doctor.line_forms import LineForms, line_forms
+from exporter.doctor.remedies import APP_SCOPE, refused, remedy
 from exporter.doctor.verdicts import Check, failed, ok, skipped, warning
 from exporter.doctor.witness import Witness
-from exporter.errors import (
-    ApiError,
-    ConnectionFailed,
-    DeploymentEnded,
-    Forbidden,
-    InvalidResponse,
-    NotFound,
-    RequestTimeout,
-    ServerError,
-    TooManyRequests,
-    Unauthorized,
-    UnexpectedStatus,
-)
+from exporter.errors import ApiError, DeploymentEnded, NotFound
 from exporter.model import (
     RUN_TIME_LOGS,
     App,
@@ -40,16 +30,6 @@ TAIL_LINES = 200
 MOST_COMPONENTS = 3
 COMPONENT_LOGS = (LogType.RUN, LogType.RUN_RESTARTED, LogType.BUILD, LogType.DEPLOY)
 SPARE = 6  # requests that one more look at a component may take, with retries
-
-SCOPES = {"restart_count": "monitoring:read"}
-APP_SCOPE = "app:read"
-COLLECTORS = {
-    "deployments": "collectors.deployments",
-    "health": "collectors.health",
-    "instances": "collectors.instances",
-    "restart_count": "collectors.restart_count",
-    "job_invocations": "collectors.jobs",
-}
 
 
 @dataclass(slots=True)
@@ -92,13 +72,14 @@ class Examination:
         try:
             self.seen.all_apps = self._connections.platform.apps()
         except ApiError as error:
-            yield from _refused(error)
+            yield from refused(error)
             return
         yield ok("api", f"answered in {self._seconds()}")
         yield ok("token", "accepted")
         yield ok(f"scope {APP_SCOPE}", "the list of apps can be read")
         yield from self._selection()
-        yield from self._numbers()
+        platform, inventory = self._connections.platform, self.seen.inventory
+        yield from endpoint_checks(self._config, platform, inventory, self._clock())
         yield from self._logs()
 
     def _seconds(self) -> str:
@@ -136,56 +117,6 @@ class Examination:
                 problem = f"no watched app is called {self._app!r}; there are: {names}"
                 yield failed("app", problem, "give the name of one of these to --app")
 
-    def _numbers(self) -> Iterator[Check]:
-        """The endpoints beside logs that a feature in use needs."""
-        app = self._sample_app()
-        platform, wanted = self._connections.platform, self._config.collectors
-        if app is None:
-            return
-        component, now = app.components[0].name, self._clock()
-        for name, used, ask in (
-            ("deployments", wanted.deployments, lambda: platform.deployments(app.id)),
-            ("health", wanted.health, lambda: platform.health(app.id)),
-            ("instances", wanted.instances, lambda: platform.instances(app.id)),
-            (
-                "restart_count",
-                wanted.restart_count,
-                lambda: platform.restart_counts(app.id, component, now - 3600, now),
-            ),
-            (
-                "job_invocations",
-                wanted.jobs,
-                lambda: next(platform.job_invocations(app.id), ()),
-            ),
-        ):
-            if not used:
-                yield skipped(f"endpoint {name}", f"{COLLECTORS[name]} is off")
-                continue
-            yield from self._endpoint(name, ask)
-
-    def _endpoint(self, name: str, ask: Callable[[], object]) -> Iterator[Check]:
-        scope = SCOPES.get(name, APP_SCOPE)
-        try:
-            ask()
-        except ApiError as error:
-            if _is_forbidden(error):
-                detail = f"403: the token does not have the scope {scope}"
-                remedy = f"give the token the scope {scope}, or set {COLLECTORS[name]}: false"
-                if scope != APP_SCOPE:
-                    yield failed(f"scope {scope}", detail, remedy)
-                yield failed(f"endpoint {name}", detail, remedy)
-            else:
-                yield failed(f"endpoint {name}", error.detail, _remedy(error))
-        else:
-            if scope != APP_SCOPE:
-                yield ok(f"scope {scope}", f"the endpoint {name} can be read")
-            yield ok(f"endpoint {name}", "answers in a shape that is understood")
-
-    def _sample_app(self) -> App | None:
-        """A watched app with an active deployment and components, where there is one."""
-        apps = [app for app in self.seen.inventory.apps if app.components]
-        return min(apps, key=lambda app: app.active_deployment is None, default=None)
-
     def _samples(self) -> list[tuple[ComponentKey, App, Component, Deployment]]:
         """A few components of different kinds that are deployed."""
         samples: dict[str, tuple[ComponentKey, App, Component, Deployment]] = {}
@@ -202,6 +133,7 @@ class Examination:
             return
         for log_type in COMPONENT_LOGS:
             yield self._log(log_type, samples)
+        yield from self._run_of_job()
         for what in (self._live_ways, self._ended):
             if self._witness.left >= SPARE:
                 yield from what(samples)
@@ -231,12 +163,49 @@ class Examination:
                 self.seen.lines = self.seen.lines + found
         self.seen.logs_read[log_type] = tried - len(problems)
         if problems:
-            detail = "; ".join(f"{key}: {error.detail}" for key, error in problems)
+            detail = _grouped(problems)
             judge = failed if log_type in self._config.logs.types else warning
-            return judge(name, detail, _remedy(problems[0][1]))
+            return judge(name, detail, remedy(problems[0][1]))
         if not tried:
             return skipped(name, "the requests that doctor allows itself are used up")
         return ok(name, f"{lines} lines of {tried} components, {empty} of them without a line")
+
+    def _run_of_job(self) -> Iterator[Check]:
+        """Read the log of the latest run of a scheduled job that has ended."""
+        name, app = "log JOB_INVOCATION", app_with_jobs(self.seen.inventory)
+        if not self._config.collectors.jobs:
+            yield skipped(name, "collectors.jobs is off")
+            return
+        if app is None:
+            yield skipped(name, "no watched app has a scheduled job")
+            return
+        if self._witness.left < SPARE:
+            yield skipped(name, "the requests that doctor allows itself are used up")
+            return
+        jobs = {component.name for component in app.components if component.scheduled}
+        platform = self._connections.platform
+        try:
+            runs = next(platform.job_invocations(app.id), ())
+        except ApiError:
+            yield skipped(name, "the runs of jobs cannot be listed")
+            return
+        run = next((run for run in runs if run.job in jobs and run.phase is not None), None)
+        if run is None:
+            yield skipped(name, "no run of a scheduled job has ended yet")
+            return
+        key = ComponentKey(app.name, run.job)
+        try:
+            locations = platform.invocation_log_locations(
+                Source(app.id, key, LogType.JOB_INVOCATION),
+                run.id,
+                run.deployment_id,
+                pod_connection_timeout=format_duration(self._config.logs.pod_connection_timeout),
+            )
+            found = self._read(locations, key)
+        except ApiError as error:
+            yield failed(name, f"{key}: {error.detail}", remedy(error))
+        else:
+            yield ok(name, f"{found.lines} lines of the latest run of {key}")
 
     def _locate(self, source: Source, deployment_id: str) -> LogLocations | None:
         """Where a log is; None where the platform says that there is none."""
@@ -265,11 +234,11 @@ class Examination:
             yield skipped("live by WebSocket", "no log had a live URL")
             return
         if self._witness.refused_websockets:
-            remedy = "let WebSockets (wss) through the proxy; logs.mode: follow needs them"
+            words = "let WebSockets (wss) through the proxy; logs.mode: follow needs them"
             following = self._config.logs.mode.value == "follow"
             judge = failed if following else warning
             detail = f"{self._witness.refused_websockets} times a WebSocket was refused"
-            yield judge("live by WebSocket", detail, remedy)
+            yield judge("live by WebSocket", detail, words)
         else:
             yield ok("live by WebSocket", "the live logs were read")
         key, app, _, deployment = samples[0]
@@ -281,7 +250,7 @@ class Examination:
             by_get = self._read(LogLocations(None, (found.live_url,)), key)
         except ApiError as error:
             detail = f"{error.detail}; it is only needed where WebSockets are refused"
-            yield warning("live by plain GET", detail, _remedy(error))
+            yield warning("live by plain GET", detail, remedy(error))
         else:
             yield ok("live by plain GET", f"{by_get.lines} lines")
 
@@ -310,7 +279,7 @@ class Examination:
         """The form of the lines that were read."""
         lines = self.seen.lines
         if not lines.lines:
-            yield skipped("lines", "no component has written a line yet")
+            yield skipped("lines", "no line was read")
             return
         digits = ", ".join(f"{count} with {n}" for n, count in sorted(lines.digits.items()))
         detail = (
@@ -325,56 +294,14 @@ class Examination:
             yield ok("lines", detail)
 
 
-def _is_forbidden(error: ApiError) -> bool:
-    return isinstance(error, Forbidden)
-
-
-def _refused(error: ApiError) -> Iterator[Check]:
-    """What a list of apps that could not be read says of connection, token and scope."""
-    if isinstance(error, ConnectionFailed | RequestTimeout):
-        yield failed("api", error.detail, _remedy(error))
-        return
-    if isinstance(error, InvalidResponse):
-        yield failed("api", error.detail, _remedy(error))
-        return
-    if isinstance(error, ServerError | UnexpectedStatus):
-        yield failed("api", error.detail, _remedy(error))
-        return
-    if isinstance(error, TooManyRequests):
-        yield ok("api", "answers")
-        yield failed("rate limit", error.detail, _remedy(error))
-        return
-    yield ok("api", "answers")
-    if isinstance(error, Unauthorized):
-        yield failed("token", error.detail, _remedy(error))
-    elif _is_forbidden(error):
-        yield ok("token", "accepted")
-        detail = f"403: the token does not have the scope {APP_SCOPE}"
-        yield failed(f"scope {APP_SCOPE}", detail, f"give the token the scope {APP_SCOPE}")
-    else:
-        yield failed("api", error.detail, _remedy(error))
-
-
-def _remedy(error: ApiError) -> str:
-    """What helps against an error."""
-    if _is_forbidden(error):
-        return "give the token the missing scope"
-    if isinstance(error, Unauthorized):
-        return "put a valid token into DIGITALOCEAN_TOKEN or digitalocean.token_file"
-    if isinstance(error, ConnectionFailed):
-        return (
-            "check digitalocean.api_url, DNS, the proxy (HTTPS_PROXY) and, for a private "
-            "endpoint, digitalocean.ca_file"
-        )
-    if isinstance(error, RequestTimeout):
-        return "check the connection and the proxy, or raise logs.timeout"
-    if isinstance(error, TooManyRequests):
-        return "wait, and let other tools that use the token send fewer requests"
-    if isinstance(error, InvalidResponse):
-        return "check that digitalocean.api_url is the API; otherwise send us the report"
-    if isinstance(error, NotFound):
-        return "it may have been deleted meanwhile: run doctor again"
-    return "try again later; see status.digitalocean.com"
+def _grouped(problems: Sequence[tuple[str, ApiError]]) -> str:
+    """What went wrong, each kind of error once with the first that was met."""
+    names: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for name, error in problems:
+        names.setdefault(error.kind, []).append(name)
+        first.setdefault(error.kind, error.detail)
+    return "; ".join(f"{', '.join(found)}: {first[kind]}" for kind, found in names.items())
 
 
 def poll_seconds(seconds: list[float], logs: int, workers: int) -> float:
