@@ -44,9 +44,11 @@ from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, MetricTable
 
 START = 1_800_000_000.0
-TAKEOVER = 10.0
+TAKEOVERS = (10.0, 10.0, 10.0, 30.0)
+"""Most replicas are configured alike."""
+
 SECONDS = (20.0, 100.0)
-SETTLE_SECONDS = 40.0
+SETTLE_SECONDS = 100.0
 POLL_SECONDS = (0.3, 6.0)
 SAVE_TIMEOUT = 5.0
 CLAIM_SEEN_SECONDS = 5.0
@@ -115,9 +117,9 @@ class Network:
 class VirtualCoordination:
     """The store's members and claims, as one host reaches them."""
 
-    def __init__(self, life: "Life", network: Network) -> None:
+    def __init__(self, life: "Life", network: Network, takeover_after: float) -> None:
         self._life = life
-        self._call = partial(network.call, timeout=call_timeout(TAKEOVER))
+        self._call = partial(network.call, timeout=call_timeout(takeover_after))
 
     @property
     def _held(self) -> Held:
@@ -268,14 +270,14 @@ class Machine(Host):
         self.suspended = 0.0
         offset, rate = life.rng.uniform(0, 1e6), life.rng.uniform(0.97, 1.03)
         token = f"{life.rng.getrandbits(48):x}"
+        takeover_after = life.rng.choice(TAKEOVERS)
         self.replica = Replica(
-            Member(name, token, layout_of(life.shares)),
+            Member(name, token, layout_of(life.shares), takeover_after),
             life.shares,
-            VirtualCoordination(life, self.network),
+            VirtualCoordination(life, self.network, takeover_after),
             self,
             SimpleQueue(),
             ReplicaClocks(
-                TAKEOVER,
                 clock=lambda: offset + rate * life.now,
                 monotonic=lambda: offset + rate * (life.now - self.suspended),
             ),

@@ -11,8 +11,12 @@ class Observer:
     """A membership whose reads take ``delay`` seconds."""
 
     def __init__(self):
-        self.membership = Membership(TAKEOVER, SETTLE)
+        self.asked = {}
+        self.membership = Membership(TAKEOVER, self._asked, SETTLE / TAKEOVER)
         self.now = 100.0
+
+    def _asked(self, name):
+        return self.asked.get(name, 0.0)
 
     def see(self, after=1.0, delay=0.0, owners=(), **counters):
         self.now += after
@@ -77,6 +81,23 @@ def test_an_owner_that_is_no_member_is_watched_as_well():
     assert not observer.membership.gone("x")
     observer.see(owners=("x",), a=2)
     assert observer.membership.gone("x")
+
+
+def test_a_member_that_asks_for_more_patience_gets_it():
+    """It may be configured to be silent for longer, and so shows its shares for longer."""
+    observer = Observer()
+    observer.asked["a"] = 30.0
+    for _ in range(21):
+        observer.see(a=1, b=1)
+        assert not observer.membership.settled
+    assert observer.membership.gone("b")
+    observer.see(a=1)
+    assert observer.membership.settled
+    for _ in range(8):
+        assert observer.see(a=1) == {"a"}
+    assert not observer.membership.gone("a")
+    assert observer.see(a=1) == frozenset()
+    assert observer.membership.gone("a")
 
 
 def test_members_that_are_long_gone_are_named_with_their_counter():
@@ -146,6 +167,7 @@ def test_replicas_with_other_shares_have_another_layout():
 
 def test_a_member_is_read_back_from_its_text():
     """Names may have any character."""
-    for member in (Member("pod-0", "t", "1f"), Member("a/b", "t", "1f")):
+    for member in (Member("pod-0", "t", "1f", 10.0), Member("a/b/c/d", "t", "1f", 0.5)):
         assert Member.parse(str(member)) == member
-    assert Member.parse("other").layout == ""
+    for unknown in ("other", "pod-0/t/1f", "pod-0/t/1f/soon"):
+        assert Member.parse(unknown).layout == ""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from queue import SimpleQueue
 
+import pytest
+
 from exporter.errors import StateError
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
@@ -91,16 +93,16 @@ class Site:
         self.taken = 0
         self.fenced = 0
 
-    def replica(self, name, shares=None):
+    def replica(self, name, shares=None, takeover_after=TAKEOVER):
         every = shares_of([""], shares or self.shares)
         holdings = Holdings()
         replica = Replica(
-            Member(name, "token", layout_of(every)),
+            Member(name, "token", layout_of(every), takeover_after),
             every,
             self.store,
             holdings,
             SimpleQueue(),
-            ReplicaClocks(TAKEOVER, lambda: self.now, lambda: self.now),
+            ReplicaClocks(lambda: self.now, lambda: self.now),
             ReplicaCounts(
                 taken=lambda: setattr(self, "taken", self.taken + 1),
                 fenced=lambda: setattr(self, "fenced", self.fenced + 1),
@@ -190,13 +192,34 @@ def test_the_shares_of_a_silent_replica_are_taken_after_takeover_after():
     assert site.taken == 1
 
 
+@pytest.mark.found(
+    "A replica with a longer takeover_after that was cut off showed shares that others had taken.",
+    how="thinking of what may differ between replicas",
+)
+def test_replicas_with_different_takeover_after_do_not_overlap():
+    """The one with the shorter time waits until the lease of the other one has surely ended."""
+    site = Site()
+    slow = site.replica("slow", takeover_after=6 * TAKEOVER)
+    site.rounds(6 * SETTLE + 3, slow)
+    assert len(slow.owned()) == 2
+    quick = site.replica("quick")
+    site.rounds(6 * SETTLE + 6, slow, quick)
+    assert (len(slow.owned()), len(quick.owned())) == (1, 1)
+    for _ in range(6 * int(TAKEOVER) - 1):  # slow is cut off
+        site.rounds(1, quick)
+        assert len(slow.owned()) + len(quick.owned()) <= 2
+        assert len(quick.owned()) == 1
+    site.rounds(2, quick)
+    assert (len(slow.owned()), len(quick.owned())) == (0, 2)
+
+
 def test_a_share_that_another_one_owns_is_given_up_at_once():
     """By the picture of a heartbeat, or by a save that was refused."""
     site = Site()
     a = site.replica("a")
     site.rounds(SETTLE + 3, a)
     first, second = sorted(a.holdings.running)
-    other = str(Member("b", "token", a.me.layout))
+    other = str(Member("b", "token", a.me.layout, TAKEOVER))
     site.store.claims[first.namespace] = Claim(other, 2)
     site.rounds(1, a)
     assert a.owned() == {second}

@@ -174,5 +174,6 @@ class Replicas(Section):
         ge=1.0,
         le=3600.0,
         description="How long a replica may be silent before others take its shares. It stops "
-        "showing them by itself after 60 % of this time without an answer of the database.",
+        "showing them by itself after 60 % of this time without an answer of the database. Where "
+        "replicas differ in it, the longer time counts.",
     )

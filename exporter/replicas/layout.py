@@ -4,6 +4,7 @@ A share is the part of an account whose apps have one remainder of ``hash(app id
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -75,21 +76,25 @@ class Member:
         name: the configured name, for people.
         token: differs with each start, so that a replica never takes itself for the one before.
         layout: see ``layout_of``.
+        takeover_after: seconds of silence after which others may take its shares; it shows them for
+            a part of that, so nobody may wait less, whatever is configured there.
     """
 
     name: str
     token: str
     layout: str
+    takeover_after: float
 
     def __str__(self) -> str:
-        return f"{self.name}/{self.token}/{self.layout}"
+        return f"{self.name}/{self.token}/{self.layout}/{self.takeover_after!r}"
 
     @classmethod
     @lru_cache(maxsize=1024)  # each round asks for the same few
     def parse(cls, text: str) -> "Member":
         """The member that a text of the database names; an unknown form has no layout."""
+        if text.count("/") >= 3:
+            name, token, layout, seconds = text.rsplit("/", 3)
+            with suppress(ValueError):
+                return cls(name, token, layout, float(seconds))
         name, _, rest = text.partition("/")
-        if text.count("/") >= 2:
-            name, token, layout = text.rsplit("/", 2)
-            return cls(name, token, layout)
-        return cls(name, rest, "")
+        return cls(name, rest, "", 0.0)

@@ -93,15 +93,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaClocks:
-    """The clocks of a replica, and how long it may be silent.
+    """The clocks of a replica.
 
     Args:
-        takeover_after: see ``replicas.takeover_after``.
         clock: see ``suspension_clock``.
         monotonic: seconds that only grow.
     """
 
-    takeover_after: float
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
@@ -148,10 +146,10 @@ class Replica:
         self._clock = clocks.clock
         self._monotonic = clocks.monotonic
         self._counts = counts
-        takeover_after = clocks.takeover_after
+        takeover_after = me.takeover_after
         self.heartbeat = heartbeat_seconds(takeover_after)
         self.lease = Lease(LEASE_PART * takeover_after, clocks.clock)
-        self._membership = Membership(takeover_after, SETTLE_PART * takeover_after)
+        self._membership = Membership(takeover_after, _takeover_after, SETTLE_PART)
         self.reports = reports
         self._counter = 0
         self._joined = False
@@ -450,3 +448,7 @@ class Replica:
 
 def _layout(name: str) -> str:
     return Member.parse(name).layout
+
+
+def _takeover_after(name: str) -> float:
+    return Member.parse(name).takeover_after

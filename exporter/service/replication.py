@@ -69,13 +69,16 @@ class Replication:
         self._coordination = store.coordinate(call_timeout(settings.takeover_after))
         self._replica = Replica(
             Member(
-                replica_name(settings.name), secrets.token_hex(_TOKEN_BYTES), layout_of(self._every)
+                replica_name(settings.name),
+                secrets.token_hex(_TOKEN_BYTES),
+                layout_of(self._every),
+                settings.takeover_after,
             ),
             self._every,
             self._coordination,
             self._shares,
             reports,
-            ReplicaClocks(settings.takeover_after, suspension_clock(), monotonic),
+            ReplicaClocks(suspension_clock(), monotonic),
             ReplicaCounts(metrics.takeovers.inc, metrics.fenced_saves.inc),
         )
         self._tables = {name: MetricTable({"account": name} if name else {}) for name in accounts}
