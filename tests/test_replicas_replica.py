@@ -1,5 +1,6 @@
 """One replica, round by round: its lease, its claims, and what it gives up when."""
 
+import logging
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -7,7 +8,14 @@ import pytest
 
 from exporter.errors import StateError
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
-from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
+from exporter.replicas.replica import (
+    WATCHED,
+    Happened,
+    Replica,
+    ReplicaClocks,
+    ReplicaCounts,
+    Report,
+)
 from exporter.state.coordination import Claim, View
 
 TAKEOVER = 10.0
@@ -16,18 +24,24 @@ SETTLE = 7
 
 
 class Store:
-    """Members and claims in memory; ``down`` refuses every call, ``lost`` the next answer."""
+    """Members and claims in memory.
+
+    ``down`` refuses every call, ``read_only`` each that writes, ``lost`` the next answer.
+    """
 
     def __init__(self):
         self.members: dict[str, int] = {}
         self.claims: dict[str, Claim] = {}
         self.down = False
+        self.read_only = False
         self.lost = False
 
     def read(self):
         return self._answered(lambda: View(dict(self.members), dict(self.claims)))
 
     def beat(self, member, counter):
+        if self.read_only:
+            raise StateError("read-only")
         self.members[member] = self.members[member] if self.down else counter
         return self.read()
 
@@ -165,7 +179,7 @@ def test_a_replica_without_the_store_gives_up_when_its_lease_ends():
     site.store.down = True
     site.rounds(5, a)
     assert len(a.owned()) == 2
-    assert "does not answer" in a.standing.problem
+    assert a.standing.problem == "the store cannot be used: down"
     site.now += HEARTBEAT
     assert a.owned() == frozenset()
     a.round()
@@ -177,6 +191,37 @@ def test_a_replica_without_the_store_gives_up_when_its_lease_ends():
     site.rounds(4, a)
     assert {claim.epoch for claim in a.holdings.running.values()} == {2}
     assert site.taken == 0
+
+
+@pytest.mark.found(
+    "A replica whose database was read-only said that it answers again once its lease had ended.",
+    how="a Redis that became a replica of another one, under three exporters",
+)
+def test_a_store_that_only_reads_cannot_be_used(caplog):
+    """It is said once, until a heartbeat was written again; readiness keeps the reason."""
+    caplog.set_level(logging.INFO, logger="exporter.replicas.replica")
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE + 3, a)
+    caplog.clear()
+    site.store.read_only = True
+    site.rounds(SETTLE + 3, a)
+    assert a.owned() == frozenset()
+    assert a.standing.problem == f"{WATCHED}; before that: read-only"
+    site.rounds(2 * SETTLE, a)
+    assert a.standing.problem == "the store cannot be used: read-only"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "the store cannot be used: shares are shown until the lease ends",
+        "no heartbeat was acknowledged in time: this replica shows its shares no longer",
+    ]
+    site.store.read_only = False
+    caplog.clear()
+    site.rounds(SETTLE + 3, a)
+    said = [record.getMessage() for record in caplog.records]
+    assert said.count("the store can be used again") == 1
+    assert a.standing.problem == ""
+    assert len(a.owned()) == 2
 
 
 def test_the_shares_of_a_silent_replica_are_taken_after_takeover_after():

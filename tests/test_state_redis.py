@@ -153,6 +153,29 @@ def test_no_message_holds_the_password():
     assert "secret" not in str(gone.value)
 
 
+@pytest.mark.found(
+    "A Redis Cluster was refused with `15512 127.0.0.1:29203` as the reason.",
+    how="a start on every kind of Redis that cannot be used",
+)
+def test_a_database_that_cannot_keep_state_is_refused_in_words(tmp_path: Path):
+    """A cluster, before and after it has its slots; a replica; one whose memory is full."""
+    with redis_server("--cluster-enabled", "yes", "--dir", str(tmp_path)) as url:
+        for slots in ((), (0, 100), (101, 16383)):
+            if slots:
+                with redis.Redis.from_url(url) as client:
+                    client.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+            with pytest.raises(StateError, match="it is part of a Redis Cluster"):
+                state = RedisStore(url, clock).open("")
+                state.load()
+                state.save(Batch(values={LINES: 1.0}))
+    for flags, words in (
+        (("--replicaof", "127.0.0.1 1"), "it is a read-only replica"),
+        (("--maxmemory", "1"), "its memory is full"),
+    ):
+        with redis_server(*flags) as url, pytest.raises(StateError, match=words):
+            RedisStore(url, clock)
+
+
 def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch):
     """A batch that was kept though its answer was lost is saved again, and nothing else."""
     store = RedisStore(url, clock)

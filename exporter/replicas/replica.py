@@ -37,6 +37,8 @@ AFTER_MOVE_PART = 0.1
 FORGET_FACTOR = 20.0
 """A member is removed from the store after so many times ``takeover_after`` without a heartbeat."""
 
+WATCHED = "the replicas are watched before shares are claimed"
+
 RETRY_SECONDS = 10.0
 """The time until a share that could not be started is claimed again."""
 
@@ -88,7 +90,7 @@ class Standing:
 
     members: tuple[tuple[str, int], ...] = ()
     owners: tuple[tuple[Share, str], ...] = ()
-    problem: str = "the replicas are watched before shares are claimed"
+    problem: str = WATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Replica:
         self._released: dict[str, Claim] = {}
         self._not_before: dict[str, float] = {}
         self._epochs: dict[str, int] = {}
-        self._failing = False
+        self._failure: StateError | None = None
         self.standing = Standing()
 
     def owned(self) -> frozenset[Share]:
@@ -182,9 +184,9 @@ class Replica:
             self._forget_long_gone(view)
         except StateError as error:
             self._give_up_without_lease()
-            self._note(error)
+            self._note_failure(error)
             return self.heartbeat
-        self._note(None)
+        self._note_success()
         return self.heartbeat * (AFTER_MOVE_PART if moved else 1.0)
 
     def leave(self) -> None:
@@ -419,7 +421,7 @@ class Replica:
     def _describe(self, view: View, alive: Collection[str], owners: dict[str, str | None]) -> None:
         problem = ""
         if not self._membership.settled:
-            problem = "the replicas are watched before shares are claimed"
+            problem = WATCHED
         elif not self._may_claim(view):
             problem = "replicas with other accounts or another number of shares are at work"
         if problem and problem != self.standing.problem:
@@ -432,18 +434,25 @@ class Replica:
             problem,
         )
 
-    def _note(self, error: StateError | None) -> None:
-        """Log when the store stops or begins to answer."""
-        if error is not None and not self._failing:
+    def _note_failure(self, error: StateError) -> None:
+        """Log when the store cannot be used any longer."""
+        if self._failure is None:
             LOG.error(
-                "the store does not answer: shares are shown until the lease ends",
+                "the store cannot be used: shares are shown until the lease ends",
                 extra={"fields": {"problem": error, "lease_seconds": self.lease.seconds}},
             )
-        elif error is None and self._failing:
-            LOG.info("the store answers again")
-        self._failing = error is not None
-        if error is not None:
-            self.standing = Standing(problem=f"the store does not answer: {error}")
+        self._failure = error
+        self.standing = Standing(problem=f"the store cannot be used: {error}")
+
+    def _note_success(self) -> None:
+        """Log when the store can be used again: while this replica only watches, it only reads."""
+        if self._failure is None:
+            return
+        if self._joined:
+            LOG.info("the store can be used again")
+            self._failure = None
+        else:
+            self.standing = Standing(problem=f"{WATCHED}; before that: {self._failure}")
 
 
 def _layout(name: str) -> str:

@@ -58,6 +58,14 @@ def transaction(client: redis.Redis, change: Callable[[Pipeline], T], watched: s
     return cast(T, client.transaction(untyped, watched, value_from_callable=True))
 
 
+_CLUSTER = (
+    redis.exceptions.AskError,  # MOVED too
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.ClusterCrossSlotError,
+    redis.exceptions.TryAgainError,
+)
+
+
 def explain(error: Exception) -> str:
     """Tell why the database cannot be used, without its password."""
     if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
@@ -66,6 +74,8 @@ def explain(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return "its memory is full"
+    if isinstance(error, _CLUSTER):
+        return "it is part of a Redis Cluster, which cannot keep state: use a single server"
     if isinstance(error, redis.exceptions.ReadOnlyError):
         return "it is a read-only replica"
     return str(error)
