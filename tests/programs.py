@@ -13,9 +13,11 @@ DEBIAN_PACKAGES = {
     "escript": "erlang-base",
     "faketime": "faketime",
     "git": "git",
+    "ip": "iproute2",
     "make": "make",
     "node": "nodejs",
     "pg_lsclusters": "postgresql",
+    "pgbouncer": "pgbouncer",
     "php": "php-cli",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
@@ -25,6 +27,7 @@ DEBIAN_PACKAGES = {
     "ruby": "ruby",
     "strace": "strace",
     "systemd-analyze": "systemd",
+    "valkey-server": "valkey-server",
 }
 """The Debian package of each program."""
 
@@ -37,7 +40,6 @@ NOT_INSTALLED = {
     "java": "default-jdk-headless",
     "perl": "perl",
     "rustc": "rustc",
-    "valkey-server": "valkey-server, from Debian 13 on",
 }
 """The same of programs that are used where they are, being too big to install for a test."""
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 import redis
+from pgbouncer_server import pgbouncer
 from postgresql_server import postgresql_server
 from programs import requires
 from redis_server import redis_server
@@ -127,14 +128,14 @@ class PostgresqlDatabase:
 
     def dump(self) -> Dump:
         """Copy the rows of each table."""
-        with psycopg.connect(self.url) as connection:
+        with _connect(self.url) as connection:
             return [
                 (table, connection.execute(f"SELECT * FROM {table}").fetchall()) for table in TABLES
             ]
 
     def go_back(self, dump: Dump) -> None:
         """Replace the rows of each table."""
-        with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
+        with _connect(self.url) as connection, connection.cursor() as cursor:
             for table, rows in dump:
                 cursor.execute(f"DELETE FROM {table}")
                 if rows:
@@ -142,9 +143,14 @@ class PostgresqlDatabase:
                     cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
     def _run(self, *statements: str) -> None:
-        with psycopg.connect(self.url) as connection:
+        with _connect(self.url) as connection:
             for statement in statements:
                 connection.execute(statement)
+
+
+def _connect(url: str) -> psycopg.Connection:
+    """A pool may give each transaction another connection, on which nothing is prepared."""
+    return psycopg.connect(url, prepare_threshold=None)
 
 
 @contextmanager
@@ -157,6 +163,10 @@ def running(kind: str, folder: Path) -> Iterator[Database]:
         with postgresql_server() as server:
             yield PostgresqlDatabase(server.url)
         return
+    if kind.startswith("pgbouncer-"):
+        with postgresql_server() as server, pgbouncer(server.url, kind.partition("-")[2]) as url:
+            yield PostgresqlDatabase(url)
+        return
     with redis_server(program=f"{kind}-server") as url:
         yield RedisDatabase(url)
 
@@ -166,6 +176,12 @@ SHARED = [
     pytest.param("valkey", marks=requires("valkey-server")),
     pytest.param("postgresql", marks=requires("pg_lsclusters")),
 ]
+POOLED = [
+    pytest.param(f"pgbouncer-{mode}", marks=[requires("pgbouncer"), requires("pg_lsclusters")])
+    for mode in ("session", "transaction")
+]
+"""PostgreSQL behind a pool of connections."""
+
 DURABLE = ["sqlite", *SHARED]
 
 

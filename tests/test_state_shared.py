@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
-from state_stores import SHARED, SharedDatabase, clock, running
+from state_stores import POOLED, SHARED, SharedDatabase, clock, running
 
 from exporter.counting.ledger import CHECK_SECONDS, Ledger
 from exporter.errors import StateError, StateFenced, StateRolledBack
@@ -20,7 +20,7 @@ CURSOR = CursorKey(ComponentKey("shop", "web"), "d1")
 SHARE = "eu#0/2"
 
 
-@pytest.fixture(scope="module", params=SHARED)
+@pytest.fixture(scope="module", params=[*SHARED, *POOLED])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedDatabase]:
