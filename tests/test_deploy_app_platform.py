@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from programs import requires
-from test_replicas_end_to_end import documented_relabelling
+from replica_group import documented_relabelling
 
 from exporter.cli import command_line
 from exporter.config.flags import CONFIG_VARIABLE, STATE_URL_VARIABLE, WEB_CONFIG_VARIABLE
