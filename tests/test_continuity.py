@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.logs.dedup.continuity import Continuity, WindowEnd
+from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.window_end import WindowEnd
 from exporter.model import LIVE_PART, LogLine, LogType
 
 NS = 1_000_000_000

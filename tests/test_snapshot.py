@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.logs.dedup.continuity import Continuity, WindowEnd
+from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.logs.dedup.window import Window
+from exporter.logs.dedup.window_end import WindowEnd
 from exporter.model import LIVE_PART, LogType
 
 NS = 1_000_000_000

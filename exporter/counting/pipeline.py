@@ -17,8 +17,9 @@ from exporter.counting.findings import Findings
 from exporter.counting.received import Received
 from exporter.counting.rule_metrics import Found
 from exporter.counting.series import Series, enabled_rules, line_log_type
-from exporter.logs.dedup.continuity import Continuity, WindowEnd
+from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.window import Window
+from exporter.logs.dedup.window_end import WindowEnd
 from exporter.logs.lines import NANOSECONDS, message_of
 from exporter.logs.log_lines import LogLines
 from exporter.matching.engine import Engine, Match

@@ -7,7 +7,7 @@ repeats nothing: the rest is new to the next reading.
 from collections.abc import Sequence
 
 from exporter.counting.pipeline import Pipeline
-from exporter.logs.dedup.continuity import WindowEnd
+from exporter.logs.dedup.window_end import WindowEnd
 from exporter.logs.lines import LineSplitter
 from exporter.logs.log_lines import LogLines
 from exporter.model import LIVE_PART, Component, LogChunk, LogLine, LogType, Source

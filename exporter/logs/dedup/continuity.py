@@ -21,14 +21,17 @@ from __future__ import annotations  # arrays cannot be subscripted when the prog
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from exporter.logs.dedup.counted_lines import CountedLines
+from exporter.logs.dedup.departures import Departures
+from exporter.logs.dedup.kept_windows import KeptWindows
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.logs.dedup.window import CLOCK_NS, Base, Window, WindowStart
-from exporter.logs.restarts.container_ends import ContainerEnd, ShownLine, container_ends
+from exporter.logs.dedup.window_end import WindowEnd
+from exporter.logs.restarts.container_ends import ShownLine, container_ends
 from exporter.logs.restarts.restart_tally import RestartTally
+from exporter.logs.restarts.unseen_ends import UnseenEnds
 from exporter.model import GapReason, LogType
 
 _REMEMBERED_ENDS = 256
@@ -38,33 +41,6 @@ _MOST_TIMES, _MOST_LINES = 20, 20_000
 _WHOLE = 1 << 62  # lines: what a base reaches back by that showed each log from its first line
 
 _ANY_NUMBER = 1000  # of instances, where that varies
-
-_EARLIER_WINDOWS = 10
-_EARLIER_WINDOWS_READ = 2
-"""How many RUN windows before the latest are kept once RUN_RESTARTED was read: that read may have
-begun before one of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowEnd:
-    """What a window showed as a whole.
-
-    Args:
-        gaps: times that lines between this window and the one before could not be seen.
-        missing_since: the newest known time (ns) before a gap.
-        missing_until: the oldest known time after it; 0 where it is not known.
-        restarts: the container ends that it newly showed, RUN_RESTARTED only.
-        unseen: how many containers ended that no RUN_RESTARTED window showed, as the platform's
-            counts tell; they are a gap, unless it was counted before.
-        reason: why there is a gap, where there is one.
-    """
-
-    gaps: int = 0
-    missing_since: int = 0
-    missing_until: int = 0
-    restarts: tuple[ContainerEnd, ...] = ()
-    unseen: int = 0
-    reason: GapReason = GapReason.WINDOW
 
 
 class Continuity:
@@ -97,23 +73,17 @@ class Continuity:
         self._instances = instances
         self._restarts_watched = restarts_watched
         self._from_first_line = from_first_line
-        self._windows: dict[LogType, array[int]] = {}
-        self._shown: dict[LogType, int] = {}  # what identifies each of them
-        self._earlier: list[array[int]] = []  # RUN windows before the latest
+        self._windows = KeptWindows()
+        self._departures = Departures()
         self._ends: dict[int, None] = {}
         self._run_read_to = 0  # newest timestamp of RUN's latest whole window
         self._restarted_read_to = 0  # the same when RUN_RESTARTED was last read whole after it
-        self._vanished: set[int] = set()  # lines that left RUN otherwise than by moving on
         self._run_tail = 0  # how many lines RUN's latest whole window had asked for
         self._base = array("Q")  # the lines of the latest base
         self._base_tail = 0  # how many lines a window may ask for to be held against it
-        self._moved_off = 0  # at most so many of them left by moving on after all
         self._restarted_tail = 0  # how many lines RUN_RESTARTED's latest whole window asked for
-        self._ended_news = 0  # lines that it newly showed since RUN's latest whole window
         self._limit_each = False  # a text showed that tail_lines does not limit it as a whole
-        self._tally = RestartTally(held=from_first_line)
-        self._loss_told = False  # a gap told of lost containers, the platform's counts may again
-        self._unseen_told = False  # the platform's counts told of them, RUN may again
+        self._unseen_ends = UnseenEnds(RestartTally(held=from_first_line))
         self._windows_open = 0
         self._tidied = 0  # how many lines were left when what no window shows was set aside
         self._stream: Window | None = None  # one that goes on
@@ -126,7 +96,7 @@ class Continuity:
     @property
     def in_doubt(self) -> bool:
         """Whether containers left RUN of which RUN_RESTARTED has to show the lines."""
-        return bool(self._vanished)
+        return bool(self._departures)
 
     @property
     def needs_base(self) -> bool:
@@ -156,27 +126,27 @@ class Continuity:
             from_first_line=self._from_first_line,
             run_read_to=self._run_read_to,
             restarted_read_to=self._restarted_read_to,
-            vanished=frozenset(self._vanished),
+            vanished=frozenset(self._departures.lines),
             run_tail=self._run_tail,
             base=self._base,
             base_tail=self._base_tail,
             let_go=self._lines.let_go,
-            moved_off=self._moved_off,
+            moved_off=self._departures.moved_off,
             sealed=self._lines.sealed,
             restarted_tail=self._restarted_tail,
-            ended_news=self._ended_news,
+            ended_news=self._departures.ended_news,
             limit_each=self._limit_each,
-            tally=self._tally,
-            loss_told=self._loss_told,
-            unseen_told=self._unseen_told,
+            tally=self._unseen_ends.tally,
+            loss_told=self._unseen_ends.loss_told,
+            unseen_told=self._unseen_ends.unseen_told,
             places=frozenset(self._lines.places),
             counted=self._lines.lend(),
             older=self._lines.older,
             copies=self._lines.copies,
             unsettled=frozenset(self._lines.unsettled),
             ends=tuple(self._ends),
-            windows=dict(self._windows),
-            earlier=tuple(self._earlier),
+            windows=dict(self._windows.latest),
+            earlier=tuple(self._windows.earlier),
             untimed=self._lines.untimed,
         )
 
@@ -187,21 +157,17 @@ class Continuity:
         self._from_first_line = snapshot.from_first_line
         self._run_read_to = snapshot.run_read_to
         self._restarted_read_to = snapshot.restarted_read_to
-        self._vanished = set(snapshot.vanished)
+        self._departures = Departures(
+            snapshot.vanished, moved_off=snapshot.moved_off, ended_news=snapshot.ended_news
+        )
         self._run_tail = snapshot.run_tail
         self._base = snapshot.base
         self._base_tail = snapshot.base_tail
-        self._moved_off = snapshot.moved_off
         self._restarted_tail = snapshot.restarted_tail
-        self._ended_news = snapshot.ended_news
         self._limit_each = snapshot.limit_each
-        self._tally = snapshot.tally
-        self._loss_told = snapshot.loss_told
-        self._unseen_told = snapshot.unseen_told
+        self._unseen_ends = UnseenEnds(snapshot.tally, snapshot.loss_told, snapshot.unseen_told)
         self._ends = dict.fromkeys(snapshot.ends)
-        self._windows = dict(snapshot.windows)
-        self._shown.clear()
-        self._earlier = list(snapshot.earlier)
+        self._windows = KeptWindows(snapshot.windows, snapshot.earlier)
         self._stream = None
 
     def configure(self, *, remember: int, instances: int | None, restarts_watched: bool) -> None:
@@ -212,12 +178,11 @@ class Continuity:
 
     def count_restarts(self, counts: Mapping[str, int], at: float) -> None:
         """Take in the platform's restart count of each instance, as of a time (Unix seconds)."""
-        self._set_tally(self._tally.count(counts, at))
+        self._set_unseen_ends(self._unseen_ends.count(counts, at))
 
-    def _set_tally(self, tally: RestartTally) -> None:
-        self.changed = self.changed or tally != self._tally
-        self._loss_told = self._loss_told and tally.moment == self._tally.moment
-        self._tally = tally
+    def _set_unseen_ends(self, unseen_ends: UnseenEnds) -> None:
+        self.changed = self.changed or unseen_ends != self._unseen_ends
+        self._unseen_ends = unseen_ends
 
     def window(self, log_type: LogType, tail_lines: int, *, open_ended: bool = False) -> Window:
         """A read of ``log_type`` that begins now and asks for ``tail_lines`` lines.
@@ -226,8 +191,8 @@ class Continuity:
         """
         self._windows_open += 1
         start = WindowStart(
-            resolves=bool(self._vanished),
-            tally=self._tally,
+            resolves=bool(self._departures),
+            tally=self._unseen_ends.tally,
             run_read_to=self._run_read_to,
             untimed_is_new=self._from_first_line or log_type in self._windows,
             instances=self._instances,
@@ -253,7 +218,7 @@ class Continuity:
     def finish(self, window: Window) -> WindowEnd:
         """Take note of a window that was read whole."""
         identity = window.identity
-        as_before = self._shown.get(window.log_type) == identity
+        as_before = self._windows.shows(window.log_type, identity)
         if window.exceeds_limit and not self._limit_each:
             self._limit_each = self.changed = True
         restarted = window.log_type is LogType.RUN_RESTARTED
@@ -262,8 +227,10 @@ class Continuity:
         )
         if window.past and not restarted:
             self._keep_ended(window)
-        if window.live or (restarted and not window.past):
-            self._keep_window(window, None if as_before else identity)
+        if (window.live or (restarted and not window.past)) and self._windows.keep(
+            window, identity
+        ):
+            self.changed, self._tidied = True, 0
         self._lines.settle(window.seen)
         rebased = window.live and not (restarted or window.past) and self._rebase(window)
         self._close(rebased=rebased)
@@ -274,36 +241,19 @@ class Continuity:
         tail_lines = _WHOLE if window.complete else window.tail_lines
         if tail_lines < min(self._base_tail, self._remember):
             return False
-        lines = self._windows[LogType.RUN]
+        lines = self._windows.latest[LogType.RUN]
         if lines is not self._base or tail_lines != self._base_tail:
             self._base, self._base_tail, self.changed = lines, tail_lines, True
         return True
 
     def _keep_ended(self, window: Window) -> None:
         """Keep what RUN's archives show of the containers that ran when another deployment came."""
-        self._windows[LogType.RUN] = array("Q", window.seen)
-        self._shown.pop(LogType.RUN, None)
+        self._windows.replace_run(window.seen)
         self.changed = True
 
     def _keep_window(self, window: Window, identity: int | None) -> None:
-        """Keep the latest window of each log, and those of RUN since RUN_RESTARTED was read.
-
-        What a container showed in RUN leaves that log when the container ends, and is shown
-        again by RUN_RESTARTED. One without an ``identity`` of its own is the latest once more.
-        """
-        log_type = window.log_type
-        if log_type is LogType.RUN_RESTARTED:
-            del self._earlier[:-_EARLIER_WINDOWS_READ]
-        if identity is None:
-            return
-        before, lines = self._windows.get(log_type), array("Q", window.seen)
-        self._windows[log_type], self._shown[log_type] = lines, identity
-        if before == lines:
-            return
-        if log_type is LogType.RUN and before is not None:
-            self._earlier.append(before)
-            del self._earlier[:-_EARLIER_WINDOWS]
-        self.changed, self._tidied = True, 0
+        if self._windows.keep(window, identity):
+            self.changed, self._tidied = True, 0
 
     def go_on(self, window: Window) -> None:
         """Take note of what a stream brought behind a window that was read whole.
@@ -317,14 +267,14 @@ class Continuity:
         self._note_stream(window)
         if self._windows_open:
             return
-        if self._vanished:
+        if self._departures:
             self._forget(self._remember, rebased=False, streamed=True)
             return
-        self._earlier.clear()
+        self._windows.earlier.clear()
         if self._instances == 1:
             # Its container has lived all the while: no other can have come and gone unseen.
             self._restarted_read_to = max(self._restarted_read_to, self._run_read_to)
-            self._base, self._base_tail = self._windows[LogType.RUN], window.keep
+            self._base, self._base_tail = self._windows.latest[LogType.RUN], window.keep
             self._forget(min(self._remember, window.keep), rebased=True)
         else:
             self._forget(self._remember, rebased=False, streamed=True)
@@ -333,8 +283,7 @@ class Continuity:
     def _note_stream(self, window: Window) -> None:
         window.trim()
         self._lines.settle(window.seen)
-        self._windows[LogType.RUN] = array("Q", window.seen)
-        self._shown.pop(LogType.RUN, None)
+        self._windows.replace_run(window.seen)
         self._tidied = 0
         self._run_tail = window.keep
         self._run_read_to = max(self._run_read_to, window.newest)
@@ -344,11 +293,7 @@ class Continuity:
 
         That its lines leave RUN is no news then.
         """
-        if LogType.RUN in self._windows:
-            self._earlier.append(self._windows[LogType.RUN])
-            self._windows[LogType.RUN] = array("Q")
-            self._shown.pop(LogType.RUN, None)
-            self.changed = True
+        self.changed = self._windows.close_run() or self.changed
 
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
@@ -371,7 +316,7 @@ class Continuity:
             rebased: the latest window is the base, so that no other line is needed.
             streamed: lines come without a window that could be the next base.
         """
-        lines, windows = self._lines, [*self._windows.values(), *self._earlier]
+        lines, windows = self._lines, self._windows.all()
         largest = max(map(len, windows), default=0)
         unshown = len(lines.counted) - largest
         if unshown > max(largest, remember) // 2 and len(lines.counted) != self._tidied:
@@ -402,7 +347,7 @@ class Continuity:
 
         Lines left a log that was shown whole, so did not move on; or not one line is known.
         """
-        before = self._windows.get(LogType.RUN)
+        before = self._windows.of(LogType.RUN)
         if window.log_type is not LogType.RUN or not window.live or not before:
             return False
         if not window.reaches_back:
@@ -417,45 +362,39 @@ class Continuity:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
         let_go, self._lines.let_go = self._lines.let_go, False
-        ended_news = self._ended_news
+        ended_news = self._departures.ended_news
         if ended_news and not as_before:
-            self._ended_news, self.changed = 0, True
-        if self._vanished and not self._restarts_watched:
+            self._departures.ended_news, self.changed = 0, True
+        if self._departures and not self._restarts_watched:
             # RUN_RESTARTED was to show them, and is read no more.
-            self._vanished, self._moved_off, self.changed = set(), 0, True
+            self._departures.forget()
+            self.changed = True
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         if let_go or window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()
-        vanished = not as_before and self._note_vanished(window, ended_news)
-        self._unseen_told = self._unseen_told and vanished
+        vanished = not as_before and self._note_departed(window, ended_news)
+        self._unseen_ends = self._unseen_ends.run_read(vanished=vanished)
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         return WindowEnd()
 
-    def _note_vanished(self, window: Window, ended_news: int) -> bool:
+    def _note_departed(self, window: Window, ended_news: int) -> bool:
         """Whether lines left RUN with their container, as far as that can be told.
 
         Args:
             ended_news: how many lines RUN_RESTARTED newly showed since the window before.
         """
-        before = self._windows.get(LogType.RUN, ())
+        before = self._windows.of(LogType.RUN)
         gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
-        ended = self._windows.get(LogType.RUN_RESTARTED, ())
-        left = gone.difference(ended)
-        # A log moves on by as many lines as it gets; more can only leave with their container.
         moved_off = window.new if window.reaches_back else 0
         if self._differs_in_order(window):
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
-        if len(left) < len(gone):
-            moved_off += ended_news
-        if len(left) <= moved_off:
-            return False
-        self._vanished |= left
-        self._moved_off += moved_off
-        self.changed = True
-        return True
+        ended = self._windows.of(LogType.RUN_RESTARTED)
+        departed = self._departures.note(gone, ended, moved_off, ended_news)
+        self.changed = departed or self.changed
+        return departed
 
     def _differs_in_order(self, window: Window) -> bool:
         """Whether other known lines may stand in a window than those kept of a stream before it.
@@ -463,7 +402,7 @@ class Continuity:
         A stream brings lines of several instances as they are written. If the platform limits the
         whole text, which it serves by instance or by time, the latest of it are others.
         """
-        kept = LogType.RUN not in self._shown
+        kept = self._windows.streamed(LogType.RUN)
         limited = window.live_lines - window.new <= window.tail_lines <= window.live_lines
         return kept and limited and self._instances != 1
 
@@ -479,21 +418,23 @@ class Continuity:
                 continue
             self._ends[end.line] = None
             self.changed = True
-            if window.past and end.line in self._windows.get(LogType.RUN, ()):
+            if window.past and end.line in self._windows.of(LogType.RUN):
                 continue  # of RUN's last container, which another deployment replaced
             if end.timestamp > self._start or not first:
                 ends.append(end)
         for stale in list(self._ends)[:-_REMEMBERED_ENDS]:
             del self._ends[stale]
-        since = max(map(self._time, self._vanished), default=0)
+        since = max(map(self._time, self._departures.lines), default=0)
         if window.live and not window.past:
-            self._ended_news += window.new
+            self._departures.ended_news += window.new
         unseen = self._note_unseen(window, known_ends, len(shown_ends))
         self._restarted_tail = window.tail_lines
         self._close_account(window)
-        lost = window.resolves and self._lost(window)
+        lost = window.resolves and self._departures.settle(window)
+        self.changed = self.changed or window.resolves
         if lost or unseen:
-            told = self._told_before(lost, bool(unseen))
+            told, self._unseen_ends = self._unseen_ends.tell(lost, bool(unseen))
+            self.changed = True
             return WindowEnd(
                 not told, since, self._run_read_to, tuple(ends), unseen, GapReason.RESTART
             )
@@ -506,7 +447,7 @@ class Continuity:
 
         That it leaves RUN is no news then, also when RUN_RESTARTED shows the next one instead.
         """
-        before = self._windows.get(LogType.RUN, ())
+        before = self._windows.of(LogType.RUN)
         if self._instances == 1 and any(line in window.seen for line in before):
             self.close_run()
 
@@ -519,48 +460,28 @@ class Continuity:
         """
         if window.past:
             return 0
-        tally, empty = self._tally, 0
+        others = empty = 0
         if self._shows_others(window):
             instances = _ANY_NUMBER
             if self._instances is not None:
-                instances = max(self._instances, len(tally.told))
-            tally = tally.show(max(1, instances - known_ends))
+                instances = max(self._instances, len(self._unseen_ends.tally.told))
+            others = max(1, instances - known_ends)
         else:
             shown = max(containers, sum(end in window.seen for end in self._ends))
             empty = max(0, window.tally.restarted - shown)
-        unseen, tally = tally.judge(window.tally, empty=empty)
-        self._set_tally(tally)
+        unseen, unseen_ends = self._unseen_ends.judge(window.tally, shown=others, empty=empty)
+        self._set_unseen_ends(unseen_ends)
         return unseen
 
     def _shows_others(self, window: Window) -> bool:
         """Whether other containers may stand in it than in the window before."""
-        before = self._windows.get(LogType.RUN_RESTARTED, ())
+        before = self._windows.of(LogType.RUN_RESTARTED)
         if window.tail_lines >= self._restarted_tail:
             # A wider window may only show more of the one container that there is.
             same = self._instances == 1 and before and set(before) <= window.seen.keys()
             return not same and window.seen.keys() != set(before)
         gone = set(before).difference(window.seen)
         return len(window.seen) + len(gone) > len(before) or not gone.isdisjoint(self._ends)
-
-    def _told_before(self, lost: bool, unseen: bool) -> bool:
-        """Whether a gap was counted for the same containers, which both ways show in turn."""
-        told = (unseen and self._loss_told) or (lost and self._unseen_told)
-        self._loss_told = lost and not unseen and not told
-        self._unseen_told = unseen and not lost and not told
-        self.changed = True
-        return told
-
-    def _lost(self, window: Window) -> bool:
-        """Whether containers left RUN that this RUN_RESTARTED window does not show.
-
-        Of one that it shows, the newest lines stand in it; as many of the older ones may have
-        moved on out of it as its log newly showed since they left.
-        """
-        missing = self._vanished.difference(window.seen)
-        found = len(self._vanished) - len(missing)
-        spared = self._moved_off + self._ended_news
-        self._vanished, self._moved_off, self.changed = set(), 0, True
-        return not found or len(missing) > spared
 
     def _time(self, line: int) -> int:
         return self._lines.time(line)

@@ -7,7 +7,7 @@ not reach back to what was counted. What comes behind that is new, in its order.
 from collections.abc import Sequence
 
 from exporter.counting.pipeline import Pipeline
-from exporter.logs.dedup.continuity import WindowEnd
+from exporter.logs.dedup.window_end import WindowEnd
 from exporter.model import Component, Source
 from exporter.reading.reading import Reading
 
