@@ -50,8 +50,8 @@ def test_a_corpus_comes_back_from_its_file(tmp_path, monkeypatch: pytest.MonkeyP
     assert read_corpus("none") == []
 
 
-def _nothing(*_: object, **__: object) -> tuple[list[object], list[object]]:
-    return [], []
+def _nothing(*_: object, **__: object) -> tuple[dict[int, list[int]], tuple[int, ...]]:
+    return {}, ()
 
 
 def _without_last_line(self: Intake, batch: Batch) -> dict[ComponentKey, list[bytes]]:

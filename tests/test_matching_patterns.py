@@ -1,8 +1,11 @@
 """Patterns are RE2's, over bytes, and a refusal gives RE2's own reason."""
 
-import pytest
+from collections.abc import Callable
 
-from exporter.matching.patterns import compile_pattern
+import pytest
+import re2
+
+from exporter.matching.patterns import Sieve, compile_pattern
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,29 @@ def test_invalid_utf8_is_searched_around():
     """Bytes that are no UTF-8 match no character and hide nothing."""
     assert compile_pattern("error").search(b"\xff\xfeerror\x80")
     assert compile_pattern("^.$").search(b"\xff") is None
+
+
+def _refused(_set: object) -> None:
+    raise re2.error("failed to compile Set")
+
+
+@pytest.mark.parametrize("broken", [None, ("Compile", _refused), ("Match", print)])
+def test_many_texts_are_sifted_as_each_is_searched(
+    broken: tuple[str, Callable[..., object]] | None, monkeypatch: pytest.MonkeyPatch
+):
+    """The set that is asked first may find nothing, or be too large: a search decides."""
+    if broken is not None:
+        monkeypatch.setattr(re2.Set, *broken)
+    texts = [
+        b"",
+        b"error",
+        b"an ERROR",
+        b"\xfferror\n",
+        b"no",
+        b"errors\nerror",
+        "K\u212a".encode(),
+    ]
+    for regex in ("error", "^error$", "(?m)^error$", "(?i)k", r"\berror\b", "", "(?s)r.e", "^$"):
+        pattern = compile_pattern(regex)
+        wanted = [pattern.search(text) is not None for text in texts]
+        assert Sieve(pattern, regex)(texts) == wanted, regex

@@ -15,7 +15,9 @@ from exporter.matching.decision import decision_of
 from exporter.matching.engine import Engine
 from exporter.matching.fields import FieldReader
 from exporter.matching.severity import declared, layouts
-from exporter.model import FieldCondition, Level, Rule, Severity
+from exporter.matching.severity.silence import Silence
+from exporter.model import HARMLESS as NOTHING_WRONG
+from exporter.model import FieldCondition, Level, Rule, Severity, WrappedMessage
 
 NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
 """What the first spellings of a form stand for; the others are harmless."""
@@ -26,6 +28,7 @@ LINES = [
     for place, word in enumerate(words.split())
     if word != "-"
 ]
+ERRORS = (Severity.ERROR, Severity.CRITICAL)
 MESSAGES = [line.encode() for line, _, _ in LINES] + [line.encode() for line in SILENT]
 
 ANY = {
@@ -34,6 +37,10 @@ ANY = {
     )
     for severity in Severity
 }
+
+WORDS = Engine(
+    [Rule("word", "[a-z]"), Rule("any", "[a-z]", any_severity=True)], unwrap=Unwrapping()
+)
 
 
 def severity_of(line: str) -> Severity | None:
@@ -64,6 +71,38 @@ def test_no_line_that_declares_a_severity_is_overlooked(severity: Severity):
     found = {match.message for match in ANY[severity].scan(MESSAGES)}
     wanted = {i for i, text in enumerate(MESSAGES) if declared(unwrap(text)) is severity}
     assert found == wanted
+
+
+def test_what_need_not_be_read_declares_nothing_harmless():
+    """No message that does is passed over; most of those that declare something else are."""
+    messages = dict(enumerate(map(unwrap, MESSAGES)))
+    silent = Silence().among(messages, messages)
+    severities = {index: declared(message) for index, message in messages.items()}
+    harmless = {index for index, severity in severities.items() if severity in NOTHING_WRONG}
+    assert harmless
+    assert not silent & harmless
+    others = {index for index, severity in severities.items() if severity in ERRORS}
+    assert len(silent & others) > 0.8 * len(others)
+
+
+def test_a_message_that_others_speak_for_is_read():
+    """What its wrapper or the record around it declares stands in none of its own bytes."""
+    alone, within, wrapped = b"declined", b"  msg: declined", WrappedMessage.of(b"declined", 6)
+    assert Silence().among([0, 1, 2], {0: alone, 1: within, 2: wrapped}) == {0}
+    lines = [b"declined", b"<6>declined", b"<3>declined", b"{", b'  "level": "info",']
+    engine = Engine([Rule("declined", "declined")], unwrap=Unwrapping())
+    found = [match.message for match in engine.scan([*lines, b'  "msg": "declined"'])]
+    assert found == [0, 2]
+
+
+@given(st.lists(st.sampled_from(MESSAGES), min_size=1, max_size=8))
+def test_many_lines_are_decided_as_each_is(lines: list[bytes]):
+    """What is told of many lines at once is what reading each of them tells."""
+    matches = WORDS.scan(lines)
+    found = {match.message for match in matches if not match.rule}
+    each = {match.message for match in matches if match.rule}
+    refused = {i for i in each if declared(unwrap(lines[i])) in NOTHING_WRONG}
+    assert found == each - refused
 
 
 @pytest.mark.found(

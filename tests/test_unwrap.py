@@ -219,3 +219,15 @@ def test_identity_is_the_raw_line_and_all_else_sees_the_message():
     assert (kind.sample, kind.count) == ("no card", 2)
     (crash,) = site.crashes.of(KEY)
     assert crash.lines == ("no card", "panic: boom")
+
+
+def test_carriage_returns_with_text_behind_them_are_marked():
+    """Those at the ends of lines, as Windows writes them, are none of them."""
+    text = b"one\r\ntwo\rthree\rfour\n\rfive\nsix\r\r\nseven\r\n"
+    marked = Unwrapping().also_marked(text, 0, len(text))
+    assert [text[text.rfind(b"\n", 0, at) + 1 : at] for at in marked] == [
+        b"two\rthree\rfour",
+        b"\rfive",
+        b"six\r\r",
+    ]
+    assert Unwrapping().also_marked(text, 0, text.index(b"two")) == []

@@ -165,14 +165,15 @@ def test_progress_is_shown_on_a_terminal_while_it_takes_long(
 
 
 def test_a_stopwatch_takes_the_time_of_each_rule():
-    """Each decision that is asked for counts, with its time, for its rule, until it is taken."""
+    """Each message that it is asked about counts, and the time for all of them, until taken."""
     ticks = iter(range(100))
     stopwatch = Stopwatch(lambda: float(next(ticks)))
-    engine = Engine([Rule("a", "aaaa"), Rule("b", "b+"), Rule("c", "(?P<c>c)")], stopwatch.watch)
-    assert len(engine.scan([b"aaaa b", b"bb", b""])) == 3
-    assert stopwatch.take() == [Cost(1, 1.0), Cost(2, 2.0), Cost()]
+    rules = [Rule("a", "aaaa"), Rule("b", "b+"), Rule("c", "(?P<c>c)"), Rule("d", "is")]
+    engine = Engine(rules, stopwatch.watch)
+    assert len(engine.scan([b"aaaa b", b"bb", b"", b"INFO: is fine"])) == 3
+    assert stopwatch.take() == [Cost(1, 1.0), Cost(2, 1.0), Cost(), Cost(1, 2.0)]
     assert engine.decisions[2].values(b"c") == {"c": b"c"}
-    assert stopwatch.take() == [Cost(), Cost(), Cost()]
+    assert stopwatch.take() == [Cost()] * 4
 
 
 # --- processes

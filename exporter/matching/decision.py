@@ -9,16 +9,23 @@ from typing import Protocol
 
 from exporter.matching.conditions import Condition, proposal
 from exporter.matching.fields import FieldReader
-from exporter.matching.patterns import compile_pattern
+from exporter.matching.patterns import Sieve, compile_pattern
 from exporter.matching.prefilter.expression import Expression
 from exporter.matching.severity import Before, SeverityReader, declares, nothing_before
 from exporter.matching.severity.candidates import candidate_expressions
 from exporter.matching.severity.structured import is_level
-from exporter.model import FieldCondition, Rule, Severity
+from exporter.model import HARMLESS, FieldCondition, Rule, Severity
+
+Sift = Callable[[Sequence[bytes]], Sequence[bool]]
+Settle = Callable[[bytes, Before], bool]
 
 
 class Decision(Protocol):
-    """The last word on whether a rule matches a message; threads may share it."""
+    """The last word on whether a rule matches a message; threads may share it.
+
+    ``matches`` decides on one message. It is the same as ``sift`` and then ``settle``, which are
+    for many messages: what the first tells of all of them at once, the other need not be asked.
+    """
 
     @property
     def proposal(self) -> str | Sequence[Expression] | None:
@@ -40,6 +47,18 @@ class Decision(Protocol):
             before: returns the messages before it, the nearest first, as far as they are known.
         """
 
+    @property
+    def sift(self) -> Sift | None:
+        """Tells of each of some messages whether it may match; None where all of them may."""
+
+    @property
+    def settle(self) -> Settle | None:
+        """Decides on a message that passed ``sift``; None where that was the last word."""
+
+    @property
+    def only_refuses(self) -> bool:
+        """Whether ``settle`` says yes to each message that declares nothing harmless."""
+
     def values(self, message: bytes) -> Mapping[str, bytes]:
         """Return what a message that the rule matches holds by name, for labels and values.
 
@@ -52,12 +71,24 @@ class RegexDecision:
     """The rule's ``regex`` is found in the message and its ``exclude_regex`` is not."""
 
     by_wrapper = False
+    settle: Settle | None = None
+    only_refuses = False
 
     def __init__(self, regex: str, exclude_regex: str | None = None) -> None:
         """Compile both; raises ValueError with RE2's reason where it refuses one."""
         self.proposal: str | Sequence[Expression] | None = regex
         self._regex = compile_pattern(regex)
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
+        self._found = Sieve(self._regex, regex)
+
+    def sift(self, messages: Sequence[bytes]) -> Sequence[bool]:
+        """Return of each message what ``matches`` does."""
+        found = self._found(messages)
+        if self._exclude is None:
+            return found
+        search = self._exclude.search
+        pairs = zip(found, messages, strict=True)
+        return [each and search(message) is None for each, message in pairs]
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the regex is found and the exclusion is not."""
@@ -76,6 +107,8 @@ class FieldDecision:
     """Every condition on a field holds and the rule's ``exclude_regex`` is not found."""
 
     by_wrapper = False
+    sift: Sift | None = None
+    only_refuses = False
 
     def __init__(
         self,
@@ -88,6 +121,11 @@ class FieldDecision:
         self._conditions = tuple(map(Condition, conditions))
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
         self._reader = reader
+
+    @property
+    def settle(self) -> Settle | None:
+        """Return ``matches``: nothing is told of many messages at once."""
+        return self.matches
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether all conditions hold and the exclusion is not found."""
@@ -105,6 +143,8 @@ class SeverityDecision:
     """The message declares a wanted severity and the rule's ``exclude_regex`` is not found."""
 
     by_wrapper = True
+    sift: Sift | None = None
+    only_refuses = False
 
     def __init__(
         self,
@@ -117,6 +157,11 @@ class SeverityDecision:
         self._wanted = wanted
         self._severities = severities
         self._exclude = None if exclude_regex is None else compile_pattern(exclude_regex)
+
+    @property
+    def settle(self) -> Settle | None:
+        """Return ``matches``: nothing is told of many messages at once."""
+        return self.matches
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the message declares it; of a record over several lines, one line does."""
@@ -143,15 +188,25 @@ class DeclaredDecision:
     ) -> None:
         self.proposal = decision.proposal
         self.values = decision.values
+        self.sift = decision.sift
+        self.only_refuses = not wanted and decision.settle is None and refused <= HARMLESS
         self._decides = decision.matches
+        self._settles = decision.settle
         self._wanted = wanted
         self._refused = refused
         self._severities = severities
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the decision is so and the message declares what it has to."""
-        if not self._decides(message, before):
+        return self._decides(message, before) and self._declares(message, before)
+
+    def settle(self, message: bytes, before: Before) -> bool:
+        """Return what ``matches`` does for a message that passed ``sift``."""
+        if self._settles is not None and not self._settles(message, before):
             return False
+        return self._declares(message, before)
+
+    def _declares(self, message: bytes, before: Before) -> bool:
         severity = self._severities.read(message, before)
         return severity not in self._refused and (not self._wanted or severity in self._wanted)
 

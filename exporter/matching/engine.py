@@ -11,10 +11,12 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple, Protocol
 
+from exporter.matching.deciding import Asked, decided
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
-from exporter.matching.prefilter.candidates import Candidate, Candidates, DatabaseCache
-from exporter.matching.severity import SeverityReader
+from exporter.matching.prefilter.candidates import Candidates, DatabaseCache, Places
+from exporter.matching.severity import Before, SeverityReader
+from exporter.matching.severity.silence import Silence
 from exporter.model import Rule, WrappedMessage
 
 _BLOCK_BYTES = 1 << 20
@@ -32,7 +34,13 @@ class Unwrapping(Protocol):
 
     @property
     def marks(self) -> Sequence[bytes]:
-        """Regexes for Hyperscan, of which one is found in each line whose message changes."""
+        """Regexes for Hyperscan, of which one is found in each line whose message changes.
+
+        But for the lines that ``also_marked`` finds.
+        """
+
+    def also_marked(self, text: bytes, start: int, end: int) -> list[int]:
+        """Return the newlines of further lines, by their offset in ``text``, that may change."""
 
     def __call__(self, message: bytes) -> bytes:
         """Return what rules search in, without a newline; ``message`` if that is all of it."""
@@ -116,7 +124,7 @@ class Engine:
             () if unwrap is None else unwrap.marks,
             cache,
         )
-        self._matches = [decision.matches for decision in self.decisions]
+        self._silence = Silence(cache)
         self._by_wrapper = [i for i, each in enumerate(self.decisions) if each.by_wrapper]
 
     @property
@@ -198,48 +206,51 @@ class Engine:
             yield from self._scan_block(text, start, stop, scan)
             start = stop
 
-    def _scan_block(self, text: bytes, start: int, end: int, scan: _Scan) -> Iterator[LineMatch]:
-        wanted, message_of = scan.wanted, scan.message_of
+    def _scan_block(self, text: bytes, start: int, end: int, scan: _Scan) -> list[LineMatch]:
         if text[end - 1] != _NEWLINE:
             text = text[:end] + b"\n"
             end += 1
-        candidates, marked = self._candidates.find(text, wanted, start, end)
-        unwrapped: Mapping[int, bytes] = {}
-        if marked:
-            unwrapped = self._unwrapped(text, start, marked, message_of)
+        candidates, unwrapped = self._find(text, start, end, scan)
+        if not candidates:
+            return []
+        places = set[int]().union(*candidates.values())
+        lines = {at: text.rfind(b"\n", start, at) + 1 or start for at in places}
+        messages = {at: text[line:at] for at, line in lines.items()}
+        if scan.message_of is not None:
+            message_of = scan.message_of
+            messages = {at: message_of(line) for at, line in messages.items()}
         if unwrapped:
-            scan.changed.update(unwrapped)
-            candidates = [each for each in candidates if each[0] not in unwrapped]
-            candidates += self._candidates_in(unwrapped, wanted)
+            messages |= {at: unwrapped[at] for at in places & unwrapped.keys()}
+
+        def before(at: int) -> Before:
+            return partial(self._before, text, lines[at], scan.message_of, scan.context)
+
+        found = sorted(decided(self.decisions, candidates, Asked(messages, before), self._silence))
+        return [LineMatch(rule, lines[at], at) for at, rule in found]
+
+    def _find(
+        self, text: bytes, start: int, end: int, scan: _Scan
+    ) -> tuple[Places, Mapping[int, bytes]]:
+        """Return the candidates of a block, and the messages that unwrapping changes."""
+        found, marked = self._candidates.find(text, scan.wanted, start, end)
+        unwrapped: Mapping[int, bytes] = {}
+        if self.unwrap is not None:
+            marked = (*marked, *self.unwrap.also_marked(text, start, end))
+            if marked:
+                unwrapped = self._unwrapped(text, start, marked, scan.message_of)
         always = self._candidates.missing
-        if always and wanted is not None:
-            always = tuple(rule for rule in always if rule in wanted)
-        if always:
-            candidates += [(at, rule) for at in _line_ends(text, start, end) for rule in always]
-        candidates.sort()
-        matches = self._matches
-        newline, last = -1, -1
-        line_start, message = start, b""
-        for at, rule in candidates:
-            if at != newline:
-                newline = at
-                line_start = text.rfind(b"\n", start, at) + 1 or start
-                if at in unwrapped:
-                    message = unwrapped[at]
-                else:
-                    message = text[line_start:at]
-                    if message_of is not None:
-                        message = message_of(message)
-            elif rule == last:
-                continue
-            last = rule
-            if message[:1] not in _MARGINS:
-                matched = matches[rule](message)
-            else:
-                before = partial(self._before, text, line_start, message_of, scan.context)
-                matched = matches[rule](message, before)
-            if matched:
-                yield LineMatch(rule, line_start, newline)
+        if not unwrapped and not always:
+            return found, unwrapped
+        scan.changed.update(unwrapped)
+        places = {
+            rule: [at for at in several if at not in unwrapped] for rule, several in found.items()
+        }
+        for rule, at in self._candidates_in(unwrapped, scan.wanted) if unwrapped else ():
+            places.setdefault(rule, []).append(at)
+        for rule in always:
+            if scan.wanted is None or rule in scan.wanted:
+                places[rule] = list(_line_ends(text, start, end))
+        return places, unwrapped
 
     def _before(
         self, text: bytes, end: int, message_of: MessageOf | None, context: Sequence[bytes]
@@ -271,21 +282,20 @@ class Engine:
 
     def _candidates_in(
         self, unwrapped: Mapping[int, bytes], wanted: frozenset[int] | None
-    ) -> list[Candidate]:
-        """Return the candidates in unwrapped messages, by the newlines of their lines."""
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the rules that may match unwrapped messages, each with the newline of its line."""
         text = b"\n".join((*unwrapped.values(), b""))
         found, _ = self._candidates.find(text, wanted)
-        candidates = [
-            (at, rule)
-            for at, message in unwrapped.items()
-            if isinstance(message, WrappedMessage)
-            for rule in self._by_wrapper
-            if wanted is None or rule in wanted
-        ]
+        for at, message in unwrapped.items():
+            if isinstance(message, WrappedMessage):
+                for rule in self._by_wrapper:
+                    if wanted is None or rule in wanted:
+                        yield rule, at
         if found:
             places = dict(zip(_line_ends(text, 0, len(text)), unwrapped, strict=True))
-            candidates += [(places[at], rule) for at, rule in found]
-        return candidates
+            for rule, several in found.items():
+                for at in several:
+                    yield rule, places[at]
 
     def _examine_each(
         self,
@@ -307,7 +317,7 @@ class Engine:
             Match(rule, index)
             for index, message in enumerate(messages)
             for rule in rules
-            if self._matches[rule](message)
+            if self.decisions[rule].matches(message)
         ]
         return Examined(found, unwrapped)
 
@@ -324,10 +334,6 @@ def _block_end(text: bytes, start: int, end: int) -> int:
     if newline < 0:
         newline = text.find(b"\n", start + _BLOCK_BYTES, end)
     return end if newline < 0 else newline + 1
-
-
-_MARGINS = (b" ", b"\t")
-"""What lines begin with that may be a part of more than a line."""
 
 
 def _lines_before(text: bytes, end: int) -> Iterator[bytes]:

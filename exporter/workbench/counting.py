@@ -83,8 +83,7 @@ def _count_part(
     for piece in pieces_of(log, part):
         if part is None:
             tally.lines += lines_in(piece)
-        for _ in counting.count(piece):
-            pass
+        counting.count(piece)
         notice(piece.size)
     counting.end()
     tally.costs = stopwatch.take()[: len(rules)]

@@ -3,10 +3,10 @@
 The time in which Hyperscan looks for all rules together belongs to none of them and is not in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from exporter.matching.decision import Decision
+from exporter.matching.decision import Decision, Settle, Sift
 from exporter.matching.severity import Before, nothing_before
 
 
@@ -55,7 +55,8 @@ class _Watched:
         self.proposal = decision.proposal
         self.by_wrapper = decision.by_wrapper
         self.values = decision.values
-        decide = decision.matches
+        self.only_refuses = decision.only_refuses
+        decide, sifts, settles = decision.matches, decision.sift, decision.settle
 
         def matches(message: bytes, before: Before = nothing_before) -> bool:
             started = clock()
@@ -64,4 +65,20 @@ class _Watched:
             cost.candidates += 1
             return matched
 
+        def sift(messages: Sequence[bytes]) -> Sequence[bool]:
+            started = clock()
+            passed = sifts(messages) if sifts is not None else ()
+            cost.seconds += clock() - started
+            cost.candidates += len(messages)
+            return passed
+
+        def settle(message: bytes, before: Before) -> bool:
+            started = clock()
+            settled = settles is None or settles(message, before)
+            cost.seconds += clock() - started
+            cost.candidates += sifts is None
+            return settled
+
         self.matches = matches
+        self.sift: Sift | None = None if sifts is None else sift
+        self.settle: Settle | None = None if settles is None else settle

@@ -1,8 +1,9 @@
 """Counting: how many lines there are, and how many each rule matches."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from exporter.logs.redaction import redact
 from exporter.matching.engine import Engine, LineMatch
@@ -12,6 +13,8 @@ from exporter.workbench.inputs import Piece
 from exporter.workbench.matches import LogMatches, sample_of
 from exporter.workbench.series import SeriesTally
 from exporter.workbench.stopwatch import Cost
+
+_RULE = attrgetter("rule")
 
 
 @dataclass(slots=True)
@@ -60,19 +63,20 @@ class Counting:
         self._extractions = extractions_of(engine, redact)
         self.matches = LogMatches(engine, rules)
 
-    def count(self, piece: Piece) -> Iterator[LineMatch]:
-        """Add what counts in a piece, and its bytes; yield each match once it is counted."""
+    def count(self, piece: Piece) -> list[LineMatch]:
+        """Add what counts in a piece, and its bytes; return the matches, which are counted."""
         tally, extractions = self._tally, self._extractions
         tally.bytes += piece.size
-        for match in self.matches.counted(piece):
+        found = list(self.matches.counted(piece))
+        tally.patterns.update(map(_RULE, found))
+        for match in found if extractions else ():
             rule = match.rule
-            tally.patterns[rule] += 1
             if rule in extractions and not self._rules[rule].per_event:
                 extraction = extractions[rule]
                 line = piece.text[match.start : match.end]
                 tally.take(extraction.metric, sample_of(extraction, self._engine, line))
-            yield match
         self._take_over(ended=False)
+        return found
 
     def end(self) -> None:
         """The log has ended: add what waited for the end of events."""

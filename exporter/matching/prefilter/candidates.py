@@ -5,6 +5,7 @@ is ``missing`` here, and never proposed.
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
@@ -12,8 +13,8 @@ import hyperscan
 
 from exporter.matching.prefilter.expression import Expression
 
-Candidate = tuple[int, int]
-"""The offset of a line's newline, and the index of a regex."""
+Places = Mapping[int, Sequence[int]]
+"""The offsets of lines' newlines by the index of a regex that may be found in the lines."""
 
 
 class DatabaseCache(Protocol):
@@ -50,46 +51,39 @@ class Candidates:
 
     def find(
         self, text: bytes, wanted: frozenset[int] | None, start: int = 0, end: int | None = None
-    ) -> tuple[list[Candidate], list[int]]:
+    ) -> tuple[Places, Sequence[int]]:
         """Return the lines of a text in which a regex may be found, none is missed; and the marked.
 
-        Of a marked line it returns the offset of its newline.
+        Of each line it returns the offset of its newline, in any order, perhaps twice.
 
         Args:
             text: lines, each ended by a newline.
             wanted: indexes of the regexes that count; None is all of them.
             start: where the first line to look at starts.
             end: where the last one ends, behind its newline; None is the end of the text.
-
-        The order is any, and the same pair may come twice.
         """
-        found: list[Candidate] = []
-        marked: list[int] = []
         if self._database is None:
-            return found, marked
+            return {}, ()
         # Of each regex, the stretch up to a line's end in which it was found last: however often
         # it is found there, the line is one candidate.
         mark = self._mark
         since, until = [0] * (mark + 1), [-1] * (mark + 1)
+        found: defaultdict[int, list[int]] = defaultdict(list)
 
         def note(index: int, _start: int, behind: int, _flags: int, _context: object) -> None:
             last = start + behind - 1
             if since[index] <= last <= until[index]:
                 return
-            if index == mark:
+            if wanted is None or index in wanted or index == mark:
                 since[index] = last
                 until[index] = newline = text.find(b"\n", last)
-                marked.append(newline)
-            elif wanted is None or index in wanted:
-                since[index] = last
-                until[index] = newline = text.find(b"\n", last)
-                found.append((newline, index))
+                found[index].append(newline)
 
         # Any buffer will do; the annotations of hyperscan leave that out.
         whole = start == 0 and end in (None, len(text))
         block = text if whole else cast(bytes, memoryview(text)[start:end])
         self._database.scan(block, note, scratch=self._scratch(self._database))
-        return found, marked
+        return found, found.pop(mark, ())
 
     def _scratch(self, database: hyperscan.Database) -> hyperscan.Scratch:
         scratch: hyperscan.Scratch | None = getattr(self._local, "scratch", None)

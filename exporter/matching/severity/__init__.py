@@ -26,7 +26,7 @@ def declared(message: bytes, before: Before = nothing_before) -> Severity | None
     A line of a record that is printed over several lines has that of the record, as far as it is
     known from the lines before.
     """
-    if message[:1] in _SPACES and (around := structured.record_around(message, before())):
+    if message[:1] in SPACES and (around := structured.record_around(message, before())):
         return structured.declared_in(around)
     severity = layouts.declared_by(message, _record)
     if severity is None and isinstance(message, WrappedMessage):
@@ -34,7 +34,8 @@ def declared(message: bytes, before: Before = nothing_before) -> Severity | None
     return severity
 
 
-_SPACES = (b" ", b"\t")
+SPACES = (b" ", b"\t")
+"""What lines begin with that may be a part of a record over several lines."""
 
 
 def _of(record: Mapping[str, object]) -> Severity | None:
@@ -85,7 +86,7 @@ def declares(message: bytes, before: Before, severities: SeverityReader) -> Seve
 
     That is the first which says it. Other messages are read by ``severities``.
     """
-    if message[:1] not in _SPACES or not (around := structured.record_around(message, before())):
+    if message[:1] not in SPACES or not (around := structured.record_around(message, before())):
         return severities.read(message, before)
     pair = structured.pair_of(message)
     if pair is None or not structured.is_level(pair[0]):
