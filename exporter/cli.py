@@ -94,8 +94,9 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     first = arguments[0] if arguments else "run"
     named = first in COMMANDS or first in ("-h", "--help", "--version")
     if not named and not first.startswith("-"):
-        _parser().error(f"unknown command {first!r}; the commands are {', '.join(COMMANDS)}")
-    parsed = _parser().parse_args(arguments if arguments and named else ["run", *arguments])
+        _parser(first).error(f"unknown command {first!r}; the commands are {', '.join(COMMANDS)}")
+    arguments = arguments if arguments and named else ["run", *arguments]
+    parsed = _parser(arguments[0]).parse_args(arguments)
     given = {name: value for name, value in vars(parsed).items() if value is not None}
     for name, value in _from_environment(environ).items():
         given.setdefault(name, value)
@@ -125,7 +126,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     return given
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the flags of one."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description=SUMMARY,
@@ -136,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        _add_flags(name, command)
+        if name == chosen:
+            _add_flags(name, command)
     return parser
 
 

@@ -9,7 +9,8 @@ from exporter_process import run_command
 
 from exporter.matching.engine import Engine
 from exporter.model import Level, Rule
-from exporter.workbench.database_cache import MOST_FILES, DatabaseCache, user_cache
+from exporter.workbench.database_cache import DatabaseCache, user_cache
+from exporter.workbench.private_files import MOST_FILES
 
 RULES = (
     Rule("declined", "payment declined", Level.ERROR),
@@ -153,4 +154,5 @@ def test_match_keeps_its_rules(tmp_path: Path):
         for _ in range(2)
     ]
     assert counted[0] == counted[1] != ""
-    assert the_file(tmp_path / "do-app-exporter").suffix == ".hyperscan"
+    kept = sorted(file.suffix for file in (tmp_path / "do-app-exporter").iterdir())
+    assert kept == [".hyperscan", ".rules"]

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
 
 LAYERS = (
-    {"errors", "model"},
+    {"errors", "late_regex", "model"},
     {"logs", "matching", "scheduling"},
     {"config", "digitalocean", "receiving", "state", "telemetry"},
     {"counting", "notify", "options", "replicas", "web"},

@@ -83,7 +83,12 @@ def test_modules_are_plain(module: Path):
 
 def test_help_is_plain():
     """What `--help` prints of the program and of each command."""
-    texts = [SUMMARY, _parser().format_help(), *COMMANDS.values(), *(text for _, text in FLAGS)]
+    texts = [
+        SUMMARY,
+        _parser("run").format_help(),
+        *COMMANDS.values(),
+        *(text for _, text in FLAGS),
+    ]
     assert [turn for text in texts for turn in turns(text)] == []
 
 

@@ -11,6 +11,7 @@ from exporter.options import Options
 from exporter.workbench.inputs import STANDARD_INPUT, open_inputs
 from exporter.workbench.newlines import lines_of
 from exporter.workbench.processes import beside, cores
+from exporter.workbench.rules_cache import rules_cache
 
 
 def match(options: Options) -> int:
@@ -42,11 +43,17 @@ def match(options: Options) -> int:
 
 
 def chosen_rules(options: Options) -> tuple[tuple[Rule, ...], bool]:
-    """Load the rules to apply, and whether messages are unwrapped.
+    """Return the rules to apply, and whether messages are unwrapped.
 
-    Without a configuration these are the defaults, and what reads one is not even loaded: that
-    takes longer than everything else at a start.
+    What they were at an earlier start is kept: to load what reads them takes longer than
+    everything else at a start.
     """
+    cache, read = rules_cache(options), partial(_read_rules, options)
+    return read() if cache is None else cache.load_or(options, read)
+
+
+def _read_rules(options: Options) -> tuple[tuple[Rule, ...], bool]:
+    """Read the rules of the configuration; without one these are the defaults."""
     if options.config_file is None and not options.config_text:
         from exporter.matching.packs import DEFAULT, load_packs
 

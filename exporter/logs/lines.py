@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from operator import add, itemgetter
 
-import orjson
-
 from exporter.model import LogLine
 
 NANOSECONDS = 1_000_000_000
@@ -159,6 +157,8 @@ def _of_one_form(raws: Sequence[bytes], start: int, end: int) -> list[int] | Non
             return None
         seconds[beginning] = _timestamp(prefix) - NANOSECONDS
     # A 1 before each fraction, which may begin with zeros: a second that was taken off above.
+    import orjson  # it takes longer to load than all that a start of ``match`` needs of this
+
     numbers = orjson.loads(b"[1%b]" % columns.replace(b"Z ", b",1")[:-2])
     if scale > 1:
         numbers = [number * scale for number in numbers]

@@ -4,9 +4,9 @@ Used by ``unwrap``. Programs write colours and progress bars for a terminal, als
 none.
 """
 
-import re
+from exporter.late_regex import compile_late
 
-_ESCAPE = re.compile(
+_ESCAPE = compile_late(
     rb"\x1b(?:\[[0-?]*[ -/]*(?:[@-~]|$)"  # CSI: colours, cursor, erasing; cut at the line's end
     rb"|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)"  # OSC: titles, hyperlinks
     rb"|[PX^_][^\x1b]{0,2000}\x1b\\"  # other strings of control
@@ -17,27 +17,27 @@ _ESCAPE = re.compile(
 )
 
 # Sequences behind which a line is written anew: erase the line, go to its first column.
-_REWRITES = re.compile(rb"\x1b\[(?:[12]K|[01]?G|2J|(?:1;1)?H)")
+_REWRITES = compile_late(rb"\x1b\[(?:[12]K|[01]?G|2J|(?:1;1)?H)")
 
 # Each search begins where a piece stands that no other contains, and looks ahead a bounded number
 # of bytes: what a line costs grows with its length alone, whatever stands in it.
 
 # tqdm ends its bar with its speed in brackets and writes no newline.
-_SPEED = re.compile(
+_SPEED = compile_late(
     rb"\[[\d:?]{1,12}[<,][^\[\]]{0,400}?(?:/s|s/[A-Za-z]{1,20})(?:,[^\[\]]{0,400})?\]"
     rb" {0,200}(?=\S)"
 )
-_BEFORE_SPEED = re.compile(
+_BEFORE_SPEED = compile_late(
     rb"(?:\d{1,3}%\|[^|]{0,400}\|[^\[|]{0,60}|\d[\d.]{0,11}[kMGT]?[A-Za-z]{1,20} )\Z"
 )
 _SPEED_REACH = 1300
 _BEFORE_REACH = 500
 
-_DRAWN = re.compile(rb"[=#>.-]{5,}+|(?:\xe2[\x94-\x97][\x80-\xbf]){3,}+")
+_DRAWN = compile_late(rb"[=#>.-]{5,}+|(?:\xe2[\x94-\x97][\x80-\xbf]){3,}+")
 _DRAWN_REACH = 400
 
 # Behind another bar, only what surely begins a line of its own.
-_BEGINNING = re.compile(
+_BEGINNING = compile_late(
     rb"(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)\b"
     rb"|Traceback \(most recent call last\)|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"
     rb"|[A-Z]\w{0,60}(?:Error|Exception): "

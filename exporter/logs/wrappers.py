@@ -3,11 +3,9 @@
 Used by ``unwrap``. Only what cannot be the program's own words is taken off.
 """
 
-import re
 from collections.abc import Callable
 
-import orjson
-
+from exporter.late_regex import compile_late
 from exporter.model import WrappedMessage
 
 _LEVEL = (
@@ -56,17 +54,17 @@ _PREFIXES = (
     # Heroku and what drains its logs: the process by its name and number.
     _TIME + rb"(?:\.\d{1,9})?" + _ZONE + rb" (?:" + _HOST + rb" )?(?:app|heroku)\[[\w.-]{1,60}\]: ",
 )
-_PREFIX = re.compile(rb"|".join(rb"(?:" + each + rb")" for each in _PREFIXES))
+_PREFIX = compile_late(rb"|".join(rb"(?:" + each + rb")" for each in _PREFIXES))
 
 # Syslog with a priority: RFC 5424, RFC 3164, and the bare one that systemd reads.
-_PRIORITY = re.compile(
+_PRIORITY = compile_late(
     rb"<(\d{1,3})>(?:1 (?:-|" + _TIME + rb"(?:\.\d{1,6})?" + _ZONE + rb") \S+ \S+ \S+ \S+"
     rb" (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: (?:\xef\xbb\xbf)?|$)"
     rb"|(?:" + _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d (?:[\w.:-]+ )?[\w./@-]{1,100}(?:\[\d+\])?: )?)"
 )
 _LARGEST_PRIORITY = 191
 
-_FPM = re.compile(
+_FPM = compile_late(
     rb"(?:\[[^\]\n]{10,40}\] )?(?:WARNING: )?\[pool [^\]\n]{1,60}\] child \d+ said into "
     + _STDOUT
     + rb': "(.*?)(?:"(?:, pipe is closed)?)?$'
@@ -135,6 +133,8 @@ def _out_of_json(message: bytes) -> bytes:
     """What a runtime's JSON, or PM2's, holds as the text of one line."""
     if b'"stream"' not in message and b'"process_id"' not in message:
         return message
+    import orjson  # which few messages need, and takes long to load
+
     try:
         values = orjson.loads(message)
     except orjson.JSONDecodeError:

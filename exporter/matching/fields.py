@@ -12,8 +12,6 @@ import re
 import threading
 from collections.abc import Mapping
 
-import orjson
-
 Scalar = str | int | float | bool
 """What a field can be compared by; an object, a list and null are no such value."""
 
@@ -122,6 +120,8 @@ def _values(message: bytes) -> Mapping[str, object]:
 
 
 def _object(text: bytes) -> Mapping[str, object] | None:
+    import orjson  # which few commands need, and takes long to load
+
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -1,18 +1,18 @@
 """Numbers as people write them, with their unit, in base units: seconds, bytes, ratios."""
 
 import math
-import re
 
+from exporter.late_regex import compile_late
 from exporter.matching.fields import Scalar
 
 _LONGEST = 64
 """Characters of the longest text that is read; no number that is meant to be one is longer."""
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})++|[0-9]++)(?:\.[0-9]*+)?|\.[0-9]++"
-_QUANTITY = re.compile(rf"([-+]?)({_DIGITS})((?:[eE][-+]?[0-9]++)?)[ \t]?([A-Za-zµμ%]*+)")
+_QUANTITY = compile_late(rf"([-+]?)({_DIGITS})((?:[eE][-+]?[0-9]++)?)[ \t]?([A-Za-zµμ%]*+)")
 _GO_PART = r"([0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(ns|us|µs|μs|ms|s|m|h)"
-_GO_DURATION = re.compile(rf"([-+]?)((?:{_GO_PART}){{2,}})")
-_GO_PARTS = re.compile(_GO_PART)
+_GO_DURATION = compile_late(rf"([-+]?)((?:{_GO_PART}){{2,}})")
+_GO_PARTS = compile_late(_GO_PART)
 
 
 def _units(factor: float, divisor: float, *names: str) -> dict[str, tuple[float, float]]:

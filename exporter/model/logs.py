@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.model.apps import ComponentKey
+if TYPE_CHECKING:
+    from exporter.model.apps import ComponentKey
 
 
 class LogType(StrEnum):
@@ -54,7 +55,7 @@ class Source:
     """One log of one component: what a poll reads."""
 
     app_id: str
-    key: ComponentKey
+    key: "ComponentKey"
     log_type: LogType
 
     def __str__(self) -> str:

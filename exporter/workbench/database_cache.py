@@ -4,57 +4,39 @@
 at a start.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
-import stat
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import hyperscan
 
 from exporter import matching
+from exporter.workbench.private_files import PrivateFiles, folder_of_user
 
 LOG = logging.getLogger(__name__)
-
-FOLDER = "do-app-exporter"
-"""In the user's folder for caches."""
-
-MOST_FILES = 16
-"""How many databases are kept; the ones used longest ago go first."""
-
-_SUFFIX = ".hyperscan"
-_PRIVATE = 0o077
-_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class DatabaseCache:
     """Databases in one folder, each with the indexes of the regexes that are in it.
 
-    The folder has to belong to this user and to be closed to all others, as does each file: a
-    database is run as code, so nobody else may write one. A file that is foreign, broken or of
-    another version of Hyperscan is ignored and written again. Whatever fails here costs the time
-    to compile, and nothing else.
+    A file that is foreign, broken or of another version of Hyperscan is ignored and written again.
+    Whatever fails here costs the time to compile, and nothing else.
 
     Args:
-        folder: made if it is missing.
+        folder: of the user alone; made if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._files = PrivateFiles(folder, ".hyperscan")
 
     def load(self, made_of: object) -> tuple[hyperscan.Database, frozenset[int]] | None:
         """Return what was saved for what has this ``repr``, or None."""
         try:
-            content = self._read(_path_in(self.folder, made_of))
-            digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-            if hashlib.sha256(payload).digest() != digest:
-                raise ValueError("its checksum is wrong")
-            header, _, raw = payload.partition(b"\n")
+            header, _, raw = self._files.read(_name_of(made_of)).partition(b"\n")
             used = frozenset(map(int, json.loads(header)))
             return hyperscan.loadb(raw, mode=hyperscan.HS_MODE_BLOCK), used
         except FileNotFoundError:
@@ -65,63 +47,24 @@ class DatabaseCache:
 
     def save(self, made_of: object, database: hyperscan.Database, used: frozenset[int]) -> None:
         """Keep a database for what has this ``repr``, in one step."""
-        payload = json.dumps(sorted(used)).encode() + b"\n" + hyperscan.dumpb(database)
+        content = json.dumps(sorted(used)).encode() + b"\n" + hyperscan.dumpb(database)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._check_folder()
-            self._write(_path_in(self.folder, made_of), hashlib.sha256(payload).digest() + payload)
-            self._prune()
+            self._files.write(_name_of(made_of), content)
         except (OSError, ValueError) as error:
             LOG.debug("a database is not cached", extra={"fields": {"problem": error}})
-
-    def _check_folder(self) -> None:
-        _check_private(os.lstat(self.folder), stat.S_ISDIR)
-
-    def _read(self, path: Path) -> bytes:
-        self._check_folder()
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
-            _check_private(os.fstat(file.fileno()), stat.S_ISREG)
-            content = file.read()
-        with contextlib.suppress(OSError):  # a folder that is read only is no reason to compile
-            os.utime(path)
-        return content
-
-    def _write(self, path: Path, content: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self.folder)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
-                file.write(content)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-    def _prune(self) -> None:
-        files = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
-        for file in files[:-MOST_FILES]:
-            file.unlink(missing_ok=True)
 
 
 def user_cache(environ: Mapping[str, str]) -> DatabaseCache | None:
     """Return the cache of the user who runs the program, or None if there is no home for it."""
-    named, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
-    base = Path(named) if named else Path(home, ".cache")
-    return DatabaseCache(base / FOLDER) if (named or home) and base.is_absolute() else None
+    folder = folder_of_user(environ)
+    return None if folder is None else DatabaseCache(folder)
 
 
-def _path_in(folder: Path, made_of: object) -> Path:
-    """Return the file of a database: named by what it is made of, and by whom."""
+def _name_of(made_of: object) -> str:
+    """Return the name of a database: by what it is made of, and by whom."""
     digest = hashlib.sha256(_versions())
     digest.update(repr(made_of).encode())
-    return folder / f"{digest.hexdigest()}{_SUFFIX}"
-
-
-def _check_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> None:
-    """Raise ValueError unless only this user can have written it."""
-    if not is_kind(status.st_mode):
-        raise ValueError("it is something else than a folder of files")
-    if status.st_uid != os.geteuid() or status.st_mode & _PRIVATE:
-        raise ValueError("other users can use it")
+    return digest.hexdigest()
 
 
 @cache

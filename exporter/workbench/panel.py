@@ -7,6 +7,8 @@ time is no such form, unless all of them do, and then it makes no difference.
 import re
 from collections.abc import Callable
 
+from exporter.late_regex import compile_late
+
 _LOOKED_AT = 50
 _SHARE = 0.9
 
@@ -31,22 +33,22 @@ def _date(found: "re.Match[bytes]", group: int) -> bytes:
 
 _FORMS: tuple[tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes], float], ...] = (
     (
-        re.compile(rb"^\[([a-z0-9][a-z0-9-]*)\] " + _TIME + rb" ?", re.MULTILINE),
+        compile_late(rb"^\[([a-z0-9][a-z0-9-]*)\] " + _TIME + rb" ?", re.MULTILINE),
         lambda found: b"%s %sT%sZ " % (found[1], found[2], found[3]),
         _SHARE,
     ),
     (
-        re.compile(rb"^" + _TIME + rb" ?", re.MULTILINE),
+        compile_late(rb"^" + _TIME + rb" ?", re.MULTILINE),
         lambda found: b"%s %sT%sZ " % (_NAME, found[1], found[2]),
         _SHARE,
     ),
     (
-        re.compile(rb"^" + _MONTH + rb" \[([a-z0-9][a-z0-9-]*)\] ?", re.MULTILINE),
+        compile_late(rb"^" + _MONTH + rb" \[([a-z0-9][a-z0-9-]*)\] ?", re.MULTILINE),
         lambda found: b"%s %s " % (found[4], _date(found, 1)),
         _SHARE,
     ),
     (  # the time alone, on the line before its message
-        re.compile(rb"^" + _MONTH + rb"[ \t]*\r?\n", re.MULTILINE),
+        compile_late(rb"^" + _MONTH + rb"[ \t]*\r?\n", re.MULTILINE),
         lambda found: b"%s %s " % (_NAME, _date(found, 1)),
         0.4,
     ),

@@ -5,9 +5,9 @@ any order, until a level stands where a level can stand; a word of prose ends th
 0 ERROR lines`` is INFO, and ``found ERROR in a file`` declares nothing.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
+from exporter.late_regex import compile_late
 from exporter.matching.severity import structured, vocabulary
 from exporter.model import Severity
 
@@ -35,7 +35,7 @@ _NOUN = (
 )
 """Not so where a word is part of another: ``ERROR RATE``."""
 
-_LEVEL = re.compile(
+_LEVEL = compile_late(
     rb"(?:[\[(<|] ?)?(?:"
     rb"(?P<capitals>" + _CAPITALS + rb")(?:(?=:)" + _NOTHING.replace(rb"\s*", rb":\s*", 1) + rb":"
     rb"|(?=[\])>|/,]|!\s|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + _NOUN + rb")"
@@ -43,7 +43,7 @@ _LEVEL = re.compile(
     rb")"
 )
 
-_ALONE = re.compile(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
+_ALONE = compile_late(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
 """A word without a mark of its own: in a column, as loggers align levels, or behind a sign."""
 
 _LEVEL_BEGINS = frozenset(
@@ -53,12 +53,12 @@ _LEVEL_BEGINS = frozenset(
 )
 """What ``_LEVEL`` begins with: of most words no other search is needed."""
 
-_PROSE = re.compile(rb"[a-z]+ [A-Za-z0-9/]|[A-Z][a-z]+(?:[A-Z][a-z]+)+: ")
+_PROSE = compile_late(rb"[a-z]+ [A-Za-z0-9/]|[A-Z][a-z]+(?:[A-Z][a-z]+)+: ")
 """How a sentence begins, or the name of an exception: it is no level, and nothing behind it is."""
 
-_BRACKETS = re.compile(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
+_BRACKETS = compile_late(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
 
-_IN_BRACKETS = re.compile(
+_IN_BRACKETS = compile_late(
     r"\s*(?:"
     r"(?P<whole>[A-Za-z]+)"
     r"|(?:[\w.-]*[:#])(?P<module>[a-z]+)"  # Apache, Twisted
@@ -69,7 +69,7 @@ _IN_BRACKETS = re.compile(
     r")\s*"
 )
 
-_PASSED = re.compile(
+_PASSED = compile_late(
     rb"(?:"
     rb"[\[(<][^\]>)\n]{0,120}[\])>]\]?"
     rb"|\{[\w.:-]{0,60}\}"
@@ -102,14 +102,14 @@ _PASSED = re.compile(
 _SIGN = rb"(?:\xe2[\x80-\xbf]{2}(?:\xef\xb8\x8f)?|\xf0\x9f[\x80-\xbf]{2}|\xc2[\xa0\xb7\xbb\xd7])"
 """A character that is no letter: a space of another width, an arrow, a tick, a picture."""
 
-_GAP = re.compile(rb"[\s|:,;-]*(?:" + _SIGN + rb"[\s|:,;-]*)*")
-_MARGIN = re.compile(rb"[\s>|*#!-]{0,3}(?:" + _SIGN + rb"\s{0,3}){0,2}")
-_BEHIND_SIGN = re.compile(_SIGN + rb"\s{1,3}\Z")
+_GAP = compile_late(rb"[\s|:,;-]*(?:" + _SIGN + rb"[\s|:,;-]*)*")
+_MARGIN = compile_late(rb"[\s>|*#!-]{0,3}(?:" + _SIGN + rb"\s{0,3}){0,2}")
+_BEHIND_SIGN = compile_late(_SIGN + rb"\s{1,3}\Z")
 
-_CHANNEL = re.compile(rb"[\w.-]{1,60}\.(" + _CAPITALS + rb"): ")
+_CHANNEL = compile_late(rb"[\w.-]{1,60}\.(" + _CAPITALS + rb"): ")
 """Monolog's and Laravel's: ``production.ERROR: ``."""
 
-_COLUMN = re.compile(rb"([FEWIDT])\d? +(?:[A-Z]{3,}\b|\[\d+:|[\w./-]{3,200}:\d+\] )")
+_COLUMN = compile_late(rb"([FEWIDT])\d? +(?:[A-Z]{3,}\b|\[\d+:|[\w./-]{3,200}:\d+\] )")
 """A letter, and what MongoDB, SemanticLogger and TensorFlow write behind it."""
 
 
@@ -155,7 +155,7 @@ _BEGINNINGS: tuple[tuple[bytes, bytes, Callable[[bytes], Severity | None]], ...]
 
 _BY_FIRST_BYTE = {
     bytes([first]): tuple(
-        (re.compile(regex), severity_of)
+        (compile_late(regex), severity_of)
         for firsts, regex, severity_of in _BEGINNINGS
         if first in firsts
     )
@@ -202,7 +202,7 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
 _OPENINGS = (b'{"', b"{ ", b"{'", b"{\t")
 """How objects begin, of JSON and as Node.js prints them; ``{a.py:12}`` is none."""
 
-_PAIR = re.compile(rb"[\w.@-]{1,40}=")
+_PAIR = compile_late(rb"[\w.@-]{1,40}=")
 
 
 _NEEDS_SIGN = frozenset({b"LOG", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PANIC"})

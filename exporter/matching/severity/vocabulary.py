@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from exporter.late_regex import compile_late
 from exporter.model import Severity
 
 WORDS: Mapping[Severity, tuple[str, ...]] = {
@@ -37,10 +38,10 @@ LETTERS = {
 }
 
 # Enumerations put their name before a word; slog and OpenTelemetry count within a level.
-_WORD = re.compile(
+_WORD = compile_late(
     r"(?:severity_number_|(?:log_?)?level[._])?([a-z]+)(?:([+-])([0-9]{1,2})|[1-4])?", re.IGNORECASE
 )
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+_ESCAPE = compile_late(r"\x1b\[[0-9;]*m")
 
 _STEP = 4
 """How far slog's levels are apart."""

@@ -4,9 +4,9 @@ An event is in one ``Phase``; which looks of a line continue it, and where that 
 one table for all languages. Used by ``events``.
 """
 
-import re
 from enum import StrEnum
 
+from exporter.late_regex import compile_late
 from exporter.matching.patterns import compile_pattern
 from exporter.matching.traces.shapes import LOOKED_AT, Shape
 from exporter.model import Level, Rule
@@ -274,7 +274,7 @@ _ANY_LANGUAGE = compile_pattern(
 )
 
 _NAMES = tuple(
-    re.compile(regex)
+    compile_late(regex)
     for regex in (
         r"\bpanic(?: serving \S+| recovered)?: (runtime error): ",
         r"^(fatal error|panic): |\b(panic) (?:serving|recovered)\b|\b(panic)ked at ",
@@ -296,7 +296,7 @@ _NAMES = tuple(
 HEADER = "Traceback (most recent call last):"
 """The end of the line that names Python's exception until it names itself."""
 
-_RAISED_IN_GROUP = re.compile(rb"\s+\| [A-Za-z_][\w.]*(?::(?: |$)|$)")
+_RAISED_IN_GROUP = compile_late(rb"\s+\| [A-Za-z_][\w.]*(?::(?: |$)|$)")
 
 
 def begin(message: bytes) -> Phase:

@@ -3,8 +3,9 @@
 Used by ``traces``, which knows what may follow what.
 """
 
-import re
 from enum import StrEnum
+
+from exporter.late_regex import compile_late
 
 
 class Shape(StrEnum):
@@ -116,7 +117,7 @@ _REGEXES = {
     Shape.PLACED: r".* in \S+:\d+$",
 }
 
-_SHAPE = re.compile("|".join(f"(?P<{name}>{regex})" for name, regex in _REGEXES.items()).encode())
+_SHAPE = compile_late("|".join(f"(?P<{name}>{regex})" for name, regex in _REGEXES.items()).encode())
 
 LOOKED_AT = 1024
 """How many bytes of a line tell its shape."""
