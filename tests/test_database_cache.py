@@ -1,4 +1,4 @@
-"""The cache of compiled rules: later starts are spared the compiling, no foreign file is used."""
+"""The caches of rules: later starts are spared reading and compiling, no foreign file is used."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,12 @@ import pytest
 from exporter_process import run_command
 
 from exporter.matching.engine import Engine
+from exporter.matching.severity.silence import Silence
 from exporter.model import Level, Rule
+from exporter.options import Options
 from exporter.workbench.database_cache import DatabaseCache, user_cache
 from exporter.workbench.private_files import MOST_FILES
+from exporter.workbench.rules_cache import RulesCache
 
 RULES = (
     Rule("declined", "payment declined", Level.ERROR),
@@ -22,6 +25,8 @@ MESSAGES = (b"payment declined", b"connection reset by peer", b"a", b"all is wel
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    # What tells harmless lines is compiled once for a process, and kept by whoever needs it first.
+    Silence().among([0], {0: b"declined"})
     return tmp_path / "cache" / "do-app-exporter"
 
 
@@ -155,4 +160,71 @@ def test_match_keeps_its_rules(tmp_path: Path):
     ]
     assert counted[0] == counted[1] != ""
     kept = sorted(file.suffix for file in (tmp_path / "do-app-exporter").iterdir())
-    assert kept == [".hyperscan", ".rules"]
+    assert kept == [".hyperscan", ".hyperscan", ".rules"], "the rules, and what is harmless"
+
+
+# --- rules
+
+
+class Reading:
+    """Reads a configuration, and counts how often."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.count = 0
+
+    def __call__(self) -> tuple[tuple[Rule, ...], bool]:
+        self.count += 1
+        return (Rule("all", self.config.read_text()),), self.count > 1
+
+
+def test_a_configuration_is_read_once(tmp_path: Path, folder: Path):
+    """Until its text, a variable that may stand for a part of it, or the program's code changes."""
+    config = tmp_path / "config.yml"
+    config.write_text("one")
+    read = Reading(config)
+
+    def rules(**environ: str) -> tuple[str | None, int]:
+        options = Options(config_file=str(config), environ=environ)
+        (rule,), _ = RulesCache(folder).load_or(options, read)
+        return rule.regex, read.count
+
+    assert [rules(), rules(), rules(PATH="/bin")] == [("one", 1)] * 3
+    assert [rules(DO_APP_EXPORTER_CONFIG="x"), rules()] == [("one", 2), ("one", 2)]
+    config.write_text("two")
+    assert [rules(), rules()] == [("two", 3)] * 2
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert [rules(), rules()] == [("two", 4)] * 2
+    with patch("exporter.workbench.rules_cache._files_in", lambda _: iter([("new", 1, 1, 1)])):
+        assert [rules(), rules()] == [("two", 5)] * 2
+
+
+def test_what_changes_while_it_is_read_is_not_kept(tmp_path: Path, folder: Path):
+    """Else the later text would stand for the rules of the earlier one."""
+    config = tmp_path / "config.yml"
+    config.write_text("one")
+    read = Reading(config)
+
+    def late() -> tuple[tuple[Rule, ...], bool]:
+        chosen = read()
+        config.write_text("two")
+        return chosen
+
+    options = Options(config_file=str(config))
+    assert RulesCache(folder).load_or(options, late)[0][0].regex == "one"
+    assert not folder.exists()
+    assert RulesCache(folder).load_or(options, read)[0][0].regex == "two"
+
+
+def test_what_cannot_be_read_is_said_each_time(tmp_path: Path):
+    """A faulty or missing configuration leaves nothing behind."""
+    config = tmp_path / "config.yml"
+    arguments = ("match", f"--config.file={config}", os.devnull)
+    for text in (None, None, "patterns: {packs: [nope]}\n", "patterns: {packs: [nope]}\n"):
+        if text is not None:
+            config.write_text(text)
+        ended = run_command(*arguments, variables={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert ended.returncode == 1
+        assert str(config) in ended.stderr
+    assert not (tmp_path / "cache").exists()
