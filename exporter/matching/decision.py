@@ -24,7 +24,7 @@ class Decision(Protocol):
     """The last word on whether a rule matches a message; threads may share it.
 
     ``matches`` decides on one message. It is the same as ``sift`` and then ``settle``, which are
-    for many messages: what the first tells of all of them at once, the other need not be asked.
+    for many messages: what the first decides on all of them at once, the other need not be asked.
     """
 
     @property
@@ -49,7 +49,7 @@ class Decision(Protocol):
 
     @property
     def sift(self) -> Sift | None:
-        """Tells of each of some messages whether it may match; None where all of them may."""
+        """Returns of each of some messages whether it may match; None where all of them may."""
 
     @property
     def settle(self) -> Settle | None:
@@ -124,7 +124,7 @@ class FieldDecision:
 
     @property
     def settle(self) -> Settle | None:
-        """Return ``matches``: nothing is told of many messages at once."""
+        """Return ``matches``: each message is decided on by itself."""
         return self.matches
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
@@ -160,7 +160,7 @@ class SeverityDecision:
 
     @property
     def settle(self) -> Settle | None:
-        """Return ``matches``: nothing is told of many messages at once."""
+        """Return ``matches``: each message is decided on by itself."""
         return self.matches
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import exporter
+from exporter import __version__
 from exporter.config.flags import ENVIRONMENT_PREFIX
 from exporter.model import Rule
 from exporter.options import Options
@@ -83,13 +83,13 @@ def _name_of(options: Options) -> str:
     Raises:
         OSError: the configuration cannot be read.
     """
-    parts: list[object] = [exporter.__version__, sys.version, options.config_file]
+    parts: list[object] = [__version__, sys.version, options.config_file]
     parts += sorted(
         each for each in options.environ.items() if each[0].startswith(ENVIRONMENT_PREFIX)
     )
     if options.config_file is not None:
         parts.append(Path(options.config_file).read_bytes())
-    package = Path(exporter.__file__).parent
+    package = Path(__file__).parent.parent
     parts += sorted(each for area in _AREAS for each in _files_in(str(package / area)))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
