@@ -57,7 +57,10 @@ def linked_redis(links: int) -> Iterator[list[Link]]:
     if made.returncode:
         pytest.skip(f"no network namespace may be made here: {made.stderr.strip()}")
     try:
-        every = [Link(namespace, number) for number in range(links)]
+        try:
+            every = [Link(namespace, number) for number in range(links)]
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"no link between network namespaces may be made here: {error.cmd}")
         command = ["ip", "netns", "exec", namespace, "redis-server", "--port", str(PORT)]
         command += ["--bind", *(link.address for link in every), "--protected-mode", "no"]
         server = subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL)

@@ -13,6 +13,7 @@ import pytest
 import redis
 from programs import requires
 from redis_server import redis_server
+from waiting import wait_for
 
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.state.redis import RedisStore
@@ -21,11 +22,12 @@ from exporter.state.redis_coordination import RedisCoordination
 from exporter.state.redis_layout import META, PREFIX, Keys
 from exporter.state.redis_namespace import RedisState
 from exporter.state.sqlite import SqliteStore
-from exporter.state.store import Batch, ValueKey
+from exporter.state.store import Batch, DocumentKey, ValueKey
 
 pytestmark = requires("redis-server")
 
 LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
+DOCUMENT = DocumentKey("excerpt", ("shop", "web"))
 PASSWORD = "hunter2-secret"
 OWNER = f"{PREFIX}:owner"  # of a database of the first version
 
@@ -174,6 +176,28 @@ def test_a_database_that_cannot_keep_state_is_refused_in_words(tmp_path: Path):
     ):
         with redis_server(*flags) as url, pytest.raises(StateError, match=words):
             RedisStore(url, clock)
+
+
+@pytest.mark.found(
+    "The message about a Redis that could not write its dump held what was to be kept.",
+    how="a Redis on a disk that was full",
+)
+def test_what_was_to_be_kept_stands_in_no_message(tmp_path: Path):
+    """A server that cannot write its dumps takes no changes; the message says that alone."""
+    with redis_server("--dir", str(tmp_path)) as url:
+        (tmp_path / "dump.rdb").mkdir()  # so that no dump can be written
+        store = RedisStore(url, clock)
+        state = store.open("")
+        state.save(Batch(documents={DOCUMENT: b"the last words of shop/web"}))
+        with redis.Redis.from_url(url) as client:
+            client.config_set("save", "1 1")
+            wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+        with pytest.raises(StateError) as refused:
+            state.save(Batch(documents={DOCUMENT: b"the last words of shop/web"}))
+        store.close()
+    assert str(refused.value).endswith(
+        "cannot be written: it cannot write to its disk, and takes no changes until it can"
+    )
 
 
 def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch):

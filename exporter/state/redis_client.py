@@ -58,6 +58,8 @@ def transaction(client: redis.Redis, change: Callable[[Pipeline], T], watched: s
     return cast(T, client.transaction(untyped, watched, value_from_callable=True))
 
 
+_AFTER_COMMAND = " of pipeline caused error: "
+
 _CLUSTER = (
     redis.exceptions.AskError,  # MOVED too
     redis.exceptions.ClusterDownError,
@@ -78,4 +80,8 @@ def explain(error: Exception) -> str:
         return "it is part of a Redis Cluster, which cannot keep state: use a single server"
     if isinstance(error, redis.exceptions.ReadOnlyError):
         return "it is a read-only replica"
-    return str(error)
+    # The library puts the command before what the server said, and with it what was to be kept.
+    said = str(error).rpartition(_AFTER_COMMAND)[2]
+    if said.startswith("MISCONF"):
+        return "it cannot write to its disk, and takes no changes until it can"
+    return said
