@@ -56,3 +56,17 @@ def test_a_run_is_missed_once_it_is_due_and_none_has_begun():
     assert missed_run(daily, began, at("2026-11-05T12:00:00")) == at("2026-11-02T03:00:00")
     early = at("2026-11-02T02:59:40")
     assert missed_run(daily, early, at("2026-11-02T04:00:00")) is None
+
+
+@pytest.mark.found(
+    "a job at 02:30 was late once a year where its scheduler leaves out a time that clocks skip",
+    how="schedules were followed over the changes of clocks of four zones",
+)
+def test_no_run_is_missed_at_a_time_that_no_clock_showed():
+    """Clocks jump from 02:00 to 03:00; the next day counts, and an hourly job has no such time."""
+    nightly, hourly = spec("30 2 * * *", "Europe/Berlin"), spec("0 * * * *", "Europe/Berlin")
+    began = at("2026-03-28T01:30:02")
+    assert missed_run(nightly, began, at("2026-03-29T12:00:00")) is None
+    assert missed_run(nightly, began, at("2026-03-30T12:00:00")) == at("2026-03-30T00:30:00")
+    began = at("2026-03-29T00:00:02")
+    assert missed_run(hourly, began, at("2026-03-29T12:00:00")) == at("2026-03-29T01:00:00")

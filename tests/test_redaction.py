@@ -31,11 +31,19 @@ CARD = "4111 1111 1111 1111"
         (f"card {CARD} declined", "card [card] declined"),
         ("card 4111-1111-1111-1111.", "card [card]."),
         ("-----BEGIN RSA PRIVATE KEY----- MIIE", "[private key]"),
+        ("api_key=sk_live_0123456789abcdef bad", "api_key=[secret] bad"),
+        ("token: ghp_0123456789abcdefghijklmn!x, y", "token: [secret], y"),
+        ("password=ann@example.com;x", "password=[secret];x"),
     ],
 )
+@pytest.mark.found(
+    "a line that was redacted twice showed `[secret]]]`",
+    how="the notifications of a crash with secrets in its last words were read",
+)
 def test_secrets_are_taken_out(line: str, expected: str):
-    """What stood there is named, and the rest of the line is left."""
+    """What stood there is named, and the rest of the line is left; again there is nothing to do."""
     assert redact(line) == expected
+    assert redact(expected) == expected
 
 
 @pytest.mark.parametrize(

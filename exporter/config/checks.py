@@ -170,7 +170,10 @@ def _repeated_names(
             continue
         if name in owners:
             problem = f"the name {shown(name)} is taken by {owners[name]}"
-            yield Finding((*location, "name"), problem, "choose another name")
+            remedy = "choose another name"
+            if name in taken:
+                remedy += f", or tune the rule that ships in patterns.overrides.{name}"
+            yield Finding((*location, "name"), problem, remedy)
         else:
             place = ".".join(str(step) for step in location[:-1])
             owners[name] = f"{place}[{location[-1]}]"

@@ -18,6 +18,9 @@ _NAMES = (
     r"|apikey|authorization|(?:set-)?cookie|session(?:[_-]?id)?|csrf|signature"
 )
 
+_TAKEN_OUT = r"\[(?:secret|token|credentials|e-mail|card)\]"
+"""What another rule, or an earlier look, has left of a secret."""
+
 _Replacement = str | Callable[["re.Match[str]"], str]
 
 
@@ -53,7 +56,8 @@ _RULES: tuple[tuple[object, _Replacement], ...] = (
     (
         re2.compile(
             rf"(?i)((?:^|[^a-z0-9])(?:{_NAMES})[\"']?\s*(?:=>|[:=])\s*)"
-            r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s,;&}\])\"']+)"
+            r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?"
+            rf"|(?:{_TAKEN_OUT}|[^\s,;&}}\])\"'])+)"
         ),
         _named,
     ),
