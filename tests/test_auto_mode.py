@@ -21,7 +21,7 @@ from exporter.model import Endpoint
 from exporter.reading.source_state import FOLLOWED_INTERVAL
 from exporter.service import account as account_module
 from exporter.service import mode_choice
-from exporter.service.application import Application, Wanted
+from exporter.service.application import Application
 from exporter.service.mode_choice import (
     FIRST_WAIT,
     LONGEST_WAIT,
@@ -29,6 +29,7 @@ from exporter.service.mode_choice import (
     ModeChoice,
     Observation,
 )
+from exporter.service.wanted import Wanted
 from exporter.simulator.faults import Channel, error
 from exporter.simulator.platform import Platform
 from exporter.simulator.server import SimulatorServer
@@ -251,7 +252,7 @@ def test_a_reload_that_comes_behind_a_stop_starts_nothing():
     config = Config.model_validate({"web": {"listen_addresses": ["127.0.0.1:0"]}})
     source = TokenSource("a test", "dop_v1_0")
     application = Application(Wanted(config, {"": source}), lambda: Wanted(config, {"": source}))
-    [account] = application._accounts.values()
+    [account] = application._accounts._accounts.values()
     application.stop(5.0)
     with pytest.raises(Stopping):
         application.reload()

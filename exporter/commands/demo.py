@@ -22,7 +22,8 @@ from exporter.config.overrides import Override, apply_overrides
 from exporter.config.schema import Config
 from exporter.errors import ListenError
 from exporter.options import Options
-from exporter.service.application import Application, Wanted
+from exporter.service.application import Application
+from exporter.service.wanted import Wanted
 from exporter.simulator.platform import Platform
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.scenario_runner import ScenarioRunner

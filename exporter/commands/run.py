@@ -10,8 +10,9 @@ from exporter.commands.signals import Said, Signals, signals
 from exporter.config.credentials import resolve_tokens
 from exporter.errors import ConfigError
 from exporter.options import Options
-from exporter.service.application import Application, Wanted
+from exporter.service.application import Application
 from exporter.service.configuration import configuration_of
+from exporter.service.wanted import Wanted
 
 LOG = logging.getLogger(__name__)
 

@@ -5,10 +5,7 @@ import platform as python_platform
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import cast
+from collections.abc import Callable
 
 import requests
 from prometheus_client import (
@@ -19,25 +16,21 @@ from prometheus_client import (
 )
 
 from exporter import __version__
-from exporter.config.credentials import TokenSource
 from exporter.config.masking import masked
 from exporter.config.schema import Config
-from exporter.errors import ConfigError, Fault, StateError, Stopping
+from exporter.errors import ConfigError, Stopping
 from exporter.model import Notification
 from exporter.notify.outbox import Outbox
 from exporter.notify.payloads import Payloads
 from exporter.receiving.intake import Inbox, Intake
-from exporter.replicas.layout import Share
-from exporter.service.account import Account, Namespace
+from exporter.service.accounts import Accounts, Surroundings
 from exporter.service.notification_counts import NotificationCounts
 from exporter.service.received_counts import ReceivedCounts
 from exporter.service.replication import Replication
-from exporter.service.seeding import seed
-from exporter.service.status import AllStatus, Watched
+from exporter.service.status import AllStatus
 from exporter.service.stores import open_store
-from exporter.state.coordination import Claim, SharedStore
-from exporter.state.store import State
-from exporter.telemetry.program_metrics import ExporterMetrics, ReplicaMetrics
+from exporter.service.wanted import Wanted
+from exporter.telemetry.program_metrics import ExporterMetrics
 from exporter.telemetry.table import MetricTable
 from exporter.web.app import WebOptions, create_app
 from exporter.web.exposition import Exposition
@@ -48,26 +41,11 @@ from exporter.web.pages.page import About
 
 LOG = logging.getLogger(__name__)
 
-STATE_REMEDY = "reload again once the state can be reached"
-
 NOTIFY_STOP_SECONDS = 2.0
 """How long notifications may still be sent at the end."""
 
 RECEIVING_STOP_SECONDS = 2.0
 """How long requests with pushed logs may still take at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to run: a configuration, and the token of each account by its name.
-
-    The name of an account is empty where none is configured. ``web_text`` is a web configuration
-    that has no file.
-    """
-
-    config: Config
-    tokens: Mapping[str, TokenSource]
-    web_text: str = field(default="", repr=False)
 
 
 class Application:
@@ -102,7 +80,6 @@ class Application:
         self._monotonic = monotonic
         self._changing = threading.Lock()
         self._stopped = False
-        self._building = threading.Lock()  # no share is built by a configuration that is replaced
         self.run_id = secrets.token_hex(8)
         """Tells this run of the program from every other; logged at the start."""
         self._store = open_store(wanted.config, clock)
@@ -112,21 +89,17 @@ class Application:
         self._outbox = self._new_outbox(wanted.config)
         self._intake = Intake(self._inboxes, ReceivedCounts(self._metrics), self.run_id, clock)
         self._own = registry
-        self._accounts: dict[str, Account] = {}
-        self._replication: Replication | None = None
         config = wanted.config
-        if config.replicas.enabled:
-            self._replica_metrics = ReplicaMetrics(registry)
-            self._replication = self._new_replication(wanted)
-        else:
-            self._accounts = {
-                name: self._new_account(config, name, token)
-                for name, token in wanted.tokens.items()
-            }
+        self._accounts = Accounts(
+            wanted,
+            Surroundings(
+                self._store, registry, self._send, self._intake.retry_unknown, clock, monotonic
+            ),
+        )
         security = SecurityFile(config.web.config_file, monotonic, wanted.web_text)
         app = create_app(
             Exposition(self._tables),
-            AllStatus(self._watched, self._group),
+            AllStatus(self._accounts.watched, self._group),
             self._about,
             security,
             clock=clock,
@@ -143,10 +116,7 @@ class Application:
         if self.receiving is not None:
             self.receiving.start()
         self._outbox.start()
-        for account in self._accounts.values():
-            account.start()
-        if self._replication is not None:
-            self._replication.start()
+        self._accounts.start()
 
     def stop(self, timeout: float) -> None:
         """Begin nothing new, give up what waits, and serve no more after ``timeout`` seconds."""
@@ -154,10 +124,7 @@ class Application:
             self._stopped = True
             if self.receiving is not None:
                 self.receiving.stop(RECEIVING_STOP_SECONDS)
-            if self._replication is not None:
-                self._replication.stop()
-            for account in self._accounts.values():
-                account.stop()
+            self._accounts.stop()
             self._outbox.stop(NOTIFY_STOP_SECONDS)
             self._store.close()
         self.server.stop(timeout)
@@ -188,63 +155,16 @@ class Application:
 
     def _change(self, wanted: Wanted) -> None:
         self._warn_of_what_needs_a_start(wanted.config)
-        before = self._accounts
         outbox = None
         if _receivers(wanted.config) != _receivers(self._wanted.config):
             outbox = self._new_outbox(wanted.config)
-        accounts = {}
-        if self._replication is not None:
-            self._change_shares(wanted, self._replication)
-        else:
-            accounts = self._changed_accounts(wanted)
-        self._wanted, self._accounts = wanted, accounts
+        self._accounts.change(wanted)
+        self._wanted = wanted
         if outbox is not None:
             former, self._outbox = self._outbox, outbox
             outbox.start()
             former.stop(NOTIFY_STOP_SECONDS)
         self._show_address(wanted.config)
-        for name in before.keys() - accounts.keys():
-            before[name].stop()
-
-    def _changed_accounts(self, wanted: Wanted) -> dict[str, Account]:
-        """The accounts by another configuration, with those that are new.
-
-        Raises:
-            ConfigError: the state of a new account cannot be read, and nothing has changed; or a
-                token file has become unusable.
-        """
-        news: dict[str, Account] = {}
-        try:
-            for name in wanted.tokens.keys() - self._accounts.keys():
-                news[name] = self._new_account(wanted.config, name, wanted.tokens[name])
-            accounts = {name: self._accounts.get(name) or news[name] for name in wanted.tokens}
-            for name in accounts.keys() - news.keys():
-                accounts[name].change(wanted.config, wanted.tokens[name])
-        except (ConfigError, StateError) as error:
-            for account in news.values():
-                account.stop(save=False)
-            if isinstance(error, StateError):
-                fault = Fault("", "accounts", str(error), STATE_REMEDY)
-                raise ConfigError((fault,)) from None
-            raise
-        for account in news.values():
-            account.start()
-        return accounts
-
-    def _change_shares(self, wanted: Wanted, replication: Replication) -> None:
-        """Continue with the shares by another configuration; with other shares, join again."""
-        before = self._wanted
-        layout = (before.config.replicas, *before.tokens)
-        if layout == (wanted.config.replicas, *wanted.tokens):
-            with self._building:
-                self._wanted = wanted  # for shares that are started from now on
-                for share, account in replication.accounts().items():
-                    account.change(wanted.config, wanted.tokens[share.account])
-            return
-        replication.stop()
-        self._wanted = wanted
-        self._replication = self._new_replication(wanted)
-        self._replication.start()
 
     def _warn_of_what_needs_a_start(self, config: Config) -> None:
         before = self._wanted.config
@@ -290,55 +210,10 @@ class Application:
         )
 
     def _inboxes(self) -> dict[str, Inbox]:
-        accounts = self._accounts.items()
-        return {name: account.inbox for name, account in accounts if account.inbox is not None}
+        return self._accounts.inboxes()
 
-    def _new_account(self, config: Config, name: str, token: TokenSource) -> Account:
-        return self._build_account(config, name, token, self._store.open(name))
-
-    def _new_replication(self, wanted: Wanted) -> Replication:
-        # The configuration was checked: replicas need a store that several can use.
-        store = cast(SharedStore, self._store)
-
-        def build(share: Share, claim: Claim, fenced: Callable[[], None]) -> Account:
-            state = store.open_fenced(share.namespace, claim)
-            seed(store, share, state)
-            with self._building:
-                config, token = self._wanted.config, self._wanted.tokens[share.account]
-                return self._build_account(config, share.account, token, state, share, fenced)
-
-        return Replication(
-            wanted.config,
-            tuple(wanted.tokens),
-            store,
-            build,
-            self._replica_metrics,
-            monotonic=self._monotonic,
-        )
-
-    def _build_account(
-        self,
-        config: Config,
-        name: str,
-        token: TokenSource,
-        state: State,
-        share: Share | None = None,
-        fenced: Callable[[], None] | None = None,
-    ) -> Account:
-        labels = {"account": name} if name else {}
-        return Account(
-            config,
-            token,
-            Namespace(state, labels, share, fenced),
-            clock=self._clock,
-            monotonic=self._monotonic,
-            notify=partial(self._notify, name),
-            retry_unknown=self._intake.retry_unknown,
-        )
-
-    def _notify(self, account: str, event: Notification) -> None:
-        """Send a notification of an event in an account."""
-        self._outbox.put(replace(event, account=account))
+    def _send(self, event: Notification) -> None:
+        self._outbox.put(event)
 
     def _web_options(self, config: Config, lifecycle: bool) -> WebOptions:
         url = config.web.prometheus_url
@@ -350,20 +225,11 @@ class Application:
 
     def _group(self) -> Replication | None:
         """The group of replicas that this process is one of; None without replicas."""
-        return self._replication
-
-    def _watched(self) -> list[Watched]:
-        """What is read and shown now."""
-        if self._replication is not None:
-            return self._replication.watched()
-        return [Watched(name, "", account.status) for name, account in self._accounts.items()]
+        return self._accounts.group
 
     def _tables(self) -> list[MetricTable]:
         """What a scrape shows now."""
-        if self._replication is not None:
-            return [self._own, *self._replication.tables()]
-        accounts = self._accounts.values()
-        return [self._own, *(table for account in accounts for table in account.tables)]
+        return [self._own, *self._accounts.tables()]
 
     def _show_address(self, config: Config) -> None:
         """Let alerts know where the pages are."""
