@@ -72,6 +72,7 @@ WRAPPED = [
     (b"Nov 01 00:00:00 10.0.0.1 app: no card", b"no card"),
     (b"2026-11-01T00:00:00+0000 host app[12]: no card", b"no card"),
     (b"<11>Nov  1 00:00:00 host app: no card", b"no card"),
+    (b"<11>Nov  1 00:00:00 host no card", b"no card"),
     (b'<11>1 2026-11-01T00:00:00.1Z host app 12 - [a@1 b="c"] no card', b"no card"),
     (b"<3>no card", b"no card"),
     (b"@4000000068d1f2a3012345ab no card", b"no card"),

@@ -60,7 +60,8 @@ _PREFIX = compile_late(rb"|".join(rb"(?:" + each + rb")" for each in _PREFIXES))
 _PRIORITY = compile_late(
     rb"<(\d{1,3})>(?:1 (?:-|" + _TIME + rb"(?:\.\d{1,6})?" + _ZONE + rb") \S+ \S+ \S+ \S+"
     rb" (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: (?:\xef\xbb\xbf)?|$)"
-    rb"|(?:" + _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d (?:[\w.:-]+ )?[\w./@-]{1,100}(?:\[\d+\])?: )?)"
+    rb"|(?:" + _MONTH + rb" [ 0-3]?\d \d\d:\d\d:\d\d "
+    rb"(?:(?:[\w.:-]+ )?[\w./@-]{1,100}(?:\[\d+\])?: |" + _HOST + rb" ))?)"
 )
 _LARGEST_PRIORITY = 191
 

@@ -96,7 +96,57 @@ const FORMS = {
     orders(log, ["debug", "info", "warn", "error"]);
   },
   tracer: () => orders(require("tracer").console()),
+  loglevel_prefixed: () => {
+    const log = require("loglevel");
+    const prefix = require("loglevel-plugin-prefix");
+    prefix.reg(log);
+    prefix.apply(log, { template: "[%t] %l (%n):" });
+    log.setLevel("debug");
+    orders(log.getLogger("shop"), ["debug", "info", "warn", "error"]);
+  },
+  ecs_winston: () => winston(require("@elastic/ecs-winston-format").ecsFormat()),
+  nest_winston: () => {
+    const { utilities } = require("nest-winston");
+    const { format } = require("winston");
+    winston(format.combine(format.timestamp(), utilities.format.nestLike("Shop", { colors: false, prettyPrint: true })));
+  },
+  winston_aligned: () => {
+    const { combine, colorize, align, timestamp, printf } = require("winston").format;
+    winston(combine(colorize({ all: true }), timestamp(), align(), printf((it) => `[${it.timestamp}] ${it.level}: ${it.message}`)));
+  },
+  winston_padded: () => {
+    const { combine, padLevels, simple } = require("winston").format;
+    winston(combine(padLevels(), simple()));
+  },
+  moleculer: () => {
+    const { ServiceBroker } = require("moleculer");
+    const broker = new ServiceBroker({ nodeID: "web-0", logger: { type: "Console", options: { level: "debug" } } });
+    orders(broker.getLogger("shop"));
+  },
+  captains_log: () => orders(require("captains-log")({ level: "silly" }), ["debug", "info", "warn", "error"]),
+  egg_logger: () => {
+    const { EggLogger } = require("egg-logger");
+    const log = new EggLogger({ file: "/dev/null", consoleLevel: "DEBUG", level: "NONE" });
+    orders(log, ["debug", "info", "warn", "error"]);
+  },
+  logtape: async () => {
+    const { configure, getConsoleSink, getLogger, ansiColorFormatter } = await import("@logtape/logtape");
+    await configure({
+      sinks: { console: getConsoleSink({ formatter: ansiColorFormatter }) },
+      loggers: [{ category: "shop", lowestLevel: "debug", sinks: ["console"] }],
+    });
+    orders(getLogger("shop"));
+  },
+  logtape_json: async () => {
+    const { configure, getConsoleSink, getLogger, jsonLinesFormatter } = await import("@logtape/logtape");
+    await configure({
+      sinks: { console: getConsoleSink({ formatter: jsonLinesFormatter }) },
+      loggers: [{ category: "shop", lowestLevel: "debug", sinks: ["console"] }],
+    });
+    orders(getLogger("shop"));
+  },
 };
 const form = process.argv[2];
+setTimeout(() => process.exit(), 2000).unref(); // of loggers that keep a timer
 if (form) FORMS[form]();
 else console.log(Object.keys(FORMS).join("\n"));

@@ -324,6 +324,117 @@ def sanic() -> None:
     orders(log)
 
 
+@form
+def logging_opentelemetry() -> None:
+    """As OpenTelemetry's instrumentation sets it."""
+    logging.setLogRecordFactory(lambda *every, **named: _traced(logging.LogRecord(*every, **named)))
+    with_format(
+        "%(asctime)s %(levelname)s [%(name)s] [%(filename)s:%(lineno)d] [trace_id=%(trace)s "
+        "span_id=%(trace)s resource.service.name=shop trace_sampled=True] - %(message)s"
+    )
+
+
+def _traced(record: logging.LogRecord) -> logging.LogRecord:
+    record.trace = "0"
+    return record
+
+
+@form
+def logging_transformers() -> None:
+    with_format("[%(levelname)s|%(filename)s:%(lineno)s] %(asctime)s >> %(message)s")
+
+
+@form
+def logging_vllm() -> None:
+    log = "%(levelname)s %(asctime)s [%(filename)s:%(lineno)d] %(message)s"
+    with_handler(logging.StreamHandler(), logging.Formatter(log, datefmt="%m-%d %H:%M:%S"))
+
+
+@form
+def logging_ray() -> None:
+    with_format("%(asctime)s\t%(levelname)s %(filename)s:%(lineno)s -- %(message)s")
+
+
+@form
+def logging_daphne() -> None:
+    with_format("%(asctime)-15s %(levelname)-8s %(message)s")
+
+
+@form
+def logging_hostnames() -> None:
+    with_format("%(levelname)s [%(asctime)s] web-0 %(name)s.%(funcName)s(%(lineno)d): %(message)s")
+
+
+@form
+def opentelemetry_console() -> None:
+    from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+    from opentelemetry.sdk._logs.export import ConsoleLogExporter, SimpleLogRecordProcessor
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(SimpleLogRecordProcessor(ConsoleLogExporter()))
+    with_handler(LoggingHandler(level=logging.DEBUG, logger_provider=provider))
+
+
+@form
+def aws_powertools() -> None:
+    from aws_lambda_powertools import Logger
+
+    orders(Logger(service="shop", level="DEBUG"))
+
+
+@form
+def daiquiri() -> None:
+    import daiquiri as library
+
+    library.setup(level=logging.DEBUG)
+    orders(library.getLogger("shop.cart"))
+
+
+@form
+def dramatiq() -> None:
+    from dramatiq.cli import LOGFORMAT
+
+    with_format(LOGFORMAT)
+
+
+@form
+def scrapy() -> None:
+    from scrapy.utils.log import configure_logging
+
+    configure_logging({"LOG_LEVEL": "DEBUG"})
+    orders(logging.getLogger("shop.cart"))
+
+
+@form
+def luigi() -> None:
+    with_format("%(levelname)s: %(message)s")
+
+
+@form
+def oslo() -> None:
+    from oslo_config import cfg
+    from oslo_log import log
+
+    log.register_options(cfg.CONF)
+    cfg.CONF(["--debug"])
+    log.setup(cfg.CONF, "shop")
+    orders(log.getLogger("shop.cart"))
+
+
+@form
+def oslo_json() -> None:
+    from oslo_log.formatters import JSONFormatter
+
+    with_handler(logging.StreamHandler(), JSONFormatter())
+
+
+@form
+def google_cloud() -> None:
+    from google.cloud.logging_v2.handlers import StructuredLogHandler
+
+    with_handler(StructuredLogHandler())
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         FORMS[sys.argv[1]]()

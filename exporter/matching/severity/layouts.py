@@ -5,6 +5,7 @@ any order, until a level stands where a level can stand; a word of prose ends th
 0 ERROR lines`` is INFO, and ``found ERROR in a file`` declares nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from exporter.late_regex import compile_late
@@ -31,17 +32,29 @@ _NOTHING = rb"(?!\s*\W*(?i:none|null|nil|undefined|true|false|0|no|off|ok)?\W*$)
 
 _NOUN = (
     rb"(?! (?i:rates?|counts?|logs?|levels?|messages?|pages?|handl\w*|reports?|codes?|lines?"
-    rb"|mode|button|threshold|alerts?|rules?|files?|css|section|path)\b)"
+    rb"|mode|button|threshold|alerts?|rules?|files?|css|section|path)\b(?![.(:]\w|/))"
 )
-"""Not so where a word is part of another: ``ERROR RATE``."""
+"""Not so where a word is part of another: ``ERROR RATE``, but ``ERROR logs.py:12``."""
 
-_LEVEL = compile_late(
-    rb"(?:[\[(<|] ?)?(?:"
-    rb"(?P<capitals>" + _CAPITALS + rb")(?:(?=:)" + _NOTHING.replace(rb"\s*", rb":\s*", 1) + rb":"
-    rb"|(?=[\])>|/,]|!\s|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + _NOUN + rb")"
-    rb"|(?P<word>" + _ANY_CASE + rb")(?::(?=\s)" + _NOTHING + rb"|\t|\s*\||\s+- )"
-    rb")"
-)
+
+def _level(noun: bytes) -> re.Pattern[bytes]:
+    return compile_late(
+        rb"(?:[\[(<|] ?)?(?:"
+        rb"(?P<capitals>"
+        + _CAPITALS
+        + rb")(?:(?=:)"
+        + _NOTHING.replace(rb"\s*", rb":\s*", 1)
+        + rb":"
+        rb"|(?=[\])>|/,]|!\s|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + noun + rb")"
+        rb"|(?P<word>" + _ANY_CASE + rb")"
+        rb"(?::(?=\s)" + _NOTHING + rb"|\t|\s*\||\s+- |\s+@(?=[\d ]))"
+        rb")"
+    )
+
+
+_LEVEL = _level(_NOUN)
+_LEVEL_BEHIND = _level(_NOUN.replace(rb"\w|/", rb"|/| +[>|]"))
+"""Behind a time or a name, where a module may be called ``reports``."""
 
 _ALONE = compile_late(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
 """A word without a mark of its own: in a column, as loggers align levels, or behind a sign."""
@@ -63,7 +76,7 @@ _IN_BRACKETS = compile_late(
     r"(?P<whole>[A-Za-z]+)"
     r"|(?:[\w.-]*[:#])(?P<module>[a-z]+)"  # Apache, Twisted
     r"|[^\]]{0,60}?[\s/:](?P<last>[A-Z]{3,})"  # Minecraft, Celery
-    r"|(?:[\dTZ:., +-]{5,40}[\s:] *)?(?P<first>[A-Z]{3,})(?:[/ ][^\]]*)"  # env_logger, Celery
+    r"|(?:[\dTZ:., +-]{5,40}[\s:] *)?(?P<first>[A-Z]{3,})(?:[/ |][^\]]*)"  # env_logger, Celery
     r"|[\dTZ:., +-]{5,40} (?P<dated>[A-Za-z]{3,})"  # Serilog
     r"|(?P<letter>[DIWEFCTNV])(?: \d[^\]]*)?"  # Tornado, Passenger, beego
     r")\s*"
@@ -75,11 +88,11 @@ _PASSED = compile_late(
     rb"|\{[\w.:-]{0,60}\}"
     rb"|\d[\d:TZ.,+/|-]{3,45}(?:Z|e[+-]\d\d|[+-]\d\d:?\d\d)?"
     rb"(?=[\s|:,\])\[\xc2\xe2-]|$)(?:[AP]M)?"
-    rb"|[+-]\d\d:?\d\d(?=\s)|\d{1,2}:\d\d[AP]M|[AaPp][Mm]\b|[ap]\. ?m\.(?=\s)"
+    rb"|[+-]\d\d(?::?\d\d)?(?=\s)|\d{1,2}:\d\d[AP]M|[AaPp][Mm]\b|[ap]\. ?m\.(?=\s)"
     rb"|UTC\b|GMT\b|[A-Z]{3,4}(?= \[| \d)"
     rb"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\b"
     rb"|\d{1,2}[-/][A-Z][a-z]{2}[-/]\d{4}"
-    rb"|\d{1,10}(?=[\s|:,\])-])"
+    rb"|\d{1,10}(?:(?=[\s|:,\])-])|>(?=\s))"
     rb"|[\w.$/*-]{1,80} -(?=\s)|-{1,3}(?=\s)"
     rb"|[\w.-]{1,40}@[\w.*-]{1,40}"
     rb"|[\w.-]{1,40}=(?:\"(?:[^\"\\]|\\.)*\"|'[^'\\]*+'|[^\s\"]{0,120})(?=[\s,]|$)"
@@ -97,6 +110,7 @@ _PASSED = compile_late(
     rb"(?=[\w$-]{0,300}?(?:::|[./:_-])[\w$-])"
     rb"/?[\w$-]{1,300}+(?:(?:::|[./:])[\w$-]{1,40}+){0,8}+(?:\(\d*(?:,\d+)?\))?:?(?=[\s|]))"
     rb"|[\w-]{1,40} +\|"
+    rb"|(?<=\d )[\w-]{1,40}:(?= \[[A-Z][A-Za-z]{2,12}\] )"  # Poco
     rb")"
 )
 _SIGN = rb"(?:\xe2[\x80-\xbf]{2}(?:\xef\xb8\x8f)?|\xf0\x9f[\x80-\xbf]{2}|\xc2[\xa0\xb7\xbb\xd7])"
@@ -138,6 +152,8 @@ _BEGINNINGS: tuple[tuple[bytes, bytes, Callable[[bytes], Severity | None]], ...]
     (b"IWEF", rb"([IWEF])(?:\d{4}|\d{6}|\d{8}) \d\d:\d\d:\d\d", _of_letter),
     (b"E", rb"ERROR: logging before flag\.Parse: ([IWEF])\d{4} ", _of_letter),  # glog
     (b"DIWEF", rb"([DIWEF]), \[", _of_letter),  # Ruby
+    # spdlog, and who writes a letter before the time.
+    (b"VDIWECF", rb"([VDIWECF]) (?:\| )?\d\d(?:\d\d-\d\d-|:\d\d:)\d\d", _of_letter),
     (b"VDIWEF", rb"([VDIWEF])/[\w.:-]{1,60}(?:\(| )", _of_letter),  # Android's, in many libraries
     (b"01", rb"\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) ", _of_letter),
     (b"%", rb"%([0-7])\|\d+\.\d+\|", _of_syslog),  # librdkafka
@@ -149,6 +165,9 @@ _BEGINNINGS: tuple[tuple[bytes, bytes, Callable[[bytes], Severity | None]], ...]
     (b"S", rb"SLF4J\(([DIWE])\): ", _of_letter),
     # Chromium, and what embeds it.
     (b"[", rb"\[[\d:/.-]{4,60}(INFO|WARNING|ERROR|FATAL|VERBOSE)\d?:[\w.]+\(\d+\)\]", _of_word),
+    # XML as Log4j and java.util.logging write it.
+    (b"<", rb"<(?:log4j:event|Event) [^>]{0,300}?\blevel=\"([A-Za-z]+)\"", _of_word),
+    (b" ", rb" {1,8}<level>([A-Z]{3,9})</level>", _of_word),
     # Rich, which leaves out a time that the line before has.
     (b" ", rb" {8,40}(DEBUG {4}|INFO {5}|WARNING {2}|ERROR {4}|CRITICAL )(?=\S)", _of_column),
 )
@@ -211,7 +230,8 @@ _NEEDS_SIGN = frozenset({b"LOG", b"CONFIG", b"FINE", b"SUCCESS", b"ALERT", b"PAN
 
 def _level_at(message: bytes, at: int, step: int) -> Severity | None:
     first = message[at : at + 1]
-    if first in _LEVEL_BEGINS and (found := _LEVEL.match(message, at)):
+    level = _LEVEL_BEHIND if step else _LEVEL
+    if first in _LEVEL_BEGINS and (found := level.match(message, at)):
         word = found["capitals"]
         if word is None:
             return _of_word(found["word"])

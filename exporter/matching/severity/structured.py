@@ -253,7 +253,7 @@ def record_around(message: bytes, before: Iterable[bytes]) -> Mapping[str, objec
         if depth == indent:
             if (pair := pair_of(line)) is not None:
                 values.setdefault(*pair)
-        elif line.strip() == b"{":
+        elif line.strip(b" \t\r,[") == b"{":  # also the next of a list
             return {} if depth else values
         elif (opening := _OPENING_LINE.match(line)) is not None and depth:
             key = cast(bytes, opening[1] or opening[2] or opening[3]).decode("utf-8", "replace")
