@@ -1,6 +1,6 @@
 """Lines of failing and of ordinary programs, held against what a person expects of them.
 
-The expectations were written down before the lines were tried: ``testdata/expected_shapes.yml``.
+The expectations were written down before the lines were tried: ``testdata/*expected_shapes.yml``.
 """
 
 from pathlib import Path
@@ -17,9 +17,11 @@ from exporter.matching.packs import load_packs
 from exporter.matching.traces.events import OpenEvents
 from exporter.model import ERRORS, LogLine
 
-SHAPES = yaml.safe_load(
-    Path(__file__).with_name("testdata").joinpath("expected_shapes.yml").read_text()
-)
+FILES = sorted(Path(__file__).with_name("testdata").glob("*expected_shapes.yml"))
+SHAPES: dict[str, list[Any]] = {
+    kind: [each for file in FILES for each in yaml.safe_load(file.read_text())[kind]]
+    for kind in ("quiet", "failures")
+}
 RULES = load_packs(["default"])
 SEVERE = {rule.name for rule in RULES if rule.level in ERRORS}
 

@@ -56,7 +56,9 @@ MARKS = (
         r"|was) already (?:in use"
         r"|allocated)|\balready (?:running|listening) on port \d+)"
         r"|Only one usage of each socket address|\bConnection in use: \('",
-        r"(?i:e-?mail address|address already in use by another (?:account|user|customer))",
+        r"(?i:e-?mail address|address already in use by another (?:account|user|customer))"
+        # What a client tries again on, in the options that it prints.
+        r"|^\s+'E[A-Z]+',?$",
     ),
     Mark(
         CAUSE,
@@ -217,7 +219,7 @@ MARKS = (
         r"\bTraceback \(most recent call last\):|^(?:\[[^\]]{1,40}\] )?(?:Node\.js|Bun) v\d+\."
         r"|\bUnhandledPromiseRejection"
         r"|(?i:\bun(?:caught|handled) ?(?:exception|error|rejection|promise))|\bUncaught [\w(\"]"
-        r"|^(?:\d[\d:TZ.,+/ -]{7,40})?(?:\w+ )?\w*Error(?: \[\w+\])?: "
+        r"|^(?:\d[\d:TZ.,+/ -]{7,40})?(?:\w+ )?(?:[A-Z]\w*::)*\w*Error(?: \[\w+\])?: "
         r"|^Exception in thread \"|^Unhandled exception\b"
         r"|^(?:Caused by: )?(?:[a-z][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error)(?::|$)"
         r"|^\S+:\d+:in [`'].*': .*\([A-Z][\w:]*\)$"

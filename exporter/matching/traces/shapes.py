@@ -109,7 +109,7 @@ _REGEXES = {
     Shape.LOCATION: r"(?:\[[^\]]*\] )*(?:[\w-]+ \([\w.]+\) )?\S+:\d+:in [`']",
     Shape.FRAME: r"> File \"",  # Loguru marks where the exception was caught
     Shape.CALL: r"[\w./*()%@$\[\],~-]+\(.*\)$",
-    Shape.NOTE: r"\[(?:SQL|parameters): |\(Background on this error at: ",
+    Shape.NOTE: r"\[(?:SQL|parameters): |\((?:Background on this error at|Network error): ",
     Shape.LOGGED: r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]|\[?\d\d:\d\d:\d\d|\{\"|(?:level|time|ts|msg)="
     r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
     r"|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /",
