@@ -66,7 +66,7 @@ def test_there_is_a_recording_of_each_language():
 @pytest.mark.found(
     "Levels that LogTape, Dancer2, Log4perl, Transformers, spdlog, Log4j's list of JSON and its "
     "syslog layout print were not read, nor `ERROR` before a file such as `code.py:12`.",
-    "120 more loggers of eleven languages that were run",
+    how="120 more loggers of eleven languages that were run",
 )
 @pytest.mark.parametrize("name", sorted(RECORDED.keys() - APART))
 def test_each_line_declares_the_level_that_it_was_logged_at(name: str):
