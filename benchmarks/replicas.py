@@ -18,7 +18,7 @@ from exporter.commands.children import free_port
 FLEETS = (100, 1000)
 SHARES = 4
 TAKEOVER_SECONDS = 10
-START_SECONDS = 180.0
+START_SECONDS = 600.0
 PAUSE_SECONDS = 0.1
 
 _OWNED = "digitalocean_app_exporter_share_owned"
@@ -51,19 +51,21 @@ def _take_over(components: int) -> dict[str, str]:
         ]
         for replica in replicas:
             replica.wait_until_ready()
-        _until(replicas[0], lambda scrape: scrape.total(_OWNED) == SHARES / 2)
-        _until(replicas[1], lambda scrape: _shown(scrape) >= components / 4)
+        _until("half owned", replicas[0], lambda scrape: scrape.total(_OWNED) == SHARES / 2)
+        _until("shown", replicas[1], lambda scrape: _shown(scrape) >= components / 4)
         time.sleep(5.0)
         left, killed = replicas
         before = left.scrape()
         memory = left.megabytes("VmRSS")
         killed.kill()
         began = time.monotonic()
-        _until(left, lambda scrape: scrape.total(_OWNED) == SHARES)
+        _until("all owned", left, lambda scrape: scrape.total(_OWNED) == SHARES)
         owned = time.monotonic() - began
-        _until(left, lambda scrape: _shown(scrape) == components)
+        _until("all shown", left, lambda scrape: _shown(scrape) == components)
         shown = time.monotonic() - began
-        after = _until(left, lambda scrape: scrape.total(_UP, 'log_type="RUN"') == components)
+        after = _until(
+            "all read", left, lambda scrape: scrape.total(_UP, 'log_type="RUN"') == components
+        )
         read = time.monotonic() - began
         requests = after.total(_REQUESTS) - before.total(_REQUESTS)
         return {
@@ -82,14 +84,14 @@ def _shown(scrape: Scrape) -> float:
     return float(scrape.text.count("\ndigitalocean_app_component_info{"))
 
 
-def _until(exporter: Exporter, holds: Callable[[Scrape], bool]) -> Scrape:
+def _until(what: str, exporter: Exporter, holds: Callable[[Scrape], bool]) -> Scrape:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         scrape = exporter.scrape()
         if holds(scrape):
             return scrape
         time.sleep(PAUSE_SECONDS)
-    raise SystemExit("the take-over does not come to its end")
+    raise SystemExit(f"the take-over does not come to its end in {START_SECONDS:.0f} s: {what}")
 
 
 @contextmanager
