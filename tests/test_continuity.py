@@ -71,6 +71,24 @@ def test_equal_lines_in_one_window_are_as_many_lines():
     assert poll.counted == [line(1), twin, twin, twin]
 
 
+@pytest.mark.found(
+    "If a container ended whose log had broken off at the first read, its lines from before the "
+    "start counted.",
+    how="a fake platform written from the facts alone, which breaks off reads",
+)
+def test_what_the_first_read_broke_off_from_was_there_before_the_start():
+    """RUN_RESTARTED shows the rest of it, behind lines that are known."""
+    log = [line(n * NS, f"m{n}") for n in range(30)]
+    poll = reader(floor=START + 40 * NS, instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    window = poll.memory.window(LogType.RUN, 1000)
+    window.feed(log[:10])
+    poll.memory.give_up(window)
+    poll.read([*log, line(41 * NS, "panic")], LogType.RUN_RESTARTED)
+    poll.read([line(42 * NS, "listening")])
+    assert poll.counted == [line(41 * NS, "panic"), line(42 * NS, "listening")]
+
+
 def test_lines_from_before_the_start_never_count():
     """At the first read only lines newer than the floor count, and later reads add none."""
     poll = reader(floor=START + 10)

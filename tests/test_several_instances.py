@@ -188,6 +188,33 @@ def test_a_stream_that_never_pauses_is_opened_anew_for_a_container_that_it_lacks
     assert (counted, gaps) == (life.platform.truth().of(APP, "web").lines, 0)
 
 
+@pytest.mark.found(
+    "Followed on a platform that ignores `tail_lines`, lines from before the start counted, and "
+    "those that were forgotten counted twice whenever a stream was opened again.",
+    how="a fake platform written from the facts alone, which serves whole logs",
+)
+@pytest.mark.parametrize("instances", [1, 3])
+def test_a_stream_that_begins_with_the_whole_log_counts_no_old_line(instances: int, tmp_path: Path):
+    """Lines that are older than the stream and than what is remembered were there before."""
+    life = Life(KINDS["followed"], 0, tmp_path, instances=instances)
+    life.platform.set_layout(APP, Layout.SEQUENTIAL)
+    life.reader.tail_in_total, life.reader.tail_ignored = False, True
+    for line in range(2000 * instances):
+        at = int((life.true_time() - 9000 + line) * 1e9)
+        life.platform.write(APP, "web", line % instances, f"old {line}", timestamp_ns=at)
+    life.loop.advance(20)
+    for _ in range(2):
+        for _ in range(60):
+            for line in range(30):
+                life.write(line % instances, "working")
+            life.loop.advance(1)
+        life.cut()
+        life.loop.advance(10)
+    counted = life.value("log_lines_total")
+    life.end()
+    assert counted == life.lines
+
+
 @pytest.mark.parametrize("tail", MEANINGS)
 @pytest.mark.parametrize("seed", range(3))
 def test_one_instance_read_with_its_app_is_counted_without_a_gap(

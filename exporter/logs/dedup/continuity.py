@@ -206,9 +206,11 @@ class Continuity:
     def _old_until(self, log_type: LogType) -> int:
         """The time (ns) up to which a window shows lines from before the exporter's time.
 
-        What the first window of a log did not show and a later one does was written since.
+        What the first window of a log did not show and a later one does was written since, if RUN
+        was read whole before its container went to RUN_RESTARTED.
         """
-        return 0 if self._from_first_line or log_type in self._windows else self._start
+        read = log_type in self._windows and LogType.RUN in self._windows
+        return 0 if self._from_first_line or read else self._start
 
     def _base_for(self, log_type: LogType, tail_lines: int) -> Base | None:
         if log_type is not LogType.RUN or tail_lines > self._base_tail:

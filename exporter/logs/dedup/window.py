@@ -105,6 +105,7 @@ class Window:
         self.newest = 0  # timestamp
         self.first = 0  # timestamp
         self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
+        self.opened_at = 0  # Unix nanoseconds, of a stream
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = start.untimed_is_new
@@ -162,7 +163,8 @@ class Window:
         timestamps = timestamps_of(raws)
         if not timestamps:
             return None
-        if self._memory.knows_any(lines, since=min(timestamps)):
+        oldest = min(timestamps)
+        if self._is_stale(oldest) or self._memory.knows_any(lines, since=oldest):
             return None
         newest = max(timestamps)
         self._memory.add_all(lines, timestamps, newest)
@@ -347,8 +349,10 @@ class Window:
         have been forgotten, unless something else shows that it was not there before.
         """
         memory = self._memory
-        if self.goes_on or timestamp > max(memory.floor, self._old_until):
+        if timestamp > max(memory.floor, self._old_until):
             return True
+        if self.goes_on:
+            return not self._is_stale(timestamp) or self._follows_known(timestamp)
         if not live or timestamp <= self._old_until:
             return False
         if self._follows_known(timestamp) or self._is_behind_base():
@@ -356,6 +360,13 @@ class Window:
         if self._base is not None and timestamp > self._from_before:
             memory.let_go = True
         return False
+
+    def _is_stale(self, timestamp: int) -> bool:
+        """Whether a line that a stream brings is older than the stream, and may be forgotten.
+
+        A platform that serves more lines than were asked for brings such lines.
+        """
+        return timestamp <= min(self._memory.floor, self.opened_at - CLOCK_NS)
 
     def _follows_known(self, timestamp: int) -> bool:
         """Whether it follows a known line of the only instance there is."""

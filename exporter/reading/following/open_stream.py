@@ -69,6 +69,7 @@ class OpenStream:
         self._clock = clock
         self._heard_at = clock()
         self._opened_at = platform_clock() * NANOSECONDS
+        reading.note_opened(int(self._opened_at))
 
     async def catch_up(self) -> None:
         """Read what there was when the stream began.

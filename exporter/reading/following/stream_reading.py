@@ -84,6 +84,10 @@ class StreamReading(Reading):
         """Whether lines wait for the one behind them, which a pause decides."""
         return self._window.waiting
 
+    def note_opened(self, at: int) -> None:
+        """The stream was opened at a time (Unix nanoseconds) of the platform's."""
+        self._window.opened_at = at
+
     def take(self, text: bytes) -> None:
         """Count the lines that ``text`` completes."""
         lines = self._splitter.feed(text)
