@@ -21,7 +21,7 @@ from collect_fixtures import (
 )
 from state_files import file_state
 
-from exporter.model import LogType
+from exporter.model import LogType, Source
 from exporter.reading import attempts, deployment_logs, whole_log
 
 BUILD = IDENTITY | {"log_type": "BUILD"}
@@ -138,6 +138,36 @@ def test_log_beyond_the_bound_counts_as_far_as_it_goes(site: Site, monkeypatch: 
     site.scheduler.step(JOB)
     assert site.value("log_lines_total", **BUILD) == 2
     assert site.gaps(**BUILD) == 1
+
+
+@pytest.mark.found(
+    "A build's log counted twice where another look at the deployments began to read it before the "
+    "first read was over.",
+    how="a fake platform written from the facts alone, slow answers, discovery every few seconds",
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_two_reads_of_a_log_at_a_time_count_it_once(
+    site: Site, fails: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """The second is whole before the first, which then counts nothing, nor a gap if it fails."""
+    build_log(site, b"one\ntwo\n")
+    look(site, "ACTIVE")
+    logs = site.deployment_logs
+    whole = logs._whole_logs.of_deployment
+    reads = []
+
+    def slow(source: Source, deployment_id: str) -> object:
+        reads.append(deployment_id)
+        if len(reads) == 1:
+            logs.read(app())
+            if fails:
+                raise not_found()
+        return whole(source, deployment_id)
+
+    monkeypatch.setattr(logs._whole_logs, "of_deployment", slow)
+    logs.read(app())
+    assert (len(reads), site.value("log_lines_total", **BUILD), site.gaps(**BUILD)) == (2, 2, 0)
+    assert site.value("source_up", **BUILD) == 1
 
 
 def test_each_component_has_its_own_log(site: Site):

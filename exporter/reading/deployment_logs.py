@@ -113,8 +113,8 @@ class DeploymentLogs:
     def _read(self, app: App, deployment_id: str, source: Source) -> None:
         lines, whole = self._whole_logs.of_deployment(source, deployment_id)
         with self._ledger.transaction():
-            if not self._pipeline.series.is_app_open(app.name):
-                return  # gone, or read by others from now on
+            if not self._is_due(app, deployment_id, source):
+                return  # gone, read by others from now on, or read meanwhile
             self._pipeline.count_lines(source, lines, 0)
             newest = max((line.timestamp or 0 for line in lines), default=0)
             self._pipeline.note_newest(source, newest)
@@ -128,10 +128,20 @@ class DeploymentLogs:
     ) -> None:
         """Give up what is not there, or fails again and again."""
         fields: dict[str, object] = {"deployment": deployment_id}
+        with self._ledger.transaction():
+            if not self._is_due(app, deployment_id, source):
+                return
         if self._attempts.is_last((deployment_id, source), source, error, fields):
             with self._ledger.transaction():
                 self._settle(app, deployment_id, source)
         self._pipeline.note_read(source, None)
+
+    def _is_due(self, app: App, deployment_id: str, source: Source) -> bool:
+        """Whether a log is still left to read; under the lock."""
+        if not self._pipeline.series.is_app_open(app.name):
+            return False
+        log = [source.key.component, str(source.log_type)]
+        return log in self._due(app).get(deployment_id, [])
 
     def _settle(self, app: App, deployment_id: str, source: Source) -> None:
         """A log needs no other read; under the lock."""

@@ -352,7 +352,7 @@ class Window:
         if timestamp > max(memory.floor, self._old_until):
             return True
         if self.goes_on:
-            return not self._is_stale(timestamp) or self._follows_known(timestamp)
+            return not self._is_stale(timestamp)
         if not live or timestamp <= self._old_until:
             return False
         if self._follows_known(timestamp) or self._is_behind_base():
@@ -366,11 +366,11 @@ class Window:
 
         A platform that serves more lines than were asked for brings such lines.
         """
-        return timestamp <= min(self._memory.floor, self.opened_at - CLOCK_NS)
+        return timestamp <= min(self._memory.floor, self.opened_at)
 
     def _follows_known(self, timestamp: int) -> bool:
         """Whether it follows a known line of the only instance there is."""
-        if self.log_type is LogType.RUN_RESTARTED and timestamp <= self._memory.sealed:
+        if timestamp <= self._memory.sealed:
             return False
         return self._instances == 1 and self._run_knows and timestamp >= self._last
 
