@@ -1,13 +1,16 @@
 """The installed command while its wall clock is set, as after a start with a wrong clock."""
 
+import time
 from pathlib import Path
 
 import pytest
 from exporter_process import ExporterProcess, Samples, simulated
 from programs import requires
-from simulated_traffic import simulator
+from simulated_traffic import hourly, simulator
 
-from exporter.simulator.state import ComponentSpec
+from exporter.simulator.jobs import Jobs
+from exporter.simulator.scaling import Scaling
+from exporter.simulator.state import ComponentSpec, Kind
 
 LINES = "digitalocean_app_log_lines_total"
 
@@ -16,6 +19,17 @@ def library() -> str:
     """Where libfaketime is."""
     [found] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     return str(found)
+
+
+def by_another_clock(exporter: ExporterProcess, offset: Path) -> ExporterProcess:
+    """The program with a wall clock that is off by what stands in a file."""
+    exporter._variables |= {
+        "LD_PRELOAD": library(),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    return exporter
 
 
 def wait_for_lines(exporter: ExporterProcess, lines: int) -> Samples:
@@ -38,13 +52,7 @@ def test_a_step_of_the_wall_clock_stops_nothing(mode: str, step: str, tmp_path: 
         platform.create_app("shop", [ComponentSpec("web", instances=2)])
         config = simulated(server.api_url, logs={"mode": mode, "interval": "1s"})
         exporter = ExporterProcess(tmp_path, config, token=server.token)
-        exporter._variables |= {
-            "LD_PRELOAD": library(),
-            "FAKETIME_TIMESTAMP_FILE": str(offset),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        with exporter:
+        with by_another_clock(exporter, offset):
             exporter.wait_until_ready()
             written = 0
             for setting in ("+0\n", f"{step}\n", "+0\n"):
@@ -59,4 +67,43 @@ def test_a_step_of_the_wall_clock_stops_nothing(mode: str, step: str, tmp_path: 
             platform.write("blog", "api", 0, "hello")
             samples = wait_for_lines(exporter, written + 1)
             assert samples.total("digitalocean_app_log_gaps_total") == 0
+            assert exporter.terminate() == 0
+
+
+@pytest.mark.found(
+    "Started with a clock that was ahead, the exporter counted no run of a job and no autoscaling "
+    "until as much time had passed.",
+    how="a fake platform written from the facts alone, and libfaketime",
+)
+@requires("faketime")
+def test_runs_and_scalings_count_though_the_clock_was_ahead_at_the_start(tmp_path: Path):
+    """What is from before the start is told by the platform's clock."""
+    offset = tmp_path / "offset"
+    offset.write_text("+600\n")
+    with simulator() as (platform, server):
+        report = ComponentSpec("report", Kind.JOB, job=hourly())
+        platform.create_app("shop", [ComponentSpec("web"), report])
+        jobs = Jobs(platform, time.time)
+        config = simulated(
+            server.api_url,
+            collectors={"events": True},
+            discovery={"interval": "1s"},
+            logs={"interval": "1s"},
+        )
+        exporter = ExporterProcess(tmp_path, config, token=server.token)
+        with by_another_clock(exporter, offset):
+            exporter.wait_until_ready()
+            scaling = Scaling("1", time.time() + 1, "web", 1, 2, "cpu")
+            platform.view(lambda apps: [app.scalings.append(scaling) for app in apps.values()])
+            jobs.run("shop", "report", "all is done", phase="SUCCEEDED")
+            exporter.wait_until(
+                lambda samples: (
+                    (
+                        samples.total("digitalocean_app_autoscaling_events_total"),
+                        samples.total("digitalocean_app_job_invocations_total"),
+                        samples.total(LINES, log_type="JOB_INVOCATION"),
+                    )
+                    == (1, 1, 1)
+                )
+            )
             assert exporter.terminate() == 0

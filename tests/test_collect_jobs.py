@@ -123,7 +123,7 @@ class Watched:
             self.logs,
             self.runs,
             Failures(),
-            start=START + 100,
+            start=lambda: START + 100,
         )
 
     def look(self, *pages: Any, logs: bool = True, of: App = SHOP) -> None:

@@ -35,7 +35,7 @@ class Canary:
 
     Args:
         rules: the rules in force; the one of the pack ``canary`` finds the lines.
-        start: Unix seconds; lines before it do not count.
+        start: returns Unix seconds; lines before it do not count.
         interval: seconds between two reads of a log.
         clock: Unix seconds.
     """
@@ -46,7 +46,7 @@ class Canary:
         ledger: Ledger,
         rules: Sequence[Rule],
         *,
-        start: float,
+        start: Callable[[], float],
         interval: float,
         clock: Callable[[], float],
     ) -> None:
@@ -115,7 +115,7 @@ class Canary:
     def _runs(self, component: WatchedComponent) -> CanaryRuns:
         if component.canary is None:
             key = component.key
-            runs = CanaryRuns(self._start, *self._waits)
+            runs = CanaryRuns(self._start(), *self._waits)
             document = self._ledger.documents.kept(DOCUMENT, key.parts).get("")
             if document is not None:
                 try:

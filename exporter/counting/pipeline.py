@@ -66,6 +66,10 @@ class ReadingLimits:
     restarts_watched: bool
     run_watched: bool
 
+    def start_seconds(self) -> float:
+        """The same in Unix seconds of the platform, known better once it has answered."""
+        return self.start() / NANOSECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

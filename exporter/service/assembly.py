@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from exporter.config.schema import Config
 from exporter.counting.pipeline import Pipeline
-from exporter.logs.lines import NANOSECONDS
 from exporter.model import RUN_TIME_LOGS, Rule, Source
 from exporter.reading.deployment_logs import DeploymentLogs
 from exporter.scheduling.pacing import CollectorSettings, Pacing
@@ -190,7 +189,7 @@ def _app_readers(
     """What else is read of each app that has it."""
     readers: list[AppReader] = [jobs] if settings.jobs else []
     if settings.events:
-        start = pipeline.limits.start() / NANOSECONDS
+        start = pipeline.limits.start_seconds
         metrics, ledger = env.records.metrics, env.records.ledger
         readers.append(
             Autoscaling(env.platform, metrics, ledger, pipeline.series, failures, start=start)

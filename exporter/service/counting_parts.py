@@ -91,7 +91,7 @@ def _canary(
         env.records.metrics,
         env.records.ledger,
         rules,
-        start=limits.start() / NANOSECONDS,
+        start=limits.start_seconds,
         interval=FOLLOWED_SECONDS if follows(config) else config.logs.interval,
         clock=env.platform_time,
     )

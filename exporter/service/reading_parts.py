@@ -7,7 +7,6 @@ from exporter.config.reading import LogScope
 from exporter.config.schema import Config
 from exporter.counting.job_runs import JobRuns
 from exporter.counting.pipeline import Pipeline
-from exporter.logs.lines import NANOSECONDS
 from exporter.model import RUN_TIME_LOGS, Source
 from exporter.reading.app_reads import AppReads
 from exporter.reading.deployment_logs import DeploymentLogs
@@ -161,7 +160,7 @@ def build_jobs(
         env.platform_time,
         internal_errors,
     )
-    start = pipeline.limits.start() / NANOSECONDS
+    start = pipeline.limits.start_seconds
     return Jobs(env.platform, pipeline, invocation_logs, runs, failures, start=start)
 
 

@@ -1,7 +1,7 @@
 """Autoscaling: each change of the number of a component's instances counts once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exporter.counting.ledger import Ledger
 from exporter.counting.once import Once
@@ -20,7 +20,7 @@ class Autoscaling:
     """Reads the autoscaling events of one app at a time.
 
     Args:
-        start: Unix seconds; events from before do not count.
+        start: returns Unix seconds of the platform; events from before do not count.
     """
 
     what = "events"
@@ -33,7 +33,7 @@ class Autoscaling:
         series: Series,
         failures: Failures,
         *,
-        start: float,
+        start: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._metrics = metrics
@@ -74,7 +74,7 @@ class Autoscaling:
                 changed = once.begin(event.id, created) or changed
                 continue
             # One from before that was still under way at the start has ended in our time.
-            counts = event.id in once.open or created >= int(self._start)
+            counts = event.id in once.open or created >= int(self._start())
             once.count(event.id, created)
             changed = True
             if counts:

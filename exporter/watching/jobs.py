@@ -5,7 +5,7 @@ The list of an app's runs is read by turns. Of a run that has ended the log is d
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exporter.counting import job_record
 from exporter.counting.component import JobStanding
@@ -38,7 +38,7 @@ class Jobs:
     """Reads the runs of one app at a time.
 
     Args:
-        start: Unix seconds; runs that ended before do not count.
+        start: returns Unix seconds of the platform; runs that ended before do not count.
     """
 
     what = "jobs"
@@ -51,7 +51,7 @@ class Jobs:
         runs: JobRuns,
         failures: Failures,
         *,
-        start: float,
+        start: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._metrics = pipeline.metrics
@@ -164,7 +164,7 @@ class Jobs:
     def _from_before(self, run: Invocation) -> bool:
         """Whether it ended before the exporter's time; the API's times may be of whole seconds."""
         ended = run.ended_at
-        return ended is not None and ended + (1.0 if ended == int(ended) else 0.0) <= self._start
+        return ended is not None and ended + (1.0 if ended == int(ended) else 0.0) <= self._start()
 
     def _record(self, app: App, component: Component) -> JobRecord:
         key = ComponentKey(app.name, component.name)
