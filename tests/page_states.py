@@ -77,7 +77,7 @@ CRASHING = component(
     health=ComponentHealth("web", True, 2, 1, 0.25, 0.5),
     minutes=Minutes(STEADY, (0,) * 40 + (1,) * 20, 2.0),
     crashes=tuple(
-        Crash(at, RestartReason.EXCEPTION, WORDS, tuple(at - 1 for _ in WORDS))
+        Crash(at, RestartReason.EXCEPTION, WORDS, tuple(at - 1 for _ in WORDS), 1)
         for at in (NOW - 120 - 300 * number for number in range(4))
     ),
     deployed_at=NOW - 1500,
@@ -125,12 +125,29 @@ FAILED = component(
                 60.0,
                 RestartReason.EXCEPTION,
                 WORDS,
+                tuple(NOW - 17_941 for _ in WORDS),
+                1,
             ),
         ),
     ),
 )
+UNLISTED = component(
+    "batch",
+    "cleanup",
+    kind=ComponentKind.JOB,
+    health=None,
+    sources=(),
+    job=JobStatus(
+        JobSpec(JobKind.SCHEDULED, "0 4 * * *", "UTC", 1800.0),
+        next_run=NOW + 72_000,
+        last_read=NOW - 4000,
+        problem="job_invocations: status 404: id 'not_found', message 'not found'",
+    ),
+)
 NOISY = component("blog", "cms", minutes=Minutes(STEADY, (2,) * 60, 18.0))
-PAST = component("blog", "web", crashes=(Crash(NOW - 20_000, RestartReason.OUT_OF_MEMORY),))
+PAST = component(
+    "blog", "web", crashes=(Crash(NOW - 20_000, RestartReason.OUT_OF_MEMORY, exit_code=137),)
+)
 FINE = tuple(component("shop", name) for name in ("cart", "search", "mailer"))
 ALL = (CRASHING, ERRORS_UP, DOWN, FAILED, NOISY, PAST, *FINE)
 
@@ -140,6 +157,7 @@ STATES: dict[str, Status] = {
     "errors-up": Status(rows=[ERRORS_UP, *FINE]),
     "down": Status(rows=[DOWN, *FINE]),
     "failed-job": Status(rows=[FAILED, *FINE]),
+    "jobs-unread": Status(rows=[UNLISTED, *FINE]),
     "calm": Status(rows=[NOISY, PAST, *FINE]),
     "token-refused": Status(
         rows=[unreadable(row, "logs: status 401 (unauthorized)") for row in FINE],
@@ -172,6 +190,8 @@ def main() -> None:
                 if name == "everything":
                     page.goto(f"{base}/components/shop/web")
                     page.screenshot(path=IMAGES / "state-component.png", full_page=True)
+                    page.goto(f"{base}/components/batch/report")
+                    page.screenshot(path=IMAGES / "state-job.png", full_page=True)
                     phone = new_page(
                         browser,
                         viewport={"width": PHONE[0], "height": PHONE[1]},
