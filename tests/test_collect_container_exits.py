@@ -1,5 +1,6 @@
 """Container ends counted through the readings of RUN and RUN_RESTARTED."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,21 @@ def test_an_end_that_only_a_line_tells_counts_once(scene: Scene, restarted: bool
     assert scene.exits(1) == 1
     last = scene.site.value("last_restart_timestamp_seconds", **IDENTITY)
     assert last == START + 11.5
+
+
+@pytest.mark.found(
+    "The platform's line about an exit, told twice, was two ends of several instances.",
+    how="a fake platform written from the facts alone, which tells lines twice",
+)
+@pytest.mark.parametrize("instances", [2, None])
+def test_an_equal_line_about_an_exit_is_the_same_end(tmp_path: Path, instances: int | None):
+    """Equal to the last digit of its time; two of whole seconds may be of two instances."""
+    component = replace(WEB, instance_count=instances)
+    scene = Scene(tmp_path / "state.db", component)
+    scene.read(RUN, BEGUN + line(11.5, EXITED) * 2)
+    for _ in range(3):
+        scene.read(RESTARTED, b"")
+    assert (scene.exits(), scene.restarts()) == (1, {"out_of_memory": 1})
 
 
 def test_a_deployment_is_no_restart(scene: Scene):

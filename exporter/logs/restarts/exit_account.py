@@ -236,6 +236,10 @@ class ExitAccount:
     def _told_before(self, line: ExitLine, time: int, instances: int | None) -> bool:
         """Whether lines have reported this exit already, in this wording or the other."""
         same = [told for told in self.told if told.code == line.code]
+        if time % NANOSECONDS and any(
+            t.time == time and t.form in (line.form, _BOTH) for t in same
+        ):
+            return True  # equal to the last digit of its time: it is the same line again
         if instances is not None:
             wording = (line.form, _BOTH)
             near = [t for t in same if t.form in wording and _apart(t, time) < TWICE_SECONDS]
