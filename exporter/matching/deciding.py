@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from exporter.matching.decision import Decision
 from exporter.matching.prefilter.candidates import Places
-from exporter.matching.severity import Before
+from exporter.matching.severity import SPACES, Before, nothing_before
 from exporter.matching.severity.silence import Silence
 
 
@@ -54,6 +54,7 @@ def decided(
             yield from ((at, rule) for at in places if at in silent)
             waiting += ((at, rule) for at in places if at not in silent)
     for at, rule in sorted(waiting):  # so that a message is read once for all rules
-        settle = decisions[rule].settle
-        if settle is not None and settle(asked.messages[at], asked.before(at)):
+        settle, message = decisions[rule].settle, asked.messages[at]
+        before = asked.before(at) if message[:1] in SPACES else nothing_before
+        if settle is not None and settle(message, before):
             yield at, rule

@@ -198,15 +198,15 @@ class DeclaredDecision:
 
     def matches(self, message: bytes, before: Before = nothing_before) -> bool:
         """Return whether the decision is so and the message declares what it has to."""
-        return self._decides(message, before) and self._declares(message, before)
+        if not self._decides(message, before):
+            return False
+        severity = self._severities.read(message, before)
+        return severity not in self._refused and (not self._wanted or severity in self._wanted)
 
     def settle(self, message: bytes, before: Before) -> bool:
         """Return what ``matches`` does for a message that passed ``sift``."""
         if self._settles is not None and not self._settles(message, before):
             return False
-        return self._declares(message, before)
-
-    def _declares(self, message: bytes, before: Before) -> bool:
         severity = self._severities.read(message, before)
         return severity not in self._refused and (not self._wanted or severity in self._wanted)
 

@@ -15,7 +15,7 @@ from exporter.matching.deciding import Asked, decided
 from exporter.matching.decision import Decision, decision_of
 from exporter.matching.fields import FieldReader
 from exporter.matching.prefilter.candidates import Candidates, DatabaseCache, Places
-from exporter.matching.severity import Before, SeverityReader
+from exporter.matching.severity import SPACES, Before, SeverityReader
 from exporter.matching.severity.silence import Silence
 from exporter.model import Rule, WrappedMessage
 
@@ -23,6 +23,9 @@ _BLOCK_BYTES = 1 << 20
 """How much Hyperscan scans at once: bounds the candidates held, and fits the CPU's cache."""
 
 _NEWLINE = ord("\n")
+
+_FEW = 16
+"""For so many candidates what is done for many at once costs more than it spares."""
 
 MessageOf = Callable[[bytes], bytes]
 """What of a line is its message: all of it, or what stands behind a digit or ``Z`` and a space, as
@@ -210,10 +213,19 @@ class Engine:
         if text[end - 1] != _NEWLINE:
             text = text[:end] + b"\n"
             end += 1
-        candidates, unwrapped = self._find(text, start, end, scan)
-        if not candidates:
+        found, marked = self._candidates.find(text, scan.wanted, start, end)
+        also = () if self.unwrap is None else self.unwrap.also_marked(text, start, end)
+        unwrapped: Mapping[int, bytes] = {}
+        if marked or also:
+            unwrapped = self._unwrapped(text, start, (*marked, *also), scan.message_of)
+        if unwrapped or self._candidates.missing:
+            scan.changed.update(unwrapped)
+            found = self._all_candidates(text, start, end, scan.wanted, found, unwrapped)
+        if not found:
             return []
-        places = set[int]().union(*candidates.values())
+        if sum(map(len, found.values())) <= _FEW:
+            return self._decide_each(text, start, found, scan)
+        places = set[int]().union(*found.values())
         lines = {at: text.rfind(b"\n", start, at) + 1 or start for at in places}
         messages = {at: text[line:at] for at, line in lines.items()}
         if scan.message_of is not None:
@@ -225,32 +237,52 @@ class Engine:
         def before(at: int) -> Before:
             return partial(self._before, text, lines[at], scan.message_of, scan.context)
 
-        found = sorted(decided(self.decisions, candidates, Asked(messages, before), self._silence))
-        return [LineMatch(rule, lines[at], at) for at, rule in found]
+        matched = sorted(decided(self.decisions, found, Asked(messages, before), self._silence))
+        return [LineMatch(rule, lines[at], at) for at, rule in matched]
 
-    def _find(
-        self, text: bytes, start: int, end: int, scan: _Scan
-    ) -> tuple[Places, Mapping[int, bytes]]:
-        """Return the candidates of a block, and the messages that unwrapping changes."""
-        found, marked = self._candidates.find(text, scan.wanted, start, end)
-        unwrapped: Mapping[int, bytes] = {}
-        if self.unwrap is not None:
-            marked = (*marked, *self.unwrap.also_marked(text, start, end))
-            if marked:
-                unwrapped = self._unwrapped(text, start, marked, scan.message_of)
-        always = self._candidates.missing
-        if not unwrapped and not always:
-            return found, unwrapped
-        scan.changed.update(unwrapped)
-        places = {
-            rule: [at for at in several if at not in unwrapped] for rule, several in found.items()
-        }
-        for rule, at in self._candidates_in(unwrapped, scan.wanted) if unwrapped else ():
+    def _decide_each(
+        self, text: bytes, start: int, candidates: Places, scan: _Scan
+    ) -> list[LineMatch]:
+        """Return the candidates that match: one by one, which for a few costs least."""
+        message_of, unwrapped, decisions = scan.message_of, scan.changed, self.decisions
+        matched = []
+        newline, line_start, message = -1, start, b""
+        for at, rule in sorted({(at, rule) for rule, of in candidates.items() for at in of}):
+            if at != newline:
+                newline = at
+                line_start = text.rfind(b"\n", start, at) + 1 or start
+                if at in unwrapped:
+                    message = unwrapped[at]
+                else:
+                    message = text[line_start:at]
+                    if message_of is not None:
+                        message = message_of(message)
+            if message[:1] not in SPACES:
+                matches = decisions[rule].matches(message)
+            else:
+                before = partial(self._before, text, line_start, message_of, scan.context)
+                matches = decisions[rule].matches(message, before)
+            if matches:
+                matched.append(LineMatch(rule, line_start, at))
+        return matched
+
+    def _all_candidates(
+        self,
+        text: bytes,
+        start: int,
+        end: int,
+        wanted: frozenset[int] | None,
+        found: Places,
+        unwrapped: Mapping[int, bytes],
+    ) -> Places:
+        """Return the candidates of a block, also those in what unwrapping changes."""
+        places = {rule: [at for at in of if at not in unwrapped] for rule, of in found.items()}
+        for rule, at in self._candidates_in(unwrapped, wanted) if unwrapped else ():
             places.setdefault(rule, []).append(at)
-        for rule in always:
-            if scan.wanted is None or rule in scan.wanted:
+        for rule in self._candidates.missing:
+            if wanted is None or rule in wanted:
                 places[rule] = list(_line_ends(text, start, end))
-        return places, unwrapped
+        return places
 
     def _before(
         self, text: bytes, end: int, message_of: MessageOf | None, context: Sequence[bytes]

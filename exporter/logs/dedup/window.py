@@ -1,8 +1,9 @@
 """One read of one log: fed its lines in order, it gives back those that are new."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, repeat
 
 from xxhash import xxh3_64_intdigest
@@ -24,6 +25,10 @@ Timestamps that fall by more begin another instance's text.
 # A text with so many times the lines that a limit allows was not limited so. It may have a few more
 # than that of a limit which was honoured: lines that were written while it was served.
 _BEYOND_LIMIT = 1.25
+
+
+_FEW = 16
+"""New lines of a text, from which on it is taken to be new to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,30 @@ class WindowStart:
     from_before: int
     base: Base | None
     limit_each: bool
+
+
+class _Written:
+    """When lines were written: of many they are read at once, which takes a fraction of the time.
+
+    Args:
+        raws: the lines.
+    """
+
+    def __init__(self, raws: Sequence[bytes]) -> None:
+        self._raws = raws
+        self._asked = 0
+        self._from = 0
+        self._timestamps: Sequence[int] | None = None
+
+    def at(self, index: int) -> int | None:
+        """Return the timestamp of a line; none is asked for twice, and a later one comes later."""
+        self._asked += 1
+        if self._asked == _FEW:
+            self._from = index
+            self._timestamps = timestamps_of(self._raws[index:])
+        if self._timestamps is None:
+            return timestamp_of(self._raws[index])
+        return self._timestamps[index - self._from]
 
 
 class Window:
@@ -143,7 +172,7 @@ class Window:
         lines = line_keys(raws)
         if self.goes_on and (news := self._take_news(raws, lines)) is not None:
             return news
-        fresh = LogLines()
+        fresh, written = LogLines(), _Written(raws)
         start = 0
         while start < len(lines):
             # Most of a window was counted before: that much of it goes by without a look.
@@ -151,7 +180,7 @@ class Window:
             if end > start:
                 self._repeat(raws[start:end], lines[start:end], fresh)
             if end < len(lines):
-                self._take(raws[end], lines[end], live, fresh)
+                self._take(raws[end], lines[end], live, fresh, partial(written.at, end))
             start = end + 1
         return fresh
 
@@ -269,12 +298,14 @@ class Window:
         if self.log_type is LogType.RUN_RESTARTED:
             self.shown.extend(zip(raws, lines, repeat(True)))
 
-    def _take(self, raw: bytes, line: int, live: bool, fresh: LogLines) -> None:
-        """Decide on one line that may be new."""
+    def _take(
+        self, raw: bytes, line: int, live: bool, fresh: LogLines, time: Callable[[], int | None]
+    ) -> None:
+        """Decide on one line that may be new; ``time`` returns when it was written."""
         copy = self.seen.get(line, 0) + 1
         timestamp = self._memory.counted.get(line)
         if timestamp is None or copy > 1:
-            written = timestamp_of(raw)
+            written = time()
             timestamp = self._memory.known_at(line, copy, written or 0)
             if timestamp is None:
                 if written is None:
