@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import (
     CollectorRegistry,
-    Histogram,
     Info,
     disable_created_metrics,
     enable_created_metrics,
 )
 from prometheus_client import Counter as LibraryCounter
 from prometheus_client import Gauge as LibraryGauge
+from prometheus_client import Histogram as LibraryHistogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from waiting import LIMIT_SECONDS
 
 from exporter.service.application import build_registry
+from exporter.telemetry.histogram import Histogram
 from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, Gauge, MetricTable
 from exporter.web.exposition import Exposition
@@ -77,8 +78,8 @@ KINDS = {
     "counter": (Counter, LibraryCounter, lambda series, number: series.inc(number), POSITIVE),
     "gauge": (Gauge, LibraryGauge, lambda series, number: series.set(number), NUMBERS),
     "histogram": (
-        lambda *arguments: Histogram(*arguments[:3], registry=arguments[3], buckets=BUCKETS),
         partial(Histogram, buckets=BUCKETS),
+        partial(LibraryHistogram, buckets=BUCKETS),
         lambda series, number: series.observe(number),
         NUMBERS,
     ),
@@ -186,7 +187,7 @@ def test_tables_with_labels_of_their_own_stand_together():
     tables = [MetricTable({"account": name}) for name in ("shop", "blog")]
     for number, table in enumerate(tables, 1):
         Counter("lines_total", "Lines.", ("app",), table).labels("x").inc(number)
-        Histogram("took_seconds", "Took.", ("app",), registry=table, buckets=(1,)).labels("x")
+        Histogram("took_seconds", "Took.", ("app",), table, (1,)).labels("x")
     text = Exposition(lambda: tables).answer("", "").body.decode()
     assert text.count("# TYPE lines_total counter") == 1
     assert 'lines_total{account="shop",app="x"} 1.0\n' in text

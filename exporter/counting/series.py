@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from prometheus_client import Histogram
+from typing import Any
 
 from exporter.counting.component import Components, WatchedComponent
 from exporter.counting.deployment_causes import CAUSES, OTHER_CAUSE
@@ -30,6 +29,7 @@ from exporter.model import (
     Trigger,
 )
 from exporter.telemetry.declarations import Owner
+from exporter.telemetry.histogram import Histogram
 from exporter.telemetry.metrics import Metrics
 from exporter.telemetry.table import Counter, Family, Gauge
 
@@ -299,7 +299,7 @@ def line_log_type(log_type: LogType) -> LogType:
     return RUN_TIME if log_type in RUN_TIME_LOGS else log_type
 
 
-def remove(labels: dict[str, str], *families: Family) -> None:
+def remove(labels: dict[str, str], *families: Family[Any]) -> None:
     """Remove from each family the series with these labels."""
     for family in families:
         family.remove_by_labels(labels)

@@ -56,7 +56,7 @@ class ShownSeries:
                 self._shown[key] = value
             if (metric := self._series.get(key)) is not None:
                 series = metric.labels(*key.labels)
-                if isinstance(metric, Gauge) or self._invariants.grows(key, series.value, value):
+                if type(metric) is Gauge or self._invariants.grows(key, series.value, value):
                     series.set(value)
             if key not in changed:
                 self.forget(key)

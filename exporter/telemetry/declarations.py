@@ -6,9 +6,10 @@ from enum import StrEnum
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar, overload
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
+from exporter.telemetry.histogram import Histogram
 from exporter.telemetry.table import Counter, Gauge, MetricTable
 
 PREFIX = "digitalocean_app_"  # of every name here, and of none that a rule chooses

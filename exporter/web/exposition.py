@@ -2,7 +2,7 @@
 
 Each scrape reads a table at one moment, under the lock of what counts there, and writes the text
 beside whatever counts at the same time. What is not of the table's own kinds the library renders:
-histograms, metrics of rules, of the process.
+metrics of rules, of the process.
 """
 
 import gzip
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import Any
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric
@@ -99,7 +100,8 @@ class Exposition:
         for readings in _by_name(tables).values():
             own = [reading for reading in readings if isinstance(reading, _Samples)]
             if own:
-                parts.append(_head(own[0].family, encoder))
+                family = own[0].family
+                parts.append(_head(type(family), family.name, family.help, content_type))
                 parts.append(_lines(own).encode())
             else:
                 metrics = [reading for reading in readings if isinstance(reading, Metric)]
@@ -123,7 +125,7 @@ class _Collected(Collector):
 class _Samples:
     """What a metric of the table's own kinds stood at when the table was read."""
 
-    family: Family
+    family: Family[Any]
     samples: Sequence[tuple[str, float]]
 
 
@@ -149,17 +151,19 @@ def _read(table: MetricTable) -> list[_Samples | Metric]:
     """Everything that a table shows, as of one moment."""
     readings: list[_Samples | Metric] = []
     with table.lock:
-        for collector in table.collectors():
-            if isinstance(collector, Family):
-                readings.append(_Samples(collector, collector.samples()))
+        for collector, family in table.collectors():
+            if family is not None:
+                readings.append(_Samples(family, family.samples()))
             else:
                 readings += [_relabelled(table, metric) for metric in collector.collect()]
     return readings
 
 
-def _head(family: Family, encoder: Encoder) -> bytes:
+@lru_cache(maxsize=2048)  # they never change, and are most of the text of few series
+def _head(kind: type[Family[Any]], name: str, help: str, content_type: str) -> bytes:
     """HELP and TYPE, as the library writes them of a metric without series."""
-    return encoder(_Collected(family.describe())).removesuffix(_END)
+    encoder, _ = _choose(content_type)
+    return encoder(_Collected([kind.library_metric(name, help)])).removesuffix(_END)
 
 
 def _lines(readings: Iterable[_Samples]) -> str:
@@ -178,7 +182,7 @@ def _collected(table: MetricTable) -> list[Metric]:
     with table.lock:
         return [
             _relabelled(table, metric)
-            for collector in table.collectors()
+            for collector, _ in table.collectors()
             for metric in collector.collect()
         ]
 
