@@ -44,7 +44,7 @@ COUNT ?= 1000
 
 .PHONY: lives
 lives: venv ## Simulate COUNT lives of a KIND (wild, rough, steady, calm, crowd, skewed, scaled, followed, cut, polled, changed, replicas, replicas_rollback, threads, preempted) from SEED on; a bad one is printed
-	PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
+	PYTHONHASHSEED=0 PYTHONPATH=tests $(BIN)/python tests/lives.py $(KIND) $(SEED) $(COUNT)
 
 TARGET ?= lines
 MINUTES ?= 10

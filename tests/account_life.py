@@ -339,6 +339,7 @@ class Life:
     def kill(self) -> None:
         """SIGKILL: what was not saved is gone with the process."""
         self.disturb("killed")
+        self.virtual.shifting = False  # a process that has seen no list yet cannot tell
         self.records.ledger.abandon()
         self.end_tasks()
         self.open()
@@ -347,6 +348,7 @@ class Life:
     def stop(self) -> None:
         """SIGTERM, and a new process."""
         self.disturb("stopped")
+        self.virtual.shifting = False
         self.end_tasks()
         self.records.ledger.end()
         self.open()
@@ -357,14 +359,21 @@ class Life:
         self.stepped = self.rng.choice((-600.0, 0.0, 600.0, -3.0, 7200.0))
         self.tell(f"the wall clock is {self.stepped:+.0f} s off")
 
+    def shift_pages(self) -> None:
+        """The pages of the next list of apps shift, so that this one stands on none of them."""
+        self.virtual.shifting = True
+        self.tell("the next list of apps lacks this one")
+
     def reload(self) -> None:
         """Another configuration, as ``Account.change`` brings it in."""
-        key = self.rng.choice(("mode", "interval", "nothing"))
+        key = self.rng.choice(("mode", "interval", "types", "nothing"))
         if key == "mode":
             self.mode = "poll" if self.mode == "follow" else "follow"
         elif key == "interval":
             self.interval = self.rng.choice((5, 30, 60))
-        self.disturb(f"reloaded: {key} (now {self.mode}, {self.interval} s)")
+        elif key == "types":
+            self.types = ["RUN"] if len(self.types) > 1 else ["RUN", "RUN_RESTARTED"]
+        self.disturb(f"reloaded: {key} (now {self.mode}, {self.interval} s, {self.types})")
         before = self.parts
         self.end_tasks()
         self.parts = self.build(before)
@@ -381,7 +390,7 @@ class Life:
         moves |= {self.cut: 2} if self.kind.cuts else {}
         moves |= {self.kill: 1, self.stop: 1} if self.kind.restarts else {}
         moves |= {self.reload: 2} if self.kind.reloads else {}
-        moves |= {self.step_clock: 2} if self.kind.steps else {}
+        moves |= {self.step_clock: 2, self.shift_pages: 1} if self.kind.steps else {}
         deploying: asyncio.Task[None] | None = None
         crashed_at = -1e9
         for _ in range(MOVES):

@@ -180,7 +180,10 @@ class Crowd(World):
         )
         shown = self.reader.text(request).count(b"\n")
         self.limit_shown = self.limit_shown or shown > 1.25 * self.tail_lines
-        if shown == self.tail_lines and self.crashes_happened and not self.limit_shown:
+        older_may_be_hidden = (
+            self.crashes_happened or self.layout is Layout.SEQUENTIAL or self.skew > 0
+        )
+        if shown == self.tail_lines and older_may_be_hidden and not self.limit_shown:
             self.doubtful = True
 
     def live(self) -> list[Outcome]:

@@ -9,25 +9,39 @@ from random import Random
 import pytest
 import threads_life
 from threads_life import Life, faults_of, quiet
-from turns import Stuck, TurnLock, Turns
+from turn_parts import TurnLock
+from turns import Stuck, Turns
 
-LIVES = {"threads": 160, "preempted": 20}
-LIVES_PER_TEST = 20
+LIVES = {"threads": 600, "preempted": 100}
+LIVES_PER_TEST = 50
+OWN_PATH = str(Path(threads_life.__file__).parent)
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [(kind, seed) for kind, lives in LIVES.items() for seed in range(0, lives, LIVES_PER_TEST)],
-)
+@pytest.mark.parametrize("seed", range(0, LIVES["threads"], LIVES_PER_TEST))
 def test_no_order_of_threads_changes_a_number(
-    kind: str, seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     """Polls, streams, saves, scrapes, reloads, hand-overs, stops and kills, in any order."""
     caplog.set_level(logging.CRITICAL)
     with quiet():
         for number in range(seed, seed + LIVES_PER_TEST):
-            faults = faults_of(kind, number, tmp_path)
-            assert not faults, "\n".join([f"{kind} life of seed {number}", *faults])
+            faults = faults_of("threads", number, tmp_path)
+            assert not faults, "\n".join([f"threads life of seed {number}", *faults])
+
+
+@pytest.mark.parametrize("seed", range(0, LIVES["preempted"], LIVES_PER_TEST))
+def test_no_thread_that_is_held_up_at_any_line_changes_a_number(seed: int):
+    """The same; with one seed for the hashes of strings, so that sets keep their order."""
+    program = Path(OWN_PATH) / "lives.py"
+    lived = subprocess.run(
+        [sys.executable, "-W", "ignore", program, "preempted", str(seed), str(LIVES_PER_TEST)],
+        env={"PYTHONPATH": OWN_PATH, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert lived.returncode == 0, lived.stderr
 
 
 REPLAY = """
@@ -36,28 +50,28 @@ from pathlib import Path
 from threads_life import Life
 logging.disable(logging.CRITICAL)
 with tempfile.TemporaryDirectory() as folder:
-    life = Life("threads", int(sys.argv[1]), Path(folder))
+    life = Life(sys.argv[1], int(sys.argv[2]), Path(folder))
     life.live()
     highest = [(key, sorted(shown.items())) for key, shown in sorted(life.highest.items())]
     print(life.turns.turns, life.turns.switches, life.scrapes, highest)
 """
 
 
-def test_a_seed_replays_in_another_process():
-    """Turn by turn, whatever the hashes of its strings are."""
+@pytest.mark.parametrize(("kind", "seeds"), [("threads", ("1", "2")), ("preempted", ("0", "0"))])
+def test_a_seed_replays_in_another_process(kind: str, seeds: tuple[str, str]):
+    """Turn by turn; lives of threads do so whatever the hashes of their strings are."""
     told = {
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", REPLAY, "7"],
-            env={"PYTHONPATH": str(Path(threads_life.__file__).parent), "PYTHONHASHSEED": hashes},
+        number: subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", REPLAY, kind, "7"],
+            env={"PYTHONPATH": OWN_PATH, "PYTHONHASHSEED": hashes},
             capture_output=True,
             text=True,
             check=True,
             timeout=600,
         ).stdout
-        for hashes in ("1", "2")
+        for number, hashes in enumerate(seeds)
     }
-    assert len(told) == 1
-    assert told != {""}
+    assert told[0] == told[1] != ""
 
 
 def test_locks_taken_in_two_orders_are_found():

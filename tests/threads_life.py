@@ -8,11 +8,11 @@ which thread continues; ``preempted`` lives are held up at any line besides. Tim
 import asyncio
 import gc
 import random
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from email.utils import formatdate
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from threading import Event
@@ -20,6 +20,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from turn_lines import turns_at_lines
+from turn_parts import patched
 from turn_scheduler import TurnPool, TurnScheduler
 from turns import Stuck, Turns
 from virtual_platform import VirtualPlatform
@@ -28,6 +30,7 @@ from virtual_stream import VirtualStream
 from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.log_content import WebSockets
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.matching.engine import Engine
 from exporter.model import Endpoint, GapReason, LogChunk
 from exporter.reading.following.follower import Follower
@@ -44,27 +47,44 @@ from exporter.web.exposition import Exposition
 APP, WEB = "shop", "web"
 START = 1_800_000_000.0
 MOVES = 14
-SETTLE_SECONDS = 90.0  # longer than any wait after failures
+SETTLE_SECONDS = 300.0  # longer than the wait after three failures in a row
+LONG_SECONDS = 90.0
+CALM_SECONDS = 12.0  # several reads of each log
 STUCK_SECONDS = 20.0
 EVERY = {"name": "every", "regex": ".", "level": "info"}
 PANICS = {"name": "panics", "regex": "panic", "level": "info"}
 LINES = tuple(sorted((APP, WEB, "RUN")))
 MATCHES = tuple(sorted((APP, WEB, "RUN", "every", "info")))
+PREEMPTED = (
+    "exporter.counting",
+    "exporter.reading",
+    "exporter.scheduling",
+    "exporter.service.account",
+    "exporter.telemetry.table",
+    "exporter.telemetry.api_metrics",
+    "exporter.watching",
+    "exporter.web.exposition",
+)
+"""Modules in which a thread can be held up at any line."""
 PREEMPTING = {"threads": 0.0, "preempted": 0.003}
 KINDS = tuple(PREEMPTING)
 Shown = tuple[str, tuple[str, ...]]
 """A series: its name, and the values of its labels in order."""
 
-INTERNAL_ERRORS = re.compile(r"^\w+_internal_errors_total\{.*\} [^0].*$", re.MULTILINE)
+INTERNAL_ERRORS = f"{PREFIX}exporter_internal_errors_total"
 
 
 class ThreadsPlatform(VirtualPlatform):
     """Each request takes a while, in which other threads continue."""
 
     turns: Turns
+    tell_time: Callable[[float], None]
+    """Takes the platform's time from an answer, and when the request was sent."""
 
     def _maybe_fail(self, endpoint: Endpoint) -> None:
+        sent = self.turns.now
         self.turns.sleep(self._rng.choice((0.0, 0.01, 0.1, 0.1, 1.0)))
+        self.tell_time(sent)
         super()._maybe_fail(endpoint)
 
     def _chunks(self, *arguments: Any) -> Iterator[LogChunk]:
@@ -137,8 +157,13 @@ class Life:
         self.crashed_at = -1e9
 
     def clock(self) -> float:
-        """Unix seconds."""
+        """The platform's clock, Unix seconds."""
         return START + self.turns.now
+
+    def tell_time(self, sent: float) -> None:
+        """An answer has the platform's time in its headers."""
+        headers = {"Date": formatdate(self.clock(), usegmt=True)}
+        self.platform_clock.note(headers, sent)
 
     # --- the exporter
 
@@ -147,8 +172,8 @@ class Life:
         """Everything that the account makes, on threads that take turns."""
         account, follower = "exporter.service.account", "exporter.reading.following.follower"
         replaced: dict[str, Any] = {
-            f"{account}.connect": lambda *arguments, **options: self.connections(),
-            f"{account}.build_scheduler": lambda workers, steady: self.scheduler(),
+            f"{account}.connect": self.connections,
+            f"{account}.build_scheduler": lambda workers, steady: self.scheduler(steady),
             f"{account}.random": SimpleNamespace(Random=lambda: random.Random(self.rng.random())),
             f"{follower}.ThreadPoolExecutor": partial(TurnPool, self.turns),
             "exporter.service.reading_parts.Follower": self.follower,
@@ -157,13 +182,16 @@ class Life:
             "exporter.service.supervisor.FLUSH_SECONDS": self.rng.choice((0.25, 1.0)),
         }
         with ExitStack() as stack:
-            stack.enter_context(self.turns.patched())
+            stack.enter_context(patched(self.turns))
+            if self.preempting:
+                stack.enter_context(turns_at_lines(PREEMPTED, self.turns.at_line))
             for name, value in replaced.items():
                 stack.enter_context(patch(name, value))
             yield
 
-    def connections(self) -> Connections:
-        """The ways to the platform."""
+    def connections(self, *arguments: Any) -> Connections:
+        """The ways to the platform, whose time they learn."""
+        [self.platform_clock] = [each for each in arguments if isinstance(each, PlatformClock)]
         virtual: Any = self.virtual
         return Connections(virtual, virtual, self, Event(), ())  # type: ignore[arg-type]
 
@@ -178,10 +206,11 @@ class Life:
         self.streams.append(stream)
         return stream
 
-    def scheduler(self) -> TurnScheduler:
+    def scheduler(self, steady: Callable[[], float]) -> TurnScheduler:
         """The schedule of an account, with the pools that production gives it."""
+        start = steady() - self.turns.now
         workers = {"sources": 3, "soon": 2, "platform": 1, "heartbeat": 1, "ledger": 1}
-        return TurnScheduler(self.turns, START, workers, self.job_failed)
+        return TurnScheduler(self.turns, start, workers, self.job_failed)
 
     def follower(self, *arguments: Any, **options: Any) -> Follower:
         """A follower in virtual time."""
@@ -227,14 +256,14 @@ class Life:
     def scrape_again_and_again(self, scraper: int) -> None:
         """Scrape as a server of Prometheus does, only more often while much happens."""
         while True:
-            pauses = (5.0, 10.0) if self.quiet else (0.05, 0.3, 1.0, 3.0)
+            pauses = (10.0, 20.0) if self.quiet else (0.05, 0.3, 1.0, 3.0)
             self.turns.sleep(self.rng.choice(pauses))
             self.scrape(scraper)
 
     def look_again_and_again(self) -> None:
         """Look at what the pages show."""
         while True:
-            self.turns.sleep(self.rng.choice((1.0, 4.0)))
+            self.turns.sleep(self.rng.choice((10.0, 20.0) if self.quiet else (1.0, 4.0)))
             status = self.account.status
             status.healthy(), status.ready(), status.components(), status.budget()
 
@@ -242,20 +271,21 @@ class Life:
         """Hold one scrape against those before it, against itself and against what is saved."""
         body = self.exposition.answer("", "").body.decode()
         self.scrapes += 1
-        seen = {series: value for series, value in samples(body) if series is not None}
+        seen = dict(filter(None, map(sample, body.splitlines())))
         highest = self.highest.setdefault(scraper, {})
         for series, value in seen.items():
             if value < highest.get(series, 0.0):
                 self.fault(f"{series} fell from {highest[series]} to {value}")
-            if value > self.saved.get(series, 0.0):
+            if value > self.saved.get(series, 0.0) and series[0] != INTERNAL_ERRORS:
                 self.fault(f"{series} shows {value}, {self.saved.get(series)} is saved")
             highest[series] = value
         lines = seen.get((f"{PREFIX}log_lines_total", LINES), 0.0)
         matches = seen.get((f"{PREFIX}log_matches_total", MATCHES), 0.0)
         if lines != matches:
             self.fault(f"one scrape shows {lines} lines and {matches} matches of each line")
-        for line in INTERNAL_ERRORS.findall(body):
-            self.fault(line)
+        for errors, value in seen.items():
+            if errors[0] == INTERNAL_ERRORS and value:
+                self.fault(f"{value} internal errors in {errors[1]}")
 
     def fault(self, what: str) -> None:
         """Remember what is wrong, once."""
@@ -340,6 +370,7 @@ class Life:
     def stop(self) -> None:
         """SIGTERM, and a new process; scrapes continue until the old one has ended."""
         self.tell("stop")
+        self.virtual.shifting = False  # a process that has seen no list yet cannot tell
         self.end()
         self.start()
 
@@ -361,6 +392,7 @@ class Life:
     def kill(self) -> None:
         """SIGKILL: what was not saved is gone with the process."""
         self.tell("killed")
+        self.virtual.shifting = False
         self.turns.kill(self.generation)
         self.store.close()
         self.start()
@@ -369,6 +401,11 @@ class Life:
         """Requests fail now and then from here on, or work again."""
         self.virtual.faults = self.rng.choice((0.0, 0.0, 0.2))
         self.tell(f"faults at {self.virtual.faults}")
+
+    def shift_pages(self) -> None:
+        """The pages of the next list of apps shift, so that this one stands on none of them."""
+        self.virtual.shifting = True
+        self.tell("the next list of apps lacks this one")
 
     # --- a life
 
@@ -390,7 +427,7 @@ class Life:
         self.platform = Platform(self.clock, seed=self.rng.randrange(1 << 30))
         self.reader = LogReader(self.platform, tail_in_total=self.rng.random() < 0.5)
         self.virtual = ThreadsPlatform(self.platform, self.reader, self.rng)
-        self.virtual.turns = self.turns
+        self.virtual.turns, self.virtual.tell_time = self.turns, self.tell_time
         layout = self.rng.choice(tuple(Layout))
         self.platform.create_app(APP, [ComponentSpec(WEB, instances=self.instances)], layout=layout)
         self.start()
@@ -404,6 +441,7 @@ class Life:
             self.stop: 1,
             self.kill: 1,
             self.trouble: 1,
+            self.shift_pages: 1,
         }
         for _ in range(MOVES):
             [move] = self.rng.choices([*moves], [*moves.values()])
@@ -411,11 +449,12 @@ class Life:
             self.turns.sleep(self.rng.choice((0.0, 0.05, 0.5, 3.0)))
         self.quiet = True
         self.virtual.faults = self.turns.holding = 0.0
-        self.turns.sleep(SETTLE_SECONDS)
+        self.settle()
         for name in self.turns.stuck(STUCK_SECONDS):
             self.fault(f"{name} waits for a lock without an end:\n{self.turns.stacks()}")
         self.scrape(-1)
-        self.judge()
+        for fault in self.verdict():
+            self.fault(fault)
         self.end()
         self.turns.kill("world")
 
@@ -424,22 +463,34 @@ class Life:
         while not self.saved.get((f"{PREFIX}log_lines_total", LINES)):
             self.turns.sleep(1.0)
 
-    def total(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels."""
-        table = self.account.tables[0]
-        return sum(
-            sample.value
-            for family in table.collect()
-            for sample in family.samples
-            if sample.name == f"{PREFIX}{name}" and labels.items() <= sample.labels.items()
-        )
+    def settle(self) -> None:
+        """Wait until all is read that can be, or in some lives and failures as long as need be."""
+        end = self.turns.now + SETTLE_SECONDS
+        self.turns.sleep(self.rng.choice((CALM_SECONDS,) * 4 + (LONG_SECONDS,)))
+        before: dict[Shown, float] = {}
+        while self.turns.now < end and (before != self.saved or self.verdict()):
+            before = dict(self.saved)
+            self.turns.sleep(CALM_SECONDS)
 
-    def judge(self) -> None:
+    def verdict(self) -> list[str]:
         """Hold what was counted against the truth."""
         truth = self.platform.truth().of(APP, WEB)
-        counted = self.total("log_lines_total", log_type="RUN")
-        gaps = {reason: self.total("log_gaps_total", reason=reason) for reason in GapReason}
-        restarts = self.total("restarts_total")
+        shown = self.exposition.answer("", "").body.decode().splitlines()
+
+        def values(name: str, *labels: str) -> list[float]:
+            start = f"{PREFIX}{name}{{"
+            found = [line for line in shown if line.startswith(start)]
+            return [
+                float(line.rpartition(" ")[2])
+                for line in found
+                if all(f'"{label}"' in line for label in labels)
+            ]
+
+        [component] = self.account.status.components()
+        sources = component.sources  # of the reload that came last, whichever began last
+        counted = sum(values("log_lines_total", "RUN"))
+        gaps = {reason: sum(values("log_gaps_total", reason)) for reason in GapReason}
+        restarts = sum(values("restarts_total"))
         hidden = (self.reader.tail_in_total or self.lasts) and self.instances > 1
         others = sum(gaps.values()) - gaps[GapReason.DEPLOYMENT]
         found = {
@@ -451,20 +502,17 @@ class Life:
             > self.hand_overs,
             "a gap was invented": others > 0 and counted == truth.lines and not hidden,
             "a crash counted twice": restarts > truth.container_ends,
-            "a log is down": min(
-                self.total("source_up", log_type=each) for each in ("RUN", "RUN_RESTARTED")
-            )
-            < 1,
+            "a log is down": sum(values("source_up")) < len(sources),
             "nobody scraped": not self.scrapes,
         }
-        for fault, is_so in found.items():
-            if is_so:
-                self.fault(
-                    f"{fault}: {counted:.0f} of {truth.lines} lines, gaps "
-                    f"{ {reason.value: n for reason, n in gaps.items() if n} }, {restarts:.0f} "
-                    f"restarts of {truth.container_ends}, {self.hand_overs} hand-overs; "
-                    f"{[source.problem for source in self.account.status.components()[0].sources]}"
-                )
+        return [
+            f"{fault}: {counted:.0f} of {truth.lines} lines, gaps "
+            f"{ {reason.value: n for reason, n in gaps.items() if n} }, {restarts:.0f} "
+            f"restarts of {truth.container_ends}, {self.hand_overs} hand-overs; "
+            f"{[source.problem for source in sources]}"
+            for fault, is_so in found.items()
+            if is_so
+        ]
 
 
 @cache
@@ -472,7 +520,12 @@ def configuration(mode: str, interval: int, rules: int) -> Config:
     """A configuration of the life."""
     return Config.model_validate(
         {
-            "logs": {"mode": mode, "interval": f"{interval}s", "unwrap": False},
+            "discovery": {"interval": "10s"},
+            "logs": {
+                "mode": mode,
+                "interval": f"{interval}s",
+                "unwrap": False,
+            },
             "patterns": {"packs": [], "rules": [EVERY, PANICS][:rules]},
             "collectors": {"health": False, "jobs": False},
         }
@@ -485,20 +538,17 @@ def engine(rules: Any, unwrap: object = None) -> Engine:
     return Engine(rules, unwrap=None)
 
 
-def samples(body: str) -> Iterator[tuple[Shown | None, float]]:
-    """The durable counters of a scrape, each with its value."""
-    for line in body.splitlines():
-        series, _, value = line.rpartition(" ")
-        yield shown(series), float(value) if value[0].isdigit() else 0.0
-
-
-@lru_cache(4096)
-def shown(series: str) -> Shown | None:
-    """What a line of a scrape is of: name and sorted labels; None of all but durable counters."""
+@lru_cache(1 << 16)
+def sample(line: str) -> tuple[Shown, float] | None:
+    """What a line of a scrape says of a durable counter or of internal errors; else nothing."""
+    series, _, value = line.rpartition(" ")
     name, _, inside = series.partition("{")
-    if name[0] == "#" or not name.endswith("_total") or "_api_" in name or "_exporter_" in name:
+    if name != INTERNAL_ERRORS and (
+        name[0] == "#" or not name.endswith("_total") or "_api_" in name or "_exporter_" in name
+    ):
         return None
-    return name, tuple(sorted(part.split('"')[1] for part in inside[:-1].split(",") if part))
+    labels = tuple(sorted(part.split('"')[1] for part in inside[:-1].split(",") if part))
+    return (name, labels), float(value)
 
 
 @contextmanager

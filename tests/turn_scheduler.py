@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from apscheduler.jobstores.base import JobLookupError
-from turns import Killed, Task, TurnRLock, Turns
+from turn_parts import TurnRLock
+from turns import Killed, Task, Turns
 
 
 class TurnPool:
@@ -71,9 +72,7 @@ class TurnPool:
                 continue
             if self._closed:
                 return
-            task = self._turns.task()
-            assert task is not None
-            self._idle.append(task)
+            self._idle.append(self._turns.running)
             self._turns.wait()
 
 

@@ -50,6 +50,7 @@ class VirtualPlatform:
         self._reader = reader
         self._rng = rng
         self.faults = 0.0
+        self.shifting = False  # the next list of apps shifts between the answers of two pages
         self._grants: dict[str, LogRequest] = {}
         self.delivered: dict[ComponentKey, set[bytes]] = {}
         self.ends: dict[ComponentKey, set[bytes]] = {}
@@ -72,6 +73,9 @@ class VirtualPlatform:
     def apps(self) -> tuple[App, ...]:
         """Every app."""
         self._maybe_fail(Endpoint.APPS)
+        if self.shifting:
+            self.shifting = False
+            return ()  # each app stood on the page that was not asked for at that moment
         varying = self._varying
         return self._platform.view(
             lambda apps: tuple(_app(app, varying=varying) for app in apps.values())
