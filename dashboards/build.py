@@ -4,8 +4,9 @@
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
@@ -22,10 +23,32 @@ def write(directory: Path) -> None:
     """Write one file per dashboard into ``directory``, panels numbered in their order."""
     for name, build in DASHBOARDS.items():
         board = build().build()
-        for number, panel in enumerate(board.panels or (), start=1):
+        panels = list(board.panels or ())
+        for number, panel in enumerate(panels, start=1):
             panel.id_val = number
+        board.panels = folded(panels, exporter.FOLDED)
         text = JSONEncoder(sort_keys=True, indent=2).encode(board)
         (directory / name).write_text(text + "\n", encoding="utf-8")
+
+
+def folded(panels: Sequence[Any], titles: Collection[str]) -> list[Any]:
+    """Return the panels with those below some rows folded into them; what follows moves up."""
+    shown: list[Any] = []
+    row, below, up = None, 0, 0
+    for panel in panels:
+        if panel.type_val == "row":
+            if row is not None:
+                up += panel.grid_pos.y - below
+            row = panel if panel.title in titles else None
+            below = panel.grid_pos.y + 1
+            if row is not None:
+                row.collapsed, row.panels = True, []
+        panel.grid_pos.y -= up
+        if row is None or panel is row:
+            shown.append(panel)
+        else:
+            row.panels.append(panel)
+    return shown
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

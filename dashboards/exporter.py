@@ -24,6 +24,9 @@ from dashboards.reading import add_canary, add_rules, add_sources
 from dashboards.receiving import add_receiving
 from dashboards.replicas import add_replicas
 
+FOLDED = frozenset({"Receiving", "Canary", "Replicas", "Metrics of rules"})
+"""Rows of what most do not use, whose panels are empty then."""
+
 UNAUTHORIZED = 'error="unauthorized"'
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,18 @@ FILES = ("component.json", "exporter.json", "overview.json")
 BOARDS = {
     name: json.loads((ROOT / "dashboards" / name).read_text(encoding="utf-8")) for name in FILES
 }
+
+
+def panels_of(name: str) -> list[dict[str, Any]]:
+    """The panels of a dashboard in their order, with those that are folded into a row."""
+    shown = BOARDS[name]["panels"]
+    return [each for panel in shown for each in (panel, *panel.get("panels", ()))]
+
+
 PANELS = [
     pytest.param(panel, id=f"{name}-{panel['title']}")
-    for name, board in BOARDS.items()
-    for panel in board["panels"]
+    for name in BOARDS
+    for panel in panels_of(name)
     if panel["type"] != "row"
 ]
 OF_REPLICAS = [

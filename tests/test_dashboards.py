@@ -8,7 +8,7 @@ from itertools import pairwise
 import promql_fixtures as promql
 import pytest
 import yaml
-from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, variables
+from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, panels_of, variables
 from waiting import LIMIT_SECONDS
 
 from exporter.telemetry.metrics import Metrics
@@ -198,7 +198,8 @@ def test_restarts_are_annotated_with_their_reasons():
 def test_panels_neither_overlap_nor_leave_the_grid(name: str):
     """Every panel has a place of its own in the 24 columns, and an id of its own."""
     panels = BOARDS[name]["panels"]
-    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+    numbers = [panel["id"] for panel in panels_of(name)]
+    assert numbers == list(range(1, len(numbers) + 1))
     cells: set[tuple[int, int]] = set()
     for panel in panels:
         at = panel["gridPos"]
@@ -355,9 +356,18 @@ def test_alerts_lead_to_dashboards_that_exist():
             assert variable in variables("component.json")
 
 
+def test_what_most_do_not_use_is_folded():
+    """Those rows of the exporter's dashboard would be empty; their panels are there."""
+    rows = [panel for panel in BOARDS["exporter.json"]["panels"] if panel["type"] == "row"]
+    hidden = {row["title"]: row["panels"] for row in rows if row["collapsed"]}
+    assert set(hidden) == {"Receiving", "Canary", "Replicas", "Metrics of rules"}
+    assert all(hidden.values())
+    assert all("panels" not in row or not row["panels"] for row in rows if not row["collapsed"])
+
+
 def test_runbooks_name_panels_that_exist():
     """`*Panel* on the exporter dashboard` is the title of a panel there."""
-    titles = {panel["title"] for board in BOARDS.values() for panel in board["panels"]}
+    titles = {panel["title"] for name in BOARDS for panel in panels_of(name)}
     elsewhere = {"Activity", "Rollback", "API", "Status > Targets"}
     for path in (ROOT / "docs/runbooks").glob("*.md"):
         text = path.read_text(encoding="utf-8")
