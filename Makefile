@@ -102,8 +102,9 @@ docs: venv ## Write the generated pages in docs/
 	$(BIN)/python docs/generate.py
 
 .PHONY: recordings
-recordings: venv ## Run the loggers of several languages again and keep what they print for tests
+recordings: venv ## Run the loggers and clients of many languages again and keep what they print for tests
 	$(BIN)/python tests/recordings/record.py
+	$(BIN)/python tests/recordings/record_clients.py
 
 .PHONY: screenshots
 screenshots: venv system-packages ## Take the pictures of the page in docs/ anew

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +61,12 @@ DEBIAN_PERL = (
     *("libcatalyst-perl", "libdancer2-perl", "liblog-any-perl", "liblog-dispatch-perl"),
     *("liblog-log4perl-perl", "libmojolicious-perl"),
 )
-CRATES = (
-    *("env_logger", "fern", "log", "pretty_env_logger", "simple_logger", "simplelog", "slog"),
-    *("slog-term", "stderrlog", "tracing", "tracing-subscriber"),
-)
+CRATES = {
+    **dict.fromkeys(("env_logger", "fern", "log", "pretty_env_logger", "simple_logger"), ""),
+    **dict.fromkeys(("simplelog", "slog", "slog-term", "stderrlog", "tracing"), ""),
+    "tracing-subscriber": '"json"',
+}
+"""With the features that are needed."""
 DEBIAN_CRATES = Path("/usr/share/cargo/registry")
 DEBIAN_CPP = (
     *("libboost-log1.74-dev", "libgoogle-glog-dev", "liblog4cplus-dev", "libpoco-dev"),
@@ -85,7 +87,7 @@ class Language(NamedTuple):
     """
 
     program: str
-    prepare: Callable[[], tuple[Sequence[str], str]]
+    prepare: Callable[[], tuple[Sequence[str | Path], str]]
 
 
 class MissingPartError(Exception):
@@ -124,91 +126,123 @@ def last_line(text: str) -> str:
 
 def debian(*packages: str) -> str:
     """Return the versions of Debian's packages."""
-    return run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *packages)
+    listed = run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *packages).splitlines()
+    return "\n".join(line for line in listed if not line.startswith("dpkg-query: ")) + "\n"
 
 
-def python() -> tuple[Sequence[str], str]:
-    folder = BUILD / "python"
+def with_pypi(folder: Path, packages: Sequence[str]) -> tuple[Path, str]:
+    """Return Python in an environment with packages, and the versions."""
     venv.create(folder, with_pip=True)
     binary = folder / "bin" / "python"
-    print(run(binary, "-m", "pip", "install", "--quiet", *PYPI))
-    frozen = run(binary, "-m", "pip", "freeze").splitlines()
-    named = [line.replace("==", " ") for line in frozen if line.partition("==")[0].lower() in PYPI]
-    return (str(binary), str(HERE / "logs.py")), "\n".join([run(binary, "--version"), *named])
+    build(binary, "-m", "pip", "install", "--quiet", *packages)
+    frozen = [line.split("==") for line in run(binary, "-m", "pip", "freeze").splitlines()]
+    wanted = {package.partition("[")[0].lower() for package in packages}
+    named = [" ".join(each) for each in frozen if each[0].lower() in wanted]
+    return binary, "\n".join([run(binary, "--version"), *named])
 
 
-def node() -> tuple[Sequence[str], str]:
-    folder = BUILD / "node"
+def with_npm(folder: Path, program: Path, packages: Sequence[str]) -> tuple[Path, str]:
+    """Return a program beside packages for Node.js, and the versions."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}')
-    shutil.copy(HERE / "logs.mjs", folder)
-    print(run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *NPM, cwd=folder))
+    shutil.copy(program, folder)
+    build("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages, cwd=folder)
     listed = re.findall(r"[\w@./-]+@[\d.]+[\w.-]*", run("npm", "ls", "--depth=0", cwd=folder))
     versions = "\n".join(one[0] + one[1:].replace("@", " ") for one in listed)
-    return ("node", str(folder / "logs.mjs")), f"node {run('node', '--version')}{versions}"
+    return folder / program.name, f"node {run('node', '--version')}{versions}"
 
 
-def go() -> tuple[Sequence[str], str]:
-    binary = BUILD / "go"
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
-    build("go", "build", "-o", binary, HERE / "logs.go", env=environment)
-    return (str(binary),), run("go", "version") + debian(*DEBIAN_GO)
+def with_crates(folder: Path, program: Path, crates: Mapping[str, str]) -> tuple[Path, str]:
+    """Return a program that is built with the crates of Debian's packages, and the versions.
 
-
-def ruby() -> tuple[Sequence[str], str]:
-    versions = debian("ruby-activesupport", "ruby-logging", "ruby-sidekiq")
-    return ("ruby", str(HERE / "logs.rb")), run("ruby", "--version") + versions
-
-
-def elixir() -> tuple[Sequence[str], str]:
-    return ("elixir", str(HERE / "logs.exs")), debian("elixir", "erlang-base")
-
-
-def php() -> tuple[Sequence[str], str]:
-    return ("php", str(HERE / "logs.php")), debian(
-        *("php-cli", "php-klogger", "php-monolog", "php-symfony-console"),
-        "php-symfony-http-kernel",
-    )
-
-
-def erlang() -> tuple[Sequence[str], str]:
-    return ("escript", str(HERE / "logs.erl")), debian("erlang-base")
-
-
-def perl() -> tuple[Sequence[str], str]:
-    return ("perl", str(HERE / "logs.pl")), debian("perl", *DEBIAN_PERL)
-
-
-def java() -> tuple[Sequence[str], str]:
-    folder = BUILD / "java"
-    path = ":".join(str(Path("/usr/share/java") / f"{jar}.jar") for jar in JARS)
-    build("javac", "-nowarn", "-cp", path, "-d", folder, HERE / "Logs.java")
-    version = run("java", "-version").partition("\n")[0]
-    return ("java", "-cp", f"{folder}:{path}", "Logs"), f"{version}\n" + debian(*DEBIAN_JAVA)
-
-
-def rust() -> tuple[Sequence[str], str]:
-    """Crates are taken from where Debian's packages put them."""
-    folder = BUILD / "rust"
+    Args:
+        crates: the features of each, as Cargo.toml has them.
+    """
     for part in ("src", ".cargo"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / ".cargo" / "config.toml").write_text(
         f'[source.crates-io]\nreplace-with = "debian"\n[source.debian]\n'
         f'directory = "{DEBIAN_CRATES}"\n'
     )
-    crates = "".join(f'{crate} = {{ version = "*" }}\n' for crate in CRATES[:-1])
-    (folder / "Cargo.toml").write_text(
-        f'[package]\nname = "logs"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{crates}'
-        f'{CRATES[-1]} = {{ version = "*", features = ["json"] }}\n'
+    needed = "".join(
+        f'{crate} = {{ version = "*", features = [{features}] }}\n'
+        for crate, features in crates.items()
     )
-    shutil.copy(HERE / "logs.rs", folder / "src" / "main.rs")
+    (folder / "Cargo.toml").write_text(
+        f'[package]\nname = "shop"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{needed}'
+    )
+    shutil.copy(program, folder / "src" / "main.rs")
     build("cargo", "build", "--quiet", "--offline", cwd=folder)
     versions = [path.name.rpartition("-") for path in sorted(DEBIAN_CRATES.iterdir())]
-    named = "\n".join(f"{name} {version}" for name, _, version in versions if name in CRATES)
-    return (str(folder / "target" / "debug" / "logs"),), run("rustc", "--version") + named
+    named = "\n".join(f"{name} {version}" for name, _, version in versions if name in crates)
+    return folder / "target" / "debug" / "shop", run("rustc", "--version") + named
 
 
-def cpp() -> tuple[Sequence[str], str]:
+def with_jars(folder: Path, program: Path, jars: Sequence[str]) -> tuple[Sequence[str | Path], str]:
+    """Return what runs a program that is built with the jars of Debian's packages; the version."""
+    path = ":".join(str(Path("/usr/share/java") / f"{jar}.jar") for jar in jars)
+    build("javac", "-nowarn", "-cp", path, "-d", folder, program)
+    version = run("java", "-version").partition("\n")[0]
+    return ("java", "-cp", f"{folder}:{path}", program.stem), f"{version}\n"
+
+
+def with_go(binary: Path, program: Path) -> Path:
+    """Return a program that is built with Debian's packages for Go."""
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
+    build("go", "build", "-o", binary, program, env=environment)
+    return binary
+
+
+def python() -> tuple[Sequence[str | Path], str]:
+    binary, versions = with_pypi(BUILD / "python", PYPI)
+    return (binary, HERE / "logs.py"), versions
+
+
+def node() -> tuple[Sequence[str | Path], str]:
+    program, versions = with_npm(BUILD / "node", HERE / "logs.mjs", NPM)
+    return ("node", program), versions
+
+
+def go() -> tuple[Sequence[str | Path], str]:
+    binary = with_go(BUILD / "go", HERE / "logs.go")
+    return (binary,), run("go", "version") + debian(*DEBIAN_GO)
+
+
+def ruby() -> tuple[Sequence[str | Path], str]:
+    versions = debian("ruby-activesupport", "ruby-logging", "ruby-sidekiq")
+    return ("ruby", str(HERE / "logs.rb")), run("ruby", "--version") + versions
+
+
+def elixir() -> tuple[Sequence[str | Path], str]:
+    return ("elixir", str(HERE / "logs.exs")), debian("elixir", "erlang-base")
+
+
+def php() -> tuple[Sequence[str | Path], str]:
+    return ("php", str(HERE / "logs.php")), debian(
+        *("php-cli", "php-klogger", "php-monolog", "php-symfony-console"),
+        "php-symfony-http-kernel",
+    )
+
+
+def erlang() -> tuple[Sequence[str | Path], str]:
+    return ("escript", str(HERE / "logs.erl")), debian("erlang-base")
+
+
+def perl() -> tuple[Sequence[str | Path], str]:
+    return ("perl", str(HERE / "logs.pl")), debian("perl", *DEBIAN_PERL)
+
+
+def java() -> tuple[Sequence[str | Path], str]:
+    command, version = with_jars(BUILD / "java", HERE / "Logs.java", JARS)
+    return command, version + debian(*DEBIAN_JAVA)
+
+
+def rust() -> tuple[Sequence[str | Path], str]:
+    binary, versions = with_crates(BUILD / "rust", HERE / "logs.rs", CRATES)
+    return (binary,), versions
+
+
+def cpp() -> tuple[Sequence[str | Path], str]:
     binary = BUILD / "cpp"
     defined = ("-DBOOST_LOG_DYN_LINK", "-DSPDLOG_FMT_EXTERNAL")
     build("g++", "-std=c++17", *defined, HERE / "logs.cpp", "-o", binary, *CPP_LIBRARIES)
@@ -254,50 +288,72 @@ def _by_first_word(lines: Iterable[str]) -> dict[str, str]:
     return {line.split()[0]: line for line in lines if line}
 
 
-def record(language: Language, before: Recording) -> Recording:
-    """Return what each logger of a language prints; of those that fail, what they printed before.
+def logged(command: Sequence[str | Path], form: str) -> str:
+    """Return what a logger prints.
 
     Raises:
-        MissingPartError: the program that logs cannot be run at all.
+        MissingPartError: it could not log.
+    """
+    result = ran(*command, form)
+    if (
+        result.returncode or not result.stdout.strip() or "\n\tat " in result.stdout
+    ):  # Log4j logs on
+        raise MissingPartError(last_line(result.stdout))
+    return result.stdout
+
+
+Printed = Callable[[Sequence[str | Path], str], str]
+"""Returns what a program prints in a form, or raises ``MissingPartError``."""
+
+
+def record(language: Language, before: Recording, printed: Printed) -> Recording:
+    """Return what a language prints in each form; of those that fail, what they printed before.
+
+    Raises:
+        MissingPartError: its program cannot be run at all.
     """
     command, versions = language.prepare()
     named = ran(*command)
     if named.returncode:
         raise MissingPartError(last_line(named.stdout))
-    printed, skipped = {}, False
+    texts, skipped = {}, False
     for form in named.stdout.split():
-        result = ran(*command, form)
-        text = result.stdout.rstrip("\n") + "\n"
-        if result.returncode or not text.strip() or "\n\tat " in text:  # Log4j logs on
+        try:
+            text = printed(command, form).rstrip("\n") + "\n"
+        except MissingPartError as error:
             skipped = True
-            print(f"  {form} is skipped, it could not log: {last_line(text)}")
+            print(f"  {form} is skipped: {error}")
             if form not in before.printed:
                 continue
             text = before.printed[form]
-        printed[form] = text.replace(str(BUILD), "/app").replace(str(HERE), "/app")
+        for place, shown in ((BUILD, "/app"), (HERE, "/app"), (sys.base_prefix, "/usr")):
+            text = text.replace(str(place), shown)
+        texts[form] = text
     now = _by_first_word(versions.splitlines())
-    return Recording({**before.versions, **now} if skipped else now, printed)
+    return Recording({**before.versions, **now} if skipped else now, texts)
 
 
-def main(names: Sequence[str]) -> None:
-    """Record the languages that are named, all of them where none is."""
-    TARGET.mkdir(parents=True, exist_ok=True)
+def record_all(
+    languages: Mapping[str, Language], target: Path, names: Sequence[str], printed: Printed
+) -> None:
+    """Record the languages that are named, all of them where none is, each in a file."""
+    target.mkdir(parents=True, exist_ok=True)
     host = re.compile(rf"\b{re.escape(socket.gethostname())}\b")
-    for name, language in LANGUAGES.items():
+    for name, language in languages.items():
         if names and name not in names:
             continue
-        path = TARGET / f"{name}.txt"
+        path = target / f"{name}.txt"
         if shutil.which(language.program) is None:
             print(f"{name}: {language.program} is not installed, so its recording stays")
             continue
         try:
-            recording = record(language, Recording.read(path))
+            recording = record(language, Recording.read(path), printed)
         except MissingPartError as error:
             print(f"{name}: its program cannot be run, so its recording stays: {error}")
             continue
         path.write_text(host.sub("web-0", recording.text()))
-        print(f"{name}: {len(recording.printed)} loggers")
+        print(f"{name}: {len(recording.printed)} forms")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    record_all(LANGUAGES, TARGET, sys.argv[1:], logged)
