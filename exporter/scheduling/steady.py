@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import RLock
 
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -48,7 +48,7 @@ class SteadyScheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler
         self._steady = steady
         self._wall = wall
         self._stepped = wall() - steady()
-        self._step_lock = Lock()
+        self._step_lock = RLock()
         defaults = {"misfire_grace_time": None, "coalesce": True}
         super().__init__(job_defaults=defaults, **options)
 
@@ -66,8 +66,10 @@ class SteadyScheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler
         return super().add_job(func, trigger, *arguments, **options)
 
     def _process_jobs(self) -> float:
-        self._follow_wall_clock()
-        wait = super()._process_jobs()
+        # A step that another thread followed meanwhile would be one too many for what is due now.
+        with self._step_lock:
+            self._follow_wall_clock()
+            wait = super()._process_jobs()
         return _CHECK_SECONDS if wait is None else min(wait, _CHECK_SECONDS)
 
     def _follow_wall_clock(self) -> None:
