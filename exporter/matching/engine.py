@@ -25,7 +25,7 @@ _BLOCK_BYTES = 1 << 20
 _NEWLINE = ord("\n")
 
 _FEW = 16
-"""For so many candidates what is done for many at once costs more than it spares."""
+"""For so many candidates that can be sifted at once this costs more than it spares."""
 
 MessageOf = Callable[[bytes], bytes]
 """What of a line is its message: all of it, or what stands behind a digit or ``Z`` and a space, as
@@ -223,7 +223,8 @@ class Engine:
             found = self._all_candidates(text, start, end, scan.wanted, found, unwrapped)
         if not found:
             return []
-        if sum(map(len, found.values())) <= _FEW:
+        siftable = (len(of) for rule, of in found.items() if self.decisions[rule].sift is not None)
+        if sum(siftable) <= _FEW:
             return self._decide_each(text, start, found, scan)
         places = set[int]().union(*found.values())
         lines = {at: text.rfind(b"\n", start, at) + 1 or start for at in places}
