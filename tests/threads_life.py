@@ -53,6 +53,7 @@ CALM_SECONDS = 12.0  # several reads of each log
 STUCK_SECONDS = 20.0
 EVERY = {"name": "every", "regex": ".", "level": "info"}
 PANICS = {"name": "panics", "regex": "panic", "level": "info"}
+REPEATED = f"{PREFIX}log_repeated_lines_total"
 LINES = tuple(sorted((APP, WEB, "RUN")))
 MATCHES = tuple(sorted((APP, WEB, "RUN", "every", "info")))
 PREEMPTED = (
@@ -468,9 +469,13 @@ class Life:
         end = self.turns.now + SETTLE_SECONDS
         self.turns.sleep(self.rng.choice((CALM_SECONDS,) * 4 + (LONG_SECONDS,)))
         before: dict[Shown, float] = {}
-        while self.turns.now < end and (before != self.saved or self.verdict()):
-            before = dict(self.saved)
+        while self.turns.now < end and (before != (now := self.counted()) or self.verdict()):
+            before = now
             self.turns.sleep(CALM_SECONDS)
+
+    def counted(self) -> dict[Shown, float]:
+        """What is saved by now, but for lines that each read repeats."""
+        return {key: value for key, value in self.saved.items() if key[0] != REPEATED}
 
     def verdict(self) -> list[str]:
         """Hold what was counted against the truth."""
