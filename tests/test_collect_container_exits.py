@@ -206,6 +206,31 @@ def test_an_equal_line_about_an_exit_is_the_same_end(tmp_path: Path, instances: 
     assert (scene.exits(), scene.restarts()) == (1, {"out_of_memory": 1})
 
 
+@pytest.mark.found(
+    "The second wording of the platform's line about an exit, told again, was another end of "
+    "several instances.",
+    how="a fake platform written from the facts alone, which tells lines twice",
+)
+@pytest.mark.parametrize("instances", [2, None])
+@pytest.mark.parametrize("again", [0, 1])
+def test_either_wording_told_again_is_the_same_end(
+    tmp_path: Path, instances: int | None, again: int
+):
+    """Each wording has a time of its own, and may come again after both were told."""
+    wordings = [
+        line(11.5, EXITED),
+        line(11.625, "ERROR component terminated with non-zero exit code: 137"),
+    ]
+    component = replace(WEB, instance_count=instances)
+    scene = Scene(tmp_path / "state.db", component)
+    scene.read(RUN, BEGUN + wordings[0] + wordings[1])
+    scene.restart()
+    scene.read(RUN, BEGUN + wordings[0] + wordings[1] + wordings[again])
+    for _ in range(3):
+        scene.read(RESTARTED, b"")
+    assert (scene.exits(), scene.restarts()) == (1, {"out_of_memory": 1})
+
+
 def test_a_deployment_is_no_restart(scene: Scene):
     """The SIGTERM of a hand-over is an exit and no end that counts."""
     scene.read(RUN, BEGUN + line(11.5, "ERROR component web exited with code: 143"))

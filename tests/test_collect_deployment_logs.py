@@ -130,6 +130,23 @@ def test_log_that_cannot_be_read_at_all_is_a_gap(
     assert sum("given up" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.found(
+    "The log of a build that was given up left `api_errors` above 0 until the next deployment.",
+    how="looking for requests that fail and that nobody sends again",
+)
+def test_log_that_is_given_up_fails_no_longer(site: Site):
+    """Nobody asks for it again, so no later request could work."""
+    error = not_found()
+    source = Source("app-1", KEY, LogType.BUILD)
+    build_log(site).error = error
+    look(site, "ERROR")
+    site.api_metrics.failed(error.endpoint, source, error, 0.5)
+    assert site.api_metrics.failing().total() == 1
+    site.scheduler.step(JOB)
+    assert site.gaps(**BUILD) == 1
+    assert site.api_metrics.failing() == {}
+
+
 def test_log_beyond_the_bound_counts_as_far_as_it_goes(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Reading stops there, and the rest is a gap."""
     monkeypatch.setattr(whole_log, "MOST_BYTES", 10)

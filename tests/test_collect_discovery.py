@@ -119,6 +119,46 @@ def test_app_that_goes_leaves_nothing(site: Site):
     assert site.deployments._phases == {}
 
 
+@pytest.mark.found(
+    "A request that was under way when its app was deleted left `api_errors` at 1 from then on.",
+    how="a fake platform written from the facts alone, apps deleted while their logs were read",
+)
+@pytest.mark.parametrize(
+    "target",
+    [
+        "app-1",
+        ("app-1", LogType.RUN),
+        ("app-1", "web"),
+        RUN,
+        Source("app-1", KEY, LogType.BUILD),
+    ],
+    ids=str,
+)
+def test_what_fails_after_its_app_has_gone_is_forgotten(site: Site, target: object):
+    """With the next discovery; of what is still asked for each failure stays."""
+    other = replace(app("other", WEB), id="app-2")
+    discover(site, app("shop", WEB), other)
+    stay: list[tuple[Endpoint, object]] = [
+        (Endpoint.APPS, "apps"),
+        (Endpoint.BANDWIDTH, "bandwidth"),
+        (Endpoint.LOGS, "app-2"),
+        (Endpoint.LOGS, ("app-2", LogType.RUN)),
+        (Endpoint.LOGS, ("app-2", "web")),
+        (Endpoint.LOGS, Source("app-2", ComponentKey("other", "web"), LogType.DEPLOY)),
+    ]
+    for endpoint, kept in stay:
+        site.api_metrics.failed(endpoint, kept, ServerError(endpoint, "why"), 0.5)
+    discover(site, other)
+    site.api_metrics.failed(Endpoint.LOGS, target, ServerError(Endpoint.LOGS, "why"), 0.5)
+    assert site.api_metrics.failing().total() == len(stay) + 1
+    discover(site, other)
+    assert site.api_metrics.failing() == {
+        (Endpoint.APPS, "server_error"): 1,
+        (Endpoint.BANDWIDTH, "server_error"): 1,
+        (Endpoint.LOGS, "server_error"): 4,
+    }
+
+
 def test_component_that_comes_back_in_time_goes_on(site: Site):
     """Its counters stand where they stood, lines counted before do not count again; new ones do."""
     discover(site, app())

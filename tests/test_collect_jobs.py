@@ -101,7 +101,11 @@ class Watched:
         self.runs = JobRuns(self.site.ledger, notifier, excerpts=excerpts)
         self.logs = InvocationLogs(
             WholeLogs(
-                self.platform, self.platform, max_line_bytes=2000, pod_connection_timeout="3m"
+                self.platform,
+                self.platform,
+                forget=self.site.api_metrics.forget,
+                max_line_bytes=2000,
+                pod_connection_timeout="3m",
             ),
             self.site.pipeline,
             OneTimeJobs(self.site.scheduler, "sources", self.site.clock),

@@ -132,6 +132,7 @@ class DeploymentLogs:
             if not self._is_due(app, deployment_id, source):
                 return
         if self._attempts.is_last((deployment_id, source), source, error, fields):
+            self._whole_logs.forget(source)
             with self._ledger.transaction():
                 self._settle(app, deployment_id, source)
         self._pipeline.note_read(source, None)

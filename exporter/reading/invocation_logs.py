@@ -127,6 +127,7 @@ class InvocationLogs:
         place = (source.key, invocation_id)
         if not self._attempts.is_last(place, source, error, fields, expected=log.ran):
             return
+        self._whole_logs.forget(source)
         with self._ledger.transaction():
             if self._is_due(source.key, invocation_id):
                 if log.failed:

@@ -1,6 +1,6 @@
 """Reads a log that has ended from its first line to its last."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class WholeLogs:
     Args:
         max_line_bytes: what a line holds beyond that is cut off.
         pod_connection_timeout: as the API takes it.
+        forget: called with a source of which no log is asked for until there is another one.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class WholeLogs:
         platform: AppPlatform,
         content: LogContent,
         *,
+        forget: Callable[[Source], None],
         max_line_bytes: int,
         pod_connection_timeout: str,
     ) -> None:
         self._platform = platform
         self._content = content
+        self.forget = forget
         self._max_line_bytes = max_line_bytes
         self._pod_connection_timeout = pod_connection_timeout
 

@@ -168,6 +168,7 @@ def _whole_logs(config: Config, env: Environment, pipeline: Pipeline) -> WholeLo
     return WholeLogs(
         env.platform,
         env.content,
+        forget=env.records.api_metrics.forget,
         max_line_bytes=pipeline.limits.max_line_bytes,
         pod_connection_timeout=format_duration(config.logs.pod_connection_timeout),
     )

@@ -1,7 +1,7 @@
 """The metrics about the API: requests, their outcomes, and the errors that last."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
 
 from exporter.errors import API_ERRORS, ApiError
@@ -65,6 +65,17 @@ class ApiMetrics:
     def forget(self, target: Hashable) -> None:
         """The target is gone: whatever failed about it no longer does."""
         for endpoint in Endpoint:
+            self._set(endpoint, target, None)
+
+    def keep(self, is_asked_for: Callable[[Endpoint, Hashable], bool]) -> None:
+        """Forget what failed and is not asked for any more.
+
+        A request that was under way when its target went may fail later: so this is to be called
+        again and again.
+        """
+        with self._lock:
+            gone = [key for key in self._failing if not is_asked_for(*key)]
+        for endpoint, target in gone:
             self._set(endpoint, target, None)
 
     def failing(self) -> Counter[tuple[Endpoint, str]]:

@@ -1,13 +1,14 @@
 """What there is to read and what is gone: the apps of the account, held against those before."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, InternalError
-from exporter.model import App, Component, ComponentKey, Deployment, LogType, Source
+from exporter.model import App, Component, ComponentKey, Deployment, Endpoint, LogType, Source
 from exporter.reading.reader import Reader
 from exporter.replicas.layout import Share
 from exporter.telemetry.api_metrics import ApiMetrics
@@ -40,6 +41,27 @@ class DiscoverySettings:
     def log_types_of(self, component: Component) -> tuple[LogType, ...]:
         """The run-time logs that are read of a component."""
         return () if self.jobs and component.scheduled else self.log_types
+
+    def asks_for(self, inventory: Inventory, endpoint: Endpoint, target: Hashable) -> bool:
+        """Whether what a request was about is among what is watched, or is of another share.
+
+        Args:
+            target: of the request: an app's id, alone or with a component or a type of log, or a
+                source; of lists of all apps it is neither.
+        """
+        if endpoint in (Endpoint.APPS, Endpoint.BANDWIDTH):
+            return True
+        app_id, part = target, None
+        if isinstance(target, Source):
+            app_id, part = target.app_id, target.key.component
+        elif isinstance(target, tuple):
+            app_id, part = target
+        if self.share is not None and not self.share.has(str(app_id)):
+            return True
+        app = next((app for app in inventory.apps if app.id == app_id), None)
+        if app is None or part is None or isinstance(part, LogType):
+            return app is not None
+        return any(component.name == part for component in app.components)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +205,9 @@ class Discovery:
             if source not in current:
                 self._reader.unwatch(source)
         left = now.keys()
-        for key, app, component in before.components():
-            successor = now.app(app.name)
-            if successor is None or successor.id != app.id or key not in left:
-                self._api_metrics.forget((app.id, component.name))
+        for key, app, _ in before.components():
             if key in left:
+                successor = now.app(app.name)
                 if successor is not None and successor.id != app.id:
                     self._release(key)
                 continue
@@ -198,9 +218,7 @@ class Discovery:
         for former in before.apps:
             if former.id not in ids:
                 self._deployments.forget(former)
-                self._api_metrics.forget(former.id)
-                for log_type in self._settings.log_types:
-                    self._api_metrics.forget((former.id, log_type))
+        self._api_metrics.keep(partial(self._settings.asks_for, now))
         with self._pipeline.transaction():
             for name in gone(before.app_names(), now.app_names()):
                 self._pipeline.series.close_app(name)

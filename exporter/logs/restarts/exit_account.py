@@ -53,6 +53,7 @@ class Told:
         reason: from the words before the line, or from the code.
         waits: True while neither RUN_RESTARTED has shown it nor it was counted alone.
         paired: True if RUN_RESTARTED has shown its container.
+        other_time: that of the line in the other wording, 0 if none has come.
     """
 
     time: int
@@ -62,6 +63,7 @@ class Told:
     reason: str
     waits: bool = True
     paired: bool = False
+    other_time: int = 0
 
     @property
     def requested(self) -> bool:
@@ -236,9 +238,7 @@ class ExitAccount:
     def _told_before(self, line: ExitLine, time: int, instances: int | None) -> bool:
         """Whether lines have reported this exit already, in this wording or the other."""
         same = [told for told in self.told if told.code == line.code]
-        if time % NANOSECONDS and any(
-            t.time == time and t.form in (line.form, _BOTH) for t in same
-        ):
+        if time % NANOSECONDS and any(_is_line_of(told, line.form, time) for told in same):
             return True  # equal to the last digit of its time: it is the same line again
         if instances is not None:
             wording = (line.form, _BOTH)
@@ -250,7 +250,8 @@ class ExitAccount:
         other = [told for told in near if told.form not in (line.form, _BOTH)]
         if not other:
             return False
-        min(other, key=lambda told: _apart(told, time)).form = _BOTH
+        pair = min(other, key=lambda told: _apart(told, time))
+        pair.form, pair.other_time = _BOTH, time
         return True
 
     def _shown_for(self, told: Told) -> Shown | None:
@@ -262,6 +263,11 @@ class ExitAccount:
             if not shown.paired and shown.time - early <= told.time <= shown.at * NANOSECONDS + skew
         ]
         return min(candidates, key=lambda shown: abs(told.time - shown.time), default=None)
+
+
+def _is_line_of(told: Told, form: str, time: int) -> bool:
+    """Whether a line of this wording and time is one that reported this exit."""
+    return time == told.other_time or (time == told.time and told.form in (form, _BOTH))
 
 
 def _apart(told: Told, time: int) -> float:
