@@ -150,7 +150,8 @@ def test_the_cache_is_the_users(environ: dict[str, str], where: str | None):
 def test_match_keeps_its_rules(tmp_path: Path):
     """The command uses the user's cache, and counts the same from it."""
     log = tmp_path / "app.log"
-    log.write_text("web 2026-11-01T00:00:00Z Traceback (most recent call last):\n")
+    lines = "web 2026-11-01T00:00:00Z Traceback (most recent call last):\n" * 50
+    log.write_text(lines)
     variables = {"XDG_CACHE_HOME": str(tmp_path)}
     counted = [
         run_command("match", "--format=json", str(log), variables=variables).stdout.partition(
@@ -160,7 +161,9 @@ def test_match_keeps_its_rules(tmp_path: Path):
     ]
     assert counted[0] == counted[1] != ""
     kept = sorted(file.suffix for file in (tmp_path / "do-app-exporter").iterdir())
-    assert kept == [".hyperscan", ".hyperscan", ".rules"], "the rules, and what is harmless"
+    assert kept == [".hyperscan", ".hyperscan", ".rules"], (
+        "the rules, and what is harmless, which many candidates need"
+    )
 
 
 # --- rules
