@@ -29,4 +29,5 @@ BATCHES = st.builds(
     dropped_releases=st.frozensets(CURSOR_KEYS, max_size=2),
     dropped_documents=st.frozensets(DOCUMENT_KEYS, max_size=2),
     dropped_components=st.frozensets(st.sampled_from([WEB, API]), max_size=1),
+    first_start=st.none() | st.floats(0, 4e9),
 )

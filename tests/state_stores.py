@@ -203,7 +203,7 @@ def apply(held: Saved, batch: Batch) -> Saved:
     for key in batch.cursors:
         cursors.pop(key, None)  # the one that is saved last stands last
     return Saved(
-        held.first_start,
+        held.first_start if batch.first_start is None else batch.first_start,
         clock(),
         values={**values, **batch.values},
         cursors={**cursors, **batch.cursors},

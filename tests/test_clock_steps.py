@@ -71,6 +71,48 @@ def test_a_step_of_the_wall_clock_stops_nothing(mode: str, step: str, tmp_path: 
 
 
 @pytest.mark.found(
+    "Started for the first time with a clock that was ahead and then again, the exporter passed "
+    "over the lines of each new deployment until as much time had passed, and no gap said so.",
+    how="random lives of threads whose wall clock steps",
+)
+@requires("faketime")
+@pytest.mark.parametrize("later", ["+0", "+600"])
+def test_lines_count_after_a_restart_though_the_clock_was_ahead_at_the_first_start(
+    later: str, tmp_path: Path
+):
+    """When it first started is kept by the platform's clock; the clock may still be wrong."""
+    offset = tmp_path / "offset"
+    offset.write_text("+600\n")
+    with simulator() as (platform, server):
+        platform.create_app("shop", [ComponentSpec("web")])
+        config = simulated(
+            server.api_url,
+            discovery={"interval": "1s"},
+            logs={"interval": "1s"},
+            state={"url": f"sqlite:///{tmp_path / 'state.db'}"},
+        )
+        exporter = ExporterProcess(tmp_path, config, token=server.token)
+
+        def counts_a_line(samples: Samples) -> bool:
+            platform.write("shop", "web", 0, "hello")
+            return samples.total(LINES) > 0
+
+        with by_another_clock(exporter, offset):
+            exporter.wait_until(counts_a_line)
+            assert exporter.terminate() == 0
+        offset.write_text(f"{later}\n")
+        again = ExporterProcess(tmp_path, config, token=server.token)
+        with by_another_clock(again, offset):
+            again.wait_until_ready()
+            platform.create_app("blog", [ComponentSpec("api")])
+            for number in range(3):
+                platform.write("blog", "api", 0, f"line {number}")
+            samples = again.wait_until(lambda samples: samples.total(LINES, app="blog") == 3)
+            assert samples.total("digitalocean_app_log_gaps_total") == 0
+            assert again.terminate() == 0
+
+
+@pytest.mark.found(
     "Started with a clock that was ahead, the exporter counted no run of a job and no autoscaling "
     "until as much time had passed.",
     how="a fake platform written from the facts alone, and libfaketime",

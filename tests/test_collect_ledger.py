@@ -770,3 +770,36 @@ def test_a_refused_save_is_told_once_and_never_shown():
     assert registry.get_sample_value(TOTAL, LOG) == 3
     assert len(fenced) == 1
     assert len(state.batches) == 1
+
+
+def test_the_first_start_is_kept_by_the_clock_of_the_platform(state: RecordingState):
+    """Its difference is saved with the next batch, again once it is known better, else not."""
+    ahead = [0.0]
+    ledger = Ledger(
+        Metrics(MetricTable()), state, Clock(), start_error=partial(ahead.__getitem__, 0)
+    )
+    for error in (0.0, -600.0, -600.0, -599.5):
+        ahead[0] = error
+        with ledger.transaction():
+            ledger.documents.keep("note", KEY.parts, "", b"1")
+        assert ledger.flush()
+        assert ledger.first_start == START + error
+    assert [batch.first_start for batch in state.batches] == [
+        None,
+        START - 600,
+        None,
+        START - 599.5,
+    ]
+
+
+def test_a_first_start_that_saved_nothing_is_not_taken_for_later_than_now(restarted):
+    """A process whose clock was ahead was killed at once: the next one is the first."""
+    restarted(clock=Clock(START + 600))
+    run = restarted(clock=Clock(START + 1))
+    assert (run.ledger.first_start, run.ledger.saved_at) == (START + 1, None)
+    run.series.open_component(KEY, WEB)
+    assert run.ledger.flush()
+    assert run.read(D1, raw(2)) == 1
+    assert run.ledger.flush()
+    run = restarted(clock=Clock(START + 50))
+    assert run.ledger.first_start == START + 1

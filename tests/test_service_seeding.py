@@ -56,6 +56,7 @@ def test_a_share_begins_with_what_a_single_exporter_kept(store: RedisStore):
     store.open("other").save(batch("else", 3))
     saved = seeded(store, Share("shop", 1, 2))
     wanted = batch("blog", 7)
+    assert saved.first_start == store.read("shop").first_start
     for part in ("values", "cursors", "released", "documents"):
         assert dict(getattr(saved, part)) == dict(getattr(wanted, part))
 

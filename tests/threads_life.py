@@ -156,10 +156,15 @@ class Life:
         self.scrapers = self.rng.choice((1, 1, 2))
         self.deploying = False
         self.crashed_at = -1e9
+        self.stepped = self.rng.choice((0.0, 0.0, -600.0, 600.0))
 
     def clock(self) -> float:
         """The platform's clock, Unix seconds."""
         return START + self.turns.now
+
+    def wall_clock(self) -> float:
+        """The exporter's own, as somebody has set it."""
+        return self.clock() + self.stepped
 
     def tell_time(self, sent: float) -> None:
         """An answer has the platform's time in its headers."""
@@ -232,14 +237,14 @@ class Life:
         turns = self.turns
         self.generation += 1
         turns.main.group = self.generation
-        self.store = SqliteStore(self.path, self.clock)
+        self.store = SqliteStore(self.path, self.wall_clock)
         state = self.store.open("")
         self.note_saved(state.load().values)
         self.account = Account(
             self.config(),
             TokenSource("a test", token="none"),
             Namespace(WatchedState(state, self), {}),
-            clock=self.clock,
+            clock=self.wall_clock,
             monotonic=turns.time,
             notify=lambda event: turns.turn(),
         )
@@ -408,6 +413,11 @@ class Life:
         self.virtual.shifting = True
         self.tell("the next list of apps lacks this one")
 
+    def step_clock(self) -> None:
+        """Somebody sets the wall clock of the exporter's host."""
+        self.stepped = self.rng.choice((-600.0, 0.0, 600.0))
+        self.tell(f"the wall clock is {self.stepped:+.0f} s off")
+
     # --- a life
 
     def live(self) -> list[str]:
@@ -432,6 +442,8 @@ class Life:
         layout = self.rng.choice(tuple(Layout))
         self.platform.create_app(APP, [ComponentSpec(WEB, instances=self.instances)], layout=layout)
         self.start()
+        if self.stepped:  # until the platform has answered, lines may be from before the start
+            self.turns.sleep(5.0)
         self.turns.spawn(self.write_on, "traffic", "world")
         self.wait_for_lines()
         moves: dict[Callable[[], None], int] = {
@@ -443,6 +455,7 @@ class Life:
             self.kill: 1,
             self.trouble: 1,
             self.shift_pages: 1,
+            self.step_clock: 3,
         }
         for _ in range(MOVES):
             [move] = self.rng.choices([*moves], [*moves.values()])

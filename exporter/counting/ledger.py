@@ -46,6 +46,8 @@ class Ledger:
         clock: Unix seconds.
         fenced: called once a save is refused since another exporter owns the state. Given where
             others may continue from what is saved: nothing is then shown before it is saved.
+        start_error: by how many seconds the platform's clock was ahead when this process started,
+            as far as is known by now.
 
     Raises:
         StateError: the state cannot be read, or holds a cursor that cannot.
@@ -58,6 +60,7 @@ class Ledger:
         clock: Callable[[], float],
         *,
         fenced: Callable[[], None] | None = None,
+        start_error: Callable[[], float] = float,
     ) -> None:
         self._lock = metrics.lock
         self._metrics = metrics
@@ -66,8 +69,11 @@ class Ledger:
         self._clock = clock
         self._fenced = fenced
         saved = state.load()
-        self.first_start = saved.first_start
         self.saved_at = saved.saved_at
+        self._began = self._saved_start = saved.first_start
+        if self.saved_at is None:  # a process that saved nothing may have had a wrong clock
+            self._began = min(saved.first_start, clock())
+        self._start_error = start_error
         self._unsaved = Changes()
         self._values = dict(saved.values)
         self.cursors = Cursors(saved.cursors, saved.released, self._unsaved)
@@ -80,6 +86,15 @@ class Ledger:
         self._ended = False
         self._saved = clock()
         self._rollbacks = state.rollbacks
+
+    @property
+    def first_start(self) -> float:
+        """When the exporter first started on this state, in Unix seconds of the platform.
+
+        The first process takes the time of its own clock until the platform has answered; others
+        know from the state what it has learned.
+        """
+        return self._began + (self._start_error() if self.saved_at is None else 0.0)
 
     def transaction(self) -> AbstractContextManager[object]:
         """What changes within the block changes as one, for a save as for a scrape.
@@ -228,6 +243,8 @@ class Ledger:
             self._saved = self._clock()
         else:
             return
+        if taken.batch.first_start is not None:
+            self._saved_start = taken.batch.first_start
         self.health.succeeded()
 
     def _not_saved(self, taken: "_Taken", error: Exception) -> None:
@@ -271,6 +288,7 @@ class Ledger:
                 dropped_documents=frozenset(there.documents.keys() - documents.keys()),
                 dropped_components=frozenset(key.component for key in gone)
                 - {key.component for key in cursors},
+                first_start=self.first_start,
             )
         )
         self._metrics.state_rollbacks.inc(rollbacks - self._rollbacks)
@@ -311,6 +329,7 @@ class Ledger:
 
     def _batch(self, changes: Changes) -> Batch:
         """What else changed, as of now."""
+        first_start = self.first_start
         return Batch(
             values={key: self._values[key] for key in changes.values},
             released=dict(changes.released),
@@ -321,6 +340,7 @@ class Ledger:
             dropped_releases=frozenset(changes.dropped_releases),
             dropped_documents=frozenset(changes.dropped_documents),
             dropped_components=frozenset(changes.dropped_components),
+            first_start=None if first_start == self._saved_start else first_start,
         )
 
     def _owners(self) -> set[Owner]:

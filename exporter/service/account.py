@@ -97,6 +97,7 @@ class Account:
             self._steady,
             of_account=self.tables[-1],
             fenced=namespace.fenced,
+            start_error=self._platform_clock.ahead,
         )
         self._budget_of, self._budget = config.api_budget, self._new_budget(config)
         self._wanted, self._token_source = config, token_source
@@ -235,6 +236,5 @@ class Account:
             notify=self._notify,
             share=self._share,
             platform_clock=self._platform_clock,
-            start_error=self._platform_clock.ahead,
         )
         return config, load_rules(config), environment

@@ -53,8 +53,7 @@ def build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> C
 
     def start() -> int:
         """Lines up to here (Unix ns) are from before the first start, by the platform's clock."""
-        error = env.start_error() if ledger.saved_at is None else 0.0
-        return int((ledger.first_start - logs.lookback + error) * NANOSECONDS)
+        return int((ledger.first_start - logs.lookback) * NANOSECONDS)
 
     limits = ReadingLimits(
         tail_lines=logs.tail_lines,

@@ -39,18 +39,20 @@ class Records:
         *,
         of_account: CollectorRegistry | None = None,
         fenced: Callable[[], None] | None = None,
+        start_error: Callable[[], float] = float,
     ) -> "Records":
         """Declare the metrics of an account, and continue from its state.
 
         Args:
             of_account: see ``DeclaredMetrics``.
             fenced: see ``Ledger``.
+            start_error: see ``Ledger``.
 
         Raises:
             StateError: the state cannot be read.
         """
         metrics = Metrics(registry, of_account)
-        ledger = Ledger(metrics, state, clock, fenced=fenced)
+        ledger = Ledger(metrics, state, clock, fenced=fenced, start_error=start_error)
         return cls(metrics, ApiMetrics(metrics), ledger, Components(clock()))
 
 
@@ -74,7 +76,6 @@ class Environment:
         steady: Unix seconds that do not step when the wall clock is set; None: as ``clock``.
         platform_clock: Unix seconds of the platform, for what is held against the times of its
             lines and counts; None: as ``steady``.
-        start_error: by how many seconds the platform's clock was ahead of ``clock`` at the start.
         notify: tells somebody of an event; returns at once.
         share: the part of the account that is read; None for all of it.
     """
@@ -93,7 +94,6 @@ class Environment:
     notify: Callable[[Notification], None] = _nobody
     share: Share | None = None
     platform_clock: Callable[[], float] | None = None
-    start_error: Callable[[], float] = float
 
     @property
     def platform_time(self) -> Callable[[], float]:

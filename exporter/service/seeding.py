@@ -28,9 +28,10 @@ def seed(store: SharedStore, share: Share, state: State) -> None:
     """
     if state.load().saved_at is not None:
         return
-    kept = _merged(_kept_last(store, share))
+    division = _kept_last(store, share)
+    kept = _merged(division)
     if any(kept.values()):
-        state.save(Batch(**kept))
+        state.save(Batch(**kept, first_start=min(saved.first_start for saved in division)))
 
 
 def _kept_last(store: SharedStore, share: Share) -> list[Saved]:

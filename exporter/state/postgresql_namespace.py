@@ -124,9 +124,10 @@ class PostgresqlState:
             self._put(transaction, batch)
             transaction.run(
                 f"UPDATE {NAMESPACES} SET batch = %s, saved_at = %s, "
-                "first_start = coalesce(first_start, %s) WHERE namespace = %s",
+                "first_start = coalesce(%s::float8, first_start, %s) WHERE namespace = %s",
                 kept + 1,
                 self._clock(),
+                batch.first_start,
                 self._first_start(),
                 self._namespace,
             )

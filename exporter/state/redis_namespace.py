@@ -141,7 +141,10 @@ class RedisState:
             (keys.documents, {document_text(key): data for key, data in batch.documents.items()}),
         ):
             put_fields(pipeline, key, fields)
-        pipeline.hsetnx(keys.meta, "first_start", repr(self._first_start()))
+        if batch.first_start is None:
+            pipeline.hsetnx(keys.meta, "first_start", repr(self._first_start()))
+        else:
+            put_fields(pipeline, keys.meta, {"first_start": repr(batch.first_start)})
         put_fields(pipeline, keys.meta, {"saved_at": repr(self._clock()), "batch": number})
         self._places.update(map(cursor_text, (*batch.cursors, *batch.released)))
 

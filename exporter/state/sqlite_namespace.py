@@ -84,6 +84,9 @@ class SqliteState:
         many("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", documents)
         saved_at = [(namespace, self._clock())]
         many("INSERT OR REPLACE INTO meta VALUES (?, 'saved_at', ?)", saved_at)
+        if batch.first_start is not None:
+            first_start = [(namespace, batch.first_start)]
+            many("INSERT OR REPLACE INTO meta VALUES (?, 'first_start', ?)", first_start)
 
     def _drop(self, connection: sqlite3.Connection, batch: Batch) -> None:
         self._delete(connection, "series", _SERIES, map(_columns, batch.dropped_values))

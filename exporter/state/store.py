@@ -57,6 +57,7 @@ class Batch:
         dropped_releases: releases that need not be known any longer.
         dropped_documents: documents that were removed.
         dropped_components: components of which nothing is kept any longer.
+        first_start: when the exporter first started, where that is known better by now.
     """
 
     values: Mapping[ValueKey, float] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Batch:
     dropped_releases: frozenset[CursorKey] = frozenset()
     dropped_documents: frozenset[DocumentKey] = frozenset()
     dropped_components: frozenset[ComponentKey] = frozenset()
+    first_start: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
