@@ -347,3 +347,24 @@ def test_what_wrote_most_meanwhile_is_read_first(site: Site):
         for log_type in (LogType.RUN, LogType.RUN_RESTARTED)
         for name in ("jobs", "web", "idle")
     ]
+
+
+@pytest.mark.found(
+    "A list of apps that was under way at a reload opened series of components that are not "
+    "selected any more, or closed those of a component that is: its stream counted nothing more.",
+    how="random lives of threads whose wall clock steps",
+)
+def test_a_list_that_comes_after_a_reload_opens_and_closes_nothing(site: Site):
+    """What is watched is for the discovery of the configuration that is in force to say."""
+    discover(site, app("shop", WEB, JOBS))
+    before = site.discovery
+    site.selection = Selection(("*",), ("shop/jobs",))
+    site.reload(ALL_OFF)
+    discover(site, app("shop", WEB, JOBS))
+    for apps in ((app("shop", WEB, JOBS), app("blog", WEB)), ()):
+        site.platform.listing = apps
+        assert before.run()
+        assert site.samples(component="jobs") == set()
+        assert site.samples(app="blog") == set()
+        assert site.lines() == 0
+        assert site.samples(app="shop", component="web") != set()

@@ -100,9 +100,10 @@ class Series:
         )
 
     def replace(self, before: "Series") -> None:
-        """Apply another configuration to what is open; nothing counts by ``before`` any more.
+        """Apply another configuration to what is open; ``before`` counts nothing any more.
 
-        What both make stays as it is; what only ``before`` made is removed.
+        Nor does it open or close anything. What both make stays as it is; what only ``before``
+        made is removed.
         """
         before.rule_metrics.withdraw()
         self.rule_metrics.publish()
@@ -141,7 +142,7 @@ class Series:
         """
         present = self.components.get(key)
         before = None if present is None else present.spec
-        if before == component:
+        if before == component or self._replaced:
             return
         metrics, identity = self._metrics, key.parts
         if before is not None and self.log_types_of(before) != self.log_types_of(component):
@@ -248,6 +249,8 @@ class Series:
 
     def close_component(self, key: ComponentKey) -> None:
         """Forget a component that is gone, and remove its series; the ledger keeps its numbers."""
+        if self._replaced:
+            return
         if self.components.close(key):
             self._ledger.close(*key.parts)
             self.rule_metrics.close(key)
@@ -257,7 +260,7 @@ class Series:
         """Describe an app; update the description of one that changed."""
         metrics, described = self._metrics, (app.name, app.id, app.region, app.tier)
         before = self.components.apps.get(app.name)
-        if before == described:
+        if before == described or self._replaced:
             return
         self.components.apps[app.name] = described
         if before is not None:
@@ -280,6 +283,8 @@ class Series:
 
     def close_app(self, name: str) -> None:
         """Remove every series of an app that is gone; its components go by themselves."""
+        if self._replaced:
+            return
         if self.components.apps.pop(name, None) is not None:
             self._ledger.close(name)
         self._metrics.close(Owner.APP, name)
