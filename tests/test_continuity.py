@@ -312,6 +312,60 @@ def test_a_gap_shows_though_the_read_that_met_it_broke_off():
     assert poll.gaps == 1
 
 
+def break_off(poll: Reader, log_type: LogType, lines: list[bytes]) -> None:
+    """A read that shows some lines and then breaks off."""
+    window = poll.memory.window(log_type, poll.tail_lines)
+    poll.counted += [entry.raw for entry in window.feed(lines)]
+    poll.memory.give_up(window)
+
+
+@pytest.mark.found(
+    "Where reads broke off while a log moved on, lines that had left the window counted as lost: "
+    "a gap with the reason `restart`.",
+    how="a fake platform written from the facts alone, with answers that break off",
+)
+@pytest.mark.parametrize("breaks", [1, 2, 3])
+def test_a_log_moves_on_by_what_broken_reads_count(breaks: int):
+    """As many lines may leave the window as came since the latest whole read of it."""
+    log = [line(n, f"m{n}") for n in range(60)]
+    poll = reader(tail_lines=20, instances=1)
+    poll.read(log[:19])
+    for upto in range(22, 22 + 3 * breaks, 3):
+        break_off(poll, LogType.RUN, log[max(0, upto - 20) : upto])
+    poll.read(log[19:39])
+    poll.read([], LogType.RUN_RESTARTED)
+    assert (poll.counted, poll.gaps) == (log[:39], 0)
+    assert not poll.memory.in_doubt
+
+
+@pytest.mark.found(
+    "A container whose end was shown by a read of RUN_RESTARTED that had begun before RUN showed the "
+    "next one, or that broke off, was lost for the read after it: a gap with the reason `restart`.",
+    how="a fake platform written from the facts alone, with slow answers and some that break off",
+)
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_what_moved_out_of_an_ended_log_was_not_lost(breaks_off: bool):
+    """Its last lines push its first ones out of what the log shows."""
+    ended = [line(n, f"ended {n}") for n in range(25)]
+    follows = [line(NS + n, f"follows {n}") for n in range(7)]
+    poll = reader(tail_lines=20, instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(ended[:19])
+    window = poll.memory.window(LogType.RUN_RESTARTED, 20)
+    if not breaks_off:
+        poll.read(follows[:3])
+    poll.counted += [entry.raw for entry in window.feed(ended[5:])]
+    if breaks_off:
+        poll.memory.give_up(window)
+        poll.read(follows[:3])
+    else:
+        poll.memory.finish(window)
+    poll.read(follows)
+    poll.read(ended[5:], LogType.RUN_RESTARTED)
+    assert sorted(poll.counted) == sorted([*ended, *follows])
+    assert poll.gaps == 0
+
+
 def test_a_broken_read_that_followed_known_lines_is_no_gap():
     """What it counted went on from the window before, so the next window may begin behind it."""
     log = [line(n) for n in range(60)]

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,24 @@ def test_small_falls_are_interleaved_lines():
     assert last_times(shown, 2) == [200 * MS]
     assert last_times(container(100 * MS, 51 * MS), None) == [51 * MS]
     assert last_times(container(100 * MS, 50 * MS), None) == [100 * MS, 50 * MS]
+
+
+@pytest.mark.found(
+    "Where the platform interleaves containers whose clocks differ, lines in the middle of them "
+    "counted as ends without a reason.",
+    how="a fake platform written from the facts alone, texts in order of arrival, clocks apart",
+)
+@pytest.mark.parametrize("instances", [2, 3, 5])
+def test_containers_whose_lines_come_in_turns_are_not_cut(instances: int):
+    """Each clock is 300 ms ahead of the next one's: the time falls with nearly every line."""
+    turns = [
+        container(turn * SECOND - number * 300 * MS, name=str(number))
+        for turn in range(1, 21)
+        for number in range(instances)
+    ]
+    shown = [line for turn in turns for line in turn]
+    (end,) = container_ends(shown, instances)
+    assert end.line == shown[-1].line
 
 
 def test_last_words_are_bounded():

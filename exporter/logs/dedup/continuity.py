@@ -300,6 +300,7 @@ class Continuity:
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
         if not window.goes_on:
+            self._departures.break_off(window)
             self._close(rebased=False)
         elif window is self._stream:
             self._note_stream(window)
@@ -364,9 +365,10 @@ class Continuity:
             return WindowEnd()
         narrower, self._run_tail = window.tail_lines < self._run_tail, window.tail_lines
         let_go, self._lines.let_go = self._lines.let_go, False
-        ended_news = self._departures.ended_news
-        if ended_news and not as_before:
-            self._departures.ended_news, self.changed = 0, True
+        moved_on = self._departures.take_run_news(window)
+        ended_news = 0
+        if self._departures.ended_news and not as_before:
+            ended_news, self.changed = self._departures.take_ended_news(), True
         if self._departures and not self._restarts_watched:
             # RUN_RESTARTED was to show them, and is read no more.
             self._departures.forget()
@@ -376,21 +378,22 @@ class Continuity:
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:
             return WindowEnd()
-        vanished = not as_before and self._note_departed(window, ended_news)
+        vanished = not as_before and self._note_departed(window, moved_on, ended_news)
         self._unseen_ends = self._unseen_ends.run_read(vanished=vanished)
         if vanished and not self._restarts_watched:
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         return WindowEnd()
 
-    def _note_departed(self, window: Window, ended_news: int) -> bool:
+    def _note_departed(self, window: Window, moved_on: int, ended_news: int) -> bool:
         """Whether lines left RUN with their container, as far as that can be told.
 
         Args:
+            moved_on: by how many lines the log moved on, at the most, if it is the same log.
             ended_news: how many lines RUN_RESTARTED newly showed since the window before.
         """
         before = self._windows.of(LogType.RUN)
         gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
-        moved_off = window.new if window.reaches_back else 0
+        moved_off = moved_on if window.reaches_back else 0
         if self._differs_in_order(window):
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
         ended = self._windows.of(LogType.RUN_RESTARTED)
@@ -428,7 +431,7 @@ class Continuity:
             del self._ends[stale]
         since = max(map(self._time, self._departures.lines), default=0)
         if window.live and not window.past:
-            self._departures.ended_news += window.new
+            self._departures.ended_news += window.counted
         unseen = self._note_unseen(window, known_ends, len(shown_ends))
         self._restarted_tail = window.tail_lines
         self._close_account(window)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from exporter.logs.dedup.window import Window
+from exporter.model import LogType
 
 
 class Departures:
@@ -22,9 +23,36 @@ class Departures:
         self.lines = set(lines)
         self.moved_off = moved_off
         self.ended_news = ended_news
+        # Lines that reads that broke off newly showed since then, of RUN and of RUN_RESTARTED.
+        self._run_cut = self._ended_cut = 0
 
     def __bool__(self) -> bool:
         return bool(self.lines)
+
+    def break_off(self, window: Window) -> None:
+        """Take note of a read that broke off: what it counted is news as well."""
+        if window.past or not window.live:
+            return
+        if window.log_type is LogType.RUN_RESTARTED:
+            self.ended_news += window.counted
+            self._ended_cut += window.counted
+        else:
+            self._run_cut += window.counted
+
+    def take_run_news(self, window: Window) -> int:
+        """By how many lines RUN has moved on, at the most, up to a whole window of it."""
+        news, self._run_cut = window.counted + self._run_cut, 0
+        return max(news, window.new)
+
+    def take_ended_news(self) -> int:
+        """How many lines RUN_RESTARTED newly showed since RUN's latest whole window.
+
+        Of lines that left before, as many may have moved on out of RUN_RESTARTED since.
+        """
+        news, self.ended_news = self.ended_news, 0
+        if self.lines:
+            self.moved_off += news
+        return news
 
     def note(self, gone: set[int], ended: Collection[int], moved_off: int, ended_news: int) -> bool:
         """Take note of a whole window of RUN; return whether lines left with their container.
@@ -36,12 +64,13 @@ class Departures:
             ended_news: how many lines RUN_RESTARTED newly showed since the window before.
         """
         left = gone.difference(ended)
-        if len(left) < len(gone):
-            moved_off += ended_news
+        ended_cut, self._ended_cut = self._ended_cut, 0
+        moved_off += ended_news if len(left) < len(gone) else 0
         if len(left) <= moved_off:
             return False
         self.lines |= left
-        self.moved_off += moved_off
+        # Their log may have been shown by a read that broke off, and have moved on by then.
+        self.moved_off += max(moved_off, ended_cut)
         return True
 
     def forget(self) -> None:

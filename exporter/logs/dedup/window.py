@@ -148,6 +148,7 @@ class Window:
         self.tail_lines = tail_lines
         self.keep = tail_lines  # how many of its lines are kept in mind while it goes on
         self.new = 0  # lines that no whole window has shown
+        self._again = 0  # those of them that a read that broke off has counted
         self.live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
         self._waiting: list[bytes] = []  # lines without prefix since then
@@ -237,6 +238,11 @@ class Window:
         return cut and (self.new == shown or (self._begins_new and self._base is not None))
 
     @property
+    def counted(self) -> int:
+        """How many lines it was the first to show."""
+        return self.new - self._again
+
+    @property
     def exceeds_limit(self) -> bool:
         """Whether several instances show more lines than a limit for the whole text allows."""
         if self._instances == 1 or self._open_ended or self.past:
@@ -323,6 +329,7 @@ class Window:
         # the window before.
         self._step(line, timestamp, True, fresh)
         self.repeated += 1
+        self._again += 1
         self._stretch_on(live)
         self._show(raw, line, known=True)
 

@@ -2,6 +2,8 @@
 
 The log holds, of each instance that restarted, the container that ended, with nothing that names
 the instance: one after another, so that timestamps fall where the next begins, or interleaved.
+Of interleaved ones the last line of the text is taken for the end of one: which other lines are the
+last of their containers cannot be known.
 """
 
 from collections.abc import Sequence
@@ -13,6 +15,9 @@ from exporter.logs.platform_lines import exit_line
 
 LAST_WORDS = 1000
 _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall by less
+_MOST_FALLS = 2
+"""Timestamps that fall more than so many times for each instance are of interleaved ones, whose
+clocks differ: containers one after another have one fall for each but the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
     falls = [(shown[a].timestamp - shown[b].timestamp, b) for a, b in pairwise(program)]
     falls = sorted((fall for fall in falls if fall[0] >= _SMALLEST_FALL), reverse=True)
     if instances is not None:
-        falls = falls[: max(0, instances - 1)]
+        interleaved = len(falls) > _MOST_FALLS * instances
+        falls = [] if interleaved else falls[: max(0, instances - 1)]
     starts = [0, *sorted(index for _, index in falls), len(shown)]
     own = set(program)
     return [
