@@ -339,8 +339,8 @@ def test_a_log_moves_on_by_what_broken_reads_count(breaks: int):
 
 
 @pytest.mark.found(
-    "A container whose end was shown by a read of RUN_RESTARTED that had begun before RUN showed the "
-    "next one, or that broke off, was lost for the read after it: a gap with the reason `restart`.",
+    "A container whose end was shown by a read of RUN_RESTARTED that had begun before RUN showed "
+    "the next one, or that broke off, was lost for the next read: a gap with the reason `restart`.",
     how="a fake platform written from the facts alone, with slow answers and some that break off",
 )
 @pytest.mark.parametrize("breaks_off", [False, True])
@@ -363,6 +363,36 @@ def test_what_moved_out_of_an_ended_log_was_not_lost(breaks_off: bool):
     poll.read(follows)
     poll.read(ended[5:], LogType.RUN_RESTARTED)
     assert sorted(poll.counted) == sorted([*ended, *follows])
+    assert poll.gaps == 0
+
+
+@pytest.mark.found(
+    "Where a stream had brought equal lines, a whole read after it was a gap with the reason "
+    "`restart`.",
+    how="a fake platform written from the facts alone, equal lines on streams that are cut",
+)
+@pytest.mark.parametrize("ends", [False, True])
+def test_equal_lines_of_a_stream_take_room_in_the_next_window(ends: bool):
+    """So many lines fewer can be known there, of a log that goes on and of one that has ended."""
+    log = [line(n, f"m{n}") for n in range(20)]
+    news = [raw for raw in log[10:] for _ in range(2)]
+    poll = reader(tail_lines=20, instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    poll.counted += [entry.raw for entry in window.feed(log[:10])]
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    poll.counted += [entry.raw for entry in window.feed(news)]
+    poll.memory.give_up(window)
+    follows = [line(NS, "follows")]
+    shown = [*log[:10], *news][-20:]
+    if ends:
+        poll.read(follows)
+        poll.read(shown, LogType.RUN_RESTARTED)
+    else:
+        poll.read(shown)
+        poll.read([], LogType.RUN_RESTARTED)
+    assert poll.counted == [*log[:10], *news, *(follows if ends else [])]
     assert poll.gaps == 0
 
 

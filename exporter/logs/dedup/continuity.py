@@ -393,7 +393,7 @@ class Continuity:
         """
         before = self._windows.of(LogType.RUN)
         gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
-        moved_off = moved_on if window.reaches_back else 0
+        moved_off = moved_on + window.copies if window.reaches_back else 0
         if self._differs_in_order(window):
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
         ended = self._windows.of(LogType.RUN_RESTARTED)

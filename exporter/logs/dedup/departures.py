@@ -86,6 +86,6 @@ class Departures:
         """
         missing = self.lines.difference(window.seen)
         found = len(self.lines) - len(missing)
-        spared = self.moved_off + self.ended_news
+        spared = self.moved_off + self.ended_news + window.copies
         self.forget()
         return not found or len(missing) > spared

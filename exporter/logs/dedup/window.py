@@ -243,6 +243,11 @@ class Window:
         return self.new - self._again
 
     @property
+    def copies(self) -> int:
+        """How many of its lines equal others in it: one that is remembered stands for them."""
+        return max(0, self.live_lines - len(self.seen))
+
+    @property
     def exceeds_limit(self) -> bool:
         """Whether several instances show more lines than a limit for the whole text allows."""
         if self._instances == 1 or self._open_ended or self.past:
