@@ -61,6 +61,23 @@ def test_exits_are_found_among_other_lines():
     assert exit_lines([]) == []
 
 
+def test_exits_have_their_own_positions_whatever_stands_between_and_within_lines():
+    """Two in a row, the first and the last line, both wordings, one that says it twice."""
+    other = b"component terminated with non-zero exit code: 7"
+    raws = [
+        b"component web exited with code: 1",
+        b"component web exited with code: 2",
+        b"it said: component web exited with code: 3, exited with code: 4",
+        b"",
+        other,
+        b"x" * 9,
+        b"component web exited with code: 5",
+    ]
+    assert [(at, line.code) for at, line in exit_lines(raws)] == [(0, 1), (1, 2), (4, 7), (6, 5)]
+    raws[5] = b"two\nlines"
+    assert [(at, line.code) for at, line in exit_lines(raws)] == [(0, 1), (1, 2), (4, 7), (6, 5)]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [

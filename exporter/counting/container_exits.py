@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from exporter.counting.crashes import Crashes
 from exporter.counting.notifier import Notifier
@@ -211,8 +212,12 @@ class ContainerExits:
         return account
 
     def _keep(self, cursor: CursorKey) -> None:
-        document = json.dumps(self._of(cursor).to_json()).encode()
+        document = partial(_written, self._of(cursor))
         self._ledger.documents.keep(KIND, cursor.component.parts, cursor.deployment_id, document)
+
+
+def _written(account: ExitAccount) -> bytes:
+    return json.dumps(account.to_json()).encode()
 
 
 def _read(document: bytes) -> ExitAccount:
