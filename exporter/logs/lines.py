@@ -205,7 +205,8 @@ def message_of(raw: bytes) -> bytes:
 
 def message_behind_time(raw: bytes) -> bytes:
     """The message of a line that has a timestamp, in a third of the time."""
-    return b"".join(raw.split(b" ", 2)[2:]).removesuffix(b"\r")
+    parts = raw.split(b" ", 2)
+    return parts[2].removesuffix(b"\r") if len(parts) > 2 else b""
 
 
 def component_of(raw: bytes) -> bytes | None:

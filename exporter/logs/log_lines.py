@@ -78,4 +78,5 @@ class LogLines(Sequence[LogLine]):
             message = self._unwrapped.get(place, message)
         elif self._unwrap is not None:
             message = self._unwrap(message)
-        return LogLine(raw, served_size(raw), timestamp, message)
+        size = len(raw) + 1 if type(raw) is bytes else served_size(raw)
+        return LogLine(raw, size, timestamp, message)

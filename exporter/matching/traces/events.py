@@ -145,13 +145,13 @@ class OpenEvents:
         self._revive(lines[0].timestamp, lines[-1].timestamp)
         waiting = iter(sorted(heads))
         head = next(waiting, None)
-        index = 0
+        index, end = 0, len(lines)
         while True:
             if not self._live:
                 if head is None:
                     return members
                 index = head
-            elif index == len(lines):
+            elif index == end:
                 return members
             event = self._member(lines[index], begins=index == head, now=now)
             if event is not None:
