@@ -460,6 +460,23 @@ def test_a_container_in_doubt_is_a_gap_once_run_restarted_is_read_no_more():
     assert (poll.gaps, poll.memory.in_doubt) == (1, False)
 
 
+@pytest.mark.found(
+    "With RUN alone in `logs.types` each restart was two gaps.",
+    how="random lives of threads whose log types change",
+)
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_container_that_ends_while_run_alone_is_read_is_one_gap(instances):
+    """The reads after the one that no longer shows its lines say nothing more of it."""
+    poll = reader(instances=instances, restarts_watched=False)
+    poll.read([line(1), line(2)])
+    for upto in range(10, 13):
+        poll.read([line(at) for at in range(9, upto)])
+        assert (poll.gaps, poll.memory.in_doubt) == (1, False)
+    poll.read([line(20)])
+    poll.read([line(20), line(21)])
+    assert poll.gaps == 2
+
+
 def test_a_crash_is_no_gap_once_run_restarted_is_read_as_well():
     """A reload added RUN_RESTARTED: it shows what left RUN."""
     poll = reader(instances=1, restarts_watched=False)

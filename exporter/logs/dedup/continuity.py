@@ -381,6 +381,7 @@ class Continuity:
         vanished = not as_before and self._note_departed(window, moved_on, ended_news)
         self._unseen_ends = self._unseen_ends.run_read(vanished=vanished)
         if vanished and not self._restarts_watched:
+            self._departures.forget()
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
         return WindowEnd()
 
