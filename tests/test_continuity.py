@@ -396,6 +396,34 @@ def test_equal_lines_of_a_stream_take_room_in_the_next_window(ends: bool):
     assert poll.gaps == 0
 
 
+@pytest.mark.found(
+    "Where the platform ignores `tail_lines`, a stream of a long log was a gap with the reason "
+    "`restart`, and counted lines again that a clock ahead had written.",
+    how="a fake platform written from the facts alone that ignores `tail_lines`, streams cut",
+)
+@pytest.mark.parametrize("ahead", [0, 5 * NS])
+def test_a_stream_that_begins_with_the_whole_log_counts_only_what_is_new(ahead: int):
+    """Its first lines were read long ago; what was read last comes behind them."""
+    log = [line(n * NS // 10 + ahead, f"m{n}") for n in range(300)]
+    log[50::50] = [b"no time %d" % n for n in range(50, 300, 50)]
+    poll = reader(tail_lines=20, instances=1, remember=20)
+    poll.read([], LogType.RUN_RESTARTED)
+    for written in (15, 120, 240, 300):
+        window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+        window.opened_at = START + written * NS // 10
+        poll.counted += [entry.raw for entry in window.feed(log[: min(20, written)])]
+        poll.gaps += poll.memory.finish(window).gaps
+        poll.memory.go_on(window)
+        for begin in range(20, written, 20):
+            some = log[begin : min(begin + 20, written)]
+            poll.counted += [entry.raw for entry in window.feed(some)]
+            poll.memory.go_on(window)
+        poll.memory.give_up(window)
+        poll.read([], LogType.RUN_RESTARTED)
+    assert poll.counted == log
+    assert poll.gaps == 0
+
+
 def test_a_broken_read_that_followed_known_lines_is_no_gap():
     """What it counted went on from the window before, so the next window may begin behind it."""
     log = [line(n) for n in range(60)]

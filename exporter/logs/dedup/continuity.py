@@ -374,6 +374,9 @@ class Continuity:
             self._departures.forget()
             self.changed = True
             return WindowEnd(1, since, window.newest, reason=GapReason.RESTART)
+        if window.begins_earlier(since):
+            window.opened_at = max(window.opened_at, self._lines.newest)
+            return WindowEnd()
         if let_go or window.moved_on():
             return WindowEnd(1, since, window.stretch_since)
         if narrower and window.reaches_back:

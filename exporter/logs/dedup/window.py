@@ -134,7 +134,7 @@ class Window:
         self.newest = 0  # timestamp
         self.first = 0  # timestamp
         self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
-        self.opened_at = 0  # Unix nanoseconds, of a stream
+        self.opened_at = 0  # Unix nanoseconds: up to when a stream may bring what was there before
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = start.untimed_is_new
@@ -246,6 +246,17 @@ class Window:
     def copies(self) -> int:
         """How many of its lines equal others in it: one that is remembered stands for them."""
         return max(0, self.live_lines - len(self.seen))
+
+    def begins_earlier(self, since: int) -> bool:
+        """Whether it is the beginning of a stream that shows more than was asked for.
+
+        Then nothing of it is new, and it does not reach as far as a time (ns) that was read: what
+        it does not show of what is known comes behind it. Of several instances, the one that was
+        read up to then may have gone.
+        """
+        full = self._open_ended and self.live_lines >= self.tail_lines
+        known = self.reaches_back and not self.new
+        return self._instances == 1 and full and known and self.newest < since
 
     @property
     def exceeds_limit(self) -> bool:
@@ -442,7 +453,8 @@ class Window:
             new_here = after_new
         else:
             newest_old = max(self._memory.floor, self._old_until)
-            new_here = self._last > newest_old or self._run_knows or self.goes_on
+            comes_live = self.goes_on and not self._is_stale(self._last)
+            new_here = self._last > newest_old or self._run_knows or comes_live
             new_here = new_here or (self.live and self._base is not None and self._base.whole)
         for index, raw in enumerate(raws):
             places = []
