@@ -505,6 +505,37 @@ def test_a_container_that_ends_while_run_alone_is_read_is_one_gap(instances):
     assert poll.gaps == 2
 
 
+@pytest.mark.found(
+    "A container that ended after a stream or a read of it broke off, before RUN was read whole "
+    "for the first time, was no gap with RUN alone in `logs.types`.",
+    how="random lives of threads whose log types change",
+)
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_container_that_only_a_broken_read_has_shown_is_missed(watched: bool):
+    """The first whole read of RUN shows another one: the rest is in RUN_RESTARTED, or lost."""
+    poll = reader(instances=1, restarts_watched=watched)
+    broken = poll.memory.window(LogType.RUN, 1000)
+    poll.counted += [entry.raw for entry in broken.feed([line(1), line(2)])]
+    poll.memory.give_up(broken)
+    poll.read([line(9)])
+    poll.read([line(9), line(10)])
+    if watched:
+        poll.read([line(1), line(2), line(3)], LogType.RUN_RESTARTED)
+    assert (len(poll.counted), poll.gaps) == ((5, 0) if watched else (4, 1))
+
+
+def test_a_whole_read_behind_a_broken_one_is_no_gap():
+    """It shows the same container, which has written more or not."""
+    for lines in ([1, 2], [1, 2, 3]):
+        poll = reader(instances=1, restarts_watched=False)
+        broken = poll.memory.window(LogType.RUN, 1000)
+        poll.counted += [entry.raw for entry in broken.feed([line(1), line(2)])]
+        poll.memory.give_up(broken)
+        poll.read([line(at) for at in lines])
+        poll.read([line(at) for at in (*lines, 9)])
+        assert (len(poll.counted), poll.gaps) == (len(lines) + 1, 0)
+
+
 def test_a_crash_is_no_gap_once_run_restarted_is_read_as_well():
     """A reload added RUN_RESTARTED: it shows what left RUN."""
     poll = reader(instances=1, restarts_watched=False)

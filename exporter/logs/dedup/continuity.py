@@ -396,6 +396,8 @@ class Continuity:
             ended_news: how many lines RUN_RESTARTED newly showed since the window before.
         """
         before = self._windows.of(LogType.RUN)
+        if LogType.RUN not in self._windows and window.complete:
+            before = self._lines.unsettled  # all that is known of RUN is what broken reads counted
         gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
         moved_off = moved_on + window.copies if window.reaches_back else 0
         if self._differs_in_order(window):
