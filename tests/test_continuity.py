@@ -545,3 +545,19 @@ def test_a_crash_is_no_gap_once_run_restarted_is_read_as_well():
     poll.read([line(9)])
     poll.read([line(1), line(2), line(3)], LogType.RUN_RESTARTED)
     assert (len(poll.counted), poll.gaps) == (4, 0)
+
+
+@pytest.mark.found(
+    "A stream whose beginning was judged while its last line was still to come announced a gap: the "
+    "line had been polled, and seemed to have left RUN with its container.",
+    how="Threads that are interrupted at any line, by a seed",
+)
+@pytest.mark.parametrize("instances", [1, 2])
+def test_the_latest_lines_of_a_container_that_lives_have_not_left(instances: int):
+    """Of one instance the log shows one container; of two, the one that is missing may be over."""
+    poll = reader(instances=instances)
+    poll.read([line(1), line(2), line(3)])
+    poll.read([line(1), line(2)])
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(1), line(2), line(3), line(4)])
+    assert (len(poll.counted), poll.gaps) == (4, 0 if instances == 1 else 1)

@@ -398,7 +398,12 @@ class Continuity:
         before = self._windows.of(LogType.RUN)
         if LogType.RUN not in self._windows and window.complete:
             before = self._lines.unsettled  # all that is known of RUN is what broken reads counted
-        gone = {line for line in before if line not in window.seen}.difference(self._lines.places)
+        gone = {line for line in before if line not in window.seen}
+        if self._instances == 1 and len(gone) < len(before) and LogType.RUN in self._windows:
+            # It shows the one container that was shown before: that lives, whatever is missing.
+            # The latest lines are where a read was judged while some of its text was to come.
+            return False
+        gone = gone.difference(self._lines.places)
         moved_off = moved_on + window.copies if window.reaches_back else 0
         if self._differs_in_order(window):
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
