@@ -548,8 +548,8 @@ def test_a_crash_is_no_gap_once_run_restarted_is_read_as_well():
 
 
 @pytest.mark.found(
-    "A stream whose beginning was judged while its last line was still to come announced a gap: the "
-    "line had been polled, and seemed to have left RUN with its container.",
+    "A stream whose beginning was judged while its last line was still to come announced a gap: "
+    "the line had been polled, and seemed to have left RUN with its container.",
     how="Threads that are interrupted at any line, by a seed",
 )
 @pytest.mark.parametrize("instances", [1, 2])
