@@ -561,3 +561,16 @@ def test_the_latest_lines_of_a_container_that_lives_have_not_left(instances: int
     poll.read([], LogType.RUN_RESTARTED)
     poll.read([line(1), line(2), line(3), line(4)])
     assert (len(poll.counted), poll.gaps) == (4, 0 if instances == 1 else 1)
+
+
+@pytest.mark.parametrize("log_type", [LogType.RUN, LogType.RUN_RESTARTED])
+def test_a_window_that_shows_nothing_new_leaves_nothing_to_save(log_type: LogType):
+    """A log at rest is read again and again; its cursor is saved once."""
+    poll = reader(instances=1)
+    poll.read([line(1), line(2)], log_type)
+    assert poll.memory.changed
+    poll.memory.changed = False
+    poll.read([line(1), line(2)], log_type)
+    assert not poll.memory.changed
+    poll.read([line(1), line(2), line(3)], log_type)
+    assert poll.memory.changed

@@ -229,10 +229,8 @@ class Continuity:
         )
         if window.past and not restarted:
             self._keep_ended(window)
-        if (window.live or (restarted and not window.past)) and self._windows.keep(
-            window, identity
-        ):
-            self.changed, self._tidied = True, 0
+        if window.live or (restarted and not window.past):
+            self._keep_window(window, None if as_before else identity)
         self._lines.settle(window.seen)
         rebased = window.live and not (restarted or window.past) and self._rebase(window)
         self._close(rebased=rebased)
