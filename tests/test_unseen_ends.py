@@ -1,0 +1,31 @@
+"""A loss of containers is one gap, whether RUN reports it, the platform's counts, or both."""
+
+import pytest
+
+from exporter.logs.restarts.unseen_ends import UnseenEnds
+
+
+@pytest.mark.parametrize("first", ["lost", "unseen"])
+def test_what_one_way_reported_the_other_does_not_report_again(first: str):
+    """The second report belongs to the same containers; a third one is another loss."""
+    second = "unseen" if first == "lost" else "lost"
+    ends, reported = UnseenEnds(), []
+    for way in (first, second, second):
+        told, ends = ends.tell(lost=way == "lost", unseen=way == "unseen")
+        reported.append(not told)
+    assert reported == [True, False, True]
+
+
+def test_a_loss_that_both_ways_report_at_once_is_over():
+    """Nothing of it is left that a later report could be about."""
+    _, ends = UnseenEnds().tell(lost=True, unseen=True)
+    assert ends == UnseenEnds()
+
+
+def test_a_whole_run_that_lacks_nothing_ends_the_wait_for_its_report():
+    """What the counts report next is another loss, and so is what leaves RUN."""
+    _, ends = UnseenEnds().tell(lost=False, unseen=True)
+    told, _ = ends.run_read(vanished=False).tell(lost=True, unseen=False)
+    assert not told
+    told, _ = ends.run_read(vanished=True).tell(lost=True, unseen=False)
+    assert told
