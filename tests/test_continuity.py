@@ -574,3 +574,14 @@ def test_a_window_that_shows_nothing_new_leaves_nothing_to_save(log_type: LogTyp
     assert not poll.memory.changed
     poll.read([line(1), line(2), line(3)], log_type)
     assert poll.memory.changed
+
+
+def test_windows_of_run_are_kept_until_run_restarted_was_read():
+    """A read of RUN_RESTARTED may have begun before the latest of them: two more than that stay."""
+    poll = reader(instances=1)
+    for second in range(1, 15):
+        poll.read([line(second), line(second + 1)])
+    before = poll.memory.snapshot().earlier
+    assert len(before) == 10
+    poll.read([], LogType.RUN_RESTARTED)
+    assert poll.memory.snapshot().earlier == before[-2:]
