@@ -23,9 +23,10 @@ def test_no_order_of_threads_changes_a_number(
 ):
     """Polls, streams, saves, scrapes, reloads, hand-overs, stops and kills, in any order."""
     caplog.set_level(logging.CRITICAL)
-    with quiet():
+    with quiet() as free:
         for number in range(seed, seed + LIVES_PER_TEST):
             faults = faults_of("threads", number, tmp_path)
+            free()
             assert not faults, "\n".join([f"threads life of seed {number}", *faults])
 
 

@@ -570,12 +570,23 @@ def sample(line: str) -> tuple[Shown, float] | None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Warn of nothing that a kill has left behind: loops, tasks and connections that were open."""
+def quiet() -> Iterator[Callable[[], object]]:
+    """Warn of nothing that a kill has left behind: loops, tasks and connections that were open.
+
+    What is given is called after each life and frees that. The collector runs at no other time: in
+    the middle of a named tuple's code, which has no builtins, even an ignored warning fails.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
         gc.collect()
+        gc.freeze()  # what is there already is not looked at after each life
+        gc.disable()
+        try:
+            yield gc.collect
+        finally:
+            gc.enable()
+            gc.unfreeze()
+            gc.collect()
 
 
 def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
