@@ -14,6 +14,7 @@ from apscheduler.events import (
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from collect_fixtures import (
+    ALL_OFF,
     KEY,
     LOG,
     RESTARTED,
@@ -312,6 +313,30 @@ def test_log_that_is_refused_after_a_hand_over_is_one_gap(site: Site):
     assert site.ledger.cursors.deployments(KEY) == ["d2"]
     site.scheduler.step(RUN)
     assert site.gaps() == 1
+
+
+@pytest.mark.found(
+    "A log that was read to its end before the other log of the component was known to be past, "
+    "and a reload or a restart then: two gaps with the reason `deployment` for one hand-over.",
+    how="threads in every order, by a seed",
+)
+def test_a_deployment_is_released_once_both_logs_know_that_it_is_past(site: Site):
+    """A read of RUN_RESTARTED between the two begins no cursor again: one gap, a reload too."""
+    site.watch()
+    site.platform.log("d1").live = line(1)
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+        site.platform.log("d1", source.log_type).error = DeploymentEnded("in phase final_cleanup")
+    site.platform.log("d2").live = line(5)
+    site.watch("d2", RUN)
+    site.scheduler.step(RUN)
+    site.scheduler.step(RESTARTED)
+    site.reload(ALL_OFF)
+    site.watch("d2")
+    for source in (RUN, RESTARTED) * 2:
+        site.scheduler.step(source)
+    assert site.ledger.cursors.deployments(KEY) == ["d2"]
+    assert (site.lines(), site.gaps(), site.gaps(GapReason.DEPLOYMENT)) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("archived", [True, False])

@@ -20,6 +20,7 @@ class PastDeployments:
 
     def __init__(self, release: Callable[[ComponentKey, str, bool], None]) -> None:
         self._release = release
+        self._states: dict[Source, SourceState] = {}
         self._waiting: dict[tuple[ComponentKey, str], set[Source]] = {}
         self._cut_off: set[tuple[ComponentKey, str]] = set()
         self._untried: set[tuple[ComponentKey, str]] = set()  # whose RUN log was not asked for yet
@@ -28,6 +29,7 @@ class PastDeployments:
     def begin(self, state: SourceState, between: Sequence[Deployment]) -> None:
         """A source is watched: what is past of it is due, and what came and went since."""
         with self._lock:
+            self._states[state.source] = state
             state.add_past(between)
             self._await_end(state)
 
@@ -91,6 +93,7 @@ class PastDeployments:
     def forget(self, source: Source) -> None:
         """A source is not watched any more: nothing waits for it."""
         with self._lock:
+            self._states.pop(source, None)
             for waiting in self._waiting.values():
                 waiting.discard(source)
             self._waiting = {key: left for key, left in self._waiting.items() if left}
@@ -100,9 +103,21 @@ class PastDeployments:
                 self._untried = {read for read in self._untried if read[0] != source.key}
 
     def _await_end(self, state: SourceState) -> None:
+        """Wait for a source, and for others that read what is past of it as the active one.
+
+        They learn later that it is past, and would begin its cursor again if that had gone.
+        """
+        key = state.source.key
+        others = [each for source, each in self._states.items() if source.key == key]
         for deployment in state.past:
-            read = (state.source.key, deployment.id)
-            waiting = self._waiting.setdefault(read, set())
-            if state.source.log_type is LogType.RUN and state.source not in waiting:
-                self._untried.add(read)
-            waiting.add(state.source)
+            self._await(state.source, deployment.id)
+            for other in others:
+                if other.active.id == deployment.id:
+                    self._await(other.source, deployment.id)
+
+    def _await(self, source: Source, deployment_id: str) -> None:
+        read = (source.key, deployment_id)
+        waiting = self._waiting.setdefault(read, set())
+        if source.log_type is LogType.RUN and source not in waiting:
+            self._untried.add(read)
+        waiting.add(source)
