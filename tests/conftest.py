@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
+from order import in_order
 
 from exporter.log_output import JsonFormatter, LogfmtFormatter
 from exporter.logs.unwrap import Unwrapping
@@ -21,14 +22,19 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-WORKERS_A_CORE = 2
-MOST_WORKERS = 8
+WORKERS_A_CORE = 3
+MOST_WORKERS = 12
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """How many tests run at a time under ``-n auto``: most wait for another process, mostly."""
     return min(WORKERS_A_CORE * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(autouse=True, scope="session")

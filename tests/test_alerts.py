@@ -9,6 +9,7 @@ import promql_fixtures as promql
 import pytest
 import yaml
 from waiting import LIMIT_SECONDS
+from yaml_files import read_yaml
 
 from exporter.notify.payloads import ALERT_NAMES
 
@@ -20,7 +21,7 @@ RULES_FILE = ROOT / "dashboards/alerts.yml"
 TEST_FILES = sorted((ROOT / "tests/rules").glob("*.yml"))
 RUNBOOKS = ROOT / "docs/runbooks"
 RUNBOOK_URL = "https://github.com/do-app-exporter/do-app-exporter/blob/main/docs/runbooks"
-GROUPS = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
+GROUPS = read_yaml(RULES_FILE)["groups"]
 RULES = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 RECORDS = [rule for rule in RULES if "record" in rule]
@@ -69,7 +70,7 @@ def _alert_cases() -> list[dict]:
     return [
         case
         for path in TEST_FILES
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        for test in read_yaml(path)["tests"]
         for case in test.get("alert_rule_test", [])
     ]
 

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 from exporter_process import COMMAND, ExporterProcess, Samples, environment
 from simulated_traffic import all_lines_counted, simulator
 from test_follow_end_to_end import following, settled, streams_cut_at_random
@@ -39,6 +40,7 @@ def lines_missing(exporter: ExporterProcess, at_least: float) -> Samples:
     return exporter.wait_until(lambda samples: samples.value(MISSING) >= at_least)
 
 
+@pytest.mark.long(85)
 def test_nothing_is_missing_over_cuts_crashes_and_a_hand_over_but_what_was_lost(tmp_path: Path):
     """Streams cut at random, three deaths, one deployment: missing are exactly the lost lines."""
     with simulator() as (platform, server):

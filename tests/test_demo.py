@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 import requests
 from exporter_process import Program, Samples
 from waiting import LIMIT_SECONDS, wait_for
@@ -81,6 +82,7 @@ def test_every_address_that_the_demo_prints_answers():
         assert int(budget[1]) < int(budget[2]) <= PLATFORM_GRANTS
 
 
+@pytest.mark.long(45)
 def test_the_demo_shows_errors_and_a_crash_and_ends_whole():
     """Its addresses answer, errors and a crash come, Ctrl-C ends every process."""
     with Program("demo", "--web.listen-address=127.0.0.1:0") as program:

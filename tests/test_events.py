@@ -23,10 +23,14 @@ from exporter.model import LIVE_PART, LogChunk, LogLine, MetricType, Rule, RuleM
 from exporter.reading.reading import Reading
 
 TRACES = Path(__file__).parent / "testdata" / "traces"
-ENGINE = Engine(HEADS)
 RULES = tuple(rule for rule in load_packs(["default"]) if rule.per_event)
 NS = 1_000_000_000
 MILLISECOND = 1_000_000
+
+
+@cache
+def heads_engine() -> Engine:
+    return Engine(HEADS)
 
 
 class Told(NamedTuple):
@@ -47,7 +51,7 @@ def logged(texts: Sequence[str], start: int = 10**18, step: int = MILLISECOND) -
 
 
 def heads(lines: Sequence[LogLine]) -> set[int]:
-    return {match.message for match in ENGINE.scan([line.message for line in lines])}
+    return {match.message for match in heads_engine().scan([line.message for line in lines])}
 
 
 def taken(texts: Sequence[str], step: int = MILLISECOND) -> list[Event]:
@@ -198,7 +202,7 @@ def test_what_only_looks_like_the_rest_of_a_trace_is_a_line():
 def test_ordinary_lines_hardly_begin_an_event():
     """What services write all day is not looked at twice: less than one line in 300."""
     lines = ordinary_lines()
-    assert len({match.message for match in ENGINE.scan(lines)}) < len(lines) / 300
+    assert len({match.message for match in heads_engine().scan(lines)}) < len(lines) / 300
 
 
 def test_lines_that_come_later_by_their_own_time_are_another_event():

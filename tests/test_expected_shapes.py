@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from event_counts import MILLISECOND, event_counts
 from test_events import heads
+from yaml_files import read_yaml
 
 from exporter.logs.platform_lines import end_reason
 from exporter.logs.unwrap import unwrap
@@ -19,7 +19,7 @@ from exporter.model import ERRORS, LogLine
 
 FILES = sorted(Path(__file__).with_name("testdata").glob("*expected_shapes.yml"))
 SHAPES: dict[str, list[Any]] = {
-    kind: [each for file in FILES for each in yaml.safe_load(file.read_text())[kind]]
+    kind: [each for file in FILES for each in read_yaml(file)[kind]]
     for kind in ("quiet", "failures")
 }
 RULES = load_packs(["default"])

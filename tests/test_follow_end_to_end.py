@@ -141,6 +141,7 @@ def test_a_crash_counts_soon_whatever_the_interval(tmp_path: Path, instances: in
             assert samples.total(GAPS) == 0
 
 
+@pytest.mark.long(30)
 def test_a_new_deployment_is_followed_and_the_old_one_read_to_its_end(tmp_path: Path):
     """Three deployments in a row, each noticed by the end of a stream; every line counts."""
     with simulator() as (platform, server):

@@ -150,6 +150,7 @@ def test_followed_hand_overs_lose_nothing(tmp_path: Path, instances: int):
 
 
 @pytest.mark.parametrize("instances", [1, 3])
+@pytest.mark.long(35)
 def test_polled_hand_overs_lose_some_seconds_and_say_so(tmp_path: Path, instances: int):
     """At an interval of a minute what was written since some seconds is missing: one gap each.
 
@@ -189,6 +190,7 @@ def test_polled_hand_overs_lose_some_seconds_and_say_so(tmp_path: Path, instance
 
 @requires("prometheus")
 @pytest.mark.parametrize("mode", ["poll", "follow"])
+@pytest.mark.long(30)
 def test_hand_overs_raise_no_alert(tmp_path: Path, mode: str):
     """The shipped rules in a real Prometheus, sixty times as fast: three deployments, no alert."""
     rules = tmp_path / "alerts.yml"

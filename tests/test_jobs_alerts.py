@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from exporter_process import ExporterProcess, simulated
 from hastened import hastened
 from monitoring_servers import START_SECONDS, Prometheus, prometheus
@@ -36,6 +37,7 @@ def firing(server: Prometheus) -> set[tuple[str, str]]:
 
 
 @requires("prometheus")
+@pytest.mark.long(40)
 def test_alerts_on_jobs_fire_and_resolve(tmp_path: Path):
     """A run that failed, one that did not begin, one beyond its limit; nothing on a silent job."""
     rules = tmp_path / "alerts.yml"

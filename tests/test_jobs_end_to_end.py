@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from exporter_process import ExporterProcess, Samples, simulated
 from simulated_traffic import hourly, simulator
 
@@ -67,6 +68,7 @@ def wait_for_two_more_requests(server: SimulatorServer, endpoint: Endpoint) -> N
     requests.wait_for(endpoint, requests.count(endpoint) + 3)
 
 
+@pytest.mark.long(25)
 def test_hundreds_of_runs_count_once_over_kills(tmp_path: Path):
     """SIGKILL again and again, pages, runs that span a kill: counts equal the truth."""
     rng = random.Random(15)

@@ -182,6 +182,7 @@ class Killing:
         return samples
 
 
+@pytest.mark.long(25)
 def test_killed_again_and_again_it_counts_every_line_once(tmp_path: Path):
     """SIGKILL at any moment, over crashes and a deployment: counts are true and never fall."""
     with simulator(run_archives=True) as (platform, server):

@@ -1,12 +1,13 @@
 """The packs that ship: their own examples hold, and ordinary lines are no errors."""
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 from event_counts import event_counts
 from ordinary_lines import ordinary_lines
+from yaml_files import read_yaml
 
 from exporter.logs.unwrap import Unwrapping
 from exporter.matching.engine import Engine
@@ -19,11 +20,13 @@ ORDINARY = ordinary_lines()
 FAILURES = [
     pytest.param(case["text"], case["rules"], id=f"{file.stem} {case['case']}")
     for file in sorted((TESTDATA / "error_lines").glob("*.yml"))
-    for case in yaml.safe_load(file.read_text("utf-8"))
+    for case in read_yaml(file)
 ]
 
 
-ENGINE = Engine(RULES, unwrap=Unwrapping())
+@cache
+def all_packs() -> Engine:
+    return Engine(RULES, unwrap=Unwrapping())
 
 
 def names_found(engine: Engine, lines: list[bytes]) -> Counter[str]:
@@ -80,7 +83,7 @@ def test_no_ordinary_line_is_an_error():
     assert len(ORDINARY) >= 5000
     found = [
         (RULES[match.rule].name, ORDINARY[match.message])
-        for match in ENGINE.scan(ORDINARY)
+        for match in all_packs().scan(ORDINARY)
         if RULES[match.rule].level in (Level.ERROR, Level.CRITICAL)
     ]
     assert found == []
@@ -106,7 +109,7 @@ def test_a_pack_alone_finds_what_it_finds_among_all(name: str):
     """A pack chosen singly has the same rules, and they match the same lines."""
     pack = load_packs([name])
     lines = [line.encode() for rule in RULES for line in rule.tests.match]
-    among_all = names_found(ENGINE, lines)
+    among_all = names_found(all_packs(), lines)
     alone = names_found(Engine(pack, unwrap=Unwrapping()), lines)
     assert alone == {rule.name: among_all[rule.name] for rule in pack}
 

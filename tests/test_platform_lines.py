@@ -1,12 +1,13 @@
 """The platform's own lines: recognized in every wording, each container end counted once."""
 
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml_files import read_yaml
 
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.platform_lines import ExitForm, ExitLine, end_reason, exit_line, exit_lines
@@ -15,10 +16,14 @@ from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
 from exporter.model import RestartReason as Reason
 
-LINES = yaml.safe_load((Path(__file__).parent / "testdata/platform_lines.yml").read_text())
+LINES = read_yaml(Path(__file__).parent / "testdata/platform_lines.yml")
 PREFIXES = (b"", b"web 2026-11-01T00:00:52.123456789Z ", b"web 2026-11-01T00:00:52Z ")
-PACK = Engine(load_packs(["platform"]))
 NOW = 1_800_000_000.0
+
+
+@cache
+def pack() -> Engine:
+    return Engine(load_packs(["platform"]))
 
 
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"])
@@ -34,8 +39,8 @@ def test_every_wording_is_recognized(case: dict, prefix: bytes):
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"])
 def test_every_wording_counts_by_its_rule(case: dict):
     """The pack `platform` has one rule for each kind of line, health checks by their probe."""
-    found = PACK.scan([case["line"].encode()])
-    assert [PACK.rules[match.rule].name for match in found] == case["rules"]
+    found = pack().scan([case["line"].encode()])
+    assert [pack().rules[match.rule].name for match in found] == case["rules"]
 
 
 @pytest.mark.parametrize(

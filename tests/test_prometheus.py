@@ -62,6 +62,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
         yield everything
 
 
+@pytest.mark.long(95)
 def test_an_hour_of_mishaps_is_one_message_each(watch: Watch):
     """One for a crash, a bad deployment, errors, a job, an outage, a token; none for bots."""
     groups = watch.prometheus.ask("rules")["groups"]

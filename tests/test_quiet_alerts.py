@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from alert_world import EVERYDAY, Watch, watched
 from programs import requires
 
@@ -23,6 +24,7 @@ LINES = "digitalocean_app_log_lines_total"
 pytestmark = [requires("prometheus"), requires("prometheus-alertmanager")]
 
 
+@pytest.mark.long(50)
 def test_apps_asleep_or_archived_wake_nobody(tmp_path: Path):
     """They have no instance and no log for 25 minutes, then run again; a crash is heard of."""
     with watched(tmp_path, APPS) as watch:

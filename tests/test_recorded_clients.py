@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from event_counts import event_counts
 from test_expected_shapes import events_of
+from yaml_files import read_yaml
 
 from exporter.logs.platform_lines import end_reason
 from exporter.logs.unwrap import unwrap
@@ -17,7 +17,7 @@ from exporter.matching.packs import load_packs
 
 HERE = Path(__file__).parent / "testdata"
 RULES = load_packs(["default"])
-EXPECTED = yaml.safe_load((HERE / "expected_clients.yml").read_text())
+EXPECTED = read_yaml(HERE / "expected_clients.yml")
 
 
 def recorded() -> dict[str, str]:

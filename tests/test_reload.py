@@ -237,6 +237,7 @@ CHANGES: tuple[dict[str, dict[str, Any]], ...] = (
 
 
 @pytest.mark.parametrize("mode", ["poll", "follow"])
+@pytest.mark.long(40)
 def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str):
     """Traffic with crashes continues while every key is changed and changed back."""
     with simulator() as (platform, server):

@@ -30,6 +30,7 @@ pytestmark = requires("redis-server")
 
 
 @pytest.mark.parametrize("kind", [each for each in SHARED if each.values != ("valkey",)])
+@pytest.mark.long(35)
 def test_shares_follow_the_replicas(kind, tmp_path):
     """1 → 3 → 1: shares spread evenly and come back, by SIGKILL and SIGTERM; all is counted."""
     with (
@@ -55,6 +56,7 @@ def test_shares_follow_the_replicas(kind, tmp_path):
         replicas.wait_until_counted(platform)
 
 
+@pytest.mark.long(40)
 def test_a_frozen_replica_shows_nothing_when_it_wakes_up(tmp_path):
     """SIGSTOP past the lease: others take its shares; its first answers after SIGCONT have none.
 
@@ -106,6 +108,7 @@ def silent_network() -> Iterator[tuple[Link, str]]:
 @pytest.mark.parametrize(
     "ways", [broken_connections, pytest.param(silent_network, marks=requires("ip"))]
 )
+@pytest.mark.long(40)
 def test_a_replica_that_is_cut_off_withdraws_by_itself(ways, tmp_path):
     """Without the store it shows nothing once its lease ends, and takes part again afterwards."""
     with (
@@ -132,6 +135,7 @@ def test_a_replica_that_is_cut_off_withdraws_by_itself(ways, tmp_path):
         replicas.wait_until_counted(platform)
 
 
+@pytest.mark.long(65)
 def test_a_store_that_restarts_and_goes_back_loses_nothing(tmp_path):
     """The owners save all that they know anew; nobody shows less than before."""
     folder = tmp_path / "redis"
@@ -183,6 +187,7 @@ def test_replicas_continue_what_a_single_exporter_counted(tmp_path):
         replicas.wait_until_counted(platform)
 
 
+@pytest.mark.long(30)
 def test_a_reload_continues_also_with_other_shares(tmp_path):
     """SIGHUP changes what the shares are read by; with another number of them it joins anew."""
     with redis_server() as store, group(tmp_path, store) as (replicas, platform, traffic):

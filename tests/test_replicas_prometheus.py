@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from dashboard_fixtures import OF_REPLICAS
 from monitoring_servers import Prometheus, prometheus
 from programs import requires
@@ -123,6 +124,7 @@ def increase(server: Prometheus, component: Component, first: Sample, last: Samp
     return float(found["value"][1])
 
 
+@pytest.mark.long(95)
 def test_increase_over_each_fail_over_is_what_was_written(tmp_path):
     """Each of three is killed and started again while lines are written; then one is stopped."""
     with redis_server() as store, group(tmp_path, store, apps=APPS) as scene:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from unittest import mock
 
 import pytest
@@ -31,16 +32,19 @@ LINES = [
 ERRORS = (Severity.ERROR, Severity.CRITICAL)
 MESSAGES = [line.encode() for line, _, _ in LINES] + [line.encode() for line in SILENT]
 
-ANY = {
-    severity: Engine(
-        [Rule("a", severities=frozenset({severity}), level=Level.INFO)], unwrap=Unwrapping()
-    )
-    for severity in Severity
-}
 
-WORDS = Engine(
-    [Rule("word", "[a-z]"), Rule("any", "[a-z]", any_severity=True)], unwrap=Unwrapping()
-)
+@cache
+def any_of(severity: Severity) -> Engine:
+    """An engine that finds each line of a severity."""
+    rule = Rule("a", severities=frozenset({severity}), level=Level.INFO)
+    return Engine([rule], unwrap=Unwrapping())
+
+
+@cache
+def words_engine() -> Engine:
+    """An engine for words, in lines of any severity and in those that tell of trouble."""
+    rules = [Rule("word", "[a-z]"), Rule("any", "[a-z]", any_severity=True)]
+    return Engine(rules, unwrap=Unwrapping())
 
 
 def severity_of(line: str) -> Severity | None:
@@ -68,7 +72,7 @@ def test_what_only_looks_like_a_level_declares_none(line: str):
 @pytest.mark.parametrize("severity", Severity)
 def test_no_line_that_declares_a_severity_is_overlooked(severity: Severity):
     """Hyperscan finds each line that the module reads as this severity, and the engine no other."""
-    found = {match.message for match in ANY[severity].scan(MESSAGES)}
+    found = {match.message for match in any_of(severity).scan(MESSAGES)}
     wanted = {i for i, text in enumerate(MESSAGES) if declared(unwrap(text)) is severity}
     assert found == wanted
 
@@ -98,7 +102,7 @@ def test_a_message_that_others_speak_for_is_read():
 @given(st.lists(st.sampled_from(MESSAGES), min_size=1, max_size=8))
 def test_many_lines_are_decided_as_each_is(lines: list[bytes]):
     """What is told of many lines at once is what reading each of them tells."""
-    matches = WORDS.scan(lines)
+    matches = words_engine().scan(lines)
     found = {match.message for match in matches if not match.rule}
     each = {match.message for match in matches if match.rule}
     refused = {i for i in each if declared(unwrap(lines[i])) in NOTHING_WRONG}
@@ -124,7 +128,7 @@ def test_whatever_stands_around_a_level_hides_it_from_nobody(severity: Severity)
         for level in levels
         for tail in tails
     ]
-    found = {match.message for match in ANY[severity].scan(lines, message_of=message_of)}
+    found = {match.message for match in any_of(severity).scan(lines, message_of=message_of)}
     wanted = {i for i, line in enumerate(lines) if declared(unwrap(message_of(line))) is severity}
     assert [lines[i] for i in sorted(wanted ^ found)] == []
 
@@ -140,7 +144,7 @@ def test_a_sign_before_a_level_hides_it_from_nobody(sign: str):
     """The engine proposes what the module reads, whatever bytes stand before a word."""
     message = f"{sign}ERROR: no card".encode()
     assert declared(message) is Severity.ERROR
-    assert len(ANY[Severity.ERROR].scan([message])) == 1
+    assert len(any_of(Severity.ERROR).scan([message])) == 1
 
 
 words = st.sampled_from(
@@ -156,7 +160,7 @@ words = st.sampled_from(
 def test_hyperscan_proposes_whatever_the_module_reads(line: str, severity: Severity):
     """On any line the engine says what the module says of it."""
     message = line.encode()
-    matched = bool(ANY[severity].scan([message]))
+    matched = bool(any_of(severity).scan([message]))
     assert matched is (declared(unwrap(message)) is severity)
 
 
@@ -181,7 +185,7 @@ def test_json_in_any_order_and_spacing(order: list[str], indent: int | str | Non
     }
     text = json.dumps({key: values[key] for key in order}, indent=indent)
     messages = [line.encode() for line in (*text.split("\n"), text.replace("\n", " "))]
-    counts = {severity: len(ANY[severity].scan(messages)) for severity in Severity}
+    counts = {severity: len(any_of(severity).scan(messages)) for severity in Severity}
     wanted = {"error": Severity.ERROR, "fatal": Severity.CRITICAL, "info": Severity.INFO}
     assert {one: count for one, count in counts.items() if count} == {wanted[level.lower()]: 2}
 
@@ -227,7 +231,7 @@ PRETTY = b"""\
 @pytest.mark.parametrize("cut", range(len(PRETTY) + 1))
 def test_a_record_over_several_lines_counts_once_wherever_it_is_cut(cut: int):
     """What stands before the cut is known, so the level is that of the record, not of a part."""
-    engine = ANY[Severity.ERROR]
+    engine = any_of(Severity.ERROR)
     found = [m.message for m in engine.scan(PRETTY[:cut])]
     found += [cut + m.message for m in engine.scan(PRETTY[cut:], context=PRETTY[:cut])]
     assert found == [4, 16, 20]
