@@ -85,6 +85,9 @@ def test_a_rollback_is_counted_once_by_all_states_of_a_store():
     )
 
 
-def test_a_store_without_a_claim_is_at_epoch_0():
-    """As messages say it."""
-    assert "batch 1 of epoch 0 is the latest" in str(fence().report_rollback(None, 1))
+def test_before_a_first_save_all_that_is_missing_is_the_claim():
+    """A store without a claim is at epoch 0, as messages say it, and no batch was saved."""
+    assert str(fence().report_rollback(None, 1)) == (
+        "state in redis://store/0 went back: batch 1 of epoch 0 is the latest in it, 0 of epoch 3 "
+        "was saved; was it restored, failed over or emptied?"
+    )

@@ -39,7 +39,9 @@ LETTERS = {
 
 # Enumerations put their name before a word; slog and OpenTelemetry count within a level.
 _WORD = compile_late(
-    r"(?:severity_number_|(?:log_?)?level[._])?([a-z]+)(?:([+-])([0-9]{1,2})|[1-4])?", re.IGNORECASE
+    r"(?:severity_number_|(?:log_?)?level[._])?(?P<word>[a-z]+)"
+    r"(?:(?P<sign>[+-])(?P<steps>[0-9]{1,2})|[1-4])?",
+    re.IGNORECASE,
 )
 _ESCAPE = compile_late(r"\x1b\[[0-9;]*m")
 
@@ -58,10 +60,10 @@ def of_word(text: str) -> Severity | None:
     found = _WORD.fullmatch(text)
     if found is None:
         return None
-    severity = SEVERITIES.get(found[1].lower())
-    if severity is not None and found[2] is not None and int(found[3]) >= _STEP:
+    severity = SEVERITIES.get(found["word"].lower())
+    if severity is not None and found["sign"] is not None and int(found["steps"]) >= _STEP:
         scale = list(Severity)
-        step = 1 if found[2] == "+" else -1
+        step = 1 if found["sign"] == "+" else -1
         severity = scale[min(max(scale.index(severity) + step, 0), len(scale) - 1)]
     return severity
 
@@ -125,5 +127,4 @@ def of_open_telemetry(number: float) -> Severity | None:
 
 def _band(number: float, starts: tuple[int, int, int, int, int, int]) -> Severity | None:
     """Return the severity that begins at the greatest start up to ``number``."""
-    below = [severity for start, severity in zip(starts, Severity, strict=True) if number >= start]
-    return below[-1] if below else None
+    return _DOTNET.get(sum(number >= start for start in starts) - 1)
