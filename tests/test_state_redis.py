@@ -221,6 +221,33 @@ def test_a_lost_answer_is_no_rollback(url: str, monkeypatch: pytest.MonkeyPatch)
     store.close()
 
 
+@pytest.mark.found(
+    "The message about a connection that broke during a save said what the library watches for it.",
+    how="each message between the exporter and Redis met each fault",
+)
+def test_a_connection_that_breaks_during_a_save_is_told_as_that(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The save fails with a reason that needs no knowledge of the library, the next one works."""
+    store = RedisStore(url, clock)
+    state = store.open("")
+    write = RedisState._write
+
+    def lose_the_connection(self: RedisState, *arguments: Any) -> None:
+        with redis.Redis.from_url(url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        write(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisState, "_write", lose_the_connection)
+        with pytest.raises(StateError, match=r"written: the connection broke, or an earlier save"):
+            state.save(Batch(values={LINES: 1.0}))
+    assert store.read("").values == {}
+    state.save(Batch(values={LINES: 1.0}))
+    assert store.read("").values == {LINES: 1.0}
+    store.close()
+
+
 def test_a_server_that_is_silent_is_not_asked_again():
     """A call fails once its answer is late, so that whoever waits for it can decide."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

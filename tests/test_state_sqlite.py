@@ -229,8 +229,13 @@ def test_a_damaged_file_is_refused(path, clock):
     )
 
 
+@pytest.mark.found(
+    "A start on a file with a damaged page, or one that could not be read, said so in two lines, "
+    "without what to do.",
+    how="each system call failed once, and refusals had to be one line",
+)
 def test_a_file_damaged_in_the_middle_is_refused(path, clock):
-    """Pages that were overwritten are found at the start, not when they are needed."""
+    """Pages that were overwritten are found at the start, in one line that says what to do."""
     state = file_state(path, clock)
     many = {CursorKey(WEB, f"d{n}"): os.urandom(3000) for n in range(50)}
     state.save(Batch(cursors=many))
@@ -238,8 +243,10 @@ def test_a_file_damaged_in_the_middle_is_refused(path, clock):
     data = bytearray(path.read_bytes())
     data[4096 * 4 : 4096 * 12] = os.urandom(4096 * 8)
     path.write_bytes(data)
-    with pytest.raises(StateError, match="damaged"):
+    with pytest.raises(StateError, match="damaged") as caught:
         file_state(path, clock)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value).endswith("; move it away to start again, or restore a copy")
 
 
 @pytest.mark.parametrize(

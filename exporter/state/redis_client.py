@@ -74,6 +74,8 @@ def explain(error: Exception) -> str:
         return "its user or password is wrong, or may not write; see state.url"
     if isinstance(error, redis.TimeoutError):
         return "no answer in time"
+    if isinstance(error, redis.WatchError):  # the owner is the same
+        return "the connection broke, or an earlier save came late"
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return "its memory is full"
     if isinstance(error, _CLUSTER):

@@ -76,7 +76,11 @@ class SqliteStore:
         prepare(self._connection)
         damage = execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
-            raise ValueError(f"it is damaged: {damage}")
+            told = "; ".join(line for line in damage.splitlines() if not line.startswith("*"))
+            raise ValueError(
+                f"it is damaged or cannot be read ({told}); move it away to start again, "
+                "or restore a copy"
+            )
 
     def _check_place(self) -> None:
         """What is written to a file that was removed is kept nowhere, and SQLite does not tell."""
