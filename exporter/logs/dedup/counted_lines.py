@@ -78,16 +78,16 @@ class CountedLines:
             self.counted, self._lent = dict(self.counted), False
         return self.counted
 
-    def known_at(self, line: int, copy: int, since: int = 0) -> int | None:
+    def known_at(self, line: int, copy: int, since: int | None = None) -> int | None:
         """The timestamp of the ``copy``-th (from 1) equal line of a window; None if uncounted.
 
         Args:
-            since: a time (ns) that the line is not older than, where it is known.
+            since: a time (ns) that the line is not older than; None where it is not known.
         """
         timestamp = self.counted.get(line)
         if timestamp is None and (timestamp := self.older.time(line, since)) is not None:
             self._own()[line] = timestamp
-        if timestamp is None or (copy > 1 and copy > 1 + self._copies.get(line, 0)):
+        if copy > 1 + self._copies.get(line, 0):
             return None
         return timestamp
 

@@ -5,7 +5,7 @@ from __future__ import annotations  # arrays cannot be subscripted when the prog
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _PARTS = 16
 """Runs are joined while they are smaller than this fraction of all lines."""
@@ -15,18 +15,18 @@ _PARTS = 16
 class Run:
     """The identities of lines in order, and their times (ns) beside them; never changed.
 
-    ``newest``: the latest of the times, 0 of no line.
+    ``newest``: the latest of the times.
     """
 
-    lines: array[int] = field(default_factory=lambda: array("Q"))
-    times: array[int] = field(default_factory=lambda: array("q"))
-    newest: int = 0
+    lines: array[int]
+    times: array[int]
+    newest: int
 
     @classmethod
     def of(cls, times: Mapping[int, int]) -> Run:
-        """These lines with their times."""
+        """These lines with their times; at least one."""
         lines = array("Q", sorted(times))
-        return cls(lines, array("q", map(times.__getitem__, lines)), max(times.values(), default=0))
+        return cls(lines, array("q", map(times.__getitem__, lines)), max(times.values()))
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -57,14 +57,15 @@ class OlderLines:
         """The latest of all times; 0 of no line."""
         return max((run.newest for run in self.runs), default=0)
 
-    def time(self, line: int, since: int = 0) -> int | None:
+    def time(self, line: int, since: int | None = None) -> int | None:
         """When a line was written; None if it is none of these.
 
         Args:
-            since: a time (ns) that the line is not older than.
+            since: a time (ns) that the line is not older than; None where it is not known.
         """
         for run in self.runs:
-            if run.newest >= since and (time := run.time(line)) is not None:
+            recent = since is None or run.newest >= since
+            if recent and (time := run.time(line)) is not None:
                 return time
         return None
 

@@ -328,7 +328,7 @@ class Window:
         timestamp = self._memory.counted.get(line)
         if timestamp is None or copy > 1:
             written = time()
-            timestamp = self._memory.known_at(line, copy, written or 0)
+            timestamp = self._memory.known_at(line, copy, written)
             if timestamp is None:
                 if written is None:
                     self._waiting.append(raw)
