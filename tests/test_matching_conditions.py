@@ -192,7 +192,7 @@ def messages(draw: st.DrawFn, path: str, value: str | float) -> bytes:
     return data.replace(b"x", b"\xff") if draw(st.booleans()) else data
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(cases())
 def test_what_is_proposed_misses_no_message(case):
     """The proposal is found in each message whose fields meet the condition."""

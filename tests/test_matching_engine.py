@@ -93,14 +93,14 @@ PIECES = st.sampled_from(
 LINES = st.lists(st.lists(PIECES, max_size=12).map(b"".join), max_size=20)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RULES, LINES)
 def test_scan_is_re2_alone_on_every_message(rules: list[Rule], messages: list[bytes]):
     """On random rules and messages the engine finds what RE2 finds, no more and no less."""
     assert Engine(rules).scan(messages) == plain_scan(rules, messages)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(RULES, LINES, st.integers(0, 2), st.sampled_from([1, 60, 400]), st.booleans())
 def test_scan_text_searches_the_message_behind_any_prefix(
     rules: list[Rule], messages: list[bytes], form: int, block: int, ended: bool
@@ -122,7 +122,7 @@ def test_scan_text_searches_the_message_behind_any_prefix(
     assert all(one.end == ends[one.start] for one in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(RULES, LINES, st.data())
 def test_match_and_run_see_the_same_messages(
     rules: list[Rule], messages: list[bytes], data: st.DataObject

@@ -53,14 +53,14 @@ class TooSlow(AssertionError):
 
 
 @contextmanager
-def cpu_limit(line: bytes) -> Iterator[None]:
+def cpu_limit(line: bytes, seconds: float = CPU_SECONDS) -> Iterator[None]:
     """End what takes too long, so that a failure says which line it was."""
 
     def end(*_: object) -> None:
         raise TooSlow(f"{line[:80]!r}… of {len(line)} bytes")
 
     before = signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
