@@ -7,7 +7,7 @@ from functools import cache
 from unittest.mock import patch
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from order import in_order
 
 from exporter.log_output import JsonFormatter, LogfmtFormatter
@@ -20,6 +20,9 @@ from exporter.service import counting_parts
 # ``make explore`` looks for new ones.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 WORKERS_A_CORE = 3

@@ -248,6 +248,7 @@ def main() -> int:
     module = ROOT / options.module
     tests = options.tests or TESTS[options.module]
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"  # a failure is enough, however long its example
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     files = [str(ROOT / "tests" / f"{name}.py") for name in tests]
     # Libraries are imported before pytest looks for plugins, which it warns of.
