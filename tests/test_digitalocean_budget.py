@@ -1,19 +1,21 @@
 """The budget: two sliding windows, pauses, order, and shutdown, on a stepped clock."""
 
+import random
 import threading
 import time
-from bisect import insort
+from itertools import count
 
 import pytest
 from digitalocean_fixtures import SteppedTime
+from greenlet_loop import Loop
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import LIMIT_SECONDS
 
-from exporter.digitalocean.budget import HEAD_START, Budget
+from exporter.digitalocean.budget import Budget, steady_pace
 from exporter.digitalocean.rate_window import SLOWEST
 from exporter.errors import Stopping, TooManyRequests
-from exporter.model import Endpoint
+from exporter.model import BudgetStatus, Endpoint
 
 APPS = Endpoint.APPS
 
@@ -50,9 +52,23 @@ def test_request_counts_from_its_answer():
     limited = budget(stepped, MANY, 1)
     limited.acquire(APPS)
     stepped.now += 50
-    assert limited.delay() > 0
     limited.answered()
     assert send(limited) == pytest.approx(60)
+
+
+def test_delay_is_what_a_request_that_is_not_urgent_will_wait_for():
+    """Nothing is counted by asking; one under way has taken its place already."""
+    stepped = SteppedTime()
+    limited = budget(stepped, MANY, 2)
+    send(limited)
+    assert [limited.delay(), limited.delay()] == [0, 0]
+    limited.acquire(APPS)
+    assert limited.delay() == 60
+    limited.answered()
+    stepped.now += 20
+    limited.pause_until(stepped.now + 3)
+    assert limited.delay() == 40
+    assert send(limited, urgent=False) == 40
 
 
 def test_hour_window_and_share():
@@ -63,28 +79,81 @@ def test_hour_window_and_share():
     assert send(limited) == pytest.approx(3600)
 
 
-def test_urgent_requests_have_a_reserve():
+@pytest.mark.parametrize(("per_minute", "others"), [(19, 19), (20, 19), (39, 38), (40, 38)])
+def test_urgent_requests_have_a_reserve(per_minute: int, others: int):
     """One in twenty is left for them when the others have used up theirs."""
-    stepped = SteppedTime()
-    limited = budget(stepped, MANY, 20)
-    assert [send(limited, urgent=False) for _ in range(19)] == [0] * 19
-    assert limited.delay() == 60
-    assert send(limited, urgent=True) == 0
-    assert send(limited, urgent=True) == 60
+    limited = budget(SteppedTime(), MANY, per_minute)
+    assert [send(limited, urgent=False) for _ in range(others)] == [0] * others
+    reserve = per_minute - others
+    assert [send(limited) for _ in range(reserve)] == [0] * reserve
+    assert send(limited) == 60
+    limited = budget(SteppedTime(), MANY, per_minute)
+    assert [send(limited, urgent=False) for _ in range(others + 1)] == [0] * others + [60]
 
 
-def test_urgent_request_goes_first_but_passes_no_old_one():
+class Queue(threading.Event):
+    """The clock and the stop event of requests that wait side by side; ``went`` has their times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = Loop(random.Random(0))
+        self.went: list[tuple[str, float]] = []
+
+    def __call__(self) -> float:
+        return self._loop.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._loop.sleep(timeout)
+        return self.is_set()
+
+    def send(self, limited: Budget, name: str, at: float, *, urgent: bool) -> None:
+        def run() -> None:
+            send(limited, urgent=urgent)
+            self.went.append((name, self()))
+
+        self._loop.at(at, lambda: self._loop.spawn(run))
+
+    def run(self, until: float) -> None:
+        self._loop.run(until)
+
+
+@pytest.mark.parametrize(
+    ("later", "order"), [(29.9, ["hint", "old", "new"]), (30.1, ["old", "hint", "new"])]
+)
+def test_urgent_request_goes_first_but_passes_no_old_one(later: float, order: list[str]):
     """It overtakes what came up to half a minute before it, and nothing that waits for longer."""
-    limited = budget(SteppedTime(), MANY, 1)
-    waiting = limited._waiting
-    order: list[str] = []
-    stepped = limited._clock
-    assert isinstance(stepped, SteppedTime)
-    for at, name, urgent in ((0, "old", False), (20, "new", False), (31, "hint", True)):
-        stepped.now = 1000.0 + at
-        insort(waiting, (stepped.now + (0 if urgent else HEAD_START), len(waiting), urgent))
-        order.append(name)
-    assert [order[number] for _, number, _ in waiting] == ["old", "hint", "new"]
+    queue = Queue()
+    limited = Budget(MANY, 1, 1.0, clock=queue, stop=queue)
+    send(limited)
+    queue.send(limited, "old", 1, urgent=False)
+    queue.send(limited, "new", 20, urgent=False)
+    queue.send(limited, "hint", 1 + later, urgent=True)
+    queue.run(200)
+    assert [name for name, _ in queue.went] == order
+    assert [at for _, at in queue.went] == pytest.approx([60, 120, 180], abs=0.1)
+
+
+def test_requests_that_fit_together_go_together():
+    """Who waits behind one that may go now asks again at once, and takes nobody's turn."""
+    queue = Queue()
+    limited = Budget(MANY, 2, 1.0, clock=queue, stop=queue)
+    for number in range(6):
+        queue.send(limited, str(number), number * 0.1, urgent=True)
+    queue.run(200)
+    assert [name for name, _ in queue.went] == list("012345")
+    times = [at for _, at in queue.went]
+    assert times == pytest.approx([0, 0.1, 60, 60.1, 120, 120.1], abs=0.1)
+    assert times[1] == 0.1
+
+
+def test_who_need_not_wait_has_waited_for_no_time():
+    """What taking a place costs is no wait, however the clock runs."""
+    stepped = SteppedTime()
+    ticks = count()
+    limited = Budget(2, 2, 1.0, clock=lambda: next(ticks) / 1000, stop=stepped)
+    assert [limited.acquire(APPS), limited.acquire(APPS)] == [0, 0]
+    assert stepped.waits == []
 
 
 def others_take(limited: Budget, requests: int, *, limit: int = 100) -> None:
@@ -108,29 +177,108 @@ def test_what_others_take_is_not_ours():
     assert limited.status(1.0).per_hour == 80
 
 
+def test_what_the_api_grants_counts_whatever_is_configured():
+    """A limit that is told without the requests left says how many there are in all."""
+    stepped = SteppedTime()
+    limited = budget(stepped, 100, MANY)
+    limited.acquire(APPS)
+    limited.told(50, None, None)
+    assert limited.status(1.0).per_hour == 50
+    assert limited.status(1.0).remaining_by_api is None
+    limited.told(None, 9, None)
+    limited.answered()
+    assert limited.status(1.0).per_hour == 50 - 40
+    others_take(limited, 90)
+    limited.told(30, None, None)
+    assert limited.status(1.0).per_hour == 0
+
+
+def test_an_answer_from_before_our_latest_requests_tells_of_no_others():
+    """It leaves more than there can be; that takes nothing away from anybody."""
+    limited = budget(SteppedTime(), 100, MANY)
+    limited.acquire(APPS)
+    limited.told(100, 100, 0)
+    limited.answered()
+    assert limited.status(1.0).per_hour == 100
+    assert send(limited) == 0
+
+
 def test_while_others_have_all_one_request_a_minute_looks():
     """Each shows whether there is room again; none is sent where it would be refused."""
     stepped = SteppedTime()
     limited = budget(stepped, 100, MANY, share=0.8)
     others_take(limited, 99)
-    assert limited.delay() == 60
-    limited.acquire(APPS)
-    limited.told(100, 0, 45)
-    limited.answered()
-    assert limited.delay() == 60
+    for _ in range(2):
+        assert limited.acquire(APPS) == 60
+        limited.told(100, 0, 45)
+        limited.answered()
     stepped.now += 60
-    assert limited.delay() == 0
     others_take(limited, 0)
-    assert limited.delay() == 0
+    assert send(limited, urgent=False) == 0
 
 
-def test_nothing_is_sent_while_nothing_is_left():
-    """Where the API says that none is left, the next waits until one expires."""
-    limited = budget(SteppedTime(), 100, MANY)
+def test_of_what_others_leave_one_in_twenty_is_for_urgent_requests():
+    """The others get 38 of 40, and one a minute from then on."""
+    limited = budget(SteppedTime(), 100, MANY, share=0.8)
+    others_take(limited, 50)
+    assert [send(limited, urgent=False) for _ in range(37)] == [0] * 37
+    assert [send(limited), send(limited)] == [0, 0]
+    assert [send(limited, urgent=False), send(limited)] == [60, 60]
+
+
+@pytest.mark.parametrize(
+    ("reset_in", "waits"), [(40, 40), (59.5, 59.5), (60.5, 60), (3000, 60), (None, 0), (-5, 0)]
+)
+def test_nothing_is_sent_while_nothing_is_left(reset_in: float | None, waits: float):
+    """Where the API says that none is left, the next waits until one expires, at most a minute."""
+    stepped = SteppedTime()
+    half = Budget(100, MANY, 1.0, clock=stepped, stop=stepped, parts=2)
+    half.acquire(APPS)
+    half.told(100, 1, reset_in)
+    half.answered()
+    assert [send(half), send(half)] == [0, waits]
+    # What the API has said is used up; without another answer one a second finds out more.
+    assert [send(half), send(half)] == [1, 1]
+
+
+def test_the_status_says_how_the_budget_stands():
+    """What was sent and is under way, what the API says, and for how long it asked for a pause."""
+    stepped = SteppedTime()
+    limited = budget(stepped, 100, 10, share=0.8)
+    assert limited.status(1.5) == BudgetStatus(
+        per_hour=80,
+        used_last_hour=0,
+        per_minute=8,
+        used_last_minute=0,
+        remaining_by_api=None,
+        reset=None,
+        stretch=1.5,
+        paused_until=None,
+    )
+    send(limited)
+    send(limited)
+    stepped.now += 100
     limited.acquire(APPS)
-    limited.told(100, 0, 40)
+    limited.told(100, 97, 30)
+    limited.pause_until(stepped.now + 25)
+    stepped.now += 10
+    expected = BudgetStatus(
+        per_hour=80,
+        used_last_hour=3,
+        per_minute=8,
+        used_last_minute=1,
+        remaining_by_api=97,
+        reset=20,
+        stretch=1.0,
+        paused_until=15,
+    )
+    assert limited.status(1.0) == expected
     limited.answered()
-    assert limited.delay() >= 40
+    assert limited.status(1.0) == expected
+    stepped.now += 15
+    assert (limited.status(1.0).paused_until, limited.status(1.0).reset) == (None, 5)
+    stepped.now += 15
+    assert limited.status(1.0).reset == 0
 
 
 def test_pace_is_what_can_go_on():
@@ -160,6 +308,40 @@ def test_pace_has_bounds(gaps: list[float], per_hour: int):
         assert even / SLOWEST <= limited.pace() <= even
 
 
+@given(per_hour=st.integers(1, 6000), per_minute=st.integers(1, 300), share=st.floats(0.001, 1))
+def test_without_others_the_pace_is_steady(per_hour: int, per_minute: int, share: float):
+    """What is predicted without a budget is what a new one has."""
+    limited = budget(SteppedTime(), per_hour, per_minute, share)
+    assert limited.pace() == pytest.approx(steady_pace(per_hour, per_minute, share))
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "per_minute", "share", "pace"),
+    [
+        (5000, 250, 0.8, 3800 / 3600),
+        (5000, 25, 0.8, 19 / 60),
+        (1, 100, 0.01, 1 / 3600),
+        (MANY, 1, 0.01, 1 / 60),
+    ],
+)
+def test_pace_is_that_of_the_narrower_window(
+    per_hour: int, per_minute: int, share: float, pace: float
+):
+    """Of the hour or of the minute, without what is for urgent requests; never 0."""
+    limited = budget(SteppedTime(), per_hour, per_minute, share)
+    assert limited.pace() == pytest.approx(pace)
+    if per_minute < 100:
+        assert limited.minute_pace() == pytest.approx(pace)
+
+
+def test_while_others_have_all_the_pace_is_no_less_than_a_request_in_ten_hours():
+    """It is never 0, by which intervals would be without end."""
+    limited = budget(SteppedTime(), 100, MANY)
+    others_take(limited, 99)
+    limited.told(50, None, None)
+    assert limited.pace() == pytest.approx(1 / 36_000)
+
+
 def test_pace_of_a_window_that_is_evenly_full_is_even():
     """What expires makes room for as much as goes on."""
     stepped = SteppedTime()
@@ -171,8 +353,11 @@ def test_pace_of_a_window_that_is_evenly_full_is_even():
 
 
 def test_share_never_rounds_to_nothing():
-    """A tiny share still lets one request through."""
-    assert send(budget(SteppedTime(), 5, 5, share=0.01)) == 0
+    """A tiny share still lets one request through, of the hour's and of the minute's."""
+    limited = budget(SteppedTime(), 5, MANY, share=0.01)
+    assert [send(limited), send(limited)] == [0, 3600]
+    limited = budget(SteppedTime(), MANY, 5, share=0.01)
+    assert [send(limited), send(limited)] == [0, 60]
 
 
 def test_short_pause_is_waited_for():
@@ -183,18 +368,19 @@ def test_short_pause_is_waited_for():
     assert limited.acquire(APPS) == pytest.approx(5)
 
 
-def test_long_pause_fails_at_once_and_counts_nothing():
+@pytest.mark.parametrize("seconds", [5.5, 30])
+def test_long_pause_fails_at_once_and_counts_nothing(seconds: float):
     """During a longer pause a request fails without waiting and takes no place in a window."""
     stepped = SteppedTime()
     limited = budget(stepped, MANY, 1)
-    limited.pause_until(stepped.now + 30)
+    limited.pause_until(stepped.now + seconds)
     for _ in range(3):
         with pytest.raises(TooManyRequests) as caught:
             limited.acquire(Endpoint.LOGS)
-        assert caught.value.retry_after == 30
+        assert caught.value.retry_after == seconds
         assert caught.value.endpoint is Endpoint.LOGS
     assert stepped.waits == []
-    stepped.now += 30
+    stepped.now += seconds
     assert limited.acquire(APPS) == 0
 
 
@@ -230,7 +416,7 @@ def test_shutdown_ends_the_wait():
 
 def test_threads_together_keep_the_limit():
     """Twenty threads on a limit of 5 in the window: all go, never 6 in one window."""
-    scale = 100.0
+    scale = 1000.0
     read = threading.local()
 
     def clock() -> float:

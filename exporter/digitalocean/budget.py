@@ -123,7 +123,7 @@ class Budget:
             ours = self._hour.used(now) + 1
             self._others.observe(max(0, int(self._granted - remaining) - ours), now)
             self._left = int(remaining)
-            self._one_more_at = now + min(max(reset_in or 0.0, 0.0), LONGEST_RESET)
+            self._one_more_at = now + min(reset_in or 0.0, LONGEST_RESET)
 
     def pause_until(self, moment: float) -> None:
         """Let no request of the account start before ``moment`` (monotonic seconds)."""
@@ -133,7 +133,7 @@ class Budget:
     def delay(self) -> float:
         """Seconds until a request that is not urgent may go, as far as can be told; 0 for now."""
         with self._lock:
-            return max(0.0, self._delay(self._clock(), 0, urgent=False))
+            return self._delay(self._clock(), 0, urgent=False)
 
     def pace(self) -> float:
         """Requests a second that can be sustained for an hour, urgent ones aside.
@@ -201,16 +201,15 @@ class Budget:
             capacity, per_minute = _without_reserve(capacity), _without_reserve(per_minute)
             ours = min(_without_reserve(ours), ours)
         after = ahead + self._in_flight
+        by_others = self._hour.delay(now, after, ours)
         delays = [
             self._paused_until - now,
             self._hour.delay(now, after, capacity),
             self._minute.delay(now, after, per_minute),
+            min(by_others, self._latest + PROBE - now),
         ]
         if self._left is not None and self._left <= 0:
             delays.append(self._one_more_at - now)
-        if ours < capacity:
-            by_others = self._hour.delay(now, after, max(ours, 0))
-            delays.append(min(by_others, self._latest + PROBE - now))
         return max(delays)
 
 
