@@ -1,6 +1,6 @@
 """The platform's restart counts against what RUN_RESTARTED can have shown."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 import pytest
@@ -150,12 +150,102 @@ def test_it_is_the_same_as_a_document():
 
 
 def test_what_reads_showed_is_remembered_of_the_latest_only():
-    """Beyond a bound it begins anew, with the next counts."""
-    tally = RestartTally().count({"web-0": 0}, 0.0)
-    for _ in range(1000):
+    """The 257th read begins it anew, with the next counts, and as far as it may be the former's."""
+    tally = RestartTally(held=True).count({"web-0": 0}, 0.0)
+    for _ in range(256):
         tally = tally.show(3)
-    assert len(tally.shown) <= 256
-    assert RestartTally(moment=tally.moment) == replace(tally, shown=())
+    assert (tally.shown, tally.moment) == ((3,) * 256, 0)
+    assert tally.show(3) == RestartTally(held=True, moment=1)
+
+
+@pytest.mark.parametrize("ends", [1, 3])
+def test_once_all_is_counted_it_begins_anew(ends: int):
+    """One end was shown and any others are announced, so nothing of it can be told again."""
+    tally = RestartTally().count({"web-0": 0}, 5.0).show(1).count({"web-0": ends}, 6.0)
+    unseen, tally = tally.judge(tally, empty=0)
+    assert unseen == ends - 1
+    assert tally == RestartTally({"web-0": ends}, counted_since=5.0, moment=1)
+
+
+def test_ends_that_were_counted_during_a_read_are_the_next_ones():
+    """The read that tells all before them says nothing of them."""
+    counts = {"web-0": 0, "web-1": 4}
+    begun = RestartTally().count(counts, 0.0).show(1).count({"web-0": 1}, 1.0)
+    tally = begun.count({"web-0": 1, "web-1": 6}, 2.0)
+    unseen, tally = tally.judge(begun, empty=0)
+    assert unseen == 0
+    assert tally.ended == {"web-1": 2}
+    assert (tally.shown, tally.moment, tally.still_since) == ((), 1, None)
+    assert tally.judge(begun, empty=0) == (0, tally)
+
+
+@pytest.mark.parametrize(("seconds", "moment"), [(599.0, 0), (600.0, 1)])
+def test_after_ten_minutes_without_a_change_both_are_in_step(seconds: float, moment: int):
+    """What a read may have shown beyond the end that was counted is forgotten then."""
+    tally = RestartTally().count({"web-0": 0}, 0.0).show(3).count({"web-0": 1}, 1.0)
+    _, tally = tally.judge(tally, empty=0)
+    for at in (2.0, 2.0 + seconds):
+        assert (tally.ended, tally.shown, tally.moment) == ({"web-0": 1}, (3,), 0)
+        tally = tally.count({"web-0": 1}, at)
+    kept = ({}, ()) if moment else ({"web-0": 1}, (3,))
+    assert (tally.ended, tally.shown, tally.moment) == (*kept, moment)
+
+
+def test_what_a_read_showed_counts_for_ten_minutes_of_counts_behind_it():
+    """However long nothing had changed before; without any end it is forgotten as well."""
+    tally = RestartTally().count({"web-0": 0}, 0.0).show(2)
+    for at in (599.0, 601.0, 1198.0):
+        tally = tally.count({"web-0": 0}, at)
+        assert tally.shown == (2,)
+    assert tally.count({"web-0": 0}, 1199.0).shown == ()
+
+
+def test_an_end_that_no_whole_read_has_told_of_stays_however_late():
+    """The next whole read may still have shown it."""
+    tally = RestartTally().count({"web-0": 0}, 0.0).count({"web-0": 1}, 1.0)
+    for at in (2.0, 5000.0):
+        tally = tally.count({"web-0": 1}, at)
+    assert (tally.ended, tally.moment) == ({"web-0": 1}, 0)
+    assert tally.judge(tally, empty=0)[0] == 1
+
+
+def test_where_nothing_happens_no_moment_passes():
+    """Counts that never rise leave all as it is."""
+    tally = RestartTally().count({"web-0": 2}, 0.0)
+    for at in (1.0, 700.0, 1400.0):
+        tally = tally.count({"web-0": 2}, at)
+    assert tally == RestartTally({"web-0": 2}, still_since=0.0, counted_since=0.0)
+
+
+def test_it_knows_how_many_instances_have_restarted():
+    """Once or more often, since they began."""
+    tally = RestartTally().count({"web-0": 0, "web-1": 1, "web-2": 7}, 0.0)
+    assert tally.restarted == 2
+
+
+def test_a_fall_says_of_one_instance_what_was_the_former_deployments():
+    """The rise of another stays, and nothing is held back any longer."""
+    tally = RestartTally(held=True)
+    for second, counts in enumerate(({"a": 0, "b": 0}, {"a": 2, "b": 3}, {"a": 1, "b": 3})):
+        assert tally.held
+        tally = tally.count(counts, float(second))
+    assert tally.ended == {"b": 3}
+    assert not tally.held
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(599.0, True), (600.0, False)])
+def test_counts_wait_for_ten_minutes_from_the_first_ones(seconds: float, held: bool):
+    """Whenever that was."""
+    tally = RestartTally(held=True).count({"a": 0}, 50.0).count({"a": 0}, 60.0)
+    assert tally.counted_since == 50.0
+    assert tally.count({"a": 0}, 50.0 + seconds).held is held
+
+
+def test_a_container_without_a_line_is_thought_of_only_where_one_is_missing():
+    """Where reads have shown as many as ended there is nothing to explain."""
+    tally = RestartTally().count({"web-0": 0}, 0.0).show(3).count({"web-0": 1}, 1.0)
+    unseen, tally = tally.judge(tally, empty=1)
+    assert (unseen, tally.shown) == (0, (3,))
 
 
 STEPS = st.lists(
