@@ -6,6 +6,7 @@ Works on ``state`` under the lock of ``Platform``, which is the only caller.
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from exporter.model import ComponentKey, LogType
 from exporter.simulator.state import Container, Line
@@ -15,7 +16,12 @@ from exporter.simulator.truth import Ledger
 def rfc3339_nanoseconds(timestamp_ns: int) -> str:
     """Unix nanoseconds as the platform writes them before a line, nine decimals and ``Z``."""
     seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+    return f"{_whole_seconds(seconds)}.{nanoseconds:09d}Z"
+
+
+@lru_cache(maxsize=256)  # lines come many a second
+def _whole_seconds(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 class LogWriter:

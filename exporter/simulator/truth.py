@@ -90,7 +90,10 @@ class Ledger:
         self._refused: list[tuple[ComponentKey, Container]] = []
 
     def _account(self, key: ComponentKey, log_type: LogType) -> _Account:
-        return self._accounts.setdefault((key, log_type), _Account())
+        account = self._accounts.get((key, log_type))
+        if account is None:
+            account = self._accounts[key, log_type] = _Account()
+        return account
 
     def written(self, key: ComponentKey, log_type: LogType, line: Line) -> None:
         """Count a line that was written."""

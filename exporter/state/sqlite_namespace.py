@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
 from exporter.model import ComponentKey
@@ -104,9 +105,9 @@ class SqliteState:
         columns: tuple[str, ...],
         keys: Iterable[tuple[str, ...]],
     ) -> None:
-        where = " AND ".join(f"{column} = ?" for column in ("namespace", *columns))
-        rows = [(self._namespace, *key) for key in keys]
-        connection.executemany(f"DELETE FROM {table} WHERE {where}", rows)
+        if rows := [(self._namespace, *key) for key in keys]:
+            where = " AND ".join(f"{column} = ?" for column in ("namespace", *columns))
+            connection.executemany(f"DELETE FROM {table} WHERE {where}", rows)
 
 
 def _names(column: str) -> tuple[str, ...]:
@@ -118,11 +119,16 @@ def _names(column: str) -> tuple[str, ...]:
 
 
 def _columns(key: ValueKey) -> tuple[str, str, str]:
-    return key.metric, json.dumps(key.labels), key.meaning
+    return key.metric, _encoded(key.labels), key.meaning
 
 
 def _document(key: DocumentKey) -> tuple[str, str, str]:
-    return key.kind, json.dumps(key.owner), key.name
+    return key.kind, _encoded(key.owner), key.name
+
+
+@lru_cache(maxsize=4096)  # the same series change again and again
+def _encoded(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
 
 
 def _place(key: CursorKey) -> tuple[str, str, str]:

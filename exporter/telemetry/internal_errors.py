@@ -69,15 +69,15 @@ class InternalErrors:
             fields: what was worked at, for the log.
         """
         passed_on: tuple[type[ExporterError], ...] = (Stopping, InternalError, *foreseen)
-        subject = f"{part} {fields}"
         try:
             yield
         except passed_on:
             raise
         except Exception as error:
-            self._note(part, error, fields, again=not self._changed(subject, error))
+            again = not self._changed(f"{part} {fields}", error)
+            self._note(part, error, fields, again=again)
             raise InternalError from error
-        if self._failing.pop(subject, None) is not None:
+        if self._failing and self._failing.pop(f"{part} {fields}", None) is not None:
             LOG.info("no internal error any more", extra={"fields": {"part": part, **fields}})
 
     def watch(self, part: Part, task: asyncio.Task[Any] | Future[Any], **fields: object) -> None:
