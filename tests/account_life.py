@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 from unittest.mock import patch
 
-from state_files import file_state
+from state_files import file_state, make_file
 from virtual_platform import VirtualPlatform
 from virtual_stream import VirtualStream
 from virtual_time import VirtualTimeLoop
@@ -196,7 +196,7 @@ class Life:
     def open(self) -> None:
         """A process begins: its state is read."""
         self.registry = MetricTable()
-        self.state = file_state(self.path, self.wall_clock)
+        self.state = file_state(make_file(self.path), self.wall_clock)
         self.records = Records.open(self.registry, self.state, self.wall_clock)
         self.parts = self.build()
         self.parts.counting.pipeline.series.rule_metrics.publish()

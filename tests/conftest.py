@@ -4,11 +4,13 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from hypothesis import Phase, settings
 from order import in_order
+from state_files import folder_in_memory
 
 from exporter.log_output import JsonFormatter, LogfmtFormatter
 from exporter.logs.unwrap import Unwrapping
@@ -56,6 +58,13 @@ def _one_engine_for_the_same_rules() -> Iterator[None]:
 
     with patch.object(counting_parts, "Engine", shared):
         yield
+
+
+@pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """A folder as ``tmp_path`` is, in memory where the system has such folders."""
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

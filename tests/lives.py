@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import tempfile
 from pathlib import Path
 
 import account_life
@@ -10,6 +9,7 @@ import crowded_life
 import replica_life
 import simulation
 import threads_life
+from state_files import folder_in_memory
 
 MODULES = {
     **dict.fromkeys(simulation.LIVES, simulation),
@@ -32,9 +32,9 @@ def main() -> None:
     """Live so many lives of a kind, from any seed on; stop at the first that went wrong."""
     kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(seed, seed + count):
-            if faults := faults_of(kind, number, Path(folder)):
+    for number in range(seed, seed + count):
+        with folder_in_memory() as folder:
+            if faults := faults_of(kind, number, folder):
                 sys.exit("\n".join(faults))
     print(f"{count} {kind} lives from seed {seed} on: nothing went wrong")
 

@@ -19,13 +19,11 @@ from typing import Any
 from unittest.mock import patch
 
 from greenlet_loop import Host, Loop
-from prometheus_client.registry import Collector
+from life_records import PlainTable, records_of
 from simulation import NoSchedule
 from virtual_platform import VirtualPlatform
 
 from exporter.config.schema import Config
-from exporter.counting.component import Components
-from exporter.counting.ledger import Ledger
 from exporter.digitalocean.budget import Budget
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.matching.engine import Engine
@@ -39,9 +37,7 @@ from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
 from exporter.state.coordination import Claim, View
 from exporter.state.store import Batch, Saved
-from exporter.telemetry.api_metrics import ApiMetrics
-from exporter.telemetry.metrics import Metrics
-from exporter.telemetry.table import Counter, MetricTable
+from exporter.telemetry.table import Counter
 
 START = 1_800_000_000.0
 TAKEOVERS = (10.0, 10.0, 10.0, 30.0)
@@ -333,7 +329,7 @@ class Machine(Host):
 
         try:
             state = VirtualState(life, self.network, running.share.namespace, running.claim)
-            records = _records(state, life.wall, fenced)
+            records = records_of(PlainTable(), state, life.wall, fenced)
         except StateError:
             report(Happened.FAILED)
             return
@@ -550,28 +546,6 @@ class Life:
 def series_of(app: str, component: str) -> str:
     """The text of the series of a component's lines."""
     return f'{LINES}{{app="{app}",component="{component}",log_type="RUN"}}'
-
-
-class UnlistedTable(MetricTable):
-    """A table that nobody renders: it need not know its metrics, which costs most of making it."""
-
-    def register(self, collector: Collector) -> None:
-        """Nothing asks for it by name."""
-
-
-@cache
-def _api_metrics() -> ApiMetrics:
-    """One for all lives: no request is sent, and its series take longest to make."""
-    return ApiMetrics(Metrics(UnlistedTable()))
-
-
-def _records(
-    state: VirtualState, clock: Callable[[], float], fenced: Callable[[], None]
-) -> Records:
-    """The records of a share, continued from its state; raises StateError."""
-    metrics = Metrics(UnlistedTable())
-    ledger = Ledger(metrics, state, clock, fenced=fenced)
-    return Records(metrics, _api_metrics(), ledger, Components(clock()))
 
 
 @cache

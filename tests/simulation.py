@@ -15,8 +15,8 @@ from threading import Event
 from typing import Any
 from unittest.mock import patch
 
-from prometheus_client import CollectorRegistry
-from state_files import file_state
+from life_records import PlainTable, records_of
+from state_files import file_state, make_file
 from virtual_platform import VirtualPlatform
 
 from exporter.config.schema import Config
@@ -25,7 +25,7 @@ from exporter.logs.restarts.restart_tally import LATE_SECONDS
 from exporter.matching.engine import Engine
 from exporter.model import ComponentKey, GapReason, Source, SourceStatus
 from exporter.service.assembly import AccountParts, build_account
-from exporter.service.environment import Environment, Records
+from exporter.service.environment import Environment
 from exporter.service.ruleset import load_rules
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
@@ -126,20 +126,11 @@ class World:
     @patch("exporter.service.counting_parts.Engine", cache(Engine))
     def start(self) -> None:
         """Start the exporter on its file."""
-        config = Config.model_validate(
-            {
-                "logs": {
-                    "tail_lines": self.tail_lines,
-                    "scope": self.scope,
-                    "unwrap": False,  # engines are equal then, and made once
-                },
-                "patterns": {"packs": []},
-            }
-        )
-        self.registry = CollectorRegistry()
+        config = _configuration(self.tail_lines, self.scope)
+        self.registry = PlainTable()
         clock = lambda: self.now + self.clock_off  # noqa: E731
-        self.state = file_state(self.folder / f"{self.seed}.db", clock)
-        records = Records.open(self.registry, self.state, clock)
+        self.state = file_state(make_file(self.folder / f"{self.seed}.db"), clock)
+        records = records_of(self.registry, self.state, clock)
         self.ledger = records.ledger
         virtual: Any = self.virtual
         self.schedule = NoSchedule()
@@ -257,12 +248,13 @@ class World:
     def write(self) -> None:
         """Some lines of one instance, or of all."""
         each = self.rng.choice(self.components)
+        containers = [self.container(each.name, number) for number in range(each.instances)]
         for _ in range(self.rng.choice((1, 1, 1, 3, 3, 10, 10, 30, 30, 200 if self.wide else 30))):
             self.now += 0.001
             self.lines += 1
             instance = self.rng.randrange(each.instances)
-            words = f"line {self.lines} {self.container(each.name, instance)}"
-            self.wrote[self.container(each.name, instance)] += 1
+            self.wrote[containers[instance]] += 1
+            words = f"line {self.lines} {containers[instance]}"
             self.platform.write(APP, each.name, instance, words)
         self.tell(f"wrote up to line {self.lines} of {each.name}")
 
@@ -276,13 +268,10 @@ class World:
     def read(self, source: Source) -> None:
         """Read one log; only what the platform did may go wrong."""
         self.parts.reading.poller.poll(source)
-        [problem] = [
-            status.problem
-            for status in self.parts.reading.poller.statuses()
-            if (status.component, status.log_type) == (source.key.component, source.log_type)
-        ]
-        assert "internal" not in problem, self.story
-        self.tell(f"read {source} {problem}")
+        state = self.parts.reading.poller.state(source)
+        assert state is not None
+        assert "internal" not in state.problem, self.story
+        self.tell(f"read {source} {state.problem}")
 
     def crash(self) -> None:
         """An instance of a component ends, with last words or without."""
@@ -377,42 +366,53 @@ class World:
         """What was counted of a component, and what was to be counted."""
         delivered = self.virtual.delivered.get(key, set())
         [instances] = [each.instances for each in self.components if each.name == key.component]
+        shown = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+        }
+
+        def value(name: str, **labels: str) -> float:
+            labels = {"app": key.app, "component": key.component, "log_type": "RUN", **labels}
+            return shown[f"digitalocean_app_{name}", tuple(sorted(labels.items()))]
+
         return Outcome(
             instances,
             self.layout is not Layout.SEQUENTIAL,
             written=self.platform.truth().of(*key.parts).lines,
             delivered=len(delivered),
-            counted=self.value("log_lines_total", key, log_type="RUN"),
+            counted=value("log_lines_total"),
             delivered_bytes=sum(len(line) + 1 for line in delivered),
-            counted_bytes=self.value("log_bytes_total", key, log_type="RUN"),
-            gaps=sum(
-                self.value("log_gaps_total", key, log_type="RUN", reason=reason)
-                for reason in GapReason
-            ),
-            gaps_of_deployments=self.value(
-                "log_gaps_total", key, log_type="RUN", reason=GapReason.DEPLOYMENT
-            ),
+            counted_bytes=value("log_bytes_total"),
+            gaps=sum(value("log_gaps_total", reason=reason) for reason in GapReason),
+            gaps_of_deployments=value("log_gaps_total", reason=GapReason.DEPLOYMENT),
             hand_overs=0 if self.platform.run_archives else self.hand_overs,
             ends_shown=len(self.virtual.ends.get(key, set())),
             restarts=sum(
-                sample.value
-                for family in self.registry.collect()
-                for sample in family.samples
-                if sample.name == "digitalocean_app_restarts_total"
-                and sample.labels["component"] == key.component
+                restarts
+                for (name, labels), restarts in shown.items()
+                if name == "digitalocean_app_restarts_total"
+                and ("component", key.component) in labels
             ),
         )
-
-    def value(self, name: str, key: ComponentKey, **labels: str) -> float:
-        """A sample of the component's."""
-        labels = {"app": key.app, "component": key.component, **labels}
-        value = self.registry.get_sample_value(f"digitalocean_app_{name}", labels)
-        assert value is not None, name
-        return value
 
     def tell(self, what: str) -> None:
         """Remember what happened, for whoever looks into a failing seed."""
         self.story.append(f"{self.now - START:9.3f} {what}")
+
+
+@cache
+def _configuration(tail_lines: int, scope: str) -> Config:
+    return Config.model_validate(
+        {
+            "logs": {
+                "tail_lines": tail_lines,
+                "scope": scope,
+                "unwrap": False,  # engines are equal then, and made once
+            },
+            "patterns": {"packs": []},
+        }
+    )
 
 
 def faults_of_wild_life(outcome: Outcome) -> list[str]:

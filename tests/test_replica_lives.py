@@ -10,18 +10,20 @@ LIVES_A_TEST = 50
 
 
 @pytest.mark.parametrize("block", range(32))
-def test_replicas_show_each_line_once(block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_replicas_show_each_line_once(
+    block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
+):
     """Whatever happens to hosts and messages, no counter falls, none is on two, all is counted."""
     caplog.set_level(logging.CRITICAL)
     for seed in range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST):
-        assert faults_of("replicas", seed, tmp_path) == []
+        assert faults_of("replicas", seed, memory_path) == []
 
 
 @pytest.mark.parametrize("block", range(8))
 def test_replicas_outlive_a_store_that_goes_back(
-    block: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):
     """No series is on two replicas even then, and in the end every line is counted and saved."""
     caplog.set_level(logging.CRITICAL)
     for seed in range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST):
-        assert faults_of("replicas_rollback", seed, tmp_path) == []
+        assert faults_of("replicas_rollback", seed, memory_path) == []

@@ -40,10 +40,10 @@ def test_every_kind_of_life_is_lived() -> None:
     ],
 )
 def test_every_line_counts_once_or_is_announced_as_a_gap(
-    kind: str, seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: str, seed: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever happens, in whatever order, the counters are the truth or say that they are not."""
     caplog.set_level(logging.CRITICAL)
     for number in range(seed, min(seed + LIVES_PER_TEST, LIVES_OF_A_KIND[kind])):
-        faults = faults_of(kind, number, tmp_path)
+        faults = faults_of(kind, number, memory_path)
         assert not faults, "\n".join(faults)

@@ -19,13 +19,13 @@ OWN_PATH = str(Path(threads_life.__file__).parent)
 
 @pytest.mark.parametrize("seed", range(0, LIVES["threads"], LIVES_PER_TEST))
 def test_no_order_of_threads_changes_a_number(
-    seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    seed: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):
     """Polls, streams, saves, scrapes, reloads, hand-overs, stops and kills, in any order."""
     caplog.set_level(logging.CRITICAL)
     with quiet() as free:
         for number in range(seed, seed + LIVES_PER_TEST):
-            faults = faults_of("threads", number, tmp_path)
+            faults = faults_of("threads", number, memory_path)
             free()
             assert not faults, "\n".join([f"threads life of seed {number}", *faults])
 
@@ -125,11 +125,11 @@ def test_a_count_without_a_lock_is_found():
 
 
 def test_a_program_that_shows_what_is_not_kept_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """The lives would say so: each scrape is held against what was saved by then."""
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr(threads_life.WatchedState, "save", lambda state, batch: None)
     monkeypatch.setattr(Life, "wait_for_lines", lambda life: None)
     with quiet():
-        assert any("is saved" in fault for fault in Life("threads", 1, tmp_path).live())
+        assert any("is saved" in fault for fault in Life("threads", 1, memory_path).live())

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from state_files import make_file
 from turn_lines import turns_at_lines
 from turn_parts import patched
 from turn_scheduler import TurnPool, TurnScheduler
@@ -237,7 +238,7 @@ class Life:
         turns = self.turns
         self.generation += 1
         turns.main.group = self.generation
-        self.store = SqliteStore(self.path, self.wall_clock)
+        self.store = SqliteStore(make_file(self.path), self.wall_clock)
         state = self.store.open("")
         self.note_saved(state.load().values)
         self.account = Account(
