@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from collect_fixtures import (
+    IDENTITY,
     KEY,
     RESTARTED,
     RUN,
@@ -22,7 +23,7 @@ from collect_fixtures import (
     server_error,
 )
 from virtual_time import VirtualTimeLoop
-from waiting import LIMIT_SECONDS
+from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.digitalocean.live_stream import HandshakeError
 from exporter.digitalocean.log_streams import StreamEndedError
@@ -676,6 +677,37 @@ def test_a_log_that_is_followed_behind_a_stop_gives_up():
     asyncio.run_coroutine_threadsafe(ended(follower), follower._loop).result(60)
     follower.stop()
     assert site.value("exporter_internal_errors_total", subsystem="follower") == 0
+
+
+@pytest.mark.found(
+    "If the stream of a component was open before its RUN_RESTARTED was known, that log was not "
+    "read until another deployment came, and stood as waiting.",
+    how="threads in every order, by a seed",
+)
+def test_run_restarted_that_is_watched_after_the_stream_is_open_is_read():
+    """Discovery was held up between the two logs of the component."""
+    site = Site(followed=True)
+    site.scheduler.start()
+    site.series.open_component(KEY, WEB)
+    follower = Follower(
+        site.poller,
+        site.reads,
+        site.platform,
+        FakeStreams(shows=[line(1)]),
+        site.pipeline,
+        rng=Random(1),
+        internal_errors=site.internal_errors,
+    )
+    follower.start()
+    try:
+        follower.watch(RUN, WEB, deployment("d1"))
+        wait_for(lambda: site.value("stream_connected", **IDENTITY))
+        follower.watch(RESTARTED, WEB, deployment("d1"))
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), follower._loop).result(LIMIT_SECONDS)
+        site.scheduler.step(RESTARTED)
+    finally:
+        follower.stop()
+    assert [status.state for status in site.poller.statuses()] == ["up", "up"]
 
 
 async def ended(follower: Follower) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -147,6 +147,8 @@ class Follower:
         )
         if follows:
             self._call(self._follow(source))
+        elif waits:
+            self._call(self._release_late(source))
 
     def unwatch(self, source: Source) -> None:
         """Read a source no more."""
@@ -252,6 +254,13 @@ class Follower:
             held, self._held = self._held, []
             for ends in held:
                 ends.first_stream()
+
+    async def _release_late(self, restarted: Source) -> None:
+        """Read RUN_RESTARTED that is watched only after its component's stream was tried."""
+        run = self._followed.get(replace(restarted, log_type=LogType.RUN))
+        held = any(ends.restarted == restarted for ends in self._held)
+        if run is not None and run.tried and not held:
+            self._poller.resume(restarted)
 
     async def _begin_beats(self) -> None:
         self._beats = asyncio.create_task(self._beat())

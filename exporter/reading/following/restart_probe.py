@@ -23,7 +23,7 @@ class RestartProbe:
         internal_errors: InternalErrors,
     ) -> None:
         self._state = state
-        self._restarted = Source(state.source.app_id, state.source.key, LogType.RUN_RESTARTED)
+        self.restarted = Source(state.source.app_id, state.source.key, LogType.RUN_RESTARTED)
         self._pipeline = pipeline
         self._poller = poller
         self._internal_errors = internal_errors
@@ -32,19 +32,19 @@ class RestartProbe:
 
     def first_stream(self) -> None:
         """The first attempt to open a stream has succeeded or failed: read RUN_RESTARTED."""
-        self._poller.resume(self._restarted)
+        self._poller.resume(self.restarted)
         self.probe()
 
     def probe(self) -> None:
         """Read RUN_RESTARTED at once."""
-        self._poller.read_soon(self._restarted)
+        self._poller.read_soon(self.restarted)
 
     def stream_ended(self) -> None:
         """Probe until RUN_RESTARTED shows a newer end, or a stream shows the same container."""
         self._alive = False
         self.cancel()
         self._probes = asyncio.create_task(self._probe_for_an_end(self.newest()))
-        self._internal_errors.watch(Part.FOLLOWER, self._probes, source=self._restarted)
+        self._internal_errors.watch(Part.FOLLOWER, self._probes, source=self.restarted)
 
     def stream_began(self, *, same: bool, in_doubt: bool) -> None:
         """The text that a stream began with has been read.
