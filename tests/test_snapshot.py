@@ -2,17 +2,20 @@
 
 import json
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.older_lines import OlderLines, Run
 from exporter.logs.dedup.snapshot import Snapshot
 from exporter.logs.dedup.window import Window
 from exporter.logs.dedup.window_end import WindowEnd
+from exporter.logs.restarts.restart_tally import RestartTally
 from exporter.model import LIVE_PART, LogType
 
 NS = 1_000_000_000
@@ -83,37 +86,6 @@ def restored(memory: Continuity, options: dict) -> Continuity:
     return again
 
 
-@settings(max_examples=400, deadline=None)
-@given(MEMORIES, st.lists(READS, max_size=6), st.lists(READS, max_size=4))
-def test_a_restored_memory_behaves_as_the_one_it_was_taken_of(options, before, after):
-    """Whatever was read before, every later read counts the same lines, gaps and ends."""
-    memory = begin(options)
-    for read in before:
-        follow(memory, read)
-    again = restored(memory, options)
-    assert again.snapshot() == memory.snapshot()
-    for read in after:
-        assert follow(again, read) == follow(memory, read)
-    assert again.newest == memory.newest
-
-
-@settings(max_examples=400, deadline=None)
-@given(MEMORIES, st.lists(READS, max_size=5), READS, st.lists(READS, max_size=4))
-def test_a_memory_taken_amid_a_read_goes_on_as_if_that_broke_off(options, before, cut, after):
-    """What a crash leaves of a read under way is what a broken connection leaves."""
-    memory = begin(options)
-    for read in before:
-        follow(memory, read)
-    window, _ = feed(memory, cut)
-    again = restored(memory, options)
-    memory.give_up(window)
-    # The read that broke off may let go of old lines; so would the next one here.
-    empty = again.window(cut.log_type, TAIL_LINES)
-    again.give_up(empty)
-    for read in after:
-        assert follow(again, read) == follow(memory, read)
-
-
 def test_a_snapshot_taken_does_not_change_with_its_memory():
     """It is a value: reads that follow leave it as it is."""
     options = {"instances": 1}
@@ -125,6 +97,142 @@ def test_a_snapshot_taken_does_not_change_with_its_memory():
     follow(memory, Read(LogType.RUN_RESTARTED, LIVE_PART, (line(8, "d"),), False))
     assert snapshot.to_bytes() == data
     assert Snapshot.from_bytes(data) == snapshot != memory.snapshot()
+
+
+LISTS = ("counted", "counted_at", "base", "copies", "copies_more", "unsettled", "vanished")
+LISTS += ("places", "ends")
+
+
+def cursor(lists: dict[str, list[int]], /, **header) -> bytes:
+    """A cursor written by hand: what its header says beside the lists, and the lists."""
+    lists = {**{name: [] for name in LISTS}, **lists}
+    lengths = {name: len(numbers) for name, numbers in lists.items()}
+    head = {"format": 3, "floor": 1, "start": 2, "lists": lengths, **header}
+    numbers = [number for each in lists.values() for number in each]
+    body = b"".join(number.to_bytes(8, "little", signed=number < 0) for number in numbers)
+    return json.dumps(head).encode() + b"\n" + body
+
+
+def test_a_cursor_is_a_header_and_each_list_in_eight_bytes_a_number():
+    """Times from before 1970 and the largest numbers are in it as all others are."""
+    least, most = -(2**63), 2**63 - 1
+    snapshot = Snapshot(
+        least,
+        most,
+        newest=3,
+        from_first_line=True,
+        tally=RestartTally({"web-0": 4}),
+        counted={2**64 - 1: least, 5: most},
+        older=OlderLines((Run.of({7: -2, 6: -3}), Run.of({8: 1}))),
+        copies={5: 2},
+        unsettled=frozenset({9}),
+        vanished=frozenset({10}),
+        places=frozenset({11}),
+        ends=(13, 12),
+        base=array("Q", [15, 14]),
+        windows={LogType.RUN: array("Q", [16]), LogType.RUN_RESTARTED: array("Q", [17, 18])},
+        earlier=(array("Q", [19]), array("Q", [])),
+        untimed={LogType.RUN: (20, 20)},
+    )
+    lists = {
+        "counted": [2**64 - 1, 5],
+        "counted_at": [least, most],
+        "base": [15, 14],
+        "copies": [5],
+        "copies_more": [2],
+        "unsettled": [9],
+        "vanished": [10],
+        "places": [11],
+        "ends": [13, 12],
+        "older/0": [6, 7],
+        "older_at/0": [-3, -2],
+        "older/1": [8],
+        "older_at/1": [1],
+        "earlier/0": [19],
+        "earlier/1": [],
+        "windows/RUN": [16],
+        "windows/RUN_RESTARTED": [17, 18],
+        "untimed/RUN": [20, 20],
+    }
+    data = snapshot.to_bytes()
+    head, _, body = data.partition(b"\n")
+    assert body == cursor(lists).partition(b"\n")[2]
+    header = json.loads(head)
+    assert header["lists"] == {name: len(numbers) for name, numbers in lists.items()}
+    scalars = (header["floor"], header["start"], header["newest"], header["from_first_line"])
+    assert scalars == (least, most, 3, True)
+    assert Snapshot.from_bytes(data) == snapshot
+    assert Snapshot.from_bytes(cursor(lists)).older.newest == 1
+
+
+def test_what_a_cursor_says_nothing_of_is_none():
+    """An older format lacks some numbers, lists and the restart counts."""
+    lists = dict.fromkeys((name for name in LISTS if name != "base"), 0)
+    header = {"format": 1, "floor": 1, "start": 2, "lists": lists, "run_complete": True}
+    snapshot = Snapshot.from_bytes(json.dumps(header).encode() + b"\n")
+    assert (snapshot.floor, snapshot.start) == (1, 2)
+    assert snapshot.tally == RestartTally()
+    others = {each.name for each in fields(snapshot)} - {"floor", "start", "tally"}
+    assert [name for name in others if getattr(snapshot, name)] == []
+    assert snapshot == Snapshot(1, 2)
+
+
+@pytest.mark.parametrize("name", ["older", "older/0"])
+def test_a_run_of_no_older_lines_is_none(name: str):
+    """Format 2 kept one of them even where there was nothing to keep."""
+    times = name.replace("older", "older_at")
+    assert Snapshot.from_bytes(cursor({name: [], times: []})).older == OlderLines()
+
+
+def test_numbers_are_written_in_one_order_on_every_machine(monkeypatch):
+    """One that has the largest byte first turns them, and leaves the snapshot as it is."""
+    snapshot = Snapshot(1, 2, counted={5: 6}, base=array("Q", [1, 2**63]))
+    data = snapshot.to_bytes()
+    monkeypatch.setattr("exporter.logs.dedup.snapshot.sys", SimpleNamespace(byteorder="big"))
+    head, _, body = snapshot.to_bytes().partition(b"\n")
+    turned = [body[place : place + 8][::-1] for place in range(0, len(body), 8)]
+    assert head + b"\n" + b"".join(turned) == data
+    assert snapshot.base == array("Q", [1, 2**63])
+    assert Snapshot.from_bytes(head + b"\n" + body) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (cursor({}) + b"x", "it has another length"),
+        (cursor({}, format=4), "format: Input should be 1, 2 or 3"),
+        (cursor({}, floor=2**63), "floor: Input should be less than 9223372036854775808"),
+        (
+            cursor({}, floor=-(2**63) - 1),
+            "floor: Input should be greater than or equal to -9223372036854775808",
+        ),
+        (cursor({}, floor=None, start=None), "floor: Input should be a valid integer"),
+        (cursor({}, lists={"counted": "x"}), "lists.counted: Input should be a valid integer"),
+        (
+            cursor({}, tally={"still_since": float("nan")}),
+            "tally.still_since: Input should be a finite",
+        ),
+        (cursor({}, lists={}), "it has no list 'counted'"),
+        (cursor({"counted": [1]}), "zip"),
+        (cursor({"copies": [1]}), "zip"),
+        (cursor({"older/0": [1]}), "it has no list 'older_at/0'"),
+        (cursor({"older/0": [1], "older_at/0": [1, 2]}), "lines and times differ in number"),
+        (cursor({"windows/FUN": []}), "'FUN' is not a valid LogType"),
+        (b"[1]\n", "its header: Input should be "),
+    ],
+)
+def test_a_cursor_that_cannot_be_read_says_why(data: bytes, reason: str):
+    """In one line: which value it is, the first one, and what is wrong with it."""
+    with pytest.raises(ValueError) as error:
+        Snapshot.from_bytes(data)
+    assert f"a cursor cannot be read: {reason}" in str(error.value)
+
+
+def test_a_list_shorter_than_nothing_is_refused():
+    """Else the list behind it held a number of another one."""
+    lengths = dict.fromkeys(LISTS, 0) | {"unsettled": -1, "vanished": 1}
+    with pytest.raises(ValueError, match=r"lists\.unsettled: "):
+        Snapshot.from_bytes(cursor({}, lists=lengths))
 
 
 GOOD = Snapshot(1, 2, counted={5: 6}, ends=(7,), windows={LogType.RUN: array("Q", [5])}).to_bytes()
@@ -209,3 +317,34 @@ def test_a_cursor_of_the_format_before_is_gone_on_with():
     assert new.raws == busy[390:]
     assert memory.finish(window).gaps == 0
     assert Snapshot.from_bytes(memory.snapshot().to_bytes()) == memory.snapshot()
+
+
+@settings(max_examples=400, deadline=None)
+@given(MEMORIES, st.lists(READS, max_size=6), st.lists(READS, max_size=4))
+def test_a_restored_memory_behaves_as_the_one_it_was_taken_of(options, before, after):
+    """Whatever was read before, every later read counts the same lines, gaps and ends."""
+    memory = begin(options)
+    for read in before:
+        follow(memory, read)
+    again = restored(memory, options)
+    assert again.snapshot() == memory.snapshot()
+    for read in after:
+        assert follow(again, read) == follow(memory, read)
+    assert again.newest == memory.newest
+
+
+@settings(max_examples=400, deadline=None)
+@given(MEMORIES, st.lists(READS, max_size=5), READS, st.lists(READS, max_size=4))
+def test_a_memory_taken_amid_a_read_goes_on_as_if_that_broke_off(options, before, cut, after):
+    """What a crash leaves of a read under way is what a broken connection leaves."""
+    memory = begin(options)
+    for read in before:
+        follow(memory, read)
+    window, _ = feed(memory, cut)
+    again = restored(memory, options)
+    memory.give_up(window)
+    # The read that broke off may let go of old lines; so would the next one here.
+    empty = again.window(cut.log_type, TAIL_LINES)
+    again.give_up(empty)
+    for read in after:
+        assert follow(again, read) == follow(memory, read)

@@ -83,7 +83,7 @@ class Snapshot:
                 raise ValueError("it has another length")
             return cls(**header.known(), **_named(_read_lists(header.lists, body)))
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
+            first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "its header"
             raise ValueError(f"a cursor cannot be read: {place}: {first['msg']}") from None
         except KeyError as error:
@@ -121,8 +121,8 @@ class _Head(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal[1, 2, 3]
-    lists: dict[str, Annotated[int, Field(ge=0, lt=2**40)]]
-    run_complete: bool = False  # of format 2: the next window tells it anew
+    lists: dict[str, Annotated[int, Field(ge=0)]]
+    run_complete: bool | None = None  # of format 2: the next window tells it anew
 
     def known(self) -> dict[str, Any]:
         """The fields of a snapshot in it."""
