@@ -41,6 +41,11 @@ TESTS = {
     "exporter/logs/dedup/snapshot.py": ("test_snapshot",),
     "exporter/logs/lines.py": ("test_lines",),
     "exporter/logs/restarts/restart_tally.py": ("test_restart_tally",),
+    "exporter/matching/severity/__init__.py": ("test_severity_structured", "test_severity"),
+    "exporter/matching/severity/candidates.py": ("test_severity",),
+    "exporter/matching/severity/layouts.py": ("test_severity", "test_recorded_loggers"),
+    "exporter/matching/severity/silence.py": ("test_severity",),
+    "exporter/matching/severity/structured.py": ("test_severity_structured", "test_severity"),
     "exporter/matching/severity/vocabulary.py": ("test_severity_vocabulary",),
     "exporter/state/fence.py": ("test_state_fence",),
 }
