@@ -84,11 +84,13 @@ def test_urgent_requests_have_a_reserve(per_minute: int, others: int):
     """One in twenty is left for them when the others have used up theirs."""
     limited = budget(SteppedTime(), MANY, per_minute)
     assert [send(limited, urgent=False) for _ in range(others)] == [0] * others
+    assert limited.delay() == 60
     reserve = per_minute - others
     assert [send(limited) for _ in range(reserve)] == [0] * reserve
     assert send(limited) == 60
     limited = budget(SteppedTime(), MANY, per_minute)
-    assert [send(limited, urgent=False) for _ in range(others + 1)] == [0] * others + [60]
+    assert [send(limited) for _ in range(others)] == [0] * others
+    assert limited.acquire(APPS) == 60
 
 
 class Queue(threading.Event):
@@ -135,7 +137,7 @@ def test_urgent_request_goes_first_but_passes_no_old_one(later: float, order: li
 
 
 def test_requests_that_fit_together_go_together():
-    """Who waits behind one that may go now asks again at once, and takes nobody's turn."""
+    """In the order in which they came."""
     queue = Queue()
     limited = Budget(MANY, 2, 1.0, clock=queue, stop=queue)
     for number in range(6):
@@ -145,6 +147,17 @@ def test_requests_that_fit_together_go_together():
     times = [at for _, at in queue.went]
     assert times == pytest.approx([0, 0.1, 60, 60.1, 120, 120.1], abs=0.1)
     assert times[1] == 0.1
+
+
+def test_who_asks_before_one_that_goes_first_asks_again_at_once():
+    """Both wait for the same moment; the one behind takes nobody's turn, nor much longer."""
+    queue = Queue()
+    limited = Budget(MANY, MANY, 1.0, clock=queue, stop=queue)
+    limited.pause_until(5)
+    queue.send(limited, "other", 0, urgent=False)
+    queue.send(limited, "hint", 1, urgent=True)
+    queue.run(20)
+    assert queue.went == [("hint", 5), ("other", pytest.approx(5, abs=0.1))]
 
 
 def test_who_need_not_wait_has_waited_for_no_time():
@@ -275,7 +288,9 @@ def test_the_status_says_how_the_budget_stands():
     assert limited.status(1.0) == expected
     limited.answered()
     assert limited.status(1.0) == expected
-    stepped.now += 15
+    stepped.now += 14.5
+    assert (limited.status(1.0).paused_until, limited.status(1.0).reset) == (0.5, 5.5)
+    stepped.now += 0.5
     assert (limited.status(1.0).paused_until, limited.status(1.0).reset) == (None, 5)
     stepped.now += 15
     assert limited.status(1.0).reset == 0
@@ -484,3 +499,12 @@ def test_parts_of_a_budget_do_not_take_one_another_for_strangers():
     part.told(1000, 1000 - 600 - 200 - 2, 0.0)  # and strangers 200
     part.answered()
     assert part.status(1.0).per_hour == 160
+
+
+def test_parts_that_send_less_than_they_may_add_nothing_to_what_is_granted():
+    """A quarter of 0.8 of 504 requests is 100, however few the other three have sent."""
+    stepped = SteppedTime()
+    part = Budget(1000, MANY, 0.8, clock=stepped, stop=stepped, parts=4)
+    part.acquire(APPS)
+    part.told(504, 503, 0)
+    assert part.status(1.0).per_hour == 100

@@ -248,6 +248,18 @@ def test_a_container_without_a_line_is_thought_of_only_where_one_is_missing():
     assert (unseen, tally.shown) == (0, (3,))
 
 
+def test_what_was_told_is_neither_told_again_nor_taken_back():
+    """Another end without a line explains one more; a late read may show what was told."""
+    tally = RestartTally().count({"web-0": 0}, 0.0).show(2).count({"web-0": 3}, 1.0)
+    unseen, tally = tally.judge(tally, empty=0)
+    assert (unseen, tally.announced) == (2, 2)
+    more = tally.count({"web-0": 5}, 2.0)
+    assert [more.judge(more, empty=empty)[0] for empty in (0, 1)] == [2, 1]
+    late = tally.show(2)
+    unseen, late = late.judge(late, empty=0)
+    assert (unseen, late.announced) == (0, 2)
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from("eeerrcp"), st.integers(0, 2), st.sampled_from((1.0, 40.0, 300.0))),
     max_size=60,

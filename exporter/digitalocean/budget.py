@@ -90,7 +90,7 @@ class Budget:
             insort(self._waiting, ticket)
         waited = False
         try:
-            while (delay := self._admit(ticket, endpoint)) > 0:
+            while (delay := self._admit(ticket, endpoint)) is not None:
                 waited = True
                 if self._stop.wait(delay):
                     raise Stopping("waiting for the request budget")
@@ -123,7 +123,7 @@ class Budget:
             ours = self._hour.used(now) + 1
             self._others.observe(max(0, int(self._granted - remaining) - ours), now)
             self._left = int(remaining)
-            self._one_more_at = now + min(reset_in or 0.0, LONGEST_RESET)
+            self._one_more_at = now if reset_in is None else now + min(reset_in, LONGEST_RESET)
 
     def pause_until(self, moment: float) -> None:
         """Let no request of the account start before ``moment`` (monotonic seconds)."""
@@ -171,8 +171,8 @@ class Budget:
         left_by_others = self._granted - strangers
         return min(self._hour.capacity, int(self._share * left_by_others))
 
-    def _admit(self, ticket: tuple[float, int, bool], endpoint: Endpoint) -> float:
-        """Count the request if it may go now, and return 0; else seconds until asking again."""
+    def _admit(self, ticket: tuple[float, int, bool], endpoint: Endpoint) -> float | None:
+        """Count the request if it may go now; else return seconds until asking again."""
         with self._lock:
             now = self._clock()
             pause = self._paused_until - now
@@ -189,7 +189,7 @@ class Budget:
                     self._left -= 1
                     if self._left < 0:  # by what it said; its next answer says more
                         self._one_more_at = now + 1.0
-                return 0.0
+                return None
             # Never so short that adding it to the clock changes nothing.
             return max(delay, _YIELD)
 
@@ -216,7 +216,7 @@ class Budget:
 def steady_pace(per_hour: int, per_minute: int, share: float) -> float:
     """Requests a second that can be sustained if nobody else sends any, urgent ones aside."""
     limits = ((per_hour, HOUR), (per_minute, MINUTE))
-    return min(_without_reserve(max(1, int(limit * share))) / span for limit, span in limits)
+    return min(_without_reserve(int(limit * share)) / span for limit, span in limits)
 
 
 def _without_reserve(capacity: int) -> int:

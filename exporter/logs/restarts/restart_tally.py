@@ -8,6 +8,7 @@ as many ends as happened; what rises above the most that the reads can have show
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 LATE_SECONDS = 600.0
@@ -147,8 +148,8 @@ def most_seen(ends: Collection[int], shown: Sequence[int]) -> int:
         ends: how many containers of each instance ended.
         shown: how many containers each read may have shown.
     """
-    rooms = sorted(shown)
+    narrowest = accumulate(sorted(shown), initial=0)
     return min(
-        sum(min(count, widest) for count in ends) + sum(rooms[: len(rooms) - widest])
-        for widest in range(len(rooms) + 1)
+        sum(min(count, len(shown) - several) for count in ends) + room
+        for several, room in enumerate(narrowest)
     )
