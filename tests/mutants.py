@@ -219,8 +219,15 @@ def _preload(module: Path, arguments: Sequence[str]) -> None:
 
 
 def _importers(module: Path) -> set[str]:
-    """The names of a module and of all modules of the program that import it, directly or not."""
-    imports = {_name(file): _imported(file) for file in (ROOT / "exporter").rglob("*.py")}
+    """The names of a module and of all modules of the program that import it, directly or not.
+
+    To import a module is to import the packages in which it is.
+    """
+    imports = {
+        name: {*_imported(file), *_packages(name)}
+        for file in (ROOT / "exporter").rglob("*.py")
+        for name in (_name(file),)
+    }
     found, before = {_name(module)}, set[str]()
     while found != before:
         before = set(found)
@@ -231,6 +238,11 @@ def _importers(module: Path) -> set[str]:
 def _name(file: Path) -> str:
     parts = file.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _packages(name: str) -> set[str]:
+    parts = name.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts))}
 
 
 def _imported(file: Path) -> set[str]:
