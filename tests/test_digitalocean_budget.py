@@ -106,6 +106,7 @@ class Queue(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None
+        assert timeout > 0  # or it would ask without end
         self._loop.sleep(timeout)
         return self.is_set()
 

@@ -1,9 +1,7 @@
-"""What a line declares of itself: every form of logger, and what is none."""
+"""What lines declare of themselves: the engine finds what one message is read as."""
 
 import json
-import re
 from functools import cache
-from unittest import mock
 
 import pytest
 from declared_severities import FORMS, SILENT
@@ -15,22 +13,21 @@ from exporter.logs.unwrap import Unwrapping, unwrap
 from exporter.matching.decision import decision_of
 from exporter.matching.engine import Engine
 from exporter.matching.fields import FieldReader
-from exporter.matching.severity import declared, layouts
+from exporter.matching.severity import declared
 from exporter.matching.severity.silence import Silence
 from exporter.model import HARMLESS as NOTHING_WRONG
 from exporter.model import FieldCondition, Level, Rule, Severity, WrappedMessage
 
-NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
-"""What the first spellings of a form stand for; the others are harmless."""
-
-LINES = [
-    (form.format(L=word), NAMED[place] if place < len(NAMED) else None, f"{name} {word}")
-    for name, form, words in FORMS
-    for place, word in enumerate(words.split())
-    if word != "-"
-]
 ERRORS = (Severity.ERROR, Severity.CRITICAL)
-MESSAGES = [line.encode() for line, _, _ in LINES] + [line.encode() for line in SILENT]
+MESSAGES = [
+    *(
+        form.format(L=word).encode()
+        for _, form, words in FORMS
+        for word in words.split()
+        if word != "-"
+    ),
+    *(line.encode() for line in SILENT),
+]
 
 
 @cache
@@ -45,28 +42,6 @@ def words_engine() -> Engine:
     """An engine for words, in lines of any severity and in those that tell of trouble."""
     rules = [Rule("word", "[a-z]"), Rule("any", "[a-z]", any_severity=True)]
     return Engine(rules, unwrap=Unwrapping())
-
-
-def severity_of(line: str) -> Severity | None:
-    return declared(unwrap(line.encode()))
-
-
-@pytest.mark.parametrize(
-    ("line", "wanted"), [one[:2] for one in LINES], ids=[one[2] for one in LINES]
-)
-def test_each_form_declares_its_level(line: str, wanted: Severity | None):
-    """Whatever a logger calls it, and wherever it puts it."""
-    severity = severity_of(line)
-    if wanted is None:
-        assert severity in (Severity.TRACE, Severity.DEBUG, Severity.INFO)
-    else:
-        assert severity is wanted
-
-
-@pytest.mark.parametrize("line", SILENT)
-def test_what_only_looks_like_a_level_declares_none(line: str):
-    """Words in prose, values, payloads and settings say nothing of the line itself."""
-    assert severity_of(line) is None
 
 
 @pytest.mark.parametrize("severity", Severity)
@@ -164,12 +139,6 @@ def test_hyperscan_proposes_whatever_the_module_reads(line: str, severity: Sever
     assert matched is (declared(unwrap(message)) is severity)
 
 
-@given(st.binary(max_size=80))
-def test_anything_can_be_read(message: bytes):
-    """No bytes make reading fail."""
-    declared(message)
-
-
 @given(
     st.permutations(["level", "message", "time", "extra"]),
     st.sampled_from([None, 1, 2, 4, "\t"]),
@@ -188,18 +157,6 @@ def test_json_in_any_order_and_spacing(order: list[str], indent: int | str | Non
     counts = {severity: len(any_of(severity).scan(messages)) for severity in Severity}
     wanted = {"error": Severity.ERROR, "fatal": Severity.CRITICAL, "info": Severity.INFO}
     assert {one: count for one, count in counts.items() if count} == {wanted[level.lower()]: 2}
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"text":"a\\n","record":{"level":{"name":"ERROR","no":40},"time":{"repr":"b"}}}',
-        '{"log":{"ts":1,"severity":"error"}}',
-    ],
-)
-def test_a_record_within_an_object_has_the_time_there_too(line: str):
-    """Loguru's serialized form has no key but the text beside the record."""
-    assert severity_of(line) is Severity.ERROR
 
 
 PRETTY = b"""\
@@ -267,36 +224,3 @@ def test_a_rule_that_names_levels_itself_is_left_to_it():
     """A condition on the level's field says which levels count, whatever the rule's own level."""
     rule = Rule("a", fields=(FieldCondition("level", ("info",)),), level=Level.ERROR)
     assert decision_of(rule, FieldReader()).matches(b'{"level":"info"}')
-
-
-class _Anything:
-    """Has every beginning."""
-
-    def __contains__(self, beginning: object) -> bool:
-        return True
-
-
-_HEADS = st.lists(
-    st.sampled_from(
-        (
-            *("error", "Error", "ERROR", "info", "INFO", "warn", "Warning", "FATAL", "E", "I"),
-            *("debug:", "trace|", "web", "Web", "ValueError", "MonError", "InfoLog", "IOError"),
-            *("May", "Mon", "AM", "12", "2026-11-01", "10:00:00", "a.b", "a::b", "k=v", "x@y"),
-            *"[]()<>{}|-:.,=#*\"'/",
-        )
-    )
-    | st.sampled_from((" ", "  ", "\t", ": ", " - ", " | ", "] ", '{"level":"info"}', "✔ ")),
-    max_size=8,
-).map("".join)
-
-
-@given(_HEADS | st.sampled_from(MESSAGES).map(lambda message: message.decode("utf-8", "replace")))
-def test_what_beginnings_rule_out_is_never_declared(text: str):
-    """A look at how a message begins saves searches, and changes nothing of what is declared."""
-    with mock.patch.multiple(
-        layouts,
-        _PROSE=re.compile(rb"(?!)"),
-        _LEVEL_BEGINS=_Anything(),
-    ):
-        wanted = declared(text.encode())
-    assert declared(text.encode()) == wanted
