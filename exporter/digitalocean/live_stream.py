@@ -66,7 +66,7 @@ def live_text(
     deadline: Deadline,
     stop: threading.Event,
     *,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
     user_agent: str,
     logger: logging.Logger,
 ) -> Iterator[bytes]:
@@ -150,14 +150,14 @@ async def _opened(
     url: SplitResult,
     deadline: Deadline,
     *,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
     user_agent: str,
     logger: logging.Logger,
 ) -> ClientConnection:
     try:
         return await connect(
             urlunsplit(url),
-            ssl=tls if url.scheme == "wss" else None,
+            ssl=tls,
             user_agent_header=user_agent,
             open_timeout=max(deadline.left(), 0.001),
             ping_interval=None,  # the deadline bounds the connection

@@ -5,11 +5,13 @@ and that one goes nowhere else.
 """
 
 import logging
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import SplitResult
 
 import requests
@@ -81,7 +83,7 @@ class LogContent:
         self._clock = clock
         self._user_agent = settings.user_agent
         self._stop = stop
-        self._tls = tls_context(settings.ca_file)
+        self._ca_file = settings.ca_file
         prepare_session(session, settings.ca_file)
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._websocket_log = logging.getLogger(f"{__name__}.websocket")
@@ -90,6 +92,11 @@ class LogContent:
         self._refusals: Counter[str] = Counter()
         self._outcomes: dict[str, tuple[bool, float]] = {}  # host: accepted, when
         self._lock = threading.Lock()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Takes as long as much else of a start, and is of use only where a log host has TLS.
+        return tls_context(self._ca_file)
 
     def read(
         self, locations: LogLocations, *, target: Hashable, past_failures: bool = False
@@ -155,11 +162,12 @@ class LogContent:
         """
         deadline = self._deadline()
         if not self._refuses(url.netloc):
+            address = websocket_url(url)
             frames = live_text(
-                websocket_url(url),
+                address,
                 deadline,
                 self._stop,
-                tls=self._tls,
+                tls=self._tls if address.scheme == "wss" else None,
                 user_agent=self._user_agent,
                 logger=self._websocket_log,
             )

@@ -6,7 +6,9 @@ has nothing to say from one that is dead.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Hashable
+from functools import cached_property
 from urllib.parse import urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -125,10 +127,15 @@ class LogStreams:
         self._ping_interval = ping_interval
         self._ping_deadline = ping_deadline
         self._tentative = tentative
-        self._tls = tls_context(settings.ca_file)
+        self._ca_file = settings.ca_file
         # At DEBUG the library would log the request line, and with it the URL's credential.
         self._log = logging.getLogger(f"{__name__}.websocket")
         self._log.setLevel(logging.INFO)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Takes as long as much else of a start, and is of use only where a log host has TLS.
+        return tls_context(self._ca_file)
 
     async def open(self, live_url: str, *, target: Hashable) -> LogStream:
         """A stream of the log at ``live_url``, whose query is a credential.

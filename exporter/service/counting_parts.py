@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from weakref import WeakValueDictionary
 
 from exporter.config.reading import LogMode
 from exporter.config.schema import Config
@@ -35,10 +36,26 @@ class Counting:
     received: Received | None
 
 
+_ENGINES: WeakValueDictionary[tuple[tuple[Rule, ...], bool], Engine] = WeakValueDictionary()
+
+
+def engine_of(rules: tuple[Rule, ...], unwraps: bool) -> Engine:
+    """Return the engine of these rules: one that is in use already, or a new one.
+
+    An engine never changes and takes long to compile, so the accounts and shares of a process have
+    one in common, and a reload that leaves the rules as they are keeps it.
+    """
+    engine = _ENGINES.get((rules, unwraps))
+    if engine is None:
+        engine = Engine(rules, unwrap=Unwrapping() if unwraps else None)
+        _ENGINES[rules, unwraps] = engine
+    return engine
+
+
 def build_counting(config: Config, rules: Sequence[Rule], env: Environment) -> Counting:
     """Build what counts the lines of one account."""
     logs, metrics, ledger = config.logs, env.records.metrics, env.records.ledger
-    engine = Engine((*rules, *HEADS), unwrap=Unwrapping() if logs.unwrap else None)
+    engine = engine_of((*rules, *HEADS), logs.unwrap)
     rule_metrics = RuleMetrics(metrics, ledger, engine)
     wanted = config.collectors
     settings = SeriesSettings(logs.types, follows(config), jobs=wanted.jobs, events=wanted.events)

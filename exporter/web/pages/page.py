@@ -63,19 +63,19 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         environment.filters.update(duration=duration, utc=utc, visible=visible, words=words)
         environment.globals.update(bars=bars, chart=chart, hint=hint, orders=ORDERS)
-        self._overview = environment.get_template("overview.html")
-        self._component = environment.get_template("component.html")
-        self._alerts = environment.get_template("alerts.html")
+        # Compiles a template when it is asked for first: many exporters are never looked at.
+        self._template = environment.get_template
 
     def overview(self, query: Mapping[str, str]) -> str:
         """The overview as it stands now, narrowed and sorted by the query of its URL."""
         now = self._clock()
         healthy, illness = self._status.healthy()
         ready, missing = self._status.ready()
-        return self._overview.render(
+        return self._template("overview.html").render(
             self._common(now),
             root=".",
             healthy=healthy,
@@ -95,7 +95,7 @@ class Pages:
         for status in self._status.components():
             if (*status.key.parts, status.account) == (app, component, account):
                 row = Row(status, condition(status, now))
-                return self._component.render(
+                return self._template("component.html").render(
                     self._common(now),
                     root="../..",
                     row=row,
@@ -112,7 +112,8 @@ class Pages:
         except PrometheusError as error:
             problem = str(error)
         common = self._common(self._clock())
-        return self._alerts.render(common, root=".", alerts=standing, problem=problem)
+        template = self._template("alerts.html")
+        return template.render(common, root=".", alerts=standing, problem=problem)
 
     def _common(self, now: float) -> dict[str, Any]:
         return {
