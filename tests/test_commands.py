@@ -204,7 +204,9 @@ def test_a_signal_ends_run_also_while_requests_hang(tmp_path: Path):
     """The requests under way hang for ever; the process ends all the same, with 0."""
     with simulator() as (platform, server):
         platform.create_app("shop", [ComponentSpec("web"), ComponentSpec("worker")])
-        with ExporterProcess(tmp_path, simulated(server.api_url), token=server.token) as exporter:
+        with ExporterProcess(
+            tmp_path, simulated(server.api_url), token=server.token, installed=True
+        ) as exporter:
             exporter.wait_until_ready()
             platform.write("shop", "web", 0, "a line to hang after")
             server.faults.inject(Endpoint.LOG_CONTENT, Hang(after_bytes=10), app="shop")
@@ -224,7 +226,7 @@ def test_a_signal_ends_an_idle_run_at_once(tmp_path: Path, number: signal.Signal
     """With nothing under way there is nothing to wait for."""
     with simulator() as (_, server):
         config = {**simulated(server.api_url), "logs": {"interval": "1h"}}
-        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+        with ExporterProcess(tmp_path, config, token=server.token, installed=True) as exporter:
             exporter.wait_until_ready()
             exporter.send_signal(number)
             assert exporter.wait() == 0

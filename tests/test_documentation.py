@@ -124,6 +124,7 @@ def test_reload_by_signal_and_request_work_as_written(tmp_path: Path):
             simulated(server.api_url),
             token=server.token,
             arguments=["--web.enable-lifecycle"],
+            installed=True,
         ) as exporter,
     ):
         for words in of("pkill"):

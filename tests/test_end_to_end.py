@@ -44,7 +44,7 @@ def test_every_counter_equals_what_was_written(tmp_path: Path):
         platform.create_app("shop", COMPONENTS, layout=Layout.SEQUENTIAL)
         platform.create_app("blog", COMPONENTS, layout=Layout.INTERLEAVED)
         config = simulated(server.api_url, patterns=OWN_RULE)
-        with ExporterProcess(tmp_path, config, token=server.token) as exporter:
+        with ExporterProcess(tmp_path, config, token=server.token, installed=True) as exporter:
             exporter.wait_until_ready()
             traffic = Traffic(platform, ("shop", "blog"), LINES_PER_SECOND)
             traffic.write_for(WRITING_SECONDS / 2)
