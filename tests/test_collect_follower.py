@@ -469,6 +469,37 @@ def test_an_end_of_long_ago_proves_nothing(begin):
     assert scene.gaps() == 1
 
 
+@pytest.mark.found(
+    "A container ended that no stream had followed to its end, and a deployment took over before "
+    "RUN_RESTARTED was read: its last lines were missing, and no gap said so.",
+    how="threads that are interrupted at any line, by a seed",
+)
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_stream_does_not_prove_what_the_container_before_it_wrote(begin, shown: bool):
+    """Its own end in good order is no end of the other one's log; RUN_RESTARTED's read is."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.streams.shows = [line(5, "listening")]
+    scene.stream.end(ConnectionFailed(Endpoint.LOG_CONTENT, "broke"))
+    scene.loop.advance(40)
+    if shown:
+        scene.site.platform.log("d1", LogType.RUN_RESTARTED).live = line(1) + line(2, "panic")
+        scene.site.poller.poll(RESTARTED)
+    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+    scene.stream.say(line(6, "last words"))
+    scene.stream.end()
+    scene.followed.leave()
+    for source in (RUN, RESTARTED):
+        scene.site.poller.watch(source, WEB, deployment("d2"))
+    scene.followed.wake()
+    scene.loop.advance(5)
+    for source in (RUN, RESTARTED):
+        scene.site.poller.poll(source)
+    assert scene.lines() == 3 + shown
+    assert scene.gaps() == scene.site.gaps(GapReason.DEPLOYMENT) == (not shown)
+
+
 def test_as_many_unknown_lines_as_were_asked_for_are_read_whole_once(begin):
     """After a while away: one whole read, and no gap where that reaches back."""
     log = [line(n) for n in range(400)]

@@ -153,6 +153,35 @@ WEB_COUNT = InstanceRestarts("web", "web-0", 1)
 JOBS_COUNT = InstanceRestarts("jobs", "jobs-0", 2)
 
 
+@pytest.mark.found(
+    "Restart counts that were asked for before a reload, and came behind those of after it, made "
+    "an end rise twice: a gap with the reason `restart` where nothing was missing.",
+    how="threads in every order, by a seed",
+)
+def test_restart_counts_that_come_late_replace_no_later_ones(
+    site: Site, read: PlatformMetrics, monkeypatch: pytest.MonkeyPatch
+):
+    """The answer of the parts before a reload comes while those behind it have read already."""
+    site.platform.restarts[None] = (InstanceRestarts("web", "web-0", 0.0),)
+    ask = site.platform.restart_counts
+
+    def be_late(*arguments: Any) -> Any:
+        counts = ask(*arguments)
+        monkeypatch.setattr(site.platform, "restart_counts", ask)
+        site.clock.now += 1
+        site.platform.restarts[None] = (InstanceRestarts("web", "web-0", 1.0),)
+        read.read_restart_counts(app())
+        return counts
+
+    monkeypatch.setattr(site.platform, "restart_counts", be_late)
+    read.read_restart_counts(app())
+    watched = site.components.get(KEY)
+    assert watched is not None
+    assert watched.restarts is not None
+    assert watched.restarts.counts == {"web-0": 1}
+    assert set(restarts(site).values()) == {1.0}
+
+
 def test_restart_counts_of_an_app_are_one_request(
     site: Site, read: PlatformMetrics, caplog: pytest.LogCaptureFixture
 ):

@@ -161,6 +161,7 @@ def _platform_metrics(
     return PlatformMetrics(
         env.platform,
         records.metrics,
+        records.ledger,
         deployments,
         records.components,
         env.platform_time,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from exporter.counting.component import Components, ReportedRestarts
+from exporter.counting.ledger import Ledger
 from exporter.counting.series import remove
 from exporter.digitalocean.apps import AppPlatform
 from exporter.errors import ApiError, BadRequest
@@ -36,12 +37,14 @@ class PlatformMetrics:
         self,
         platform: AppPlatform,
         metrics: Metrics,
+        ledger: Ledger,
         deployments: Deployments,
         components: Components,
         clock: Callable[[], float],
         schedule: Schedule[Source],
     ) -> None:
         self._platform = platform
+        self._ledger = ledger
         self._deployments = deployments
         self._components = components
         self._metrics = metrics
@@ -158,7 +161,8 @@ class PlatformMetrics:
     def _set_restart_counts(
         self, app: App, component: str, counts: Sequence[InstanceRestarts], now: float
     ) -> None:
-        self._note_restarts(app, component, counts, now)
+        if not self._note_restarts(app, component, counts, now):
+            return
         remove({"app": app.name, "component": component}, self._metrics.instance_restarts)
         self._hint_where_they_rose(app, component, sum(count.count for count in counts))
         for count in counts:
@@ -168,15 +172,23 @@ class PlatformMetrics:
 
     def _note_restarts(
         self, app: App, component: str, counts: Sequence[InstanceRestarts], now: float
-    ) -> None:
-        """Leave the counts for whoever reads RUN_RESTARTED of the component next."""
-        watched = self._components.get(ComponentKey(app.name, component))
-        if watched is None or app.active_deployment is None:
-            return
+    ) -> bool:
+        """Leave the counts for whoever reads RUN_RESTARTED of the component next.
+
+        Returns:
+            False if later ones are known: these were asked for before a reload, and came late.
+        """
         by_instance: Counter[str] = Counter()
         for count in counts:
             by_instance[count.component_instance] += int(count.count)
-        watched.restarts = ReportedRestarts(app.active_deployment.id, by_instance, now)
+        with self._ledger.transaction():
+            watched = self._components.get(ComponentKey(app.name, component))
+            if watched is None or app.active_deployment is None:
+                return True
+            if watched.restarts is not None and watched.restarts.read_at > now:
+                return False
+            watched.restarts = ReportedRestarts(app.active_deployment.id, by_instance, now)
+        return True
 
     def lose_health(self, app: App) -> None:
         """The health of an app's components is not known any more."""

@@ -304,23 +304,27 @@ class FollowedSource:
 
         ``same``: whether a whole read just now showed a known line; None if there was none.
         """
-        ended, reading = False, stream.reading
+        ended, reading, owes = False, stream.reading, False
         complete, self.deployment.complete = self.deployment.complete, False
         first = self.deployment.from_first_line and not self._opened
         self._begin(stream)
         try:
             await stream.catch_up()
             await self._judge(stream, same, first=first)
+            owes = reading.in_doubt and not complete
             await stream.read_on()
         except StreamEndedError as end:
             ended = True
             if end.error is None and reading.began and not reading.caught_up:
                 await self._judge(stream, same, first=first)
+                owes = reading.in_doubt and not complete
             if end.error is None and not self._reopening:
                 # One without a line proves no more than the one before it. One of several
-                # instances may have gone on without the container after one that ended.
+                # instances may have gone on without the container after one that ended. And if
+                # containers had ended before it, RUN_RESTARTED has to show what they wrote.
                 several = self.state.component.instance_count != 1
                 lacks = several and stream.is_behind(self._probe.newest())
+                lacks = lacks or (owes and reading.in_doubt)
                 self.deployment.complete = (reading.began or complete) and not lacks
                 if reading.began:
                     self._ended_at = self._around.monotonic()
