@@ -26,7 +26,7 @@ class Loop:
         self._queue: list[tuple[float, int, Host | None, Callable[[], object]]] = []
         self._hosts: dict[greenlet, Host | None] = {}
         self._hub = getcurrent()
-        self.after_each: Callable[[], None] = lambda: None
+        self.after_each: Callable[[Host | None], None] = lambda host: None  # on which it was
 
     def at(self, when: float, action: Callable[[], object], host: Host | None = None) -> None:
         """Do something at a time; later if its host is paused then, never if it is dead."""
@@ -57,5 +57,5 @@ class Loop:
                 heapq.heappush(self._queue, (later, number, host, action))
                 continue
             action()
-            self.after_each()
+            self.after_each(host)
         self.now = until

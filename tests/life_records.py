@@ -12,7 +12,7 @@ from exporter.service.environment import Records
 from exporter.state.store import State
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.metrics import Metrics
-from exporter.telemetry.table import Family, MetricTable
+from exporter.telemetry.table import MetricTable
 
 
 class PlainTable(MetricTable):
@@ -20,7 +20,7 @@ class PlainTable(MetricTable):
 
     def register(self, collector: Collector) -> None:
         """Show a collector's metrics."""
-        self._order[collector] = collector if isinstance(collector, Family) else None
+        self._order[collector] = None  # nobody renders it, so its kind need not be known
 
     def unregister(self, collector: Collector) -> None:
         """Show them no longer."""

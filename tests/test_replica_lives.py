@@ -1,4 +1,4 @@
-"""2,000 random lives of several replicas on one store; ``make lives KIND=replicas`` lives more."""
+"""1,000 random lives of several replicas on one store; ``make lives KIND=replicas`` lives more."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ from lives import faults_of
 LIVES_A_TEST = 50
 
 
-@pytest.mark.parametrize("block", range(32))
+@pytest.mark.parametrize("block", range(16))
 def test_replicas_show_each_line_once(
     block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -19,7 +19,7 @@ def test_replicas_show_each_line_once(
         assert faults_of("replicas", seed, memory_path) == []
 
 
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize("block", range(4))
 def test_replicas_outlive_a_store_that_goes_back(
     block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):

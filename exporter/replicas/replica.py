@@ -307,10 +307,12 @@ class Replica:
         """Make at most one move; returns whether one was made."""
         alive = {name for name in self._membership.alive() if self._ours(name)} | {self._name}
         owners = self._owners(view, alive)
-        self._describe(view, alive, owners)
-        if not self._membership.settled:
+        settled = self._membership.settled
+        may_claim = settled and self._may_claim(view)
+        self._describe(settled, may_claim, alive, owners)
+        if not settled:
             return False
-        if not self._may_claim(view):
+        if not may_claim:
             return self._release_one()
         for name, claim in view.shares.items():  # claimed by me, and the answer was lost
             mine = claim.owner == self._name and name in self._shares
@@ -418,11 +420,17 @@ class Replica:
     def _ours(self, name: str) -> bool:
         return Member.parse(name).layout == self.me.layout
 
-    def _describe(self, view: View, alive: Collection[str], owners: dict[str, str | None]) -> None:
+    def _describe(
+        self,
+        settled: bool,
+        may_claim: bool,
+        alive: Collection[str],
+        owners: dict[str, str | None],
+    ) -> None:
         problem = ""
-        if not self._membership.settled:
+        if not settled:
             problem = WATCHED
-        elif not self._may_claim(view):
+        elif not may_claim:
             problem = "replicas with other accounts or another number of shares are at work"
         if problem and problem != self.standing.problem:
             LOG.warning("no share can be claimed", extra={"fields": {"problem": problem}})
