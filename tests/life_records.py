@@ -20,7 +20,7 @@ class PlainTable(MetricTable):
 
     def register(self, collector: Collector) -> None:
         """Show a collector's metrics."""
-        self._order[collector] = None  # nobody renders it, so its kind need not be known
+        self._order[collector] = collector if hasattr(collector, "label_names") else None
 
     def unregister(self, collector: Collector) -> None:
         """Show them no longer."""

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import random
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from email.utils import formatdate
@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from life_records import PlainTable
 from state_files import make_file
 from turn_lines import turns_at_lines
 from turn_parts import patched
@@ -49,8 +50,7 @@ APP, WEB = "shop", "web"
 START = 1_800_000_000.0
 MOVES = 14
 SETTLE_SECONDS = 300.0  # longer than the wait after three failures in a row
-LONG_SECONDS = 90.0
-CALM_SECONDS = 12.0  # several reads of each log
+LONG_SECONDS = 90.0  # in some lives
 STUCK_SECONDS = 20.0
 EVERY = {"name": "every", "regex": ".", "level": "info"}
 PANICS = {"name": "panics", "regex": "panic", "level": "info"}
@@ -73,6 +73,10 @@ KINDS = tuple(PREEMPTING)
 Shown = tuple[str, tuple[str, ...]]
 """A series: its name, and the values of its labels in order."""
 
+JUDGED = tuple(
+    f"{PREFIX}{name}{{"
+    for name in ("log_lines_total", "log_gaps_total", "restarts_total", "source_up")
+)
 INTERNAL_ERRORS = f"{PREFIX}exporter_internal_errors_total"
 
 
@@ -143,7 +147,7 @@ class Life:
         switching = self.rng.choice((0.02, 0.2, 0.7, 1.0))
         self.turns = Turns(random.Random(seed), switching)
         self.preempting = PREEMPTING[kind]
-        self.path = folder / f"{kind}-{seed}.db"
+        self.path = make_file(folder / f"{kind}-{seed}.db")
         self.mode = self.rng.choice(("poll", "follow", "auto"))
         self.interval = self.rng.choice((1, 2, 5))
         self.rules = [EVERY]
@@ -152,6 +156,7 @@ class Life:
         self.faults: list[str] = []
         self.story: list[str] = []
         self.highest: dict[int, dict[Shown, float]] = {}  # by who scrapes
+        self.latest: dict[int, tuple[frozenset[str], dict[Shown, float]]] = {}
         self.saved: dict[Shown, float] = {}
         self.lines = self.hand_overs = self.scrapes = self.generation = 0
         self.scrapers = self.rng.choice((1, 1, 2))
@@ -169,7 +174,7 @@ class Life:
 
     def tell_time(self, sent: float) -> None:
         """An answer has the platform's time in its headers."""
-        headers = {"Date": formatdate(self.clock(), usegmt=True)}
+        headers = {"Date": date(int(self.clock()))}
         self.platform_clock.note(headers, sent)
 
     # --- the exporter
@@ -184,8 +189,10 @@ class Life:
             f"{account}.random": SimpleNamespace(Random=lambda: random.Random(self.rng.random())),
             f"{follower}.ThreadPoolExecutor": partial(TurnPool, self.turns),
             "exporter.service.reading_parts.Follower": self.follower,
-            # It takes longer to make than to live.
+            # They take longer to make than to live.
             "exporter.service.counting_parts.Engine": engine,
+            "exporter.service.account.MetricTable": PlainTable,
+            "exporter.telemetry.api_metrics.Endpoint": (),  # no request is sent
             "exporter.service.supervisor.FLUSH_SECONDS": self.rng.choice((0.25, 1.0)),
         }
         with ExitStack() as stack:
@@ -238,7 +245,7 @@ class Life:
         turns = self.turns
         self.generation += 1
         turns.main.group = self.generation
-        self.store = SqliteStore(make_file(self.path), self.wall_clock)
+        self.store = SqliteStore(self.path, self.wall_clock)
         state = self.store.open("")
         self.note_saved(state.load().values)
         self.account = Account(
@@ -258,7 +265,10 @@ class Life:
     def note_saved(self, values: Mapping[ValueKey, float]) -> None:
         """Remember what is saved by now."""
         for key, value in values.items():
-            self.saved[key.metric, tuple(sorted(key.labels))] = value
+            series = (key.metric, tuple(sorted(key.labels)))
+            if value < self.saved.get(series, 0.0):
+                self.latest.clear()  # what was not ahead of it can be now
+            self.saved[series] = value
 
     def scrape_again_and_again(self, scraper: int) -> None:
         """Scrape as a server of Prometheus does, only more often while much happens."""
@@ -275,12 +285,20 @@ class Life:
             status.healthy(), status.ready(), status.components(), status.budget()
 
     def scrape(self, scraper: int) -> None:
-        """Hold one scrape against those before it, against itself and against what is saved."""
-        body = self.exposition.answer("", "").body.decode()
+        """Hold one scrape against those before it, against itself and against what is saved.
+
+        A metric that is as the scrape before had it says nothing new.
+        """
+        metrics = frozenset(self.exposition.answer("", "").body.decode().split("# HELP "))
         self.scrapes += 1
-        seen = dict(filter(None, map(sample, body.splitlines())))
+        before, seen = self.latest.get(scraper, (frozenset(), {}))
+        for series in samples(before - metrics):
+            del seen[series]
+        changed = samples(metrics - before)
+        seen.update(changed)
+        self.latest[scraper] = (metrics, seen)
         highest = self.highest.setdefault(scraper, {})
-        for series, value in seen.items():
+        for series, value in changed.items():
             if value < highest.get(series, 0.0):
                 self.fault(f"{series} fell from {highest[series]} to {value}")
             if value > self.saved.get(series, 0.0) and series[0] != INTERNAL_ERRORS:
@@ -290,7 +308,7 @@ class Life:
         matches = seen.get((f"{PREFIX}log_matches_total", MATCHES), 0.0)
         if lines != matches:
             self.fault(f"one scrape shows {lines} lines and {matches} matches of each line")
-        for errors, value in seen.items():
+        for errors, value in changed.items():
             if errors[0] == INTERNAL_ERRORS and value:
                 self.fault(f"{value} internal errors in {errors[1]}")
 
@@ -481,11 +499,12 @@ class Life:
     def settle(self) -> None:
         """Wait until all is read that can be, or in some lives and failures as long as need be."""
         end = self.turns.now + SETTLE_SECONDS
-        self.turns.sleep(self.rng.choice((CALM_SECONDS,) * 4 + (LONG_SECONDS,)))
+        calm = 2 * self.interval + 4.0  # several reads of each log
+        self.turns.sleep(self.rng.choice((calm,) * 15 + (LONG_SECONDS,)))
         before: dict[Shown, float] = {}
         while self.turns.now < end and (before != (now := self.counted()) or self.verdict()):
             before = now
-            self.turns.sleep(CALM_SECONDS)
+            self.turns.sleep(calm)
 
     def counted(self) -> dict[Shown, float]:
         """What is saved by now, but for lines that each read repeats."""
@@ -494,15 +513,15 @@ class Life:
     def verdict(self) -> list[str]:
         """Hold what was counted against the truth."""
         truth = self.platform.truth().of(APP, WEB)
-        shown = self.exposition.answer("", "").body.decode().splitlines()
+        body = self.exposition.answer("", "").body.decode()
+        shown = [line for line in body.splitlines() if line.startswith(JUDGED)]
 
         def values(name: str, *labels: str) -> list[float]:
-            start = f"{PREFIX}{name}{{"
-            found = [line for line in shown if line.startswith(start)]
             return [
                 float(line.rpartition(" ")[2])
-                for line in found
-                if all(f'"{label}"' in line for label in labels)
+                for line in shown
+                if line.startswith(f"{PREFIX}{name}{{")
+                and all(f'"{label}"' in line for label in labels)
             ]
 
         [component] = self.account.status.components()
@@ -551,10 +570,22 @@ def configuration(mode: str, interval: int, rules: int) -> Config:
     )
 
 
+@lru_cache(1 << 10)
+def date(seconds: int) -> str:
+    """Unix seconds as a header has them."""
+    return formatdate(seconds, usegmt=True)
+
+
 @cache
 def engine(rules: Any, unwrap: object = None) -> Engine:
     """An engine for rules, made once."""
     return Engine(rules, unwrap=None)
+
+
+def samples(metrics: Iterable[str]) -> dict[Shown, float]:
+    """What the texts of metrics say of durable counters and of internal errors."""
+    lines = [line for metric in metrics for line in metric.splitlines()[2:]]
+    return dict(filter(None, map(sample, lines)))
 
 
 @lru_cache(1 << 16)

@@ -84,7 +84,12 @@ class TurnLock:
         return self._owner is not None
 
     def __exit__(self, *raised: object) -> None:
-        self.release()
+        turns = self._turns
+        if turns.before and self._owner is not None and not self._waiting:
+            self._owner = None  # as most of the time
+            turns.before -= 1
+        else:
+            self.release()
 
     def _is_owned(self) -> bool:
         return self._owner is not None
@@ -111,6 +116,9 @@ class TurnRLock(TurnLock):
         self._count -= 1
         if not self._count:
             super().release()
+
+    def __exit__(self, *raised: object) -> None:
+        self.release()
 
     def _is_owned(self) -> bool:
         return self._owner is self._turns.running

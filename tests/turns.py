@@ -64,6 +64,7 @@ class Turns:
     def __init__(self, rng: Random, switching: float) -> None:
         self.rng = rng
         self.switching = switching
+        self._spacing = log(1.0 - switching) if switching < 1 else 0.0
         self.now = 0.0
         self.turns = 0
         self.switches = 0
@@ -100,8 +101,8 @@ class Turns:
         task = self.running
         if self._unwell:
             self._check(task)
-        if self.switching < 1 and not self._dying:
-            self.before = self.distance(self.switching)
+        if self._spacing and not self._dying:
+            self.before = int(log(1.0 - self.rng.random()) / self._spacing)
         self.turns += 1 + self.before
         if self.turns > MOST_TURNS:
             self._fail("turns without an end")
@@ -185,11 +186,11 @@ class Turns:
 
     def _jump(self) -> None:
         """Let time pass until a thread is due."""
-        due = min((each.due for each in self._tasks if each.due is not None), default=None)
-        if due is None:
+        dues = [each.due for each in self._tasks if each.due is not None]
+        if not dues:
             self._fail("deadlock")
             return
-        self.now = max(self.now, due)
+        self.now = max(self.now, min(dues))
         for each in self._tasks:
             if each.due is not None and each.due <= self.now:
                 each.due = None

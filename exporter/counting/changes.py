@@ -4,7 +4,6 @@ Of changes that undo one another the later wins, also over earlier ones that cou
 """
 
 from collections.abc import Iterable
-from copy import copy
 
 from exporter.model import ComponentKey
 from exporter.state.store import CursorKey, DocumentKey, ValueKey
@@ -42,7 +41,8 @@ class Changes:
 
     def take(self) -> "Changes":
         """What has changed so far, as a value of its own; from now on nothing has."""
-        taken = copy(self)
+        taken = Changes()
+        vars(taken).update(vars(self))
         self._clear()
         return taken
 

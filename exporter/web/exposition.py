@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric
@@ -121,8 +121,7 @@ class _Collected(Collector):
         return self._metrics
 
 
-@dataclass(frozen=True, slots=True)
-class _Samples:
+class _Samples(NamedTuple):
     """What a metric of the table's own kinds stood at when the table was read."""
 
     family: Family[Any]
