@@ -563,6 +563,24 @@ def test_the_latest_lines_of_a_container_that_lives_have_not_left(instances: int
     assert (len(poll.counted), poll.gaps) == (4, 0 if instances == 1 else 1)
 
 
+@pytest.mark.found(
+    "A stream broke off, and the beginning of the next one was judged while its last line was to "
+    "come, before RUN was read whole for the first time: a gap with the reason `restart`.",
+    how="threads in every order, by a seed",
+)
+@pytest.mark.parametrize("former", [False, True])
+def test_the_latest_lines_that_broken_reads_have_shown_have_not_left(former: bool):
+    """The log shows their container; one before it, which a broken read has shown too, is over."""
+    poll = reader(instances=1, restarts_watched=False)
+    for lines in ([line(1), line(2)] * former, [line(5), line(6), line(7)]):
+        broken = poll.memory.window(LogType.RUN, 1000)
+        poll.counted += [entry.raw for entry in broken.feed(lines)]
+        poll.memory.give_up(broken)
+    poll.read([line(5), line(6)])
+    poll.read([line(5), line(6), line(7), line(8)])
+    assert (len(poll.counted), poll.gaps) == (4 + 2 * former, former)
+
+
 @pytest.mark.parametrize("log_type", [LogType.RUN, LogType.RUN_RESTARTED])
 def test_a_window_that_shows_nothing_new_leaves_nothing_to_save(log_type: LogType):
     """A log at rest is read again and again; its cursor is saved once."""

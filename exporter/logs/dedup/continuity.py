@@ -397,10 +397,14 @@ class Continuity:
         if LogType.RUN not in self._windows and window.complete:
             before = self._lines.unsettled  # all that is known of RUN is what broken reads counted
         gone = {line for line in before if line not in window.seen}
-        if self._instances == 1 and len(gone) < len(before) and LogType.RUN in self._windows:
+        if self._instances == 1 and len(gone) < len(before):
             # It shows the one container that was shown before: that lives, whatever is missing.
             # The latest lines are where a read was judged while some of its text was to come.
-            return False
+            if LogType.RUN in self._windows:
+                return False
+            # Broken reads may have shown one before it, too, but what is later is its own.
+            latest = max(self._time(line) for line in before if line in window.seen)
+            gone = {line for line in gone if self._time(line) < latest}
         gone = gone.difference(self._lines.places)
         moved_off = moved_on + window.copies if window.reaches_back else 0
         if self._differs_in_order(window):

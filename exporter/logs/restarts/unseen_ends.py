@@ -34,7 +34,9 @@ class UnseenEnds:
         """
         tally = self.tally.show(shown) if shown else self.tally
         unseen, tally = tally.judge(before, empty=empty)
-        return unseen, self._with(tally)
+        after = self._with(tally)
+        # What is found now can be what was told before, though the counts are in step with it.
+        return unseen, replace(after, loss_told=self.loss_told) if unseen else after
 
     def tell(self, lost: bool, unseen: bool) -> tuple[bool, "UnseenEnds"]:
         """Whether a gap that is known now was counted before, by the other way of knowing.
