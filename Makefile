@@ -69,7 +69,7 @@ soak: venv system-packages ## Run four exporters for HOURS with crashes, hand-ov
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py $(HOURS) $(SEED)
 
 .PHONY: faults
-faults: venv system-packages ## Let each system call of a start and a save of state fail once (needs strace), and each message to Redis
+faults: venv system-packages ## Let each system call of a start and a save of state fail once (needs strace), and each message to Redis, of a replica too
 	PYTHONPATH=tests $(BIN)/python tests/faults.py
 
 BENCH_ARGS ?=

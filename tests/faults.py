@@ -1,6 +1,7 @@
 """Faults at each system call of one start and one save of state, and at each message to Redis.
 
-``make faults`` tries them all. ``faults.py few calls`` and ``few messages`` try one of each kind.
+``make faults`` tries them all, at the messages of a replica too. ``faults.py few calls``, and so
+``few messages`` and ``few leases``, tries one of each kind.
 """
 
 import logging
@@ -10,14 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
+import lease_faults
 import message_faults
 import system_call_faults
 from redis_server import RedisServer
 from state_scenario import RedisDatabase, SqliteFile, quick_engines
 
 SQLITE = ("sqlite", "new sqlite", "sqlite of version 2")
-WHERE = ("calls", "messages")
+WHERE = ("calls", "messages", "leases")
 
 
 @contextmanager
@@ -48,14 +51,21 @@ def try_calls(folder: Path, *, few: bool) -> Iterator[str]:
                 yield f"{fault}: {problem}" if problem else ""
 
 
-def try_messages(*, few: bool) -> Iterator[str]:
+def try_messages(kind: ModuleType, *, few: bool) -> Iterator[str]:
     """The same at messages between the exporter and Redis."""
     with running_redis() as databases:
         for database in databases:
-            faults = message_faults.faults_of(database)
+            faults = kind.faults_of(database)
             for fault in message_faults.one_of_each(faults) if few else faults:
-                problem = message_faults.problem_at(database, fault)
+                problem = kind.problem_at(database, fault)
                 yield f"{fault}: {problem}" if problem else ""
+
+
+def tried(where: str, folder: Path, *, few: bool) -> Iterator[str]:
+    """The faults of one kind of place."""
+    if where == "calls":
+        return try_calls(folder, few=few)
+    return try_messages(lease_faults if where == "leases" else message_faults, few=few)
 
 
 def why_not(where: str) -> str:
@@ -77,11 +87,10 @@ def main() -> None:
             failed = True
             continue
         with tempfile.TemporaryDirectory() as folder, quick_engines():
-            calls = where == "calls"
-            told = list(try_calls(Path(folder), few=few) if calls else try_messages(few=few))
+            told = list(tried(where, Path(folder), few=few))
         problems = [problem for problem in told if problem]
         print(*problems, sep="\n", end="\n" if problems else "")
-        print(f"{len(told) - len(problems)} of {len(told)} faults at {where} left the counts true")
+        print(f"{len(told) - len(problems)} of {len(told)} faults at {where} did no harm")
         failed = failed or bool(problems)
     sys.exit(failed)
 

@@ -5,7 +5,7 @@ and fault, and others behind it. Commands that came too late for the exporter st
 database, once the next exporter has taken over: they have to change nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from redis_proxy import KINDS, MessageFault, RedisProxy, What
@@ -24,34 +24,48 @@ from state_scenario import (
 )
 
 from exporter.state.redis import RedisStore
-from exporter.state.store import Store
+
+Opener = Callable[[Clock], RedisStore]
 
 
-def live_over(proxy: RedisProxy) -> Told:
+def live_over(proxy: RedisProxy, run: Callable[[Opener], Told]) -> Told:
     """Live in a process of its own, by the way of a proxy."""
 
-    def open_store(clock: Clock) -> Store:
+    def open_store(clock: Clock) -> RedisStore:
         proxy.make_patient()
         return RedisStore(proxy.url, clock)
 
-    child = begin_child(lambda: live(open_store, TWICE))
+    child = begin_child(lambda: run(open_store))
     child.go()
     proxy.serve(child.pid, child.said)
     return child.told()
 
 
-def faults_of(database: RedisDatabase) -> list[MessageFault]:
-    """Every fault of every message of one start and one save."""
-    database.reset()
+def faults_met(
+    database: RedisDatabase, run: Callable[[Opener], Told]
+) -> tuple[Told, list[MessageFault]]:
+    """What a life without faults comes to, and every fault of each of its messages."""
     with closing(RedisProxy(database.url)) as proxy:
-        told = live_over(proxy)
-    assert told.get("shown") == DURING + 1, told
-    return [
+        told = live_over(proxy, run)
+    return told, [
         MessageFault(way, number, what, command)
         for way, kinds in KINDS.items()
         for number, command in enumerate(proxy.commands, 1)
         for what in kinds
     ]
+
+
+def start_and_save(opener: Opener) -> Told:
+    """One start and two saves."""
+    return live(opener, TWICE)
+
+
+def faults_of(database: RedisDatabase) -> list[MessageFault]:
+    """Every fault of every message of one start and two saves."""
+    database.reset()
+    told, faults = faults_met(database, start_and_save)
+    assert told.get("shown") == DURING + 1, told
+    return faults
 
 
 def one_of_each(faults: Sequence[MessageFault]) -> list[MessageFault]:
@@ -64,7 +78,7 @@ def problem_at(database: RedisDatabase, fault: MessageFault) -> str:
     """Let a fault happen, then start again; what is wrong, empty where nothing is."""
     database.reset()
     with closing(RedisProxy(database.url, fault)) as proxy:
-        told = live_over(proxy)
+        told = live_over(proxy, start_and_save)
         problem = problem_of(database, told, killed=fault.what is What.KILL)
         if problem or not proxy.deliver_late():
             return problem

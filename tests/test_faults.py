@@ -25,7 +25,7 @@ def faults_tried(where: str) -> int:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = re.fullmatch(rf"(\d+) of (\d+) faults at {where} left the counts true\n", done.stdout)
+    told = re.fullmatch(rf"(\d+) of (\d+) faults at {where} did no harm\n", done.stdout)
     assert told, done.stdout
     assert told[1] == told[2]
     return int(told[2])
@@ -43,6 +43,12 @@ def test_counts_are_true_after_each_kind_of_fault_at_a_system_call():
 def test_counts_are_true_after_each_kind_of_fault_at_a_message_to_redis():
     """Resets, ends, halves, silence and kills at the last EXEC and at its answer."""
     assert faults_tried("messages") == 12
+
+
+@requires("redis-server")
+def test_a_replica_and_the_next_own_what_is_recorded_after_each_kind_of_fault_at_a_message():
+    """The same at the release of a share: the next replica owns all, whatever arrives late."""
+    assert faults_tried("leases") == 12
 
 
 @pytest.mark.parametrize(
