@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.logs.unwrap import unwrap
-from exporter.matching.severity import declared, layouts
+from exporter.matching.severity import declared, layouts, vocabulary
 from exporter.model import Severity
 
 NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
@@ -84,6 +84,27 @@ _HEADS = st.lists(
 ).map("".join)
 
 
+@pytest.mark.found(
+    "A level behind a bracket that is not closed right after it, `[ERROR Cart(12)] no card`, was "
+    "no longer read.",
+    how="the mutants of the reader of layouts: one that looked for more beginnings survived",
+)
+@pytest.mark.parametrize("opening", ["", "[", "(", "<", "|", "[ "])
+def test_each_word_of_a_level_is_looked_for_wherever_it_may_begin(opening: str):
+    """What is looked for by a line's first byte is all that would be found without it."""
+    words = [spelled for word in vocabulary.SEVERITIES for spelled in _spellings(word)]
+    tails = (" Cart(12)] no card", ": no card", "\tno card", "] no card", "  no card")
+    lines = [f"{opening}{word}{tail}".encode() for word in words for tail in tails]
+    with mock.patch.object(layouts, "_LEVEL_BEGINS", _Anything()):
+        wanted = [declared(line) for line in lines]
+    assert [declared(line) for line in lines] == wanted
+    assert declared(f"{opening}ERROR Cart(12)] no card".encode()) is Severity.ERROR
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    return word, word.upper(), word.capitalize()
+
+
 @given(_HEADS | st.sampled_from([*(line for line, _, _ in LINES), *SILENT]))
 def test_what_beginnings_rule_out_is_never_declared(text: str):
     """A look at how a message begins saves searches, and changes nothing of what is declared."""
@@ -94,3 +115,41 @@ def test_what_beginnings_rule_out_is_never_declared(text: str):
     ):
         wanted = declared(text.encode())
     assert declared(text.encode()) == wanted
+
+
+@pytest.mark.parametrize(("parts", "severity"), [(15, Severity.ERROR), (16, None)])
+def test_a_level_stands_behind_at_most_15_parts(parts: int, severity: Severity | None):
+    """Times, names and the like that are passed over."""
+    assert severity_of("[a] " * parts + "ERROR no card") is severity
+
+
+@pytest.mark.parametrize("word", sorted(map(bytes.decode, layouts._NEEDS_SIGN)))
+def test_capitals_that_are_words_too_begin_a_line_only_with_a_sign(word: str):
+    """A bracket before them, a colon or nothing behind; or where only a level can stand."""
+    severity = vocabulary.SEVERITIES[word.lower()]
+    for text in ("{} the card", "{}  the card", "{}\tthe card"):
+        assert severity_of(text.format(word)) is None
+    for text in ("{}", "({} the card", "[{}] the card", "{}: the card", "12:00:00 {} the card"):
+        assert severity_of(text.format(word)) is severity
+
+
+@pytest.mark.parametrize(("more", "severity"), [(0, Severity.ERROR), (1, None)])
+def test_a_level_begins_within_400_bytes(more: int, severity: Severity | None):
+    """What stands farther behind is no longer looked for."""
+    part = f"[{'a' * 97}] "
+    assert severity_of(part * 3 + f"[{'a' * (97 + more)}] ERROR no card") is severity
+
+
+@pytest.mark.parametrize(
+    ("sign", "severity"),
+    [
+        ("\N{CROSS MARK}   ", Severity.ERROR),
+        ("\N{WARNING SIGN}\N{VARIATION SELECTOR-16}   ", Severity.ERROR),
+        ("\N{WARNING SIGN}\N{VARIATION SELECTOR-16}    ", None),
+    ],
+)
+@pytest.mark.parametrize("head", ["", "12:00:00 "])
+def test_a_sign_marks_the_word_behind_it(head: str, sign: str, severity: Severity | None):
+    """Right behind it, or behind up to three blanks; elsewhere the same word is prose."""
+    assert severity_of(f"{head}{sign}error no card") is severity
+    assert severity_of(f"{head}error no card") is None

@@ -27,7 +27,7 @@ _ANY_CASE = (
     rb"|[Cc]ritical|alert|emerg|emergency|severe"
 )
 
-_NOTHING = rb"(?!\s*\W*(?i:none|null|nil|undefined|true|false|0|no|off|ok)?\W*$)"
+_NOTHING = rb"(?!\W*(?i:none|null|nil|undefined|true|false|0|no|off|ok)?\W*$)"
 """Not so where what a word announces is nothing: ``error: null``."""
 
 _NOUN = (
@@ -40,11 +40,7 @@ _NOUN = (
 def _level(noun: bytes) -> re.Pattern[bytes]:
     return compile_late(
         rb"(?:[\[(<|] ?)?(?:"
-        rb"(?P<capitals>"
-        + _CAPITALS
-        + rb")(?:(?=:)"
-        + _NOTHING.replace(rb"\s*", rb":\s*", 1)
-        + rb":"
+        rb"(?P<capitals>" + _CAPITALS + rb")(?:(?=:)" + _NOTHING + rb":"
         rb"|(?=[\])>|/,]|!\s|\s*$|\[\d|\s\(\d|\t)|(?=\s)" + noun + rb")"
         rb"|(?P<word>" + _ANY_CASE + rb")"
         rb"(?::(?=\s)" + _NOTHING + rb"|\t|\s*\||\s+- |\s+@(?=[\d ]))"
@@ -61,7 +57,7 @@ _ALONE = compile_late(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)
 
 _LEVEL_BEGINS = frozenset(
     bytes([byte])
-    for word in (*_CAPITALS.split(b"|"), *_ANY_CASE.split(b"|"), b"[(<|]")
+    for word in (*_CAPITALS.split(b"|"), *_ANY_CASE.split(b"|"), b"[[(<|]")
     for byte in (word[1 : word.index(b"]")] if word[:1] == b"[" else word[:1])
 )
 """What ``_LEVEL`` begins with: of most words no other search is needed."""
@@ -193,11 +189,10 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
             return severity_of(found[1])
     if _PROSE.match(message):
         return None
-    margin = _MARGIN.match(message)
-    at = 0 if margin is None else margin.end()
+    at = _behind(_MARGIN, message, 0)
     read = False
     for step in range(_MOST_STEPS):
-        if at >= len(message) or at > _REACH:
+        if at > _REACH:
             return None
         if message[at : at + 2] in _OPENINGS:
             fields = record(message[at:])
@@ -213,9 +208,13 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
             read = True
             if (severity := structured.declared_in(record(message[at:]))) is not None:
                 return severity
-        gap = _GAP.match(message, passed.end())
-        at = passed.end() if gap is None else gap.end()
+        at = _behind(_GAP, message, passed.end())
     return None
+
+
+def _behind(regex: re.Pattern[bytes], message: bytes, at: int) -> int:
+    found = regex.match(message, at)
+    return at if found is None else found.end()
 
 
 _OPENINGS = (b'{"', b"{ ", b"{'", b"{\t")
@@ -245,7 +244,7 @@ def _level_at(message: bytes, at: int, step: int) -> Severity | None:
     if step and (found := _COLUMN.match(message, at)):
         return _of_letter(found[1])
     if found := _ALONE.match(message, at):
-        behind_sign = _BEHIND_SIGN.search(message, max(0, at - 9), at) is not None
+        behind_sign = _BEHIND_SIGN.search(message, at - 9, at) is not None
         if behind_sign or (step and found["padded"] is not None):
             return _of_word(found[1])
     return None

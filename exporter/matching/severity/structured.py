@@ -132,7 +132,7 @@ def _number(value: object) -> float | None:
 
 def _of_number(key: str, number: float, values: Mapping[str, object]) -> Severity | None:
     """Return what a number declares, by the family to which the record's keys belong."""
-    if _RECORD_KEYS.isdisjoint(values):
+    if _RECORD_KEYS.isdisjoint(values) or number % 1:  # no family has fractions, but scores do
         return None
     if key == "loglevel" and number < 7:
         return vocabulary.of_dotnet(number)
@@ -142,7 +142,7 @@ def _of_number(key: str, number: float, values: Mapping[str, object]) -> Severit
         family = vocabulary.of_google if key == "severity" else vocabulary.of_monolog
         return family(number)
     if key == "severity":
-        return vocabulary.of_syslog(number) if number < 8 else vocabulary.of_open_telemetry(number)
+        return vocabulary.of_syslog(number) or vocabulary.of_open_telemetry(number)
     if number < 10:
         is_gelf = "short_message" in values or "facility" in values
         return vocabulary.of_syslog(number) if is_gelf else None
@@ -246,7 +246,7 @@ def record_around(message: bytes, before: Iterable[bytes]) -> Mapping[str, objec
         values[pair[0]] = pair[1]
     for count, line in enumerate(before):
         depth = _indent(line)
-        if count == _MOST_LINES or line[:1] == b"}":
+        if count == _MOST_LINES:
             return {}
         if depth > indent or not line.strip():
             continue
