@@ -1,7 +1,9 @@
 """Every kind of random life that there is, and the command that lives as many as asked for."""
 
+import gc
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import account_life
@@ -19,6 +21,26 @@ MODULES = {
     **dict.fromkeys(threads_life.KINDS, threads_life),
 }
 KINDS = tuple(MODULES)
+
+
+LIVES_BETWEEN_SWEEPS = 10
+
+
+def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:
+    """Live lives until one goes wrong; what went wrong in it, with its story.
+
+    What a life leaves behind is freed after some more, and not looked for in the middle of one.
+    """
+    gc.disable()
+    try:
+        for number, seed in enumerate(seeds, 1):
+            if faults := faults_of(kind, seed, folder):
+                return faults
+            if number % LIVES_BETWEEN_SWEEPS == 0:
+                gc.collect()
+    finally:
+        gc.enable()
+    return []
 
 
 def faults_of(kind: str, seed: int, folder: Path) -> list[str]:

@@ -33,8 +33,8 @@ from exporter.simulator.state import ComponentSpec, Layout
 
 APP = "shop"
 START = 1_800_000_000.0
-STEPS = 60
-ROUNDS = 15
+STEPS = 48
+ROUNDS = 12
 
 
 class NoSchedule:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from lives import faults_of
+from lives import first_faults
 
 LIVES_A_TEST = 50
 
@@ -15,8 +15,8 @@ def test_replicas_show_each_line_once(
 ):
     """Whatever happens to hosts and messages, no counter falls, none is on two, all is counted."""
     caplog.set_level(logging.CRITICAL)
-    for seed in range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST):
-        assert faults_of("replicas", seed, memory_path) == []
+    seeds = range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST)
+    assert first_faults("replicas", seeds, memory_path) == []
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -25,5 +25,5 @@ def test_replicas_outlive_a_store_that_goes_back(
 ):
     """No series is on two replicas even then, and in the end every line is counted and saved."""
     caplog.set_level(logging.CRITICAL)
-    for seed in range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST):
-        assert faults_of("replicas_rollback", seed, memory_path) == []
+    seeds = range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST)
+    assert first_faults("replicas_rollback", seeds, memory_path) == []

@@ -163,7 +163,7 @@ class Platform:
                 self._writer.append(
                     container, key, part, instance=instance, timestamp_ns=timestamp_ns
                 )
-        self._notify(ComponentKey(app, component))
+        self._notify(key)
 
     def write_raw(
         self,
@@ -179,7 +179,7 @@ class Platform:
             container = self._instance(app, component, instance, deployment_id).running
             key = ComponentKey(app, component)
             self._writer.append(container, key, text, instance=instance, prefixed=False)
-        self._notify(ComponentKey(app, component))
+        self._notify(key)
 
     def lose_lines(self, app: str, component: str, lines: int) -> None:
         """Let the next lines of a component get lost; the truth does not know them either."""
@@ -234,7 +234,7 @@ class Platform:
             self._ledger.crashed(key)
             if exit_code is not None:
                 self._tell_exit(key, ended, exit_code, told)
-        self._notify(ComponentKey(app, component))
+        self._notify(key)
 
     def scale(self, app: str, component: str, instances: int) -> None:
         """Run so many instances of a component from now on, as autoscaling does.

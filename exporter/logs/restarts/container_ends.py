@@ -9,6 +9,7 @@ last of their containers cannot be known.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from exporter.logs.lines import parse_line
 from exporter.logs.platform_lines import exit_line
@@ -20,8 +21,7 @@ _MOST_FALLS = 2
 clocks differ: containers one after another have one fall for each but the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLine:
+class ShownLine(NamedTuple):
     """A line as a window showed it: its text, its identity, its time (ns).
 
     ``known``: it had been counted before.
