@@ -29,9 +29,9 @@ def test_every_line_counts_once(tmp_path: Path, layout: Layout, in_total: bool):
         ) as exporter:
             exporter.wait_until_ready()
             traffic = Traffic(platform, ("shop",), 200.0)
-            writer = threading.Thread(target=traffic.write_for, args=(6.0,))
+            writer = threading.Thread(target=traffic.write_for, args=(3.0,))
             writer.start()
-            writer.join(3.0)
+            writer.join(1.5)
             platform.deploy("shop")
             writer.join()
             samples = settled(exporter, platform)

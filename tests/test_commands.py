@@ -104,7 +104,7 @@ def test_a_variable_stands_between_the_file_and_a_flag(tmp_path: Path):
     """An environment variable wins over the file, and a flag over both."""
     file = tmp_path / "config.yml"
     file.write_text(
-        "digitalocean: {api_url: 'http://127.0.0.1:1'}\n"
+        "digitalocean: {api_url: 'http://127.0.0.1:1'}\npatterns: {packs: []}\n"
         "web: {listen_addresses: ['127.0.0.1:0'], telemetry_path: /file}\n"
     )
     variables = {**TOKEN, "DO_APP_EXPORTER_CONFIG_FILE": str(file)}
@@ -194,7 +194,8 @@ def test_run_on_a_port_in_use_says_so():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = run_command(f"--web.listen-address={address}", variables=TOKEN)
+        variables = {**TOKEN, "DO_APP_EXPORTER_CONFIG": "patterns: {packs: []}"}
+        done = run_command(f"--web.listen-address={address}", variables=variables)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"cannot listen on {address}" in done.stderr

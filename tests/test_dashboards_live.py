@@ -33,7 +33,7 @@ QUERIES = ("job", "instance", "app", "component")
 TAKES_MINUTES = "digitalocean_app_job_missed_run_timestamp_seconds"
 """What no quarter of a minute can show is asked for without its condition."""
 
-pytestmark = [requires("prometheus"), pytest.mark.long(60)]
+pytestmark = [requires("prometheus"), pytest.mark.long(30)]
 
 every_board = pytest.mark.parametrize("name", FILES)
 every_panel = pytest.mark.parametrize(

@@ -58,38 +58,18 @@ def test_a_free_port_is_none_that_a_connection_may_take():
     assert max(ports) < 32_768
 
 
-def test_every_address_that_the_demo_prints_answers():
-    """Those of Prometheus and Alertmanager too, whichever user interface their builds have."""
-    with Program("demo", "--web.listen-address=127.0.0.1:0") as program:
-        page = program.wait_for_output(r"^the exporter's page +(http://\S+)$")[1]
-        program.wait_for_output(r"Ctrl-C stops all\.")
-        assert answers(page)
-        if shutil.which("prometheus"):
-            alerts = program.wait_for_output(r"^Prometheus, alerts +(http://\S+alerts)$")[1]
-            assert answers(alerts)
-            wait_for(
-                lambda: "DoAppExporterAbsent" in answer_text(f"{page}alerts"),
-                says=lambda: program.output,
-            )
-        if shutil.which("prometheus-alertmanager"):
-            hint = program.wait_for_output(r"^Alertmanager +(\S.*)$")[1]
-            if hint.startswith("amtool "):
-                subprocess.run(shlex.split(hint), check=True, capture_output=True)
-            else:
-                assert answers(hint)
-        budget = re.search(r"Requests: (\d+) of (\d+) in the last hour", answer_text(page))
-        assert budget is not None
-        assert int(budget[1]) < int(budget[2]) <= PLATFORM_GRANTS
-
-
 @pytest.mark.long(45)
 def test_the_demo_shows_errors_and_a_crash_and_ends_whole():
-    """Its addresses answer, errors and a crash come, Ctrl-C ends every process."""
+    """Each address that it prints answers, errors and a crash come, Ctrl-C ends every process."""
     with Program("demo", "--web.listen-address=127.0.0.1:0") as program:
         metrics = program.wait_for_output(r"^its metrics +(http://\S+)$")[1]
         page = program.wait_for_output(r"^the exporter's page +(http://\S+)$")[1]
         program.wait_for_output(r"Ctrl-C stops all\.")
-        assert "shop" in requests.get(page, timeout=LIMIT_SECONDS).text
+        assert "shop" in answer_text(page)
+        assert_those_beside_answer(program, page)
+        budget = re.search(r"Requests: (\d+) of (\d+) in the last hour", answer_text(page))
+        assert budget is not None
+        assert int(budget[1]) < int(budget[2]) <= PLATFORM_GRANTS
 
         children = children_of(program.pid)
         beside = [name for name in ("prometheus", "prometheus-alertmanager") if shutil.which(name)]
@@ -99,3 +79,20 @@ def test_the_demo_shows_errors_and_a_crash_and_ends_whole():
         assert program.stop(signal.SIGINT) == 0
         assert [child for child in children if Path(f"/proc/{child}").exists()] == [], children
     assert "Traceback" not in program.output
+
+
+def assert_those_beside_answer(program: Program, page: str) -> None:
+    """Prometheus and Alertmanager answer, whichever user interface their builds have."""
+    if shutil.which("prometheus"):
+        alerts = program.wait_for_output(r"^Prometheus, alerts +(http://\S+alerts)$")[1]
+        assert answers(alerts)
+        wait_for(
+            lambda: "DoAppExporterAbsent" in answer_text(f"{page}alerts"),
+            says=lambda: program.output,
+        )
+    if shutil.which("prometheus-alertmanager"):
+        hint = program.wait_for_output(r"^Alertmanager +(\S.*)$")[1]
+        if hint.startswith("amtool "):
+            subprocess.run(shlex.split(hint), check=True, capture_output=True)
+        else:
+            assert answers(hint)

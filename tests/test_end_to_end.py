@@ -21,7 +21,7 @@ from exporter.simulator.delivery import AnswerShape, ArchiveEncoding, Delivery
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Kind, Layout
 
-WRITING_SECONDS = 10.0
+WRITING_SECONDS = 5.0
 LINES_PER_SECOND = 200.0
 OWN_RULE = {**PACKS, "rules": [RULE]}
 
@@ -83,9 +83,9 @@ def test_the_way_of_delivery_changes_no_count(tmp_path: Path, delivery: Delivery
         with ExporterProcess(tmp_path, config, token=server.token) as exporter:
             exporter.wait_until_ready()
             traffic = Traffic(platform, ("shop",), 100)
-            traffic.write_for(3)
+            traffic.write_for(1.5)
             deploy_under_traffic(platform, "shop")
-            traffic.write_for(1)
+            traffic.write_for(0.5)
             samples = settled(exporter, platform)
     assert_counts_are_true(samples, platform)
     assert matches(samples, "payment_declined") == dict(traffic.declined)

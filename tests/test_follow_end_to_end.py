@@ -87,9 +87,9 @@ def test_every_counter_equals_what_was_written_over_streams_that_are_cut(
             exporter.wait_until_ready()
             traffic = Traffic(platform, ("shop",), 100)
             with streams_cut_at_random(server):
-                traffic.write_for(5.5)
+                traffic.write_for(2.5)
                 platform.deploy("shop")
-                traffic.write_for(3)
+                traffic.write_for(1.5)
             samples = settled(exporter, platform)
             assert exporter.terminate() == 0
     assert traffic.crashes >= 2

@@ -251,7 +251,7 @@ def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str
 
             def keep_writing() -> None:
                 while not loaded.is_set():
-                    traffic.write_for(1.0)
+                    traffic.write_for(1.5)
 
             writer = threading.Thread(target=keep_writing, daemon=True)
             writer.start()
@@ -262,7 +262,7 @@ def test_no_line_is_lost_or_counted_twice_over_reloads(tmp_path: Path, mode: str
                         write(tmp_path, wanted)
                         answer = reload(exporter)
                         assert answer.status_code == 200, answer.text
-                        writer.join(0.5)
+                        writer.join(0.2)
             finally:
                 loaded.set()
                 writer.join()

@@ -49,10 +49,17 @@ def running_server(kind: str, folder: Path) -> Iterator[Server]:
         redis.stop()
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with running_server(request.param, tmp_path) as running:
         yield running
+
+
+every_server = pytest.mark.parametrize("server", SHARED, indirect=True)
+every_protocol = pytest.mark.parametrize(
+    "server", [each for each in SHARED if each.values != ("valkey",)], indirect=True
+)
+"""Valkey is taken back in time as Redis is."""
 
 
 def write(platform: Platform, first: int, last: int, component: str = "web") -> None:
@@ -60,6 +67,7 @@ def write(platform: Platform, first: int, last: int, component: str = "web") -> 
     platform.write("shop", component, 0, "\n".join(f"line {n}" for n in range(first, last + 1)))
 
 
+@every_server
 def test_counts_go_on_after_a_kill_and_a_deployment_of_the_exporter(server: Server, tmp_path: Path):
     """SIGKILL, and a new process that overlaps the old one: each line counts once."""
     with simulator() as (platform, api):
@@ -91,6 +99,7 @@ def test_counts_go_on_after_a_kill_and_a_deployment_of_the_exporter(server: Serv
     "A Redis that was restored from a dump lost counts without a word.",
     how="a restart of the database from its dump, then a kill",
 )
+@every_protocol
 def test_a_rollback_of_the_database_loses_nothing_while_the_exporter_lives(
     server: Server, tmp_path: Path
 ):
@@ -126,6 +135,7 @@ def test_a_rollback_of_the_database_loses_nothing_while_the_exporter_lives(
             assert_counts_are_true(samples, platform)
 
 
+@every_protocol
 def test_a_rollback_that_no_exporter_lived_through_is_read_again(server: Server, tmp_path: Path):
     """What the platform still serves counts again; of what it does not there is a gap."""
     with simulator() as (platform, api):
