@@ -66,7 +66,7 @@ class LineSplitter:
 
     def _extend(self, data: bytes) -> None:
         self._size += len(data)
-        self._kept += data[: max(0, self._max - len(self._kept))]
+        self._kept += data[: self._max - len(self._kept)]
 
     def _complete(self) -> bytes:
         line = self._kept if self._size == len(self._kept) else CutLine(self._kept, self._size)
@@ -140,16 +140,14 @@ def _of_one_form(raws: Sequence[bytes], start: int, end: int) -> list[int] | Non
     columns = b"".join(map(itemgetter(slice(start, end + 2)), raws))
     fractions = columns.replace(b"Z ", b"")
     width, count = digits + 2, len(raws)
+    # Each Z at its place, a space behind each, and nothing but digits beside them.
     if (
-        len(columns) != width * count
-        or columns[digits::width] != b"Z" * count
-        or columns[digits + 1 :: width] != b" " * count
+        columns[digits::width] != b"Z" * count
         or len(fractions) != digits * count
         or not fractions.isdigit()
     ):
         return None
     beginnings = list(map(itemgetter(slice(start)), raws))
-    scale = 10 ** (9 - digits)
     seconds = {}
     for beginning in set(beginnings):
         prefix = _PREFIX.match(beginning + b"0Z ")
@@ -159,9 +157,8 @@ def _of_one_form(raws: Sequence[bytes], start: int, end: int) -> list[int] | Non
     # A 1 before each fraction, which may begin with zeros: a second that was taken off above.
     import orjson  # it takes longer to load than all that a start of ``match`` needs of this
 
-    numbers = orjson.loads(b"[1%b]" % columns.replace(b"Z ", b",1")[:-2])
-    if scale > 1:
-        numbers = [number * scale for number in numbers]
+    zeros = b"0" * (9 - digits)
+    numbers = orjson.loads(b"[1%b]" % columns.replace(b"Z ", zeros + b",1")[:-2])
     return list(map(add, map(seconds.__getitem__, beginnings), numbers))
 
 
@@ -171,7 +168,8 @@ def _of_any_form(raws: Sequence[bytes]) -> list[int] | None:
     Those written in the same second by the same component differ behind the same beginning.
     """
     timestamps: list[int] = []
-    beginning, end, second = b"\n", 0, 0
+    beginning = b"\n"  # of no line
+    end = second = 0
     for raw in raws:
         digits = raw[end - 11 : end - 2]
         if raw.startswith(beginning) and raw[end - 2 : end] == b"Z " and digits.isdigit():
@@ -218,9 +216,9 @@ def component_of(raw: bytes) -> bytes | None:
 def _minute(minute: bytes, zone: bytes) -> int:
     """Unix seconds of ``2026-11-01T00:00`` in a zone; lines come many to the minute."""
     year, month, day = int(minute[:4]), int(minute[5:7]), int(minute[8:10])
-    hour, minutes = int(minute[11:13]), int(minute[14:16])
+    hour, minutes = int(minute[11:13]), int(minute[14:])
     seconds = timegm((year, month, day, hour, minutes, 0))
     if zone == b"Z":
         return seconds
-    offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+    offset = int(zone[1:3]) * 3600 + int(zone[4:]) * 60
     return seconds - offset if zone[:1] == b"+" else seconds + offset
