@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.window_end import WindowEnd
-from exporter.model import LIVE_PART, LogLine, LogType
+from exporter.model import LIVE_PART, GapReason, LogLine, LogType
 
 NS = 1_000_000_000
 START = 1_793_491_200 * NS  # 2026-11-01T00:00:00Z
@@ -60,6 +60,14 @@ def test_overlapping_windows_count_each_line_once():
         poll.read(log[max(0, upto - 20) : upto])
     assert poll.counted == log
     assert (poll.repeated, poll.gaps) == (10 + 5, 0)
+
+
+def test_a_window_that_follows_the_one_before_says_nothing():
+    """There is no gap, nothing is missing from any time on, and no container has ended."""
+    poll = reader()
+    for lines in ([1, 2], [2, 3]):
+        end = poll.read([line(at) for at in lines])
+        assert end == WindowEnd(0, 0, 0, (), 0, GapReason.WINDOW)
 
 
 def test_equal_lines_in_one_window_are_as_many_lines():
@@ -486,6 +494,25 @@ def test_a_container_in_doubt_is_a_gap_once_run_restarted_is_read_no_more():
     poll.memory.configure(remember=1000, instances=1, restarts_watched=False)
     poll.read([line(9), line(10)])
     assert (poll.gaps, poll.memory.in_doubt) == (1, False)
+
+
+@pytest.mark.found(
+    "Where a reload took RUN_RESTARTED away while a read of it was to show a container that had "
+    "left RUN, the one loss was two gaps.",
+    how="tests of each module that notice a change in one place of it",
+)
+@pytest.mark.parametrize("shown", [[], [1, 2, 3]])
+def test_a_container_that_was_given_up_is_not_missed_by_a_read_that_ends_later(shown: list[int]):
+    """RUN, read meanwhile, announced the gap; the read under way says no more of it."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read([line(1), line(2)])
+    poll.read([line(9)])
+    in_flight = poll.memory.window(LogType.RUN_RESTARTED, 1000)
+    poll.memory.configure(remember=1000, instances=1, restarts_watched=False)
+    poll.read([line(9), line(10)])
+    in_flight.feed([line(at) for at in shown])
+    assert (poll.gaps, poll.memory.finish(in_flight).gaps) == (1, 0)
 
 
 @pytest.mark.found(

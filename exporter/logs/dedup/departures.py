@@ -84,6 +84,8 @@ class Departures:
         Of one that it shows, the newest lines stand in it; as many of the older ones may have
         moved on out of it as its log newly showed since they left.
         """
+        if not self.lines:
+            return False  # they were given up while the window was read
         missing = self.lines.difference(window.seen)
         found = len(self.lines) - len(missing)
         spared = self.moved_off + self.ended_news + window.copies
