@@ -3,10 +3,11 @@
 from collections import Counter
 from unittest import mock
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.logs.dedup.change_over import KEPT, OVERLAP_SECONDS, ChangeOver, CountedMessages
+from exporter.logs.dedup.change_over import ChangeOver, CountedMessages
 
 LINES = st.lists(st.sampled_from([b"tick", b"tock", b"order 1", b"order 2", b""]), max_size=30)
 
@@ -81,13 +82,91 @@ def test_pushes_that_come_back_count_what_no_poll_did(
     assert Counter(counted) == Counter(later)
 
 
-def test_long_after_pushes_came_back_an_equal_line_is_another_one() -> None:
+@pytest.mark.parametrize(("seconds", "counted"), [(600.0, []), (600.5, [b"tick"])])
+def test_ten_minutes_after_pushes_came_back_an_equal_line_is_another_one(
+    seconds: float, counted: list[bytes]
+) -> None:
+    """Up to then they may hold lines that were polled; what was polled then is forgotten."""
     change_over = ChangeOver()
     change_over.fall_back()
     polled(change_over, [b"tick"])
     change_over.come_back(100.0)
 
-    assert fresh(change_over, [b"tick"], 100.0 + OVERLAP_SECONDS + 1) == [b"tick"]
+    assert fresh(change_over, [b"tick"], 100.0 + seconds) == counted
+    assert fresh(change_over, [b"tick"], 100.0) == [b"tick"]
+
+
+def test_pushes_that_fail_again_are_awaited_anew() -> None:
+    """What was polled is remembered for ten minutes from when they last came back."""
+    change_over = ChangeOver()
+    change_over.fall_back()
+    polled(change_over, [b"order 1"])
+    change_over.come_back(100.0)
+    change_over.fall_back()
+    polled(change_over, [b"order 2"])
+
+    assert fresh(change_over, [b"order 1"], 900.0) == []
+    change_over.come_back(900.0)
+    assert fresh(change_over, [b"order 2"], 1500.0) == []
+
+
+def test_a_log_is_polled_from_when_pushes_fail_until_they_come_back() -> None:
+    change_over = ChangeOver()
+    seen = [change_over.polled]
+    change_over.fall_back()
+    seen.append(change_over.polled)
+    change_over.come_back(0.0)
+
+    assert [*seen, change_over.polled] == [False, True, False]
+
+
+def test_where_no_pushes_failed_only_what_was_received_is_left_out_of_a_poll() -> None:
+    """No window is taken for one that reaches back to before a change."""
+    change_over = ChangeOver()
+    fresh(change_over, [b"order 1", b"tick"])
+
+    assert polled(change_over, [b"order 0", b"order 1", b"tick", b"tick"]) == [b"order 0", b"tick"]
+
+
+def test_a_push_that_comes_while_a_log_is_polled_takes_nothing_but_its_copy_from_it() -> None:
+    """Only the first poll shows lines from before the change."""
+    change_over = ChangeOver()
+    fresh(change_over, [b"order 1"])
+    change_over.fall_back()
+    assert polled(change_over, [b"order 1", b"order 2"]) == [b"order 2"]
+    assert fresh(change_over, [b"order 2", b"order 4"]) == [b"order 4"]
+
+    assert polled(change_over, [b"order 3", b"order 4", b"order 5"]) == [b"order 3", b"order 5"]
+
+
+def test_lines_of_several_instances_count_behind_the_newest_that_was_received() -> None:
+    """A poll shows them in another order: all up to that one are from before the change."""
+    change_over = ChangeOver()
+    fresh(change_over, [b"a 1", b"b 1", b"a 2", b"b 2"])
+    change_over.fall_back()
+
+    window = [b"a 0", b"a 1", b"a 2", b"b 1", b"b 2", b"b 3"]
+    assert polled(change_over, window) == [b"b 3"]
+    assert polled(change_over, [b"b 2"]) == [b"b 2"]
+
+
+def test_what_a_first_poll_counted_is_left_out_of_pushes_and_nothing_else_is() -> None:
+    change_over = ChangeOver()
+    fresh(change_over, [b"order 1"])
+    change_over.fall_back()
+    assert polled(change_over, [b"order 0", b"order 1", b"order 2"]) == [b"order 2"]
+    change_over.come_back(0.0)
+
+    assert fresh(change_over, [b"order 0", b"order 1", b"order 2"]) == [b"order 0", b"order 1"]
+
+
+def test_twenty_thousand_messages_are_known() -> None:
+    """Those counted last: one more drops the oldest, whether one was looked for before or not."""
+    for looks in (False, True):
+        known = CountedMessages(range(10))
+        assert not looks or not known.find(-1)
+        known.add(range(10, 20_001))
+        assert [known.find(message) for message in (0, 1, 20_000)] == [False, True, True]
 
 
 def test_a_poll_that_ends_after_pushes_came_back_counts_none_of_their_lines() -> None:
@@ -102,12 +181,16 @@ def test_a_poll_that_ends_after_pushes_came_back_counts_none_of_their_lines() ->
 
 def test_so_many_messages_are_kept_as_a_poll_shows() -> None:
     change_over = ChangeOver()
-    fresh(change_over, [b"order %d" % number for number in range(3 * KEPT)])
+    fresh(change_over, [b"order %d" % number for number in range(3000)])
+    again = ChangeOver(change_over.kept())
 
-    assert len(change_over.kept()) == 8 * KEPT
+    assert len(again.kept()) == 8 * 1024
+    shown = [b"order %d" % number for number in (3000 - 1025, 3000 - 1024, 2999)]
+    assert polled(again, shown) == shown[:1]
 
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=6) | st.integers(0, 3), max_size=12))
+@example([[1, 1, 2, 3, 4], 1, [5], 1]).via("a copy that was found is dropped before another one")
 def test_each_copy_of_what_was_counted_last_is_found_once(steps: list[list[int] | int]):
     """Messages that are added, and looked for, as in a list of copies that marks those found."""
     with mock.patch("exporter.logs.dedup.change_over.REMEMBERED", 5):

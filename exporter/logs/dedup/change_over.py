@@ -149,7 +149,6 @@ class ChangeOver:
 
 
 def _decrement(counts: Counter[int], message: int) -> None:
-    if counts[message] > 1:
-        counts[message] -= 1
-    else:
+    counts[message] -= 1
+    if not counts[message]:
         del counts[message]
