@@ -586,6 +586,26 @@ def test_a_stream_is_opened_anew_when_it_outlived_its_use(begin):
     assert scene.followed.outlived(7200)
 
 
+@pytest.mark.found(
+    "A stream whose first line came in two parts, seconds apart, was judged without a line: that "
+    "its container is another one was not noticed.",
+    how="threads in every order, by a seed",
+)
+def test_a_stream_is_judged_once_a_line_of_it_is_whole(begin):
+    """Until then nothing tells which container it shows."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    scene.streams.shows = []
+    scene.stream.end(ConnectionFailed(Endpoint.LOG_CONTENT, "broke"))
+    scene.loop.advance(40)
+    scene.stream.say(line(5)[:9])
+    scene.loop.advance(10)
+    scene.stream.say(line(5)[9:])
+    scene.loop.advance(10)
+    scene.site.poller.poll(RESTARTED)
+    assert (scene.lines(), scene.gaps()) == (2, 1)
+
+
 def test_a_trace_without_prefix_counts_after_a_pause(begin):
     """Its last lines wait a second for the line behind them, not for ever."""
     scene = begin(shows=[line(1)])

@@ -551,6 +551,27 @@ def test_a_container_that_only_a_broken_read_has_shown_is_missed(watched: bool):
     assert (len(poll.counted), poll.gaps) == ((5, 0) if watched else (4, 1))
 
 
+@pytest.mark.found(
+    "With RUN alone in `logs.types`, a container that wrote after RUN had been read empty, whose "
+    "streams broke off before it ended, was no gap.",
+    how="threads in every order, by a seed",
+)
+def test_a_container_that_a_broken_read_has_shown_after_an_empty_one_is_missed():
+    """The next whole read shows another one; what is missing is told once, whatever comes."""
+    poll = reader(instances=1, restarts_watched=False)
+    poll.read([])
+    broken = poll.memory.window(LogType.RUN, 1000)
+    poll.counted += [entry.raw for entry in broken.feed([line(1), line(2)])]
+    poll.memory.give_up(broken)
+    poll.read([line(9)])
+    assert (len(poll.counted), poll.gaps) == (3, 1)
+    poll.read([])
+    assert poll.gaps == 2, "that one has ended too"
+    poll.read([line(20)])
+    poll.read([line(20), line(21)])
+    assert (len(poll.counted), poll.gaps) == (5, 2)
+
+
 def test_a_whole_read_behind_a_broken_one_is_no_gap():
     """It shows the same container, which has written more or not."""
     for lines in ([1, 2], [1, 2, 3]):

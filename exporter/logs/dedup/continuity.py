@@ -394,13 +394,14 @@ class Continuity:
             ended_news: how many lines RUN_RESTARTED newly showed since the window before.
         """
         before = self._windows.of(LogType.RUN)
-        if LogType.RUN not in self._windows and window.complete:
+        first = LogType.RUN not in self._windows or not (before or self._restarts_watched)
+        if first and window.complete:
             before = self._lines.unsettled  # all that is known of RUN is what broken reads counted
         gone = {line for line in before if line not in window.seen}
         if self._instances == 1 and len(gone) < len(before):
             # It shows the one container that was shown before: that lives, whatever is missing.
             # The latest lines are where a read was judged while some of its text was to come.
-            if LogType.RUN in self._windows:
+            if not first:
                 return False
             # Broken reads may have shown one before it, too, but what is later is its own.
             latest = max(self._time(line) for line in before if line in window.seen)
@@ -411,6 +412,8 @@ class Continuity:
             moved_off = max(moved_off, len(window.seen.keys() - set(before)))
         ended = self._windows.of(LogType.RUN_RESTARTED)
         departed = self._departures.note(gone, ended, moved_off, ended_news)
+        if departed and not self._restarts_watched:
+            self._lines.settle(gone)  # they are told once
         self.changed = departed or self.changed
         return departed
 

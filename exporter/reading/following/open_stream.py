@@ -74,8 +74,8 @@ class OpenStream:
     async def catch_up(self) -> None:
         """Read what there was when the stream began.
 
-        A first byte has to come before that can be over: the platform may take minutes to reach
-        a container.
+        A first line has to come before that can be over: the platform may take minutes to reach
+        a container, and without a line nothing can be told.
 
         Raises:
             StreamEndedError: that was all.
@@ -85,9 +85,10 @@ class OpenStream:
         ends = asyncio.get_running_loop().time() + CATCH_UP_SECONDS * several
         while not self.reading.full:
             left = ends - asyncio.get_running_loop().time()
-            if left <= 0:
+            if left <= 0 and self.reading.began:
                 return
-            text = await self._stream.read(min(left, PAUSE_SECONDS * several))
+            pause = min(left, PAUSE_SECONDS * several) if self.reading.began else None
+            text = await self._stream.read(pause)
             if not text:
                 return
             self._take(text)
