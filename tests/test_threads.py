@@ -12,7 +12,7 @@ from threads_life import Life, faults_of, quiet
 from turn_parts import TurnLock
 from turns import Stuck, Turns
 
-LIVES = {"threads": 600, "preempted": 100}
+LIVES = {"threads": 2000, "preempted": 100}
 LIVES_PER_TEST = 50
 LIVES_BETWEEN_SWEEPS = 10
 OWN_PATH = str(Path(threads_life.__file__).parent)

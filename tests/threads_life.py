@@ -48,9 +48,10 @@ from exporter.web.exposition import Exposition
 
 APP, WEB = "shop", "web"
 START = 1_800_000_000.0
-MOVES = 14
+MOVES = 10
 SETTLE_SECONDS = 300.0  # longer than the wait after three failures in a row
 LONG_SECONDS = 90.0  # in some lives
+CALM_SECONDS = 12.0  # several reads of each log, and a list of apps
 STUCK_SECONDS = 20.0
 EVERY = {"name": "every", "regex": ".", "level": "info"}
 PANICS = {"name": "panics", "regex": "panic", "level": "info"}
@@ -499,12 +500,11 @@ class Life:
     def settle(self) -> None:
         """Wait until all is read that can be, or in some lives and failures as long as need be."""
         end = self.turns.now + SETTLE_SECONDS
-        calm = 2 * self.interval + 4.0  # several reads of each log
-        self.turns.sleep(self.rng.choice((calm,) * 15 + (LONG_SECONDS,)))
+        self.turns.sleep(self.rng.choice((CALM_SECONDS,) * 15 + (LONG_SECONDS,)))
         before: dict[Shown, float] = {}
         while self.turns.now < end and (before != (now := self.counted()) or self.verdict()):
             before = now
-            self.turns.sleep(calm)
+            self.turns.sleep(CALM_SECONDS)
 
     def counted(self) -> dict[Shown, float]:
         """What is saved by now, but for lines that each read repeats."""

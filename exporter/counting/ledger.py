@@ -329,7 +329,9 @@ class Ledger:
 
     def _batch(self, changes: Changes) -> Batch:
         """What else changed, as of now."""
-        first_start = self.first_start
+        first_start = None if self.first_start == self._saved_start else self.first_start
+        if not changes:
+            return Batch(first_start=first_start)
         return Batch(
             values={key: self._values[key] for key in changes.values},
             released=dict(changes.released),
@@ -340,7 +342,7 @@ class Ledger:
             dropped_releases=frozenset(changes.dropped_releases),
             dropped_documents=frozenset(changes.dropped_documents),
             dropped_components=frozenset(changes.dropped_components),
-            first_start=None if first_start == self._saved_start else first_start,
+            first_start=first_start,
         )
 
     def _owners(self) -> set[Owner]:

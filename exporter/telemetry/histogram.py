@@ -77,6 +77,8 @@ class Histogram(Family[HistogramSeries]):
     def samples(self) -> list[tuple[str, float]]:
         """The line of every number up to its value, and the value, as they are now."""
         found: list[tuple[str, float]] = []
+        if not self._series:
+            return found
         with self._lock:
             for series in self._series.values():
                 counts, total = series.numbers()

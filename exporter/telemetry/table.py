@@ -140,6 +140,8 @@ class _Numbers(Family[Series]):
 
     def samples(self) -> list[tuple[str, float]]:
         """The line of every series up to its value, and the value, as they are now."""
+        if not self._series:  # as of most metrics most of the time
+            return []
         with self._lock:
             return [(series.prefix, series.value) for series in self._series.values()]
 
