@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.logs.dedup.window import line_key, line_keys
 from exporter.logs.lines import (
     _PREFIX,
     CutLine,
@@ -249,24 +248,6 @@ def test_a_line_made_when_it_is_asked_for_is_what_parse_line_makes(parts):
     assert list(lines[1:3]) == each[1:3]
     assert list(LogLines.of(each)) == each
     assert lines.size == sum(line.size for line in each)
-
-
-_PIECES = st.sampled_from((b"a", b"\xc3", b"\xa9", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xff", b"\r"))
-_TEXTS = st.lists(_PIECES, max_size=4).map(b"".join)
-
-
-@given(st.lists(st.tuples(_TEXTS, st.integers(0, 1)), max_size=5))
-def test_the_identities_of_lines_together_are_those_of_each(parts):
-    """The quick way to them agrees with the careful one, whatever bytes lines hold."""
-    raws = [CutLine(raw, len(raw) + more) if more else raw for raw, more in parts]
-    assert line_keys(raws) == list(map(line_key, raws))
-
-
-def test_text_whose_bytes_were_replaced_is_the_same_line():
-    """An archive's bytes that are no UTF-8 are U+FFFD in live text: one or several."""
-    archive, live, other = b"caf\xe9 \xff\xfe", "caf\ufffd \ufffd".encode(), "café \ufffd".encode()
-    assert line_keys([archive, live]) == [line_key(live)] * 2
-    assert line_keys([other, b"cafe ?"]) != line_keys([live, b"cafe ?"])
 
 
 EMPTY = (

@@ -1,9 +1,12 @@
 """One read of a log: which of its lines are new, and what it says of those it does not show."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.logs.dedup.counted_lines import CountedLines
-from exporter.logs.dedup.window import Base, Window, WindowStart, line_key
+from exporter.logs.dedup.window import Base, Window, WindowStart, line_key, line_keys
+from exporter.logs.lines import CutLine, timestamps_of
 from exporter.logs.restarts.restart_tally import RestartTally
 from exporter.model import LogType
 
@@ -179,6 +182,8 @@ def test_a_log_moved_on_too_far_where_no_line_shows_that_it_did_not(known, optio
         ([1, 2, 3, 4, 5], [3], None, 1, True),
         ([11, 3, 4, 5], [3], None, 4, False),
         ([11, 12, 13, 3, 4], [3], None, 11, True),
+        ([11, 12, 3, 13, 14], [3, 13], None, 11, False),
+        ([5], [], None, 5, False),
         ([1, 2, 3, 4, 5, 6], [3], 1, 4, False),
         ([1, 2, 3, 4, 5], [3], 1, 1, False),
     ],
@@ -253,11 +258,11 @@ def test_what_a_stream_brings_is_new_and_settled():
     counted.settle(window.seen)
     assert list(window.feed(lines_until(5, 4)).raws) == lines_until(5, 4)
     assert (window.new, window.newest, window.first) == (5, START + 5 * NS, START + NS)
-    assert list(window.seen) == [line_key(raw) for raw in lines_until(5)]
+    assert window.seen == dict.fromkeys(line_keys(lines_until(5)), 1)
     assert list(window.feed([line(6), line(6)]).raws) == [line(6)] * 2
     assert list(window.feed([line(0.5), line(7)]).raws) == [line(7)]
     assert list(window.feed(lines_until(10, 8)).raws) == lines_until(10, 8)
-    assert list(window.seen) == [line_key(raw) for raw in lines_until(10, 8)]
+    assert window.seen == dict.fromkeys(line_keys(lines_until(10, 8)), 1)
     assert (window.new, window.repeated, window.newest) == (11, 1, START + 10 * NS)
     assert counted.unsettled == set()
     assert counted.copies == {line_key(line(6)): 1}
@@ -411,10 +416,94 @@ def test_equal_lines_without_a_time_are_told_apart_by_their_place():
     assert [*window.feed(longer).raws, *window.rest().raws] == [b"x", line(4)]
 
 
+def test_a_line_that_is_shown_more_often_than_it_was_counted_is_new_once_more():
+    """How often each was shown is known of a window."""
+    window = fed([], line(1), line(2))
+    raws = [line(1), line(2), line(1)]
+    assert list(window.feed(raws).raws) == [line(1)]
+    assert window.seen == {line_key(line(1)): 2, line_key(line(2)): 1}
+
+
+def place_of(counted: CountedLines) -> dict[int, int]:
+    """The places of lines without a time, and the time that each has there."""
+    return {place: counted.counted[place] for place in counted.places}
+
+
+@pytest.mark.parametrize("known", [0, 1, 3])
+def test_a_line_without_a_time_is_placed_between_its_neighbours(known: int):
+    """New ones or known ones, in a window or on a stream: with the time of the one before."""
+    text = [b"x", *lines_until(3), b"y", *lines_until(6, 4), b"z"]
+    counted = memory(*lines_until(known))
+    window = begin(counted)
+    fresh = [*window.feed(text).raws, *window.rest().raws]
+    assert fresh == [raw for raw in text[known > 0 :] if raw not in lines_until(known)]
+    times = sorted(set(place_of(counted).values()))
+    assert times == [0, START + 3 * NS, START + 6 * NS]
+    counted.settle(window.seen)
+    for start, end in ((0, 4), (1, 5), (3, 5), (4, 6), (4, 8), (7, 9), (5, 9)):
+        window = begin(counted)
+        assert [*window.feed(text[start:end]).raws, *window.rest().raws] == []
+        assert window.repeated == end - start
+
+
+def test_a_line_without_a_time_is_placed_behind_the_last_that_a_stream_brought():
+    """Also where it is the first that waits there, and where more follow it."""
+    counted = memory()
+    window = on_stream(counted)
+    window.feed(lines_until(6, 4))
+    assert list(window.feed([b"x", b"x", line(7)]).raws) == [b"x", b"x", line(7)]
+    assert set(place_of(counted).values()) == {START + 6 * NS}
+    counted.settle(window.seen)
+    window = begin(counted)
+    assert [*window.feed([line(6), b"x", b"x", b"x"]).raws, *window.rest().raws] == [b"x"]
+
+
+def test_a_stream_of_a_log_that_was_empty_has_a_first_line():
+    """It is the one that it brings first."""
+    window = begin(open_ended=True)
+    window.goes_on = True
+    window.feed(lines_until(6, 4))
+    assert (window.first, window.newest) == (START + 4 * NS, START + 6 * NS)
+
+
+def test_the_times_of_many_new_lines_are_read_at_once(monkeypatch):
+    """From the sixteenth on, each once; those of fewer are read one by one."""
+    read = []
+
+    def noted(raws: list[bytes]) -> list[int] | None:
+        read.append(len(raws))
+        return timestamps_of(raws)
+
+    monkeypatch.setattr("exporter.logs.dedup.window.timestamps_of", noted)
+    window = fed(lines_until(40), line(2), line(20))
+    assert read == [40 - 16]
+    assert (window.new, window.newest) == (38, START + 40 * NS)
+    fed(lines_until(15))
+    assert read == [40 - 16]
+
+
 def test_live_text_repeats_what_archives_hold():
     """What both show of one read is one line."""
     window = begin()
     assert list(window.feed(lines_until(3), 0).raws) == lines_until(3)
     assert list(window.feed(lines_until(2), 1).raws) == [line(1), line(2)]
     assert list(window.feed(lines_until(4)).raws) == [line(4)]
-    assert list(window.feed([line(4)]).raws) == [line(4)]
+    assert list(window.feed([line(4), line(3)]).raws) == [line(4), line(3)]
+
+
+_PIECES = st.sampled_from((b"a", b"\xc3", b"\xa9", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xff", b"\r"))
+_TEXTS = st.lists(_PIECES, max_size=4).map(b"".join)
+
+
+@given(st.lists(st.tuples(_TEXTS, st.integers(0, 1)), max_size=5))
+def test_the_identities_of_lines_together_are_those_of_each(parts):
+    """The quick way to them agrees with the careful one, whatever bytes lines hold."""
+    raws = [CutLine(raw, len(raw) + more) if more else raw for raw, more in parts]
+    assert line_keys(raws) == list(map(line_key, raws))
+
+
+def test_text_whose_bytes_were_replaced_is_the_same_line():
+    """An archive's bytes that are no UTF-8 are U+FFFD in live text: one or several."""
+    archive, live, other = b"caf\xe9 \xff\xfe", "caf\ufffd \ufffd".encode(), "café \ufffd".encode()
+    assert line_keys([archive, live]) == [line_key(live)] * 2
+    assert line_keys([other, b"cafe ?"]) != line_keys([live, b"cafe ?"])

@@ -84,18 +84,16 @@ class _Written:
     def __init__(self, raws: Sequence[bytes]) -> None:
         self._raws = raws
         self._asked = 0
-        self._from = 0
         self._timestamps: Sequence[int] | None = None
 
     def at(self, index: int) -> int | None:
         """Return the timestamp of a line; none is asked for twice, and a later one comes later."""
         self._asked += 1
         if self._asked == _FEW:
-            self._from = index
             self._timestamps = timestamps_of(self._raws[index:])
         if self._timestamps is None:
             return timestamp_of(self._raws[index])
-        return self._timestamps[index - self._from]
+        return self._timestamps[index - len(self._raws)]  # it has the last of them
 
 
 class Window:
@@ -290,8 +288,8 @@ class Window:
 
     def trim(self) -> None:
         """Evict all lines shown except the latest that are kept."""
-        if (past := len(self.seen) - self.keep) > 0:
-            self.seen = dict(islice(self.seen.items(), past, None))
+        if len(self.seen) > self.keep:
+            self.seen = dict(islice(self.seen.items(), len(self.seen) - self.keep, None))
         del self._untimed[: -self.keep]
 
     def _skip_known(self, lines: Sequence[int], start: int) -> int:
@@ -337,8 +335,6 @@ class Window:
                 return
         self.seen[line] = copy
         if line not in self._memory.unsettled:
-            if self._waiting:
-                self._place_waiting(line, False, fresh)
             self._repeat([raw], [line], fresh)
             return
         # Counted by a read that broke off: no news, and no proof that the log goes on from
