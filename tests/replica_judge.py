@@ -15,7 +15,7 @@ from typing import Self
 import requests
 from waiting import LIMIT_SECONDS
 
-EVERY_SECONDS = 0.25
+EVERY_SECONDS = 0.5
 TIMEOUT_SECONDS = LIMIT_SECONDS
 
 COUNTERS = (

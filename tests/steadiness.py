@@ -21,7 +21,7 @@ class _Watch:
     """Asks a program again and again, and remembers the longest that took."""
 
     def __init__(self, exporter: ExporterProcess) -> None:
-        self._url = f"{exporter.url}/metrics"
+        self._url = f"{exporter.url}/-/healthy"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self.latest = 0.0
@@ -49,7 +49,7 @@ class _Watch:
 
 @contextmanager
 def judged_if_steady(exporter: ExporterProcess) -> Iterator[None]:
-    """Fail as any test does, but skip it if meanwhile the machine kept a scrape waiting."""
+    """Fail as any test does, but skip it if meanwhile the machine kept an answer waiting."""
     with _Watch(exporter) as watch:
         try:
             yield
