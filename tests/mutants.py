@@ -46,13 +46,17 @@ TESTS = {
     "exporter/logs/dedup/window_end.py": ("test_continuity",),
     "exporter/logs/lines.py": ("test_lines",),
     "exporter/logs/restarts/restart_tally.py": ("test_restart_tally",),
-    "exporter/matching/severity/__init__.py": ("test_severity_forms", "test_severity"),
+    "exporter/matching/severity/__init__.py": ("test_severity_forms",),
     "exporter/matching/severity/candidates.py": ("test_severity",),
     "exporter/matching/severity/layouts.py": ("test_severity_forms",),
     "exporter/matching/severity/silence.py": ("test_severity",),
     "exporter/matching/severity/structured.py": ("test_severity_structured",),
     "exporter/matching/severity/vocabulary.py": ("test_severity_vocabulary",),
+    "exporter/state/columns.py": ("test_state_columns",),
     "exporter/state/fence.py": ("test_state_fence",),
+    "exporter/state/memory.py": ("test_state_memory",),
+    "exporter/state/sqlite.py": ("test_state_sqlite",),
+    "exporter/state/sqlite_namespace.py": ("test_state_sqlite",),
 }
 """Which test modules concern a module; more can be named on the command line."""
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.logs.unwrap import unwrap
-from exporter.matching.severity import declared, layouts, vocabulary
-from exporter.model import Severity
+from exporter.matching.severity import SeverityReader, declared, declares, layouts, vocabulary
+from exporter.model import Severity, WrappedMessage
 
 NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
 """What the first spellings of a form stand for; the others are harmless."""
@@ -55,6 +55,70 @@ def test_what_only_looks_like_a_level_declares_none(line: str):
 def test_a_record_within_an_object_has_the_time_there_too(line: str):
     """Loguru's serialized form has no key but the text beside the record."""
     assert severity_of(line) is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("level=error", Severity.ERROR),
+        ("log_level=error msg=x", Severity.ERROR),
+        ("log_level=error", None),
+        ("LOG_LEVEL=error msg=x", None),
+        ("LEVEL=error level=warn", Severity.WARNING),
+    ],
+)
+def test_a_setting_that_is_printed_declares_nothing(line: str, severity: Severity | None):
+    """In capitals, or alone and named for the log."""
+    assert severity_of(line) is severity
+
+
+def test_what_a_wrapper_declares_counts_where_the_message_declares_nothing():
+    """The program's own word is nearer."""
+    assert declared(WrappedMessage.of(b"no card", 3)) is Severity.ERROR
+    assert declared(WrappedMessage.of(b"INFO no card", 3)) is Severity.INFO
+    assert declared(WrappedMessage.of(b" no card", 3)) is Severity.ERROR
+
+
+def test_a_message_is_read_once_while_it_is_asked_for_again():
+    """An equal one is another, whose lines before it may be others, and so is one between."""
+    reader = SeverityReader()
+    first, second = b"ERROR no card", bytes(bytearray(b"ERROR no card"))
+    with mock.patch.object(layouts, "declared_by", return_value=Severity.ERROR) as read:
+        for message in (first, first, second, second, first):
+            assert reader.read(message) is Severity.ERROR
+    assert read.call_count == 3
+
+
+RECORD = [b"{", b'  "level": "info",', b'  "level_name": "ERROR",', b'  "msg": "ERROR x"', b"}"]
+NESTED = [
+    b"{",
+    b'  "@timestamp": "2026-11-01T00:00:00Z",',
+    b'  "log": {',
+    b'    "level": "error",',
+    b'    "severity": "error"',
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (RECORD, [None, Severity.INFO, None, None, None]),
+        (RECORD[:1] + RECORD[2:], [None, Severity.ERROR, None, None]),
+        ([RECORD[0], RECORD[2], RECORD[1]], [None, Severity.ERROR, None]),
+        (NESTED, [None, None, None, Severity.ERROR, None]),
+        ([b"{", NESTED[2], NESTED[3]], [None, None, None]),
+        ([b"text", b"  ERROR no card", b"WARN no card"], [None, Severity.ERROR, Severity.WARNING]),
+    ],
+)
+def test_of_a_record_over_lines_the_first_that_says_it_declares(
+    lines: list[bytes], wanted: list[Severity | None]
+):
+    """Lines that say it once more declare nothing, however well; nor does its text."""
+    found = [
+        declares(line, lambda at=at: reversed(lines[:at]), SeverityReader())
+        for at, line in enumerate(lines)
+    ]
+    assert found == wanted
 
 
 @given(st.binary(max_size=80))
@@ -131,6 +195,12 @@ def test_capitals_that_are_words_too_begin_a_line_only_with_a_sign(word: str):
         assert severity_of(text.format(word)) is None
     for text in ("{}", "({} the card", "[{}] the card", "{}: the card", "12:00:00 {} the card"):
         assert severity_of(text.format(word)) is severity
+
+
+def test_pairs_are_read_once_and_together():
+    """Where the one that says it best says nothing, none of those behind it is read alone."""
+    assert severity_of("a=1 levelno=40 no card") is Severity.ERROR
+    assert severity_of("a=1 severity_number=99 levelno=40 no card") is None
 
 
 @pytest.mark.parametrize(("more", "severity"), [(0, Severity.ERROR), (1, None)])

@@ -38,17 +38,11 @@ SPACES = (b" ", b"\t")
 """What lines begin with that may be a part of a record over several lines."""
 
 
-def _of(record: Mapping[str, object]) -> Severity | None:
-    return structured.declared_in(record)
-
-
-def _without(record: Mapping[str, object], key: str) -> dict[str, object]:
-    """Return a record, whose first field holds what stands deepest, without a field there."""
-    first = next(iter(record))
-    inner = record[first]
-    if first != key and isinstance(inner, dict):
-        return {**record, first: _without(inner, key)} if inner else dict(record)
-    return {name: value for name, value in record.items() if name != key}
+def _without_line(record: Mapping[str, object]) -> dict[str, object]:
+    """Return what is known around a line without the line: the first of what stands deepest."""
+    first, *others = record
+    inner, rest = record[first], {name: record[name] for name in others}
+    return {first: _without_line(inner), **rest} if isinstance(inner, dict) else rest
 
 
 def _record(text: bytes) -> Mapping[str, object]:
@@ -91,4 +85,6 @@ def declares(message: bytes, before: Before, severities: SeverityReader) -> Seve
     pair = structured.pair_of(message)
     if pair is None or not structured.is_level(pair[0]):
         return None
-    return None if structured.declared_in(_without(around, pair[0])) else _of(around)
+    if structured.declared_in(_without_line(around)) is not None:
+        return None
+    return structured.declared_in(around)

@@ -52,7 +52,7 @@ _LEVEL = _level(_NOUN)
 _LEVEL_BEHIND = _level(_NOUN.replace(rb"\w|/", rb"|/| +[>|]"))
 """Behind a time or a name, where a module may be called ``reports``."""
 
-_ALONE = compile_late(rb"(" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
+_ALONE = compile_late(rb"(?:" + _ANY_CASE + rb")(?:(?=\s{2,}(?P<padded>\S))|(?=\s)" + _NOUN + rb")")
 """A word without a mark of its own: in a column, as loggers align levels, or behind a sign."""
 
 _LEVEL_BEGINS = frozenset(
@@ -195,9 +195,7 @@ def declared_by(message: bytes, record: Callable[[bytes], Mapping[str, object]])
         if at > _REACH:
             return None
         if message[at : at + 2] in _OPENINGS:
-            fields = record(message[at:])
-            if fields or not step:
-                return structured.declared_in(fields)
+            return structured.declared_in(record(message[at:]))
         severity = _level_at(message, at, step)
         if severity is not None:
             return severity
@@ -246,7 +244,7 @@ def _level_at(message: bytes, at: int, step: int) -> Severity | None:
     if found := _ALONE.match(message, at):
         behind_sign = _BEHIND_SIGN.search(message, at - 9, at) is not None
         if behind_sign or (step and found["padded"] is not None):
-            return _of_word(found[1])
+            return _of_word(found[0])
     return None
 
 
