@@ -16,10 +16,11 @@ from exporter.state.columns import (
 )
 from exporter.state.store import CursorKey, DocumentKey, ValueKey
 
-NAMES = st.lists(st.text(), max_size=3).map(tuple)
+TEXTS = st.text('a/é"\\\n\0\N{LOBSTER}')
+NAMES = st.lists(TEXTS, max_size=3).map(tuple)
 
 
-@given(metric=st.text(), labels=NAMES, meaning=st.text())
+@given(metric=TEXTS, labels=NAMES, meaning=TEXTS)
 def test_the_text_of_a_series_is_read_as_the_same_series(
     metric: str, labels: tuple[str, ...], meaning: str
 ):
@@ -28,7 +29,7 @@ def test_the_text_of_a_series_is_read_as_the_same_series(
     assert value_key(value_text(key)) == value_key(value_text(key).encode()) == key
 
 
-@given(kind=st.text(), owner=NAMES, name=st.text())
+@given(kind=TEXTS, owner=NAMES, name=TEXTS)
 def test_the_text_of_a_document_is_read_as_the_same_document(
     kind: str, owner: tuple[str, ...], name: str
 ):
@@ -37,7 +38,7 @@ def test_the_text_of_a_document_is_read_as_the_same_document(
     assert document_key(document_text(key)) == key
 
 
-@given(app=st.text(), component=st.text(), deployment_id=st.text())
+@given(app=TEXTS, component=TEXTS, deployment_id=TEXTS)
 def test_the_text_of_a_cursor_is_read_as_the_same_cursor(
     app: str, component: str, deployment_id: str
 ):
