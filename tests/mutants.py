@@ -55,7 +55,7 @@ TESTS = {
     "exporter/state/columns.py": ("test_state_columns",),
     "exporter/state/fence.py": ("test_state_fence",),
     "exporter/state/memory.py": ("test_state_memory",),
-    "exporter/state/sqlite.py": ("test_state_sqlite",),
+    "exporter/state/sqlite.py": ("test_state_sqlite", "test_state_upgrade"),
     "exporter/state/sqlite_namespace.py": ("test_state_sqlite",),
 }
 """Which test modules concern a module; more can be named on the command line."""

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,11 @@ def not_root(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def descriptors() -> list[str]:
+    """The open descriptors of this process."""
+    return sorted(file.name for file in Path("/proc/self/fd").iterdir())
 
 
 class Clock:
@@ -123,14 +129,97 @@ def test_what_is_dropped_is_gone_and_the_rest_stays(path, clock):
             documents={NOTE: b"1", NAMED: b"2"},
         )
     )
+    state.save(Batch(released={CursorKey(API, "d0"): 8, CursorKey(API, "d2"): 9}))
+    state.save(Batch(dropped_releases=frozenset({CursorKey(API, "d2")})))
     state.save(Batch(dropped_values=frozenset({LINES}), dropped_components=frozenset({WEB})))
     state.save(Batch(dropped_documents=frozenset({NOTE})))
     saved = state.load()
     state.close()
     assert saved.values == {MATCHES: 1.0}
     assert saved.cursors == {other: b"2"}
-    assert saved.released == {}
+    assert saved.released == {CursorKey(API, "d0"): 8}
     assert saved.documents == {NAMED: b"2"}
+
+
+def test_a_first_start_that_is_known_better_is_kept(path, clock):
+    """As of the memory that a state in a file takes over."""
+    state = file_state(path, clock)
+    state.save(Batch(first_start=5.5))
+    state.save(Batch(values={LINES: 1.0}))
+    assert state.load().first_start == 5.5
+    state.close()
+
+
+def test_a_file_is_durable_and_never_goes_back(path, clock):
+    """What is not saved there must not be shown; a file that is replaced is refused instead."""
+    store = SqliteStore(path, clock)
+    state = store.open("")
+    assert (store.durable, state.durable, state.rollbacks) == (True, True, 0)
+    state.close()
+    state.save(Batch(values={LINES: 1.0}))
+    store.close()
+
+
+def test_any_thread_may_save(path, clock):
+    """The saves of an account come from one thread, its start from another."""
+    state = file_state(path, clock)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(state.save, Batch(values={LINES: 1.0})).result()
+    assert state.load().values == {LINES: 1.0}
+    state.close()
+
+
+def test_a_batch_waits_for_no_disk(path, clock):
+    """A sync per batch would; the log of writes alone keeps them apart."""
+    store = SqliteStore(path, clock)
+    with store.reading() as connection:
+        found = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "locking_mode")
+        ]
+    assert found == ["wal", 1, "exclusive"]
+    store.close()
+
+
+def test_nothing_of_a_file_stays_open(path, clock):
+    """Neither after its end nor after a start that was refused, so that another may begin."""
+    before = descriptors()
+    file_state(path, clock).close()
+    assert descriptors() == before
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StateError) as caught:
+        file_state(path, clock)
+    assert descriptors() == before
+    assert caught.value.__traceback__ is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("SQLITE_BUSY", "another process holds it; two exporters cannot share one file"),
+        ("SQLITE_BUSY_SNAPSHOT", "another process holds it; two exporters cannot share one file"),
+        ("SQLITE_LOCKED", "another process holds it; two exporters cannot share one file"),
+        (
+            "SQLITE_CORRUPT",
+            "it is damaged or no database; move it away to start again, or restore a copy",
+        ),
+        ("SQLITE_CANTOPEN", "its folder cannot be written to"),
+        ("SQLITE_READONLY_DBMOVED", "it is read-only, or its folder is"),
+        ("SQLITE_FULL", "the disk is full"),
+        ("SQLITE_IOERR", "as SQLite says it"),
+        ("", "as SQLite says it"),
+    ],
+)
+def test_each_trouble_of_sqlite_is_told_in_words(path, clock, name: str, reason: str):
+    """What nobody can do anything about is told as SQLite says it."""
+    store = SqliteStore(path, clock)
+    error = sqlite3.OperationalError("as SQLite says it")
+    if name:
+        error.sqlite_errorname = name
+    with pytest.raises(StateError) as caught, store.reading():
+        raise error
+    assert str(caught.value) == f"state file {path} cannot be read: {reason}"
+    store.close()
 
 
 def test_a_file_of_the_first_version_is_taken_over(path, clock):

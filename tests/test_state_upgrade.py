@@ -46,13 +46,17 @@ def test_a_file_of_november_2026_is_continued(tmp_path: Path):
     site.ledger.end()
 
 
-def test_a_copy_is_kept_before_a_file_is_changed(tmp_path: Path):
+def test_a_copy_is_kept_before_a_file_is_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """It is the file as the older exporter left it, for its owner alone; later starts keep none."""
+    caplog.set_level("INFO")
     path, copy = tmp_path / "state.db", tmp_path / "state.db.version-2"
     with closing(sqlite3.connect(path)) as database:
         database.executescript(DUMP.read_text(encoding="utf-8"))
         before = list(database.iterdump())
     SqliteStore(path, Clock()).close()
+    (told,) = caplog.records
+    assert told.getMessage() == "state file of an older version is changed"
+    assert told.__dict__["fields"] == {"file": path, "copy": copy}
     with closing(sqlite3.connect(copy)) as database:
         assert list(database.iterdump()) == before
         assert database.execute("PRAGMA user_version").fetchone()[0] == 2
@@ -60,6 +64,7 @@ def test_a_copy_is_kept_before_a_file_is_changed(tmp_path: Path):
     copy.unlink()
     SqliteStore(path, Clock()).close()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["state.db"]
+    assert len(caplog.records) == 1
 
 
 def test_a_file_is_not_changed_without_a_copy(tmp_path: Path):
