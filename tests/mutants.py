@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_loader
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,9 +124,13 @@ def _evaluated(source: str) -> str:
 def _by_operators(source: str) -> Iterator[str]:
     for name in OPERATORS:
         operator = get_operator(f"core/{name}")()
-        occurrence = 0
-        while (text := mutate_code(source, operator, occurrence)) is not None:
-            occurrence += 1
+        for occurrence in count():
+            try:
+                text = mutate_code(source, operator, occurrence)
+            except AttributeError:  # the operator for exceptions knows no names with a dot
+                continue
+            if text is None:
+                break
             yield text
 
 

@@ -121,6 +121,13 @@ def test_of_a_record_over_lines_the_first_that_says_it_declares(
     assert found == wanted
 
 
+def test_a_line_of_a_record_has_the_severity_of_the_record():
+    """Whatever stands in the line itself; where no record is around it, its own."""
+    assert declared(RECORD[3], lambda: reversed(RECORD[:3])) is Severity.ERROR
+    assert declared(RECORD[3], lambda: reversed(RECORD[:2])) is Severity.INFO
+    assert declared(b"\tWARN no card", lambda: reversed(RECORD)) is Severity.WARNING
+
+
 @given(st.binary(max_size=80))
 def test_anything_can_be_read(message: bytes):
     """No bytes make reading fail."""
