@@ -342,6 +342,7 @@ def test_a_file_damaged_in_the_middle_is_refused(path, clock):
     "damage",
     [
         "UPDATE series SET labels = 'null'",
+        "UPDATE series SET labels = '5'",
         "UPDATE series SET labels = '[]'",
         "UPDATE series SET labels = '[1]'",
         "UPDATE series SET labels = '[\"a'",

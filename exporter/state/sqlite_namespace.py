@@ -113,7 +113,7 @@ class SqliteState:
 def _names(column: str) -> tuple[str, ...]:
     """The label values of a series, or an owner; the first is the name of an app."""
     names = json.loads(column)
-    if not isinstance(names, list) or not names or set(map(type, names)) != {str}:
+    if not isinstance(names, list) or set(map(type, names)) != {str}:
         raise ValueError(f"it holds {column!r} where names should be")
     return tuple(names)
 
