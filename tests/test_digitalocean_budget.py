@@ -232,12 +232,13 @@ def test_while_others_have_all_one_request_a_minute_looks():
 
 
 def test_of_what_others_leave_one_in_twenty_is_for_urgent_requests():
-    """The others get 38 of 40, and one a minute from then on."""
-    limited = budget(SteppedTime(), 100, MANY, share=0.8)
-    others_take(limited, 50)
-    assert [send(limited, urgent=False) for _ in range(37)] == [0] * 37
-    assert [send(limited), send(limited)] == [0, 0]
-    assert [send(limited, urgent=False), send(limited)] == [60, 60]
+    """The others get 38 of 40, all 40 are sent at once, and then one a minute is tried."""
+    for urgent in (2, 0):
+        limited = budget(SteppedTime(), 100, MANY, share=0.8)
+        others_take(limited, 50)
+        assert [send(limited, urgent=False) for _ in range(37)] == [0] * 37
+        assert [send(limited) for _ in range(urgent)] == [0] * urgent
+        assert send(limited, urgent=False) == 60
 
 
 @pytest.mark.parametrize(

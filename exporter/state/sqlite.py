@@ -74,7 +74,7 @@ class SqliteStore:
             fields = {"file": self._path, "copy": copy}
             LOG.info("state file of an older version is changed", extra={"fields": fields})
         prepare(self._connection)
-        damage = execute("PRAGMA quick_check(1)").fetchone()[0]
+        (damage,) = execute("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
             told = "; ".join(line for line in damage.splitlines() if not line.startswith("*"))
             raise ValueError(
