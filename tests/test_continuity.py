@@ -456,6 +456,26 @@ def test_bytes_that_live_text_can_not_hold_make_no_other_line():
     assert len(poll.counted) == 2
 
 
+@pytest.mark.found(
+    "Where a window of several instances reached back to lines that were forgotten, lines without "
+    "a time among those, such as frames of a trace, counted again.",
+    how="tests of each module that notice a change in one place of it",
+)
+def test_a_trace_among_lines_that_were_forgotten_is_not_counted_again():
+    """Its frames are as old as the line before them, whatever stands in the text of another."""
+    quiet = [line(n * NS, "quiet") for n in range(8)]
+    busy = [line(n * NS, "busy") for n in range(8, 408)]
+    busy[3::4] = [b"  at frame %d" % n for n in range(100)]
+    poll = reader(remember=20, instances=2, tail_lines=20, from_first_line=True)
+    for upto in range(10, 401, 10):
+        poll.read(quiet + busy[max(0, upto - 20) : upto])
+        poll.read([], LogType.RUN_RESTARTED)
+    poll.tail_lines = 200
+    poll.read(quiet + busy[200:])
+    assert poll.counted == quiet + busy
+    assert poll.gaps == 0
+
+
 @st.composite
 def schedules(draw):
     """Logs of several instances, a layout, and where each poll stands in them."""

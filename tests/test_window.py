@@ -387,7 +387,11 @@ def test_run_restarted_shows_each_line_and_whether_it_was_known():
         ([line(9), b"x"], {"base": Base([], whole=True)}, [b"x"]),
         ([line(9), b"x"], {"base": Base([], whole=False)}, []),
         ([line(9), b"x"], {"base": Base([], whole=True), "part": 0}, []),
+        ([b"x", line(5)], {}, []),
         ([line(11), line(5), line(4), b"x"], {}, []),
+        ([line(5), line(6), b"x"], {}, []),
+        ([line(5), line(6), b"x"], {"instances": 1}, [b"x"]),
+        ([line(5), line(4), b"x"], {"base": Base([line_key(line(5))], whole=False)}, [b"x"]),
     ],
 )
 def test_a_line_without_a_time_is_as_new_as_the_line_before_it(raws, options, new):

@@ -149,6 +149,7 @@ class Window:
         self._again = 0  # those of them that a read that broke off has counted
         self.live_lines = 0
         self._before: int | None = None  # the timestamped line that came last
+        self._before_is_old = False  # whether that is unknown, and may have been forgotten
         self._waiting: list[bytes] = []  # lines without prefix since then
         self._placed = 0  # such lines since then that wait no more
         self._untimed: list[int] = []  # such lines of a text that has no other
@@ -201,7 +202,7 @@ class Window:
         else:
             self.seen.update(distinct)
         self._before, self._last, self._placed = lines[-1], timestamps[-1], 0
-        self._run_knows = True
+        self._before_is_old = False
         self.first = self.first or timestamps[0]
         self.newest = max(self.newest, newest)
         self.new += len(lines)
@@ -310,7 +311,7 @@ class Window:
         if self._instances == 1 or first < self._last:
             self._stretch = 0  # the text of one instance ends here, or reaches back to here
         self._before, self._last = lines[-1], self._memory.counted[lines[-1]]
-        self._placed = 0
+        self._before_is_old, self._placed = False, 0
         self.newest = max(self.newest, *map(self._memory.counted.__getitem__, lines))
         self.first = self.first or self._memory.counted[lines[0]]
         self.repeated += len(lines)
@@ -355,6 +356,7 @@ class Window:
                 self._stretch = 0
         self._begins_new = self._begins_new or (new and not self.first)
         self._before, self._last, self._placed = line, timestamp, 0
+        self._before_is_old = not new
         self.first = self.first or timestamp
         self.newest = max(self.newest, timestamp)
 
@@ -448,10 +450,8 @@ class Window:
         if before is None:
             new_here = after_new
         else:
-            newest_old = max(self._memory.floor, self._old_until)
             comes_live = self.goes_on and not self._is_stale(self._last)
-            new_here = self._last > newest_old or self._run_knows or comes_live
-            new_here = new_here or (self.live and self._base is not None and self._base.whole)
+            new_here = not self._before_is_old or comes_live
         for index, raw in enumerate(raws):
             places = []
             if before is not None:
