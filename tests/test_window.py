@@ -441,6 +441,7 @@ def test_a_line_without_a_time_is_placed_between_its_neighbours(known: int):
     window = begin(counted)
     fresh = [*window.feed(text).raws, *window.rest().raws]
     assert fresh == [raw for raw in text[known > 0 :] if raw not in lines_until(known)]
+    assert set(window.seen.values()) == {1}
     times = sorted(set(place_of(counted).values()))
     assert times == [0, START + 3 * NS, START + 6 * NS]
     counted.settle(window.seen)
@@ -486,6 +487,96 @@ def test_the_times_of_many_new_lines_are_read_at_once(monkeypatch):
     assert read == [40 - 16]
 
 
+@pytest.mark.parametrize(
+    ("instances", "known", "settled"),
+    [(1, [line(5)], True), (2, [line(5)], False), (None, [line(5)], False), (1, [], False)],
+)
+def test_a_new_line_behind_a_known_one_of_the_only_instance_is_settled(instances, known, settled):
+    """Any other, and one without a time, tells of gaps only once its window was read whole."""
+    counted = memory(line(5), *lines_until(3))
+    counted.floor = START + 5 * NS
+    window = begin(counted, instances=instances)
+    window.feed([*known, line(6), b"new"])
+    window.feed([line(2, "old"), b"old", line(7)])
+    window.rest()
+    unsettled = {line_key(line(7)), *(() if settled else [line_key(line(6))])}
+    assert unsettled == counted.unsettled - counted.places
+    assert (len(counted.places), len(counted.places & counted.unsettled)) == (4, 2)
+
+
+def test_of_lines_of_one_time_each_follows_the_one_before():
+    """A time that stays is none that falls: neither another instance's text nor an end of one."""
+    counted = memory(line(5))
+    counted.floor = START + 10 * NS
+    raws = [line(5), line(5, "a"), line(5, "b")]
+    assert list(begin(counted, instances=1).feed(raws).raws) == raws[1:]
+    window = fed([line(11), line(12), line(12, "k"), line(13)], line(12, "k"), tail_lines=3)
+    assert (window.stretch_since, window.moved_on()) == (START + 11 * NS, True)
+
+
+def test_a_window_without_times_goes_on_where_the_one_before_ended():
+    """What it repeats is known; a log that was never read is new to its end."""
+    counted = memory()
+    for raws, new in (([b"a", b"b"], [b"a", b"b"]), ([b"b", b"c", b"d"], [b"c", b"d"])):
+        window = begin(counted, LogType.RUN_RESTARTED, untimed_is_new=True)
+        window.feed(raws)
+        assert list(window.rest().raws) == new
+        known = len(raws) - len(new)
+        assert (window.repeated, window.new, window.reaches_back) == (known, len(new), known > 0)
+        told = [(raw, line_key(raw), raw not in new) for raw in raws]
+        assert window.shown == told
+        assert window.seen == dict.fromkeys(line_keys(raws), 1)
+    window = begin(counted, LogType.RUN_RESTARTED)
+    window.feed([b"d"])
+    assert (list(window.rest().raws), window.repeated, window.reaches_back) == ([], 1, True)
+
+
+def test_a_line_without_a_time_at_an_end_has_one_identity_whatever_follows():
+    """So a container whose last line it is ends once."""
+    shown = []
+    for follows in ([], [line(2)]):
+        window = begin(memory(), LogType.RUN_RESTARTED)
+        window.feed([line(1), b"killed", *follows])
+        window.rest()
+        shown.append([key for raw, key, _ in window.shown if raw == b"killed"])
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == 1
+
+
+def test_lines_without_a_time_that_come_one_by_one_are_those_of_a_window():
+    """They stand behind one another, however many a stream had brought before."""
+    counted = memory()
+    window = begin(counted, open_ended=True)
+    fresh = [*window.feed([line(1), b"x"]).raws, *window.rest().raws]
+    window.goes_on = True
+    for raws in ([b"x", b"x"], [b"x", b"x", b"x"]):
+        window.feed(raws)
+        fresh += window.rest().raws
+    assert fresh == [line(1), *[b"x"] * 6]
+    again = begin(counted)
+    again.feed([line(1), *[b"x"] * 7])
+    assert list(again.rest().raws) == [b"x"]
+    assert counted.copies == {}
+
+
+def test_a_window_that_begins_with_what_only_a_broken_read_has_shown_may_follow_a_gap():
+    """Lines before it may be missing, though it reaches back to lines that are known."""
+    counted = memory(*lines_until(3, 2))
+    begin(counted).feed([line(1)])
+    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+        window = begin(counted, log_type, tail_lines=3, instances=1, base=Base([], whole=False))
+        assert list(window.feed(lines_until(3)).raws) == []
+        assert (window.moved_on(), window.reaches_back) == (True, True)
+    assert [known for _, _, known in window.shown] == [True, True, True]
+
+
+def test_a_window_has_what_was_known_when_it_began():
+    """Its end is judged by that, whatever came meanwhile."""
+    tally = RestartTally({"web-0": 3})
+    window = begin(resolves=True, tally=tally, run_read_to=7)
+    assert (window.resolves, window.tally, window.run_read_to) == (True, tally, 7)
+
+
 def test_live_text_repeats_what_archives_hold():
     """What both show of one read is one line."""
     window = begin()
@@ -511,3 +602,11 @@ def test_text_whose_bytes_were_replaced_is_the_same_line():
     archive, live, other = b"caf\xe9 \xff\xfe", "caf\ufffd \ufffd".encode(), "café \ufffd".encode()
     assert line_keys([archive, live]) == [line_key(live)] * 2
     assert line_keys([other, b"cafe ?"]) != line_keys([live, b"cafe ?"])
+
+
+def test_lines_that_are_plain_text_are_not_looked_at_one_by_one(monkeypatch):
+    """Neither ASCII nor other UTF-8."""
+    raws = [b"a", b"caf\xc3\xa9", b""]
+    each = list(map(line_key, raws))
+    monkeypatch.setattr("exporter.logs.dedup.window.line_key", None)
+    assert (line_keys(raws), line_keys(raws[:1])) == (each, each[:1])

@@ -233,7 +233,7 @@ class Window:
             return False
         asked, shown = self.tail_lines, self.live_lines
         grows = self._open_ended or self._instances == 1
-        cut = shown == asked or (grows and shown > asked)
+        cut = shown >= asked if grows else shown == asked
         return cut and (self.new == shown or (self._begins_new and self._base is not None))
 
     @property
@@ -323,17 +323,14 @@ class Window:
         self, raw: bytes, line: int, live: bool, fresh: LogLines, time: Callable[[], int | None]
     ) -> None:
         """Decide on one line that may be new; ``time`` returns when it was written."""
-        copy = self.seen.get(line, 0) + 1
-        timestamp = self._memory.counted.get(line)
-        if timestamp is None or copy > 1:
-            written = time()
-            timestamp = self._memory.known_at(line, copy, written)
-            if timestamp is None:
-                if written is None:
-                    self._waiting.append(raw)
-                else:
-                    self._unknown(raw, written, line, copy, live, fresh)
-                return
+        copy, written = self.seen.get(line, 0) + 1, time()
+        timestamp = self._memory.known_at(line, copy, written)
+        if timestamp is None:
+            if written is None:
+                self._waiting.append(raw)
+            else:
+                self._unknown(raw, written, line, copy, live, fresh)
+            return
         self.seen[line] = copy
         if line not in self._memory.unsettled:
             self._repeat([raw], [line], fresh)
@@ -513,10 +510,7 @@ def line_keys(raws: Sequence[bytes]) -> list[int]:
 
 def _is_plain(text: bytes) -> bool:
     """Whether it stands for itself: it is UTF-8, and nothing in it was replaced."""
-    try:
-        return text.isascii() or "\ufffd" not in text.decode()
-    except UnicodeDecodeError:
-        return False
+    return text.isascii() or "\ufffd" not in text.decode("utf-8", "replace")
 
 
 def _place(where: bytes, raw: bytes) -> int:
