@@ -33,16 +33,20 @@ from exporter.config.credentials import TokenSource
 from exporter.config.schema import Config
 from exporter.digitalocean.log_content import WebSockets
 from exporter.digitalocean.platform_clock import PlatformClock
+from exporter.logs.dedup.snapshot import Snapshot
+from exporter.logs.dedup.window import line_key
 from exporter.matching.engine import Engine
 from exporter.model import Endpoint, GapReason, LogChunk
+from exporter.reading.following.followed_source import PROOF_SECONDS
 from exporter.reading.following.follower import Follower
 from exporter.service.account import Account, Namespace
 from exporter.service.connections import Connections
+from exporter.simulator import state as simulated
 from exporter.simulator.log_reading import LogReader
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec, Layout
 from exporter.state.sqlite import SqliteStore
-from exporter.state.store import Batch, State, ValueKey
+from exporter.state.store import Batch, CursorKey, State, ValueKey
 from exporter.telemetry.declarations import PREFIX
 from exporter.web.exposition import Exposition
 
@@ -53,6 +57,8 @@ SETTLE_SECONDS = 300.0  # longer than the wait after three failures in a row
 LONG_SECONDS = 90.0  # in some lives
 CALM_SECONDS = 12.0  # several reads of each log, and a list of apps
 STUCK_SECONDS = 20.0
+FIRST_SECONDS = 3.0
+BRIEF_SECONDS = PROOF_SECONDS + 5.0  # the end of a stream may be noticed late
 EVERY = {"name": "every", "regex": ".", "level": "info"}
 PANICS = {"name": "panics", "regex": "panic", "level": "info"}
 REPEATED = f"{PREFIX}log_repeated_lines_total"
@@ -132,7 +138,7 @@ class WatchedState:
         """Save a batch; others continue before it, and between it and what follows."""
         self._life.turns.turn()
         self._state.save(batch)
-        self._life.note_saved(batch.values)
+        self._life.note_saved(batch.values, batch.cursors)
         self._life.turns.turn()
 
     def close(self) -> None:
@@ -152,6 +158,11 @@ class Life:
         self.mode = self.rng.choice(("poll", "follow", "auto"))
         self.interval = self.rng.choice((1, 2, 5))
         self.rules = [EVERY]
+        self.types = ("RUN", "RUN_RESTARTED")
+        self.run_alone = False  # at some time
+        self.unseen = 0  # lines of containers that ended before anything of them was kept
+        self.crashed = -1  # the instance that crashed last, and the lines of its next container
+        self.young = self.brief = 0  # and of such that a deployment replaced soon
         self.instances = self.rng.choice((1, 1, 2))
         self.lasts = self.rng.random() < 0.5
         self.faults: list[str] = []
@@ -159,6 +170,7 @@ class Life:
         self.highest: dict[int, dict[Shown, float]] = {}  # by who scrapes
         self.latest: dict[int, tuple[frozenset[str], dict[Shown, float]]] = {}
         self.saved: dict[Shown, float] = {}
+        self.cursors: dict[str, bytes] = {}  # by deployment
         self.lines = self.hand_overs = self.scrapes = self.generation = 0
         self.scrapers = self.rng.choice((1, 1, 2))
         self.deploying = False
@@ -239,7 +251,7 @@ class Life:
 
     def config(self) -> Config:
         """The configuration of now."""
-        return configuration(self.mode, self.interval, len(self.rules))
+        return configuration(self.mode, self.interval, len(self.rules), self.types)
 
     def start(self) -> None:
         """A process begins: its state is read, and it is scraped."""
@@ -248,7 +260,8 @@ class Life:
         turns.main.group = self.generation
         self.store = SqliteStore(self.path, self.wall_clock)
         state = self.store.open("")
-        self.note_saved(state.load().values)
+        there = state.load()
+        self.note_saved(there.values, there.cursors)
         self.account = Account(
             self.config(),
             TokenSource("a test", token="none"),
@@ -263,8 +276,11 @@ class Life:
             turns.spawn(partial(self.scrape_again_and_again, number), f"scrape-{number}")
         turns.spawn(self.look_again_and_again, "page")
 
-    def note_saved(self, values: Mapping[ValueKey, float]) -> None:
+    def note_saved(
+        self, values: Mapping[ValueKey, float], cursors: Mapping[CursorKey, bytes]
+    ) -> None:
         """Remember what is saved by now."""
+        self.cursors.update((key.deployment_id, data) for key, data in cursors.items())
         for key, value in values.items():
             series = (key.metric, tuple(sorted(key.labels)))
             if value < self.saved.get(series, 0.0):
@@ -328,6 +344,7 @@ class Life:
     def write(self, instance: int, words: str, deployment_id: str | None = None) -> None:
         """One line, unlike any other."""
         self.lines += 1
+        self.young += deployment_id is None and instance == self.crashed
         self.platform.write(
             APP, WEB, instance, f"{words} {self.lines}", deployment_id=deployment_id
         )
@@ -352,9 +369,10 @@ class Life:
             self.write(instance, "starting", new)
         sleep(choice((0.2, 2.0)))
         self.lines += self.instances
-        self.platform.advance_deployment(
-            APP, {WEB: [f"SIGTERM {self.lines}"]}, exit_code=choice((None, 143))
-        )
+        code = choice((None, 143))
+        if self.turns.now - self.crashed_at < BRIEF_SECONDS:
+            self.brief += self.young + 1 + (code is not None)
+        self.platform.advance_deployment(APP, {WEB: [f"SIGTERM {self.lines}"]}, exit_code=code)
         self.hand_overs += 1
         self.deploying = False
         self.tell("it took over")
@@ -366,16 +384,33 @@ class Life:
             self.turns.spawn(self.deploy, "deployment", "world")
 
     def crash(self) -> None:
-        """A container ends, unless one has lately, or another deployment begins."""
-        if self.deploying or self.turns.now - self.crashed_at < 2 * self.interval + 15:
+        """A container ends, unless one has lately, or another deployment begins.
+
+        Not in the first seconds: what the platform says of it may have a time before the start.
+        """
+        early = self.turns.now < FIRST_SECONDS
+        if early or self.deploying or self.turns.now - self.crashed_at < 2 * self.interval + 15:
             return
         self.crashed_at = self.turns.now
         instance, code = self.rng.randrange(self.instances), self.rng.choice((None, 2))
         self.write(instance, "working")
         self.lines += 1 + (code is not None)
         self.platform.crash(APP, WEB, instance, [f"panic {self.lines}"], exit_code=code)
+        self.unseen += self.lines_unseen(instance)
+        self.crashed, self.young = instance, int(code is not None)
         self.write(instance, "listening")
-        self.tell(f"instance {instance} crashed")
+        self.tell(f"instance {instance} crashed, {self.unseen} lines unseen")
+
+    def lines_unseen(self, instance: int) -> int:
+        """How many lines a container had that has just ended, if none of them is kept as counted.
+
+        RUN alone never shows that there was such a container.
+        """
+        deployment = self.platform.active_deployment_id(APP)
+        lines = self.platform.view(partial(previous_lines, deployment, instance))
+        kept = self.cursors.get(deployment)
+        known = Snapshot.from_bytes(kept) if kept is not None else None
+        return 0 if known and any(knows(known, line) for line in lines) else len(lines)
 
     def cut(self) -> None:
         """Every stream breaks off."""
@@ -389,7 +424,10 @@ class Life:
         self.mode = self.rng.choice(("poll", "follow", "auto"))
         self.interval = self.rng.choice((1, 2, 5))
         self.rules = self.rng.choice(([EVERY], [EVERY, PANICS]))
-        self.tell(f"reload: {self.mode}, every {self.interval} s, {len(self.rules)} rules")
+        self.types = self.rng.choice((("RUN",), *(("RUN", "RUN_RESTARTED"),) * 2))
+        self.run_alone = self.run_alone or len(self.types) == 1
+        logs = f"{self.mode}, every {self.interval} s, {self.types}"
+        self.tell(f"reload: {logs}, {len(self.rules)} rules")
         account, config, source = self.account, self.config(), TokenSource("a test", token="none")
         self.turns.spawn(lambda: account.change(config, source), "reload")
 
@@ -511,7 +549,18 @@ class Life:
         return {key: value for key, value in self.saved.items() if key[0] != REPEATED}
 
     def verdict(self) -> list[str]:
-        """Hold what was counted against the truth."""
+        """Hold what was counted against the truth.
+
+        A container whose end no read has shown is a gap, whether or not it wrote more than was
+        counted: nobody can tell. Where RUN alone is read, each container that ends is one. It is
+        none if nothing of the container was counted before: RUN shows the next one from its first
+        line then, as it does where there was no other. Of several instances it is none if RUN has
+        as many new lines as left it: its log may have moved on by those.
+
+        A container that began as another ended, seconds before a deployment replaced it, can be
+        missed: the end of a stream in good order counts as the end of the log for as long, and
+        nothing shows the log after that.
+        """
         truth = self.platform.truth().of(APP, WEB)
         body = self.exposition.answer("", "").body.decode()
         shown = [line for line in body.splitlines() if line.startswith(JUDGED)]
@@ -524,23 +573,29 @@ class Life:
                 and all(f'"{label}"' in line for label in labels)
             ]
 
-        [component] = self.account.status.components()
-        sources = component.sources  # of the reload that came last, whichever began last
+        components = self.account.status.components()
+        # Those of the reload that came last, whichever began last.
+        sources = [source for component in components for source in component.sources]
         counted = sum(values("log_lines_total", "RUN"))
         gaps = {reason: sum(values("log_gaps_total", reason)) for reason in GapReason}
         restarts = sum(values("restarts_total"))
         hidden = (self.reader.tail_in_total or self.lasts) and self.instances > 1
+        untold = hidden or (self.run_alone and self.instances > 1)
         others = sum(gaps.values()) - gaps[GapReason.DEPLOYMENT]
+        unread = truth.container_ends if self.run_alone else truth.container_ends - restarts
+        unseen = self.unseen if self.run_alone else 0
         found = {
             "lines counted twice": counted > truth.lines,
-            "lines are missing, and no gap says so": counted < truth.lines
+            "lines are missing, and no gap says so": counted < truth.lines - unseen - self.brief
             and not sum(gaps.values())
-            and not hidden,
+            and not untold,
             "more gaps of deployments than deployments": gaps[GapReason.DEPLOYMENT]
             > self.hand_overs,
-            "a gap was invented": others > 0 and counted == truth.lines and not hidden,
+            "a gap was invented": others > unread and counted == truth.lines and not hidden,
             "a crash counted twice": restarts > truth.container_ends,
+            "the component is not watched": len(components) != 1,
             "a log is down": sum(values("source_up")) < len(sources),
+            "a log is shown that is not read": len(values("source_up")) > len(sources),
             "nobody scraped": not self.scrapes,
         }
         return [
@@ -554,13 +609,14 @@ class Life:
 
 
 @cache
-def configuration(mode: str, interval: int, rules: int) -> Config:
+def configuration(mode: str, interval: int, rules: int, types: tuple[str, ...]) -> Config:
     """A configuration of the life."""
     return Config.model_validate(
         {
             "discovery": {"interval": "10s"},
             "logs": {
                 "mode": mode,
+                "types": list(types),
                 "interval": f"{interval}s",
                 "unwrap": False,
             },
@@ -580,6 +636,22 @@ def date(seconds: int) -> str:
 def engine(rules: Any, unwrap: object = None) -> Engine:
     """An engine for rules, made once."""
     return Engine(rules, unwrap=None)
+
+
+def previous_lines(
+    deployment: str, instance: int, apps: Mapping[str, simulated.App]
+) -> tuple[bytes, ...]:
+    """The lines of the container of an instance that ended last."""
+    [app] = apps.values()
+    [active] = [each for each in app.deployments if each.id == deployment]
+    previous = active.instances[WEB][instance].previous
+    return tuple(line.text.rstrip(b"\n") for line in previous.lines) if previous else ()
+
+
+def knows(kept: Snapshot, line: bytes) -> bool:
+    """Whether a line is kept as counted."""
+    key = line_key(line)
+    return key in kept.counted or kept.older.time(key) is not None
 
 
 def samples(metrics: Iterable[str]) -> dict[Shown, float]:
