@@ -36,6 +36,7 @@ ACCEPTED = ROOT / "tests" / "testdata" / "mutants.yml"
 TESTS = {
     "exporter/replicas/decision.py": ("test_replicas_decision",),
     "exporter/digitalocean/budget.py": ("test_digitalocean_budget",),
+    "exporter/logs/canary_line.py": ("test_canary_line",),
     "exporter/logs/dedup/change_over.py": ("test_change_over",),
     "exporter/logs/dedup/counted_lines.py": ("test_counted_lines",),
     "exporter/logs/dedup/departures.py": ("test_departures",),
@@ -47,6 +48,8 @@ TESTS = {
     "exporter/logs/dedup/window_end.py": ("test_continuity",),
     "exporter/logs/lines.py": ("test_lines",),
     "exporter/logs/restarts/restart_tally.py": ("test_restart_tally",),
+    "exporter/logs/redaction.py": ("test_redaction",),
+    "exporter/logs/routing.py": ("test_routing",),
     "exporter/matching/severity/__init__.py": ("test_severity_forms",),
     "exporter/matching/severity/candidates.py": ("test_severity",),
     "exporter/matching/severity/layouts.py": ("test_severity_forms",),
