@@ -66,6 +66,25 @@ def test_what_is_no_secret_stays(line: str):
     assert redact(line) == line
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "5555555555554444",
+        "378282246310005",
+        "6011 0009 9013 9424",
+        "3056-9309-0259-04",
+        "4012888888881881",
+        "4222222222222",
+        "6304000000000000000",
+    ],
+)
+def test_a_number_is_a_cards_by_its_check_digit(number: str):
+    """Of 13 to 19 digits; with another last digit it is none."""
+    assert redact(f"no {number} here") == "no [card] here"
+    other = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert redact(f"no {other} here") == f"no {other} here"
+
+
 def test_private_key_over_many_lines_is_one_word():
     """Nothing of the key is left, and what follows it is."""
     key = [
@@ -76,6 +95,7 @@ def test_private_key_over_many_lines_is_one_word():
     ]
     assert redact_lines(["before", *key, "after"]) == ["before", "x [private key]", "after"]
     assert redact_lines(key[:2]) == ["x [private key]"]
+    assert redact_lines([" ".join(key), "after"]) == ["x [private key]", "after"]
 
 
 SECRETS = st.from_regex(r"[A-Za-z0-9]{12,24}", fullmatch=True)
