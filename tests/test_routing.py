@@ -47,8 +47,9 @@ def test_lines_without_prefix_belong_to_the_line_before():
 
 
 def test_lines_of_others_are_let_go_and_named():
-    """What follows them without prefix is theirs too."""
+    """What follows them without prefix is theirs too, and so is what stands before the first."""
     router = Router(["web"])
+    assert router.feed(b"  cut off\n" + line("other", "b")) == {}
     text = line("web", "a") + line("other", "b") + b"  trace\n" + line("web", "c")
     assert routed(router, [text]) == {"web": line("web", "a") + line("web", "c")}
     assert router.strangers == {"other"}
