@@ -52,6 +52,26 @@ def test_no_line_that_declares_a_severity_is_overlooked(severity: Severity):
     assert found == wanted
 
 
+WITHOUT_A_WORD = [
+    *(
+        (f'{{"time":1,"level":{{"no":{number}}}}}'.encode(), severity)
+        for number, severity in zip((1, 10, 20, 30, 40, 50), Severity, strict=True)
+    ),
+    (b'{"@t":"2026","@mt":"no card"}', Severity.INFO),
+    (b"=PROGRESS REPORT==== 1-Nov-2026", Severity.INFO),
+    (b"=CRASH REPORT==== 1-Nov-2026", Severity.ERROR),
+    (b"=SUPERVISOR REPORT==== 1-Nov-2026", Severity.ERROR),
+]
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_what_declares_a_severity_without_a_word_for_it_is_found(severity: Severity):
+    """By a number in an object, a key or a heading: those of the severity and no others."""
+    found = any_of(severity).scan([message for message, _ in WITHOUT_A_WORD])
+    wanted = [i for i, (_, declares) in enumerate(WITHOUT_A_WORD) if declares is severity]
+    assert [match.message for match in found] == wanted
+
+
 def test_what_need_not_be_read_declares_nothing_harmless():
     """No message that does is passed over; most of those that declare something else are."""
     messages = dict(enumerate(map(unwrap, MESSAGES)))
