@@ -43,10 +43,16 @@ def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:
     return []
 
 
-def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
-    """Live one life; what went wrong in it, with its story."""
+def faults_of(kind: str, seed: int, folder: Path, first: int | None = None) -> list[str]:
+    """Live one life; what went wrong in it, with its story and the command that repeats it.
+
+    Args:
+        first: the seed of the first life in this process. One that is interrupted at lines depends
+            on those before it: what the program keeps of them runs through other lines.
+    """
     faults = MODULES[kind].faults_of(kind, seed, folder)
-    command = f"make lives KIND={kind} SEED={seed} COUNT=1"
+    begins = first if first is not None and kind == "preempted" else seed
+    command = f"make lives KIND={kind} SEED={begins} COUNT={seed - begins + 1}"
     return [f"{kind} life of seed {seed} (again: {command})", *faults] if faults else []
 
 
