@@ -243,6 +243,16 @@ def test_a_stream_keeps_its_latest_lines_in_mind(keep: int):
     assert list(counted.untimed[LogType.RUN]) == expected[-keep - 1 :]
 
 
+def test_what_a_stream_brings_without_times_is_new_whatever_it_repeats():
+    """A log of equal lines goes on with one more of them."""
+    window = begin(untimed_is_new=True, tail_lines=2)
+    for raws in ([b"a"] * 3, [b"a"], [b"a"]):
+        window.feed(raws)
+        assert list(window.rest().raws) == raws
+        window.goes_on = True
+        window.trim()
+
+
 def on_stream(counted: CountedLines | None = None, **options) -> Window:
     """A window of three lines that goes on."""
     window = begin(counted, open_ended=True, tail_lines=3, **options)
@@ -426,6 +436,10 @@ def test_a_line_that_is_shown_more_often_than_it_was_counted_is_new_once_more():
     raws = [line(1), line(2), line(1)]
     assert list(window.feed(raws).raws) == [line(1)]
     assert window.seen == {line_key(line(1)): 2, line_key(line(2)): 1}
+    counted = memory(line(1), line(1))
+    window = begin(counted)
+    assert list(window.feed([line(1)] * 3).raws) == [line(1)]
+    assert (window.repeated, window.new) == (2, 1)
 
 
 def place_of(counted: CountedLines) -> dict[int, int]:
@@ -444,6 +458,7 @@ def test_a_line_without_a_time_is_placed_between_its_neighbours(known: int):
     assert set(window.seen.values()) == {1}
     times = sorted(set(place_of(counted).values()))
     assert times == [0, START + 3 * NS, START + 6 * NS]
+    assert counted.places <= window.seen.keys()
     counted.settle(window.seen)
     for start, end in ((0, 4), (1, 5), (3, 5), (4, 6), (4, 8), (7, 9), (5, 9)):
         window = begin(counted)
