@@ -197,13 +197,22 @@ def die() -> int:
     raise AssertionError
 
 
-def test_what_a_task_raises_is_raised_here():
+def test_what_a_task_raises_is_raised_here(monkeypatch: pytest.MonkeyPatch):
     """An exception in any process is that of the whole, and a process that dies is noticed."""
+    begun, fork = [], os.fork
+
+    def noted() -> int:
+        begun.append(fork())
+        return begun[-1]
+
+    monkeypatch.setattr(os, "fork", noted)
     with pytest.raises(ValueError, match="of no use"):
         run_together([os.getpid, refuse])
     with pytest.raises(ValueError, match="of no use"):
         run_together([refuse, os.getpid])
     with pytest.raises(ChildProcessError):
         run_together([os.getpid, die])
-    with pytest.raises(ChildProcessError):  # none is left behind
-        os.waitpid(-1, os.WNOHANG)
+    assert len(begun) == 3  # the first of each two runs here
+    for child in begun:
+        with pytest.raises(ChildProcessError):  # none is left behind
+            os.waitpid(child, os.WNOHANG)
