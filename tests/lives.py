@@ -31,6 +31,8 @@ def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:
 
     What a life leaves behind is freed after some more, and not looked for in the middle of one.
     """
+    gc.collect()
+    gc.freeze()
     gc.disable()
     try:
         for number, seed in enumerate(seeds, 1):

@@ -688,9 +688,8 @@ def quiet() -> Iterator[Callable[[], object]]:
         try:
             yield gc.collect
         finally:
-            gc.enable()
-            gc.unfreeze()
             gc.collect()
+            gc.enable()
 
 
 def faults_of(kind: str, seed: int, folder: Path) -> list[str]:

@@ -79,6 +79,8 @@ def functions(
             place = (code.co_filename, code.co_qualname, code.co_firstlineno)
             if (other := _changed(code.co_filename).get(place)) is not None:
                 found.append((each, code, other))
+    if not found:
+        raise RuntimeError("the collector shows no function: it has been told to pass over them")
     return found
 
 
