@@ -28,8 +28,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-WORKERS_A_CORE = 3
-MOST_WORKERS = 12
+WORKERS_A_CORE = 4
+MOST_WORKERS = 16
 
 
 @pytest.hookimpl(optionalhook=True)
