@@ -55,7 +55,9 @@ def _rule(regex: bytes, exclude: bytes) -> Rule | None:
         return None
     if not words or not regex or any(len(word) > _LONGEST for word in words):
         return None
-    return Rule("fuzzed", words[0], exclude_regex=words[1] if len(words) > 1 else None)
+    # Of any severity: RE2 knows nothing of levels, and `[V) ` is one at which nothing is wrong.
+    excluded = words[1] if len(words) > 1 else None
+    return Rule("fuzzed", words[0], any_severity=True, exclude_regex=excluded)
 
 
 def _matches(rule: Rule, message: bytes) -> bool:
