@@ -39,6 +39,7 @@ from exporter.digitalocean.log_content import GET_REMEMBERED, LogContent
 from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import (
     ApiError,
+    ConfigError,
     ConnectionFailed,
     Forbidden,
     InvalidResponse,
@@ -539,6 +540,32 @@ def test_caller_that_leaves_closes_the_connection(reader: Reader):
         assert next(chunks).data == b"x"
         chunks.close()
         assert gone.wait(LIMIT_SECONDS)
+
+
+@pytest.mark.found(
+    "A `ca_file` without a certificate ended the start by a traceback that did not name it.",
+    how="Reading where TLS contexts are made, then a start with such a file",
+)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("empty.pem", "it holds no certificate"),
+        ("text.pem", "it holds no certificate"),
+        ("missing.pem", "No such file or directory"),
+    ],
+)
+def test_authorities_that_cannot_be_used_are_a_mistake_with_its_place(
+    name: str, why: str, tmp_path: Path
+):
+    """The message says which key, which file, why, and what would be right."""
+    (tmp_path / "empty.pem").write_bytes(b"")
+    (tmp_path / "text.pem").write_text("no certificate")
+    file = tmp_path / name
+    with pytest.raises(ConfigError) as refused:
+        Reader(ca_file=str(file))
+    assert str(refused.value) == (
+        f"digitalocean.ca_file: {file} cannot be used: {why}; name a file of CA certificates in PEM"
+    )
 
 
 def test_private_authority_is_trusted_where_it_is_named(tmp_path: Path):

@@ -18,10 +18,12 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from exporter.digitalocean.answers import broken_read, broken_request
-from exporter.errors import RequestTimeout, Stopping
+from exporter.errors import ConfigError, Fault, RequestTimeout, Stopping
 from exporter.model import Endpoint
 
 _PIECE = 65536
+CA_FILE = "digitalocean.ca_file"
+CA_FILE_REMEDY = "name a file of CA certificates in PEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,19 @@ class NoAuth(AuthBase):
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """The system's certificate authorities, and those of ``ca_file`` beside them."""
+    """The system's certificate authorities, and those of ``ca_file`` beside them.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no certificate.
+    """
     context = ssl.create_default_context()
     if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            problem = f"{ca_file} cannot be used: {why}"
+            raise ConfigError((Fault("", CA_FILE, problem, CA_FILE_REMEDY),)) from None
     return context
 
 
