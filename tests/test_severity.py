@@ -72,6 +72,40 @@ def test_what_declares_a_severity_without_a_word_for_it_is_found(severity: Sever
     assert [match.message for match in found] == wanted
 
 
+NUMBERED = [
+    form.replace("?", str(number)).encode()
+    for form in (
+        '{"time":1,"level":?}',
+        '{"time":1,"severity":"?"}',
+        '{"host":"a","short_message":"a","level": " ?"}',
+        '{"lineno":1,"msg":"a","level":?}',
+        '{"levelno":?}',
+        '{"log_level_id":?}',
+        '{"level_value":?}',
+        '{"severityNumber":?}',
+        '{"time":1,"logLevel":?}',
+        '{"MESSAGE":"a","PRIORITY":"?"}',
+        '{"level":{"no":?}}',
+        '{"level":{"no":"?"}}',
+    )
+    for number in (*range(101), *range(105, 1200, 35), *range(1500, 60_000, 500), 200_000)
+]
+
+
+@pytest.mark.found(
+    "Lines with a level between those that a logger names, such as pino's `15` or Google's `300`, "
+    "were read as that level but never looked for, and no rule for the level counted them.",
+    how="the mutants of what is looked for: one that looked for other numbers survived",
+)
+@pytest.mark.parametrize("severity", Severity)
+def test_no_number_that_is_a_level_is_overlooked(severity: Severity):
+    """Whichever number a key of a level has, a line is found if the module reads it so."""
+    found = {NUMBERED[match.message] for match in any_of(severity).scan(NUMBERED)}
+    wanted = {text for text in NUMBERED if declared(text) is severity}
+    assert wanted
+    assert wanted ^ found == set()
+
+
 def test_what_need_not_be_read_declares_nothing_harmless():
     """No message that does is passed over; most of those that declare something else are."""
     messages = dict(enumerate(map(unwrap, MESSAGES)))

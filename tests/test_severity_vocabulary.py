@@ -86,6 +86,11 @@ def test_opentelemetry_has_24_numbers():
     assert [vocabulary.of_open_telemetry(number) for number in (24, 25)] == [C, None]
 
 
+def test_pythons_numbers_have_two_digits():
+    """A level of 100, which `always` is often given, is no critical error."""
+    assert [vocabulary.of_python(number) for number in (99, 100)] == [C, None]
+
+
 def test_letters_stand_for_levels():
     """Those of klog, Android, Ruby and MongoDB."""
     assert {letter: vocabulary.LETTERS[letter] for letter in "TVDINWECFA"} == dict(

@@ -10,18 +10,21 @@ from exporter.matching.severity.vocabulary import LETTERS, WORDS
 from exporter.model import Severity
 
 _NUMBERS = {
-    Severity.TRACE: "(?:10|[1-4]|100|5000|0)",
-    Severity.DEBUG: "(?:[12]?[0-9]|100|10000|7)",
-    Severity.INFO: "(?:[123]?[0-9]|2[0-9]{2}|[23]0000)",
-    Severity.WARNING: "(?:[34][0-9]|1[3-9]|[34]|[34][0-9]{2}|30000)",
-    Severity.ERROR: "(?:5[0-9]|4[0-9]|1[789]|20|[345]|[45][0-9]{2}|40000)",
-    Severity.CRITICAL: "(?:[5-9][0-9]|2[0-4]|[0-256]|[5-8][0-9]{2}|50000)",
+    Severity.TRACE: "(?:1?[0-9]|[5-9][0-9]{3})",
+    Severity.DEBUG: "(?:[12]?[0-9]|1[0-9]{2}|1[0-9]{4})",
+    Severity.INFO: "(?:[123]?[0-9]|[23][0-9]{2}|2[0-9]{4})",
+    Severity.WARNING: "(?:[34]|1[3-6]|[34][0-9]|[34][0-9]{2}|3[0-9]{4})",
+    Severity.ERROR: "(?:[345]|1[789]|20|[45][0-9]|[45][0-9]{2}|4[0-9]{4})",
+    Severity.CRITICAL: (
+        "(?:[0-256]|2[1-4]|[5-9][0-9]{1,2}|[1-4][0-9]{3}|[5-9][0-9]{4}|[1-9][0-9]{5,})"
+    ),
 }
 """A superset of the numbers of all families."""
 
-_KEYS = "(?:level|lvl|severity|priority)"
+_KEYS = r"(?:(?:level|lvl|severity|priority)[\w.]*[\"']?|[\"']no[\"'])"
+"""Keys of levels, the last one of a level that is an object itself."""
 
-_STANDS = r"[\"']?\s*[:=]\s*[\"']?"
+_STANDS = r"\s*[:=]\s*[\"']?\s*"
 """What stands between a key and its value."""
 
 _BEGINNING = r"(?:^|Z |[0-9] )"
@@ -53,13 +56,10 @@ def candidate_expressions(wanted: Collection[Severity]) -> tuple[Expression, ...
     letters = "".join(sorted(key for key, severity in LETTERS.items() if severity in wanted))
     found = [Expression(f"{_BEFORE}{word}{_BEHIND}", caseless=True) for word in words]
     found += [Expression(form.format(f"[{letters}]")) for form in _LETTERS]
-    for severity in Severity:
-        if severity in wanted:
-            found.append(Expression(f'"no"\\s*:\\s*{_NUMBERS[severity]}[^\\w]'))
     # One expression: keys stand in most lines of some logs, and each would be followed anew.
     numbers = "|".join(_NUMBERS[severity] for severity in Severity if severity in wanted)
-    value = f"(?:{numbers}|\\s*[{letters}]\\s*)(?:[^\\w]|$)"
-    found.append(Expression(f"{_KEYS}[\\w.]*{_STANDS}{value}", caseless=True))
+    value = f"(?:{numbers}|[{letters}])(?:[^\\w]|$)"
+    found.append(Expression(f"{_KEYS}{_STANDS}{value}", caseless=True))
     # slog's ERROR+4 is worse than an error, DEBUG-4 less than debug.
     found.append(Expression(r"(?:trace|debug|info|warn|warning|error)[+-][0-9]", caseless=True))
     signs = (r"%[0-7]\|[0-9]", "<[0-7]>", r"[0-9]+:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ")

@@ -102,7 +102,7 @@ def of_bunyan(number: float) -> Severity | None:
 
 def of_python(number: float) -> Severity | None:
     """Return what Python means by 10 (debug) to 50 (critical)."""
-    return _band(number, (1, 10, 20, 30, 40, 50))
+    return _band(number, (1, 10, 20, 30, 40, 50)) if number < 100 else None
 
 
 def of_monolog(number: float) -> Severity | None:
