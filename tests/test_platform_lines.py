@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from yaml_files import read_yaml
 
 from exporter.logs.lines import NANOSECONDS
-from exporter.logs.platform_lines import ExitForm, ExitLine, end_reason, exit_line, exit_lines
+from exporter.logs.platform_lines import (
+    TYPICAL_EXIT_CODES,
+    ExitForm,
+    ExitLine,
+    end_reason,
+    exit_line,
+    exit_lines,
+)
 from exporter.logs.restarts.exit_account import ALONE_SECONDS, GRACE_SECONDS, ExitAccount
 from exporter.matching.engine import Engine
 from exporter.matching.packs import load_packs
@@ -79,8 +86,6 @@ def test_exits_have_their_own_positions_whatever_stands_between_and_within_lines
         b"component web exited with code: 5",
     ]
     assert [(at, line.code) for at, line in exit_lines(raws)] == [(0, 1), (1, 2), (4, 7), (6, 5)]
-    raws[5] = b"two\nlines"
-    assert [(at, line.code) for at, line in exit_lines(raws)] == [(0, 1), (1, 2), (4, 7), (6, 5)]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,31 @@ def test_exits_have_their_own_positions_whatever_stands_between_and_within_lines
 def test_words_come_before_the_code(words: list[bytes], code: int | None, reason: Reason):
     """The reason follows from the program's words, and from the code where those say nothing."""
     assert end_reason(words, code) == reason
+
+
+@pytest.mark.found(
+    "A container whose program said within a line that something `failed to launch: ` counted with "
+    "the reason `configuration`.",
+    how="the mutants of the platform's lines: without their own search for the launcher's words "
+    "nothing changed",
+)
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (b"failed to launch: profile scripts: took too long", Reason.CONFIGURATION),
+        (b"ERROR failed to launch: profile scripts: took too long", Reason.CONFIGURATION),
+        (b" [ERROR] failed to launch: profile scripts: took too long", Reason.CONFIGURATION),
+        (b"the browser failed to launch: no fonts", Reason.EXIT),
+    ],
+)
+def test_the_launchers_words_begin_its_line(words: bytes, reason: Reason):
+    """What it cannot start is a configuration that is wrong; others fail to launch things too."""
+    assert end_reason([words], 7) == reason
+
+
+def test_the_exits_that_happen_most_have_series_before_the_first_of_them():
+    """So a rate sees it: a plain error, and each code that says why by itself."""
+    assert sorted(TYPICAL_EXIT_CODES) == [1, 126, 127, 134, 137, 139, 143, 190]
 
 
 def tell(

@@ -5,10 +5,9 @@ order and sometimes in two forms for one event. Their texts are known from publi
 not from the platform's documentation.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 
 import re2
 
@@ -24,8 +23,6 @@ _EXITED = re2.compile(_LEVEL + r"component (\S+) exited with code: (\d{1,3})\s*$
 _TERMINATED = re2.compile(
     _LEVEL + r"component(?: \S+)? terminated with non-zero exit code: (\d{1,3})\s*$"
 )
-_LAUNCH_NEEDLE = b"failed to launch: "
-_LAUNCH = re2.compile(_LEVEL + r"failed to launch: ")
 
 _REASONS = {
     126: RestartReason.MISSING_MODULE,  # not executable
@@ -76,30 +73,10 @@ def exit_line(raw: bytes) -> ExitLine | None:
 def exit_lines(raws: Sequence[bytes]) -> list[tuple[int, ExitLine]]:
     """Return the exits that raw lines report, each with its position."""
     text = b"\n".join(raws)
-    places = sorted(chain.from_iterable(_places(text, needle) for needle in _NEEDLES))
-    if not places:
+    if not any(needle in text for needle in _NEEDLES):
         return []
-    positions: Iterable[int] = range(len(raws))
-    if text.count(b"\n") == len(raws) - 1:
-        positions = dict.fromkeys(_line_numbers(text, places))
-    found = ((position, exit_line(raws[position])) for position in positions)
+    found = ((position, exit_line(raw)) for position, raw in enumerate(raws))
     return [(position, line) for position, line in found if line is not None]
-
-
-def _places(text: bytes, needle: bytes) -> Iterator[int]:
-    place = text.find(needle)
-    while place >= 0:
-        yield place
-        place = text.find(needle, place + len(needle))
-
-
-def _line_numbers(text: bytes, places: Iterable[int]) -> Iterator[int]:
-    """Yield the number of the line, from 0, in which each of some rising places is."""
-    number, counted = 0, 0
-    for place in places:
-        number += text.count(b"\n", counted, place)
-        counted = place
-        yield number
 
 
 def end_reason(messages: Iterable[bytes], code: int | None) -> RestartReason:
@@ -116,7 +93,4 @@ def end_reason(messages: Iterable[bytes], code: int | None) -> RestartReason:
     reason = restart_reason(words)
     if reason is not RestartReason.UNKNOWN:
         return reason
-    launches = (message for message in words if _LAUNCH_NEEDLE in message)
-    if any(_LAUNCH.search(message) is not None for message in launches):
-        return RestartReason.CONFIGURATION
     return RestartReason.UNKNOWN if code is None else _REASONS.get(code, RestartReason.EXIT)

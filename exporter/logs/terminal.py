@@ -63,7 +63,7 @@ def shown(text: bytes) -> bytes:
     rewritten = b"\r" in text
     if rewritten:
         text = _last_part(text)
-    if b"[" in text and (b"/s" in text or b"s/" in text):
+    if b"/s" in text or b"s/" in text:
         text = _behind_speed(text)
     if rewritten:
         text = _behind_drawn(text)
@@ -72,16 +72,16 @@ def shown(text: bytes) -> bytes:
 
 def _behind_speed(text: bytes) -> bytes:
     """What was printed behind a bar that ends with its speed; all of it where there is none."""
-    for speed in _SPEED.finditer(text, 0, _SPEED_REACH):
+    for speed in _SPEED.finditer(text[:_SPEED_REACH]):
         start = speed.start()
-        if _BEFORE_SPEED.search(text[max(0, start - _BEFORE_REACH) : start]):
+        if _BEFORE_SPEED.search(text, start - _BEFORE_REACH, start):
             return text[speed.end() :]
     return text
 
 
 def _behind_drawn(text: bytes) -> bytes:
     """What begins a line of its own behind a bar of signs; all of it where there is none."""
-    if (drawn := _DRAWN.search(text, 0, _DRAWN_REACH)) is None:
+    if (drawn := _DRAWN.search(text[:_DRAWN_REACH])) is None:
         return text
     found = _BEGINNING.search(text, drawn.end(), drawn.end() + _BEGINNING_REACH)
     return text if found is None else text[found.start() :]

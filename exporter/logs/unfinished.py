@@ -15,4 +15,4 @@ def unfinished(before: Sequence[bytes], raws: Sequence[bytes], last: bytes) -> S
     """
     if last[:1] not in (b" ", b"\t", b"{") or last[-1:] == b"}":
         return ()
-    return (*before, *raws)[-MOST_LINES:] if len(raws) < MOST_LINES else raws[-MOST_LINES:]
+    return (*before, *raws[-MOST_LINES:])[-MOST_LINES:]

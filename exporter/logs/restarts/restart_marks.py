@@ -136,7 +136,7 @@ MARKS = (
         r"|Attribute \"[^\"]+\" not found in module \"|Failed to find attribute '[^']+' in '"
         r"|Could not locate a Flask application|Failed to find Flask application"
         # the launcher and the package managers: there is nothing that could be run
-        r"|\bfailed to launch: |(?i:\bmissing script: )|_NO_SCRIPT\b"
+        r"|^\s*(?:\[?ERROR\]?:? +)?failed to launch: |(?i:\bmissing script: )|_NO_SCRIPT\b"
         r"|^error Command \"[^\"]+\" not found"
         r"|Couldn't find a script named "
         # servers
