@@ -180,6 +180,76 @@ def test_more_of_a_container_in_a_wider_window_is_no_other_one():
     assert (end.unseen, end.gaps, poll.restarts) == (1, 1, 1)
 
 
+class Counts:
+    """The platform's restart counts, and a reader that is told them; RUN_RESTARTED is read again.
+
+    Args:
+        instances: their names.
+    """
+
+    def __init__(self, instances: str) -> None:
+        self.poll = reader(instances=len(instances))
+        self.counts = dict.fromkeys(instances, 0)
+        self.now = 0.0
+        self.wait(0.0)
+        self.poll.read([], LogType.RUN_RESTARTED)
+
+    def wait(self, seconds: float) -> None:
+        """The platform has counted no other end for some time."""
+        self.now += seconds
+        self.poll.memory.count_restarts(self.counts, self.now)
+
+    def rise(self, instance: str, ends: int, text: list[bytes]) -> int:
+        """The platform has counted ends of an instance; how many went unseen by ``text``."""
+        self.counts[instance] += ends
+        self.wait(1.0)
+        return self.poll.read(text, LogType.RUN_RESTARTED).unseen
+
+
+@pytest.mark.found(
+    "An instance ended twice between two reads, and another had ended earlier without having "
+    "written a line, or its last line stood before that of a third one: lines were missing without "
+    "a gap.",
+    how="random lives beyond those of each run",
+)
+@pytest.mark.parametrize("hidden", [[], [line(3, "c")]])
+def test_a_container_that_no_read_tells_of_hides_no_end_that_is_counted_later(hidden):
+    """``c`` ended without a line of its own, or before the last of ``a``: that is over."""
+    counts = Counts("abc")
+    text = [line(5, "a")]
+    counts.poll.read(text, LogType.RUN_RESTARTED)
+    assert counts.rise("a", 1, text) == 0
+    for _ in range(2):
+        counts.wait(600.0)
+    text = [*hidden, *text]
+    counts.poll.read(text, LogType.RUN_RESTARTED)
+    assert counts.rise("c", 1, text) == 0
+    for _ in range(2):
+        counts.wait(600.0)
+    text = [*text, line(20, "the second of b")]
+    counts.poll.read(text, LogType.RUN_RESTARTED)
+    assert counts.rise("b", 2, text) == 1
+    assert counts.poll.gaps == 1
+
+
+def test_containers_that_write_no_line_are_no_gap_beside_one_that_does():
+    """Each is counted before the next ends; what stands meanwhile is another instance's."""
+    counts = Counts("abc")
+    text = [line(5, "a")]
+    counts.poll.read(text, LogType.RUN_RESTARTED)
+    assert [counts.rise(instance, 1, text) for instance in "abbbcb"] == [0] * 6
+
+
+def test_what_the_first_read_shows_is_not_known_to_have_ended_since():
+    """The counts began behind it: another instance's containers without lines are no gap."""
+    poll = reader(instances=3)
+    text = [line(5, "a")]
+    counts = {"a": 1, "b": 0, "c": 0}
+    for ends in range(4):
+        poll.memory.count_restarts({**counts, "b": ends}, float(ends))
+        assert poll.read(text, LogType.RUN_RESTARTED).unseen == 0
+
+
 def test_a_container_that_came_and_went_between_polls_hides_the_end_before_it():
     """The single instance died twice within one interval: one end shows, one gap says so."""
     poll = reader(instances=1)

@@ -143,9 +143,10 @@ def test_a_container_without_a_line_is_no_unseen_one():
 
 def test_it_is_the_same_as_a_document():
     """Through JSON and back; what it was told and has announced stays."""
-    tally = RestartTally().count({"web-0": 0}, 0.0).show(2).count({"web-0": 4}, 1.0)
+    ends = (7, 2**64 - 1)
+    tally = RestartTally().count({"web-0": 0}, 0.0).show(2, ends).count({"web-0": 4}, 1.0)
     _, tally = tally.judge(tally, empty=0)
-    assert tally.announced == 3
+    assert (tally.announced, tally.ends) == (3, ends)
     assert Snapshot.from_bytes(Snapshot(1, 2, tally=tally).to_bytes()).tally == tally
 
 
@@ -258,6 +259,35 @@ def test_what_was_told_is_neither_told_again_nor_taken_back():
     late = tally.show(2)
     unseen, late = late.judge(late, empty=0)
     assert (unseen, late.announced) == (0, 2)
+
+
+def test_of_containers_without_a_line_no_more_are_expected_than_are_missing():
+    """Room for others would hide those that end unseen later."""
+    tally = RestartTally().count({"a": 0, "b": 0}, 0.0).count({"a": 1}, 1.0)
+    unseen, tally = tally.judge(tally, empty=2)
+    assert unseen == 0
+    tally = tally.show(1).count({"b": 2}, 2.0)
+    assert tally.judge(tally, empty=0)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "standing", "most"),
+    [((), 0, 2), ((7,), 1, 1), ((7,), 2, 1), ((7, 8), 2, 0), ((7, 8, 9), 2, 0), ((), 3, 0)],
+)
+def test_which_latest_containers_may_have_had_no_line(window, standing, most):
+    """Those counted since but for new ones that stand; those that ever restarted but for any."""
+    tally = RestartTally().count({"a": 1, "b": 0, "c": 0, "d": 0}, 0.0).show(3, [7]).show(1, [8, 9])
+    begun = tally.count({"b": 1, "c": 2}, 1.0)
+    assert begun.restarted == 3
+    later = begun.count({"d": 1}, 2.0)
+    assert later.without_lines(begun, window, standing) == most
+
+
+def test_the_ends_that_reads_have_shown_are_forgotten_with_those_reads():
+    """Once all is counted, a container that stands is none that ended since."""
+    tally = RestartTally().count({"a": 0}, 0.0).show(1, [7]).count({"a": 1}, 1.0)
+    assert tally.ends == (7,)
+    assert tally.judge(tally, empty=0)[1].ends == ()
 
 
 STEPS = st.lists(

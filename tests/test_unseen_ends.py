@@ -39,12 +39,12 @@ def test_a_whole_run_that_lacks_nothing_ends_the_wait_for_its_report():
 def test_counts_that_are_in_step_with_what_they_find_report_nothing_again():
     """RUN reported the first container; the counts do so with the read that settles both."""
     ends = UnseenEnds().count({"web-0": 0}, 0.0).count({"web-0": 1}, 0.0)
-    unseen, ends = ends.judge(ends.tally, shown=1, empty=0)
+    unseen, ends = ends.judge(ends.tally, (), standing=1, shown=1)
     assert unseen == 0
     told, ends = ends.tell(lost=True, unseen=False)
     assert not told
     ends = ends.count({"web-0": 2}, 1.0)
-    unseen, ends = ends.judge(ends.tally, shown=0, empty=0)
+    unseen, ends = ends.judge(ends.tally, (), standing=1, shown=0)
     assert unseen == 1
     told, ends = ends.tell(lost=False, unseen=True)
     assert told

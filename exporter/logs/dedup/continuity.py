@@ -20,7 +20,7 @@ nothing can have been forgotten that stands there, a gap is announced for it.
 from __future__ import annotations  # arrays cannot be subscripted when the program runs
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import chain
 
 from exporter.logs.dedup.counted_lines import CountedLines
@@ -430,7 +430,7 @@ class Continuity:
     def _finish_restarted(self, window: Window) -> WindowEnd:
         first = LogType.RUN_RESTARTED not in self._windows
         self._restarted_read_to = max(self._restarted_read_to, window.run_read_to)
-        ends = []
+        ends, new_ends = [], []
         shown = [ShownLine(raw, line, self._time(line), known) for raw, line, known in window.shown]
         shown_ends = container_ends(shown, self._instances)
         known_ends = sum(end in window.seen for end in self._ends)
@@ -439,6 +439,7 @@ class Continuity:
                 continue
             self._ends[end.line] = None
             self.changed = True
+            new_ends.append(end.line)
             if window.past and end.line in self._windows.of(LogType.RUN):
                 continue  # of RUN's last container, which another deployment replaced
             if end.timestamp > self._start or not first:
@@ -448,7 +449,7 @@ class Continuity:
         since = max(map(self._time, self._departures.lines), default=0)
         if window.live and not window.past:
             self._departures.ended_news += window.counted
-        unseen = self._note_unseen(window, known_ends, len(shown_ends))
+        unseen = self._note_unseen(window, known_ends, len(shown_ends), () if first else new_ends)
         self._restarted_tail = window.tail_lines
         self._close_account(window)
         lost = window.resolves and self._departures.settle(window)
@@ -472,25 +473,28 @@ class Continuity:
         if self._instances == 1 and any(line in window.seen for line in before):
             self.close_run()
 
-    def _note_unseen(self, window: Window, known_ends: int, containers: int) -> int:
+    def _note_unseen(
+        self, window: Window, known_ends: int, containers: int, new_ends: Collection[int]
+    ) -> int:
         """How many containers ended unseen, as the platform's counts of this deployment tell.
 
         Args:
             known_ends: how many of the containers in the window had been seen to end before.
             containers: how many it shows, at the least.
+            new_ends: the last lines of those that have ended since the window before.
         """
         if window.past:
             return 0
-        others = empty = 0
+        others = 0
         if self._shows_others(window):
             instances = _ANY_NUMBER
             if self._instances is not None:
                 instances = max(self._instances, len(self._unseen_ends.tally.told))
             others = max(1, instances - known_ends)
-        else:
-            shown = max(containers, sum(end in window.seen for end in self._ends))
-            empty = max(0, window.tally.restarted - shown)
-        unseen, unseen_ends = self._unseen_ends.judge(window.tally, shown=others, empty=empty)
+        standing = max(containers, sum(end in window.seen for end in self._ends))
+        unseen, unseen_ends = self._unseen_ends.judge(
+            window.tally, window.seen, standing=standing, shown=others, ends=new_ends
+        )
         self._set_unseen_ends(unseen_ends)
         return unseen
 

@@ -6,7 +6,7 @@ than the log shows it, and by instance, which the log does not name. Over time i
 as many ends as happened; what rises above the most that the reads can have shown went unseen.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
@@ -26,6 +26,7 @@ class RestartTally:
         told: the platform's latest count of each instance, by its alias.
         ended: by how much each count has risen since that moment.
         shown: how many containers that ended each read has newly shown since, at the most.
+        ends: the last line of each container that reads have newly shown since.
         announced: how many of the ends are known to have gone unseen.
         judged: how many of them were known when RUN_RESTARTED was last read whole.
         still_since: Unix seconds of the first counts after the latest change; None before those.
@@ -37,6 +38,7 @@ class RestartTally:
     told: Mapping[str, int] = field(default_factory=dict)
     ended: Mapping[str, int] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
     announced: int = 0
     judged: int = 0
     still_since: float | None = None
@@ -83,15 +85,31 @@ class RestartTally:
         in_step = at - still_since >= LATE_SECONDS and self.judged == sum(self.ended.values())
         return tally._begin_anew({}) if in_step and (self.ended or self.shown) else tally
 
-    def show(self, containers: int) -> "RestartTally":
+    def show(self, containers: int, ends: Collection[int] = ()) -> "RestartTally":
         """A whole read of RUN_RESTARTED showed others than the one before.
 
         Args:
             containers: how many of them may be new, at the most.
+            ends: the last line of each that certainly is.
         """
         if len(self.shown) >= _MOST_READS:
             return RestartTally(moment=self.moment + 1, held=self.held)
-        return replace(self, shown=(*self.shown, containers), still_since=None)
+        shown, ends = (*self.shown, containers), (*self.ends, *ends)
+        return replace(self, shown=shown, ends=ends, still_since=None)
+
+    def without_lines(self, begun: "RestartTally", window: Container[int], standing: int) -> int:
+        """Of how many instances the latest container may have ended without a line, at the most.
+
+        It is one of those that have restarted, and of those whose ends were counted since; it is
+        none of those whose latest container stands in the log.
+
+        Args:
+            begun: the tally when a read of RUN_RESTARTED began.
+            window: its lines.
+            standing: of how many containers they are, at the least.
+        """
+        new = sum(end in window for end in self.ends)
+        return max(0, min(begun.restarted - standing, len(begun.ended) - new))
 
     def judge(self, begun: "RestartTally", *, empty: int) -> tuple[int, "RestartTally"]:
         """How many containers went unseen of which no read told so far.
@@ -99,7 +117,7 @@ class RestartTally:
         Args:
             begun: the tally when a read of RUN_RESTARTED began that has now been whole: by then
                 each instance's latest container was over, and stood in the text.
-            empty: how many containers may have ended in it without having written a line.
+            empty: how many containers may have ended by then without having written a line.
         """
         if begun.moment != self.moment or begun.held:
             return 0, self
@@ -107,7 +125,7 @@ class RestartTally:
         tally = self
         unseen = sum(ends) - most_seen(ends, tally.shown) - tally.announced
         if unseen > 0 and empty:
-            tally = replace(tally, shown=(*tally.shown, empty))
+            tally = replace(tally, shown=(*tally.shown, min(empty, unseen)))
             unseen = sum(ends) - most_seen(ends, tally.shown) - tally.announced
         unseen = max(0, unseen)
         tally = replace(tally, announced=tally.announced + unseen, judged=sum(ends))
@@ -130,6 +148,7 @@ class RestartTally:
             "told": dict(self.told),
             "ended": dict(self.ended),
             "shown": list(self.shown),
+            "ends": list(self.ends),
             "announced": self.announced,
             "judged": self.judged,
             "still_since": self.still_since,

@@ -1,6 +1,6 @@
 """Containers that ended unseen: the platform's counts report them, and so does what left RUN."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.logs.restarts.restart_tally import RestartTally
@@ -24,15 +24,28 @@ class UnseenEnds:
         """Take in the platform's count of each instance, as of a time (Unix seconds)."""
         return self._with(self.tally.count(counts, at))
 
-    def judge(self, before: RestartTally, *, shown: int, empty: int) -> tuple[int, "UnseenEnds"]:
+    def judge(
+        self,
+        before: RestartTally,
+        window: Container[int],
+        *,
+        standing: int,
+        shown: int,
+        ends: Collection[int] = (),
+    ) -> tuple[int, "UnseenEnds"]:
         """How many containers ended unseen, by a whole window of RUN_RESTARTED.
+
+        One that ended without having written a line leaves a window as it was.
 
         Args:
             before: the tally when the read of it began.
+            window: its lines.
+            standing: of how many containers they are, at the least.
             shown: how many ends it may have newly shown, at the most.
-            empty: how many containers that ended it has no line of.
+            ends: the last line of each container that it certainly has newly shown.
         """
-        tally = self.tally.show(shown) if shown else self.tally
+        tally = self.tally.show(shown, ends) if shown else self.tally
+        empty = 0 if shown else tally.without_lines(before, window, standing)
         unseen, tally = tally.judge(before, empty=empty)
         after = self._with(tally)
         # What is found now can be what was told before, though the counts are in step with it.
