@@ -103,19 +103,21 @@ class Scene:
 
     component: Component = WEB
     tail_lines: int = 100
+    log_types: tuple[LogType, ...] = (LogType.RUN, LogType.RUN_RESTARTED)
     loop: VirtualTimeLoop = field(default_factory=VirtualTimeLoop)
     streams: FakeStreams = field(default_factory=FakeStreams)
     soon: list[tuple[float, LogType]] = field(default_factory=list)
     asked: list[tuple[float, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.site = Site(tail_lines=self.tail_lines, followed=True)
+        self.site = Site(tail_lines=self.tail_lines, log_types=self.log_types, followed=True)
         self.site.clock = self.site.poller._clock = self.time  # type: ignore[assignment]
         self.site.scheduler.start()
         self.site.series.open_component(KEY, self.component)
         poller = self.site.poller
         for source in (RUN, RESTARTED):
-            poller.watch(source, self.component, deployment("d1"), suspended=True)
+            if source.log_type in self.log_types:
+                poller.watch(source, self.component, deployment("d1"), suspended=True)
         self.site.scheduler.remove_all_jobs()
         read_soon = poller.read_soon
 
@@ -243,6 +245,84 @@ def test_run_restarted_is_looked_at_no_more_once_it_shows_the_end(begin):
     assert len(scene.soon) == 3
     assert scene.site.value("restarts_total", app="shop", component="web", reason="panic") == 1
     assert (scene.lines(), scene.gaps()) == (3, 0)
+
+
+@pytest.mark.found(
+    "Followed with RUN alone in `logs.types`, a container whose log a stream had brought to its "
+    "end was a gap with the reason `restart`.",
+    how="random lives beyond those of each run",
+)
+@pytest.mark.parametrize(
+    ("log_types", "instances", "error", "away", "gaps"),
+    [
+        ((LogType.RUN,), 1, None, 0, 0),
+        ((LogType.RUN,), 1, ConnectionFailed(Endpoint.LOG_CONTENT, "broke"), 0, 1),
+        ((LogType.RUN,), 1, None, 40, 1),
+        ((LogType.RUN,), 2, None, 0, 1),
+        ((LogType.RUN, LogType.RUN_RESTARTED), 1, None, 0, 1),
+    ],
+)
+def test_without_run_restarted_a_container_that_was_followed_to_its_end_is_no_gap(
+    begin, log_types, instances: int, error: ApiError | None, away: float, gaps: int
+):
+    """It is one if the stream broke off, or nobody knows what ran until the next was open.
+
+    Of several instances another may have ended. Where RUN_RESTARTED is read, it has to show it.
+    """
+    component = replace(WEB, instance_count=instances)
+    scene = begin(shows=[line(1), line(2)], log_types=log_types, component=component)
+    scene.loop.advance(100)
+    if away:
+        scene.streams.refusal = ConnectionFailed(Endpoint.LOG_CONTENT, "refused")
+        scene.site.platform.log("d1").error = server_error()
+    scene.streams.shows = [line(50)]
+    scene.stream.end(error)
+    scene.loop.advance(away)
+    scene.streams.refusal = scene.site.platform.log("d1").error = None
+    scene.loop.advance(120)
+    if LogType.RUN_RESTARTED in log_types:
+        scene.site.poller.poll(RESTARTED)
+    assert (scene.lines(), scene.gaps(), len(scene.streams.opened)) == (3, gaps, 2)
+
+
+def test_without_run_restarted_a_busy_log_that_was_followed_to_its_end_is_no_gap(begin):
+    """The next container is read whole before it is followed on."""
+    log = [line(n / 100) for n in range(5000)]
+    scene = begin(tail_lines=100, shows=log[:50], log_types=(LogType.RUN,))
+    scene.loop.advance(10)
+    scene.stream.say(*log[50:])
+    scene.loop.advance(1)
+    scene.followed.beat(minute=True)
+    scene.streams.shows = [line(60)]
+    scene.site.platform.log("d1").live = line(60)
+    asked = len(scene.site.platform.asked)
+    scene.stream.end()
+    scene.loop.advance(30)
+    assert (scene.lines(), scene.gaps()) == (5001, 0)
+    assert len(scene.site.platform.asked) == asked + 2
+
+
+@pytest.mark.found(
+    "Followed, a container that ended after its stream had broken off was no gap where the next "
+    "one wrote its first line long after the next stream was open.",
+    how="a review of what each way of reading says of a container that ended",
+)
+@pytest.mark.parametrize("log_types", [(LogType.RUN,), (LogType.RUN, LogType.RUN_RESTARTED)])
+@pytest.mark.parametrize("instances", [1, 2])
+@pytest.mark.parametrize("broke", [False, True])
+def test_a_container_behind_a_silent_stream_is_missed(begin, log_types, instances, broke: bool):
+    """Nothing of it was there when the stream was opened; a good end before that tells all."""
+    component = replace(WEB, instance_count=instances)
+    scene = begin(shows=[line(1), line(2)], log_types=log_types, component=component)
+    scene.loop.advance(100)
+    scene.streams.shows = []
+    scene.stream.end(ConnectionFailed(Endpoint.LOG_CONTENT, "broke") if broke else None)
+    scene.loop.advance(60)
+    scene.stream.say(line(1150))
+    scene.loop.advance(60)
+    if LogType.RUN_RESTARTED in log_types:
+        scene.site.poller.poll(RESTARTED)
+    assert (scene.lines(), scene.gaps(), len(scene.streams.opened)) == (3, broke, 2)
 
 
 def test_the_same_container_behind_a_cut_needs_no_look_at_run_restarted(begin):

@@ -132,6 +132,13 @@ class Reading:
                 self._count(self._window.feed(lines, self._part))
                 self._move_cursor()
 
+    def follow_whole(self) -> None:
+        """A stream has just brought the log of the only container to its end."""
+        with self._pipeline.transaction():
+            if self._still_counts():
+                self._continuity.follow_whole()
+                self._move_cursor()
+
     def end(self) -> None:
         """The log was read whole: count what waited for its end, gaps and container ends."""
         if self._pending:

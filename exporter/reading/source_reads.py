@@ -86,12 +86,19 @@ class SourceReads:
             raise failed
 
     def read_whole(
-        self, state: SourceState, deployment: DeploymentToRead, *, times: int = 1
+        self,
+        state: SourceState,
+        deployment: DeploymentToRead,
+        *,
+        times: int = 1,
+        follows_whole: bool = False,
     ) -> bool:
         """Read a deployment of a source now, as far back as is ever asked for.
 
         Args:
             times: so many times further back.
+            follows_whole: whether a stream has just brought the log of the only container to its
+                end.
 
         Returns:
             whether it showed a line that was known.
@@ -100,6 +107,8 @@ class SourceReads:
             ApiError, DeploymentEnded, Stopping: it could not be read.
         """
         reading, _ = self._read_window(state, deployment, self.settings.tail_lines * times)
+        if follows_whole:
+            reading.follow_whole()
         reading.end()
         return reading.knows_a_line
 

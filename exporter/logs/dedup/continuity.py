@@ -295,6 +295,14 @@ class Continuity:
         """
         self.changed = self._windows.close_run() or self.changed
 
+    def follow_whole(self) -> None:
+        """A stream has just brought the log of RUN's only container to its end; another begins.
+
+        Where RUN_RESTARTED is read, it shows whether that is the next one.
+        """
+        if not self._restarts_watched:
+            self.close_run()
+
     def give_up(self, window: Window) -> None:
         """Take note of a window that broke off: what it counted stays counted."""
         if not window.goes_on:

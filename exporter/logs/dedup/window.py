@@ -133,6 +133,7 @@ class Window:
         self.first = 0  # timestamp
         self.goes_on = False  # read whole up to a point; what is fed now comes live behind that
         self.opened_at = 0  # Unix nanoseconds: up to when a stream may bring what was there before
+        self.begins_log = False  # nothing had been written when it began
         self._memory = memory
         self._open_ended = open_ended
         self._untimed_is_new = start.untimed_is_new
@@ -225,7 +226,7 @@ class Window:
         container from its first line. Where the limit is one for the whole text, or may be, the
         lines before a new one that begins it may be missing.
         """
-        if self.served_whole:
+        if self.served_whole or self.begins_log:
             return False
         if self._instances != 1 and self._longest_stretch >= self.tail_lines:
             return True

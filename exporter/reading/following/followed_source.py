@@ -51,7 +51,8 @@ LONGEST_FALLBACK = 600.0
 
 PROOF_SECONDS = 5.0
 """A stream that ended in good order proves that a log is complete if asking for it again shows so
-soon that its deployment has ended: later, another container may have begun and ended meanwhile."""
+soon that its deployment has ended, or the next container: later, another one may have begun and
+ended meanwhile."""
 
 SHORT_SECONDS = 60.0
 """A stream that ended sooner costs more requests than reading the log once in that time."""
@@ -247,7 +248,9 @@ class FollowedSource:
         # Where as many lines are asked for as can be, a stream that begins with nothing known
         # cannot tell what was there from what came meanwhile: a read that ends can.
         judged = self._opened and state.suspended and state.tail.busy
-        same = await self._read_whole() if judged else None
+        proven = self.deployment.complete and self._ended_lately()
+        alone = state.component.instance_count == 1
+        same = await self._read_whole(proven=proven and alone) if judged else None
         reading = StreamReading(
             around.pipeline,
             self._source,
@@ -270,9 +273,15 @@ class FollowedSource:
         finally:
             reading.close()
 
-    async def _read_whole(self, times: int = 1) -> bool:
+    async def _read_whole(self, times: int = 1, *, proven: bool = False) -> bool:
         """Read the log whole; whether it showed a line that was known."""
-        read = partial(self._around.reads.read_whole, self.state, self.deployment, times=times)
+        read = partial(
+            self._around.reads.read_whole,
+            self.state,
+            self.deployment,
+            times=times,
+            follows_whole=proven,
+        )
         known: bool = await self._around.block(read)
         return known
 
@@ -307,16 +316,17 @@ class FollowedSource:
         ended, reading, owes = False, stream.reading, False
         complete, self.deployment.complete = self.deployment.complete, False
         first = self.deployment.from_first_line and not self._opened
+        proven = complete and self._ended_lately()
         self._begin(stream)
         try:
             await stream.catch_up()
-            await self._judge(stream, same, first=first)
+            await self._judge(stream, same, first=first, proven=proven)
             owes = reading.in_doubt and not complete
             await stream.read_on()
         except StreamEndedError as end:
             ended = True
             if end.error is None and reading.began and not reading.caught_up:
-                await self._judge(stream, same, first=first)
+                await self._judge(stream, same, first=first, proven=proven)
                 owes = reading.in_doubt and not complete
             if end.error is None and not self._reopening:
                 # One without a line proves no more than the one before it. One of several
@@ -333,17 +343,24 @@ class FollowedSource:
             self._end(probe=ended)
             stream.abort()
 
-    async def _judge(self, stream: OpenStream, same: bool | None, *, first: bool) -> None:
+    async def _judge(
+        self, stream: OpenStream, same: bool | None, *, first: bool, proven: bool
+    ) -> None:
         """What there was has come: see whether it reaches back to what was counted.
 
         Args:
             first: whether it is the first stream of a deployment of which all lines are new.
+            proven: whether the stream before it has just brought the log to its end.
         """
         reading = stream.reading
         known = reading.knows_a_line
-        judged = (same is not None and known) or stream.began_live
+        judged = same is not None and known
         if same is None:
             same = known
+        if stream.began_live:
+            reading.note_nothing_before()
+        if proven:
+            self._end_former(stream)
         wider = reading.tail_lines < self._widest or first
         if not judged and reading.may_miss_lines and wider:
             # Then lines may be missing, as far as can be told.
@@ -356,6 +373,13 @@ class FollowedSource:
         reading.catch_up(judge=not judged)
         self.state.lines += reading.lines - before
         self._probe.stream_began(same=same, in_doubt=reading.in_doubt)
+
+    def _end_former(self, stream: OpenStream) -> None:
+        """The stream before this one has brought all of the containers that it showed."""
+        if stream.began_live:
+            stream.reading.nothing_runs()
+        elif self.state.component.instance_count == 1:
+            stream.reading.follow_whole()
 
     def _try_done(self) -> None:
         if not self.tried:

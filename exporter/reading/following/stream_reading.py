@@ -88,6 +88,10 @@ class StreamReading(Reading):
         """The stream was opened at a time (Unix nanoseconds) of the platform's."""
         self._window.opened_at = at
 
+    def note_nothing_before(self) -> None:
+        """All that it began with was written after it was opened."""
+        self._window.begins_log = True
+
     def take(self, text: bytes) -> None:
         """Count the lines that ``text`` completes."""
         lines = self._splitter.feed(text)
