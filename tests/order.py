@@ -1,8 +1,10 @@
 """In which order tests begin where several workers run them: those that take longest come first.
 
 A test that starts programs waits for them most of its time. If one began last, the whole run would
-wait for it with idle cores; begun first, the others run beside it. pytest-xdist gives each worker
-an equal part of the tests, in their order: so each part begins with some of the long ones.
+wait for it with idle cores; so they begin first. A test that computes keeps a core busy instead: it
+runs beside those that wait. pytest-xdist gives each worker an equal part of the tests, in their
+order: some parts begin with long tests that compute, one for each core, and the others with long
+tests that wait.
 """
 
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ from typing import TypeVar
 import pytest
 
 Item = TypeVar("Item")
+Groups = Sequence[tuple[float, list[Item]]]
+"""Tests that stay together, each group with its seconds."""
 
 
 def parts_of(count: int, workers: int) -> list[int]:
@@ -23,24 +27,24 @@ def parts_of(count: int, workers: int) -> list[int]:
 
 
 def dealt(
-    long: Sequence[tuple[float, list[Item]]], rest: list[Item], workers: int
+    waiting: Groups[Item], computing: Groups[Item], rest: list[Item], workers: int, cores: int
 ) -> list[list[Item]]:
-    """Deal tests to workers: to each about the same time of long ones, then the others.
+    """Deal tests to workers: long ones by their seconds, then the others.
 
     Args:
-        long: groups of tests that stay together, each with its seconds.
+        waiting: long tests that wait for other processes.
+        computing: long tests that keep a core busy.
         rest: all other tests.
         workers: how many parts there are.
+        cores: how many tests can compute at a time.
 
     Returns:
         the part of each worker.
     """
     parts: list[list[Item]] = [[] for _ in range(workers)]
-    seconds = [0.0] * workers
-    for takes, group in sorted(long, key=lambda each: -each[0]):
-        least = seconds.index(min(seconds))
-        parts[least] += group
-        seconds[least] += takes
+    computers = min(cores, workers - 1)
+    _deal(waiting, parts[computers:])
+    _deal(computing, parts[:computers] or parts)
     sizes = parts_of(sum(map(len, parts)) + len(rest), workers)
     left = list(rest)
     for part, size in zip(parts, sizes, strict=True):
@@ -51,12 +55,21 @@ def dealt(
     return parts
 
 
-def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Put the tests that are marked ``long`` first in the part of each worker.
+def _deal(groups: Groups[Item], parts: list[list[Item]]) -> None:
+    """Give each part groups of about the same time, the longest first."""
+    seconds = [0.0] * len(parts)
+    for takes, group in sorted(groups, key=lambda each: -each[0]):
+        least = seconds.index(min(seconds))
+        parts[least] += group
+        seconds[least] += takes
+
+
+def in_order(items: list[pytest.Item], workers: int, cores: int) -> list[pytest.Item]:
+    """Put the tests that are marked ``long`` first in the part of a worker.
 
     A module that is marked as a whole stays together: its tests share what takes long.
     """
-    groups: dict[str, tuple[float, list[pytest.Item]]] = {}
+    groups: dict[bool, dict[str, tuple[float, list[pytest.Item]]]] = {True: {}, False: {}}
     rest = []
     for item in items:
         mark = item.get_closest_marker("long")
@@ -66,5 +79,7 @@ def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         module = item.getparent(pytest.Module)
         assert module is not None
         name = module.nodeid if mark in module.own_markers else item.nodeid
-        groups.setdefault(name, (mark.args[0], []))[1].append(item)
-    return [item for part in dealt([*groups.values()], rest, workers) for item in part]
+        of_its_kind = groups[mark.kwargs.get("computes", False)]
+        of_its_kind.setdefault(name, (mark.args[0], []))[1].append(item)
+    waiting, computing = ([*groups[computes].values()] for computes in (False, True))
+    return [item for part in dealt(waiting, computing, rest, workers, cores) for item in part]

@@ -10,7 +10,7 @@ LIVES_A_TEST = 50
 
 
 @pytest.mark.parametrize("block", range(16))
-@pytest.mark.long(3)
+@pytest.mark.long(3, computes=True)
 def test_replicas_show_each_line_once(
     block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -21,7 +21,7 @@ def test_replicas_show_each_line_once(
 
 
 @pytest.mark.parametrize("block", range(4))
-@pytest.mark.long(2)
+@pytest.mark.long(2, computes=True)
 def test_replicas_outlive_a_store_that_goes_back(
     block: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):

@@ -39,7 +39,7 @@ def test_every_kind_of_life_is_lived() -> None:
         for seed in range(0, lives, LIVES_PER_TEST)
     ],
 )
-@pytest.mark.long(4)
+@pytest.mark.long(4, computes=True)
 def test_every_line_counts_once_or_is_announced_as_a_gap(
     kind: str, seed: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

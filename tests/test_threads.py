@@ -19,7 +19,7 @@ OWN_PATH = str(Path(threads_life.__file__).parent)
 
 
 @pytest.mark.parametrize("seed", range(0, LIVES["threads"], LIVES_PER_TEST))
-@pytest.mark.long(5)
+@pytest.mark.long(5, computes=True)
 def test_no_order_of_threads_changes_a_number(
     seed: int, memory_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -34,7 +34,7 @@ def test_no_order_of_threads_changes_a_number(
 
 
 @pytest.mark.parametrize("seed", range(0, LIVES["preempted"], LIVES_PER_TEST))
-@pytest.mark.long(8)
+@pytest.mark.long(8, computes=True)
 def test_no_thread_that_is_held_up_at_any_line_changes_a_number(seed: int):
     """The same; with one seed for the hashes of strings, so that sets keep their order."""
     program = Path(OWN_PATH) / "lives.py"
