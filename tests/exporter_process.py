@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Self
 
 import requests
@@ -47,19 +48,45 @@ def run_command(
     *arguments: str,
     variables: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    program: Sequence[str] = (str(COMMAND),),
+    installed: bool = False,
+    program: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself; return its exit code and what it printed."""
-    done = subprocess.run(
-        [*program, *arguments],
-        env=environment(variables),
-        input=stdin,
-        capture_output=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    """Run a command that ends by itself; return its exit code and what it printed.
+
+    Args:
+        installed: start it by the installed command, not without what loading it costs.
+        program: another program that is started instead.
+    """
+    with TemporaryFile() as given, TemporaryFile() as printed, TemporaryFile() as complaints:
+        given.write(stdin)
+        given.seek(0)
+        streams = (given.fileno(), printed.fileno(), complaints.fileno())
+        started: subprocess.Popen[bytes] | warm_start.Forked
+        if installed or program or not _warm(variables):
+            command = [*(program or (str(COMMAND),)), *arguments]
+            env = environment(variables)
+            started = subprocess.Popen(
+                command, env=env, stdin=streams[0], stdout=streams[1], stderr=streams[2]
+            )
+        else:
+            started = warm_start.start_on(arguments, environment(variables), streams)
+        try:
+            code = started.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+            raise
+        texts = []
+        for file in (printed, complaints):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(arguments, code, *texts)
+
+
+def _warm(variables: Mapping[str, str] | None) -> bool:
+    """Whether a process that has loaded the program can run it with these variables."""
+    return warm_start.AVAILABLE and all(
+        name.startswith(warm_start.OWN_VARIABLES) for name in variables or {}
     )
 
 
@@ -257,8 +284,7 @@ class ExporterProcess(Program):
         super().__exit__(*raised)
 
     def _start(self) -> "subprocess.Popen[str] | warm_start.Forked":
-        warm = warm_start.AVAILABLE and not self._installed
-        if warm and all(name.startswith(warm_start.OWN_VARIABLES) for name in self._variables):
+        if _warm(self._variables) and not self._installed:
             return warm_start.start([*self._arguments], environment(self._variables))
         return super()._start()
 

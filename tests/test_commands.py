@@ -53,17 +53,17 @@ def test_version_is_that_of_the_distribution():
     """`--version` prints name and version, with and without a command."""
     expected = f"do-app-exporter {version('do-app-exporter')}\n"
     for arguments in (("--version",), ("run", "--version")):
-        done = run_command(*arguments)
+        done = run_command(*arguments, installed=True)
         assert (done.returncode, done.stdout) == (0, expected)
 
 
 def test_help_names_every_command():
     """`--help` lists the five commands, and each has a help of its own."""
-    done = run_command("--help")
+    done = run_command("--help", installed=True)
     assert done.returncode == 0
     for command in ("run", "check", "match", "demo", "doctor", "simulate", "canary"):
         assert re.search(rf"^\s+{command}\s+\S", done.stdout, re.MULTILINE)
-        own = run_command(command, "--help")
+        own = run_command(command, "--help", installed=True)
         assert own.returncode == 0
         assert own.stdout.startswith(f"usage: do-app-exporter {command} ")
 
@@ -81,7 +81,7 @@ def test_help_names_every_command():
 )
 def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str):
     """What the command line does not know ends with 2 and a message on standard error."""
-    done = run_command(*arguments, variables=TOKEN)
+    done = run_command(*arguments, variables=TOKEN, installed=True)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert done.stdout == ""
@@ -91,7 +91,7 @@ def test_the_module_is_the_same_program():
     """`python -m exporter` behaves like the installed command."""
     module = (sys.executable, "-m", "exporter")
     for arguments in (("--version",), ("check", "--config.file=/nowhere")):
-        ours = run_command(*arguments)
+        ours = run_command(*arguments, installed=True)
         theirs = run_command(*arguments, program=module)
         assert (theirs.returncode, theirs.stdout, theirs.stderr) == (
             ours.returncode,

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -34,7 +34,7 @@ _LONGEST_REQUEST = 1 << 20
 class Forked:
     """A started process, with what is used of ``subprocess.Popen``."""
 
-    def __init__(self, pid: int, stdout: IO[str]) -> None:
+    def __init__(self, pid: int, stdout: IO[str] | None = None) -> None:
         self.pid = pid
         self.stdout = stdout
         self.returncode: int | None = None
@@ -78,23 +78,39 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def start(arguments: list[str], variables: dict[str, str]) -> Forked:
-    """Start the program, its output in one pipe.
+def start(arguments: Sequence[str], variables: Mapping[str, str]) -> Forked:
+    """Start the program without input, its output in one pipe.
 
     Args:
         variables: its whole environment.
     """
-    loaded, _ = _loaded()
     reading, writing = os.pipe()
     try:
-        folder = str(Path.cwd())
-        request = {"arguments": arguments, "variables": variables, "folder": folder}
-        with _adopting():
-            socket.send_fds(loaded, [json.dumps(request).encode()], [writing])
-            pid = int(loaded.recv(32))
+        with Path(os.devnull).open("rb") as nothing:
+            started = start_on(arguments, variables, (nothing.fileno(), writing, writing))
     finally:
         os.close(writing)
-    return Forked(pid, os.fdopen(reading, encoding="utf-8", errors="replace"))
+    return Forked(started.pid, os.fdopen(reading, encoding="utf-8", errors="replace"))
+
+
+def start_on(
+    arguments: Sequence[str], variables: Mapping[str, str], streams: tuple[int, int, int]
+) -> Forked:
+    """Start the program.
+
+    Args:
+        variables: its whole environment.
+        streams: what its standard input, output and error are.
+    """
+    loaded, _ = _loaded()
+    request = {
+        "arguments": [*arguments],
+        "variables": dict(variables),
+        "folder": str(Path.cwd()),
+    }
+    with _adopting():
+        socket.send_fds(loaded, [json.dumps(request).encode()], streams)
+        return Forked(int(loaded.recv(32)))
 
 
 @contextmanager
@@ -135,14 +151,13 @@ def _end(loaded: socket.socket, process: subprocess.Popen[bytes]) -> None:
 def _serve(requests: socket.socket) -> None:
     """Fork for each request; a child returns from here to run the program."""
     while True:
-        text, outputs, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 1)
+        text, streams, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 3)
         if not text:
             os._exit(0)
-        [output] = outputs
         child, between = os.pipe()
         if parent := os.fork():
-            os.close(output)
-            os.close(between)
+            for number in (*streams, between):
+                os.close(number)
             # Once its parent has ended, it is a child of who asks.
             os.waitpid(parent, 0)
             with os.fdopen(child, "rb") as told:
@@ -153,15 +168,16 @@ def _serve(requests: socket.socket) -> None:
             os._exit(0)
         for number in (requests.detach(), child, between):
             os.close(number)
-        _become(json.loads(text), output)
+        _become(json.loads(text), streams)
         return
 
 
-def _become(request: Mapping[str, Any], output: int) -> None:
+def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     """Be what the request asks for."""
-    for number in (1, 2):
-        os.dup2(output, number)
-    os.close(output)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for stream in streams:
+        os.close(stream)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["variables"])
