@@ -70,6 +70,7 @@ def test_a_window_that_was_fed_nothing_shows_nothing():
     window = begin()
     assert (window.seen, window.shown) == ({}, [])
     assert (window.live, window.past, window.reaches_back, window.goes_on) == (False,) * 4
+    assert window.begins_log is False
     assert (window.repeated, window.new, window.counted, window.copies) == (0, 0, 0, 0)
     assert (window.newest, window.first, window.opened_at, window.stretch_since) == (0, 0, 0, 0)
     assert (window.live_lines, window.waiting, window.moved_on()) == (0, False, False)
@@ -169,6 +170,8 @@ def test_a_log_moved_on_too_far_where_no_line_shows_that_it_did_not(known, optio
     options = {"tail_lines": 6, **options}
     window = fed(lines_until(6), *(line(second) for second in known), **options)
     assert window.moved_on() is moved
+    window.begins_log = True
+    assert window.moved_on() is False, "where nothing had been written before, nothing is missing"
 
 
 @pytest.mark.parametrize(

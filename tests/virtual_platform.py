@@ -134,6 +134,10 @@ class VirtualPlatform:
         archives = tuple(f"{grant}/{number}" for number in range(places.archives))
         return LogLocations(grant if places.live else None, archives)
 
+    def asked_for(self, deployment_id: str) -> bool:
+        """Whether a log of a deployment was ever asked for."""
+        return any(request.deployment_id == deployment_id for request in self._grants.values())
+
     def granted(self, live_url: str) -> LogRequest:
         """What the URL of a live log was given out for."""
         return self._grants[live_url]
