@@ -33,7 +33,7 @@ explore: venv ## Run the properties with examples that no run has tried; TEST_AR
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
 .PHONY: test-busy
-test-busy: venv system-packages build/tools/helm ## Run every test beside two processes that keep two cores busy
+test-busy: venv system-packages build/tools/helm ## Run every test beside two processes that live random lives and so keep two cores busy
 	$(BIN)/python tests/busy.py $(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
 .PHONY: test-costs

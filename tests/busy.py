@@ -1,21 +1,32 @@
-"""Run a command beside processes that do nothing but keep cores busy: ``busy.py COMMAND …``."""
+"""Run a command beside two processes that keep two cores busy: ``busy.py COMMAND …``.
+
+They live random lives whose seeds no run has tried; a life that goes wrong is reported at the end.
+"""
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
-PROCESSES = 2
-LOOP = "while True: pass"
+KINDS = ("threads", "wild")
+LIVES = Path(__file__).with_name("lives.py")
+MOST = 1_000_000
 
 
 def main(command: list[str]) -> int:
-    """The command's exit status; the busy processes end with it."""
-    busy = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(PROCESSES)]
+    """The command's exit status, or 1 if a life went wrong; the lives end with the command."""
+    seed = int(time.time()) * 1_000
+    busy = [
+        subprocess.Popen([sys.executable, "-W", "ignore", LIVES, kind, str(seed), str(MOST)])
+        for kind in KINDS
+    ]
     try:
-        return subprocess.run(command, check=False).returncode
+        status = subprocess.run(command, check=False).returncode
     finally:
         for process in busy:
-            process.kill()
-            process.wait()
+            process.terminate()
+        ends = [process.wait() for process in busy]
+    return status or int(any(ends))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import gc
 import logging
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import account_life
@@ -26,22 +28,31 @@ KINDS = tuple(MODULES)
 LIVES_BETWEEN_SWEEPS = 10
 
 
-def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:
-    """Live lives until one goes wrong; what went wrong in it, with its story.
+@contextmanager
+def swept_between_lives(kind: str) -> Iterator[Callable[[], object]]:
+    """What a life leaves behind is freed when asked for, and not looked for in the middle of one.
 
-    What a life leaves behind is freed after some more, and not looked for in the middle of one.
+    What was there before is not looked at: that takes longer than a life. Lives that are
+    interrupted at any line need the collector's list of all functions.
     """
     gc.collect()
-    gc.freeze()
+    if kind != "preempted":
+        gc.freeze()
     gc.disable()
     try:
+        yield gc.collect
+    finally:
+        gc.enable()
+
+
+def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:
+    """Live lives until one goes wrong; what went wrong in it, with its story."""
+    with swept_between_lives(kind) as sweep:
         for number, seed in enumerate(seeds, 1):
             if faults := faults_of(kind, seed, folder):
                 return faults
             if number % LIVES_BETWEEN_SWEEPS == 0:
-                gc.collect()
-    finally:
-        gc.enable()
+                sweep()
     return []
 
 
@@ -59,14 +70,24 @@ def faults_of(kind: str, seed: int, folder: Path, first: int | None = None) -> l
 
 
 def main() -> None:
-    """Live so many lives of a kind, from any seed on; stop at the first that went wrong."""
+    """Live so many lives of a kind, from any seed on; stop at the first that went wrong.
+
+    A signal to terminate ends it after the life that it is at.
+    """
     kind, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     logging.disable(logging.CRITICAL)
-    for number in range(seed, seed + count):
-        with folder_in_memory() as folder:
-            if faults := faults_of(kind, number, folder):
-                sys.exit("\n".join(faults))
-    print(f"{count} {kind} lives from seed {seed} on: nothing went wrong")
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    lived = 0
+    with swept_between_lives(kind) as sweep:
+        while lived < count and not stopped:
+            with folder_in_memory() as folder:
+                if faults := faults_of(kind, seed + lived, folder, first=seed):
+                    sys.exit("\n".join(faults))
+            lived += 1
+            if lived % LIVES_BETWEEN_SWEEPS == 0:
+                sweep()
+    print(f"{lived} {kind} lives from seed {seed} on: nothing went wrong")
 
 
 if __name__ == "__main__":
