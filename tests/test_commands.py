@@ -313,6 +313,24 @@ def test_check_of_syntax_reads_no_other_file(tmp_path: Path):
     assert (bad.returncode, bad.stderr.count("\n")) == (1, 1)
 
 
+@pytest.mark.found(
+    "`check` called a file good whose `ca_file` held no certificate, which a start refused.",
+    how="Reading which files a start needs, then a check of such a file",
+)
+def test_check_refuses_authorities_that_a_start_refuses(tmp_path: Path):
+    """A file without a certificate is one line with its key; of syntax alone it is not read."""
+    authorities, file = tmp_path / "ca.pem", tmp_path / "config.yml"
+    authorities.write_text("no certificate\n")
+    file.write_text(f"digitalocean: {{ca_file: '{authorities}'}}\n")
+    bad = run_command("check", f"--config.file={file}")
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr == (
+        f"digitalocean.ca_file: {authorities} cannot be used: it holds no certificate; "
+        "name a file of CA certificates in PEM\n"
+    )
+    assert run_command("check", "--syntax-only", f"--config.file={file}").returncode == 0
+
+
 # --- match
 
 

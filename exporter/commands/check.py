@@ -18,6 +18,7 @@ from exporter.config.reading import LogMode
 from exporter.config.schema import Config
 from exporter.config.web_file.load import load_web_security
 from exporter.digitalocean.platform_clock import PlatformClock
+from exporter.digitalocean.transport import tls_context
 from exporter.errors import ApiError, ConfigError
 from exporter.matching.engine import Engine
 from exporter.options import Options
@@ -52,6 +53,7 @@ def check(options: Options) -> int:
     config = configuration_of(options, credentials=not options.syntax_only)
     if not options.syntax_only:
         load_web_security(config.web.config_file, options.web_config_text)
+        tls_context(config.digitalocean.ca_file)
     rules = load_rules(config)
     given = options.config_file or options.config_text
     print(f"{options.config_name if given else 'the default configuration'}: good")
