@@ -4,7 +4,7 @@ The tests of the module have to fail for each such mutant. One that survives is 
 ``tests/testdata/mutants.yml`` says why no test can tell it from the program as it is.
 
 Each mutant runs in a fork of one process that has imported all that does not import the module: so
-it costs its tests alone.
+it costs its tests alone. A server that the tests need is started once, see ``server_urls.py``.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_loader
 from itertools import count
@@ -29,9 +30,21 @@ import pytest
 import yaml
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
+from postgresql_server import postgresql_server
+from redis_server import redis_server
+from server_urls import set_url
 
 ROOT = Path(__file__).parents[1]
 ACCEPTED = ROOT / "tests" / "testdata" / "mutants.yml"
+
+_SHARED = ("test_state_shared", "test_state_stores", "test_state_fencing")
+_REDIS = ("test_state_redis_client", "test_state_redis_layout", "test_state_redis", *_SHARED)
+_POSTGRESQL = (
+    "test_state_postgresql_client",
+    "test_state_postgresql_layout",
+    "test_state_postgresql",
+    *_SHARED,
+)
 
 TESTS = {
     "exporter/replicas/decision.py": ("test_replicas_decision",),
@@ -68,10 +81,24 @@ TESTS = {
     "exporter/matching/severity/structured.py": ("test_severity_structured",),
     "exporter/matching/severity/vocabulary.py": ("test_severity_vocabulary",),
     "exporter/state/columns.py": ("test_state_columns",),
+    "exporter/state/coordination.py": ("test_state_fence",),
     "exporter/state/fence.py": ("test_state_fence",),
     "exporter/state/memory.py": ("test_state_memory",),
+    "exporter/state/postgresql.py": _POSTGRESQL,
+    "exporter/state/postgresql_client.py": _POSTGRESQL,
+    "exporter/state/postgresql_coordination.py": _POSTGRESQL,
+    "exporter/state/postgresql_namespace.py": _POSTGRESQL,
+    "exporter/state/postgresql_schema.py": _POSTGRESQL,
+    "exporter/state/redis.py": _REDIS,
+    "exporter/state/redis_client.py": _REDIS,
+    "exporter/state/redis_coordination.py": _REDIS,
+    "exporter/state/redis_layout.py": _REDIS,
+    "exporter/state/redis_namespace.py": _REDIS,
     "exporter/state/sqlite.py": ("test_state_sqlite", "test_state_upgrade"),
+    "exporter/state/sqlite_copy.py": ("test_state_upgrade",),
     "exporter/state/sqlite_namespace.py": ("test_state_sqlite",),
+    "exporter/state/sqlite_schema.py": ("test_state_sqlite", "test_state_upgrade"),
+    "exporter/state/store.py": ("test_state_memory",),
 }
 """Which test modules concern a module; more can be named on the command line."""
 
@@ -92,9 +119,8 @@ OPERATORS = (
 """Of Cosmic Ray: for each comparison its boundary and its opposite, for each sum a difference."""
 
 _KILLED, _SURVIVED = "killed", "survived"
-_WALL_SECONDS = 600
-_MOST_CPU = 3
-"""So many times the CPU time of the tests as they are; then a mutant loops for ever."""
+_MOST_CPU, _MOST_WALL = 3, 4
+"""So many times what the tests take as they are; then a mutant loops or waits for ever."""
 
 
 class Mutant(NamedTuple):
@@ -211,19 +237,51 @@ def _child(module: Path, text: str | None, arguments: Sequence[str], told: int |
         os._exit(code)
 
 
+class Outcome(NamedTuple):
+    """The exit status of the tests, and the seconds of CPU and of the clock that they took."""
+
+    code: int
+    cpu: float
+    wall: float
+
+
 def _run(
-    module: Path, text: str | None, arguments: Sequence[str], cpu: float | None = None
-) -> tuple[int, float]:
-    """Run the tests in a fork; returns their exit status, and the CPU seconds that they took."""
+    module: Path, text: str | None, arguments: Sequence[str], as_is: Outcome | None = None
+) -> Outcome:
+    """Run the tests in a fork, within limits where it is known what they take."""
+    began = time.monotonic()
     child = os.fork()
     if child == 0:
-        if cpu is not None:
-            limit = int(cpu * _MOST_CPU) + 3
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if as_is is not None:
+            limit = int(as_is.cpu * _MOST_CPU) + 3
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        signal.alarm(_WALL_SECONDS)
+            signal.alarm(int(as_is.wall * _MOST_WALL) + 20)
         _child(module, text, arguments, None)
-    _, status, usage = os.wait4(child, 0)
-    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+    try:
+        _, status, usage = os.wait4(child, 0)
+    finally:
+        with suppress(ProcessLookupError):  # what tests that did not come to their end have started
+            os.killpg(child, signal.SIGKILL)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Outcome(os.waitstatus_to_exitcode(status), cpu, time.monotonic() - began)
+
+
+@contextmanager
+def _server_of(module: Path) -> Iterator[list[str]]:
+    """Run what a kind of store needs; yields the flags that choose the tests of the kind."""
+    kind = module.stem.partition("_")[0]
+    if kind == "redis":
+        with redis_server() as url:
+            set_url(kind, url)
+            yield ["-k", kind]
+    elif kind == "postgresql":
+        with postgresql_server() as server:
+            set_url(kind, server.url)
+            yield ["-k", kind]
+    else:
+        yield []
 
 
 def _preload(module: Path, arguments: Sequence[str]) -> None:
@@ -292,39 +350,46 @@ def main() -> int:
     options = parser.parse_args()
     module = ROOT / options.module
     tests = options.tests or TESTS[options.module]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and the server with it
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"  # a failure is enough, however long its example
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     files = [str(ROOT / "tests" / f"{name}.py") for name in tests]
     # Libraries are imported before pytest looks for plugins, which it warns of.
     flags = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "filterwarnings="]
-    arguments = [*flags, *files]
+    with _server_of(module) as chosen:
+        as_is, outcomes = _judge(options.module, [*flags, *chosen, *files])
+    made = outcomes.total()
+    print(
+        f"{options.module}: {outcomes[_KILLED]} of {made} mutants killed, "
+        f"{outcomes['accepted']} accepted with a reason, {outcomes[_SURVIVED]} survive "
+        f"(tests take {as_is.cpu:.1f} s of CPU; {time.strftime('%H:%M:%S')})"
+    )
+    return 1 if outcomes[_SURVIVED] else 0
+
+
+def _judge(name: str, arguments: Sequence[str]) -> tuple[Outcome, Counter[str]]:
+    """Run the tests as they are, then on each mutant; print those that survive."""
+    module = ROOT / name
     _preload(module, arguments)
-    code, cpu = _run(module, None, arguments)
-    if code:
-        sys.exit(f"the tests fail as they are: pytest ended with {code}")
+    as_is = _run(module, None, arguments)
+    if as_is.code:
+        sys.exit(f"the tests fail as they are: pytest ended with {as_is.code}")
     reasons = {
         (entry["before"], entry["after"])
         for entry in yaml.safe_load(ACCEPTED.read_text(encoding="utf-8"))
-        if entry["module"] in (options.module, "any")
+        if entry["module"] in (name, "any")
     }
     outcomes: Counter[str] = Counter()
     for mutant in mutants_of(module.read_text(encoding="utf-8")):
-        code, _ = _run(module, mutant.text, arguments, cpu)
-        outcome = _KILLED if code else _SURVIVED
+        outcome = _KILLED if _run(module, mutant.text, arguments, as_is).code else _SURVIVED
         if outcome == _SURVIVED and (mutant.before, mutant.after) in reasons:
             outcome = "accepted"
         outcomes[outcome] += 1
         print(f"\r{outcomes.total()}", end="", file=sys.stderr, flush=True)
         if outcome == _SURVIVED:
             print(f"- {mutant.before}\n+ {mutant.after}\n", flush=True)
-    made = outcomes.total()
-    print(
-        f"{options.module}: {outcomes[_KILLED]} of {made} mutants killed, "
-        f"{outcomes['accepted']} accepted with a reason, {outcomes[_SURVIVED]} survive "
-        f"(tests take {cpu:.1f} s of CPU; {time.strftime('%H:%M:%S')})"
-    )
-    return 1 if outcomes[_SURVIVED] else 0
+    return as_is, outcomes
 
 
 if __name__ == "__main__":

@@ -43,13 +43,14 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        self._server = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        server = self._server = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         with redis.Redis.from_url(self.url) as client:
 
             def answers() -> bool:
                 try:
                     return bool(client.ping())
                 except redis.ConnectionError:
+                    assert server.poll() is None, f"{self._command} has ended"
                     return False
 
             wait_for(answers, START_SECONDS)

@@ -1,6 +1,6 @@
 """Every kind of durable store behind one interface, each on a real server where it has one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from pgbouncer_server import pgbouncer
 from postgresql_server import postgresql_server
 from programs import requires
 from redis_server import redis_server
+from server_urls import url_of
 
 from exporter.state.coordination import SharedStore
 from exporter.state.postgresql import PostgresqlStore
@@ -52,7 +53,7 @@ class SharedDatabase(Protocol):
 
     url: str
 
-    def open(self) -> SharedStore:
+    def open(self, clock: Callable[[], float] = clock) -> SharedStore:
         """Open it."""
 
     def clear(self) -> None:
@@ -87,7 +88,7 @@ class RedisDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def open(self) -> SharedStore:
+    def open(self, clock: Callable[[], float] = clock) -> SharedStore:
         """Open it."""
         return RedisStore(self.url, clock)
 
@@ -118,7 +119,7 @@ class PostgresqlDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def open(self) -> SharedStore:
+    def open(self, clock: Callable[[], float] = clock) -> SharedStore:
         """Open it."""
         return PostgresqlStore(self.url, clock)
 
@@ -154,8 +155,19 @@ def _connect(url: str) -> psycopg.Connection:
 
 
 @contextmanager
+def ready(kind: str, folder: Path) -> Iterator[Database]:
+    """Use what runs already for a kind of store, or run what it needs."""
+    url = url_of(kind)
+    if url is None:
+        with running(kind, folder) as database:
+            yield database
+    else:
+        yield RedisDatabase(url) if kind == "redis" else PostgresqlDatabase(url)
+
+
+@contextmanager
 def running(kind: str, folder: Path) -> Iterator[Database]:
-    """Run what a kind of store needs."""
+    """Run what a kind of store needs, for the caller alone."""
     if kind == "sqlite":
         yield SqliteDatabase(folder)
         return

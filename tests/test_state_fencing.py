@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from state_stores import SHARED, Dump, SharedDatabase, running
+from state_stores import SHARED, Dump, SharedDatabase, ready
 
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.state.coordination import Claim
@@ -150,7 +150,7 @@ class Model:
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedDatabase]:
-    with running(request.param, tmp_path_factory.mktemp("fencing")) as database:
+    with ready(request.param, tmp_path_factory.mktemp("fencing")) as database:
         yield database
 
 

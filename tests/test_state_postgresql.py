@@ -12,6 +12,7 @@ import pytest
 import trustme
 from postgresql_server import PASSWORD, USER, PostgresqlServer, postgresql_server
 from programs import requires
+from server_urls import url_of
 from state_stores import PostgresqlDatabase, clock
 from waiting import LIMIT_SECONDS
 
@@ -37,10 +38,14 @@ def server() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture
-def url(server: PostgresqlServer) -> str:
+def url(request: pytest.FixtureRequest) -> str:
     """A database with nothing in it."""
-    PostgresqlDatabase(server.url).clear()
-    return server.url
+    url = url_of("postgresql")
+    # A test that stops the server needs the one that this module has started.
+    if url is None or "server" in request.fixturenames:
+        url = request.getfixturevalue("server").url
+    PostgresqlDatabase(url).clear()
+    return url
 
 
 def run(url: str, *statements: str) -> None:

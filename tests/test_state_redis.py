@@ -13,13 +13,16 @@ import pytest
 import redis
 from programs import requires
 from redis_server import redis_server
-from waiting import wait_for
+from state_stores import RedisDatabase, ready
+from waiting import LIMIT_SECONDS, wait_for
 
+from exporter.commands.children import free_port
 from exporter.errors import StateError, StateFenced, StateRolledBack
+from exporter.state import redis_namespace
 from exporter.state.redis import RedisStore
 from exporter.state.redis_client import connect
 from exporter.state.redis_coordination import RedisCoordination
-from exporter.state.redis_layout import META, PREFIX, Keys
+from exporter.state.redis_layout import META, PREFIX, Keys, read_namespace
 from exporter.state.redis_namespace import RedisState
 from exporter.state.sqlite import SqliteStore
 from exporter.state.store import Batch, DocumentKey, ValueKey
@@ -40,17 +43,16 @@ def clock() -> float:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with redis_server() as url:
-        yield url
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisDatabase]:
+    with ready("redis", tmp_path_factory.mktemp("redis")) as database:
+        yield database
 
 
 @pytest.fixture
-def url(server: str) -> str:
+def url(server: RedisDatabase) -> str:
     """A database with nothing in it."""
-    with redis.Redis.from_url(server) as client:
-        client.flushall()
-    return server
+    server.clear()
+    return server.url
 
 
 def test_an_owner_that_comes_while_a_batch_is_sent_wins(url: str, monkeypatch: pytest.MonkeyPatch):
@@ -60,13 +62,57 @@ def test_an_owner_that_comes_while_a_batch_is_sent_wins(url: str, monkeypatch: p
     write = RedisState._write
 
     def overtaken(self: RedisState, pipeline: redis.client.Pipeline, *arguments: Any) -> None:
-        with redis.Redis.from_url(url) as client:
-            client.set(Keys.of("").owner, b"99:another")
+        overtake(url)
         write(self, pipeline, *arguments)
 
     monkeypatch.setattr(RedisState, "_write", overtaken)
     with pytest.raises(StateFenced, match="another exporter has started on it"):
         first.save(Batch(values={LINES: 2.0}))
+    assert store.read("").values == {}
+    store.close()
+
+
+def overtake(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.set(Keys.of("").owner, b"99:another")
+
+
+def test_what_was_read_while_another_exporter_took_over_is_not_used(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """It is read piece by piece, so it may be half of what was there and half of what is."""
+    store = RedisStore(url, clock)
+    state = store.open("")
+
+    def overtaken(*arguments: Any) -> object:
+        overtake(url)
+        return read_namespace(*arguments)
+
+    monkeypatch.setattr(redis_namespace, "read_namespace", overtaken)
+    with pytest.raises(StateFenced, match="cannot be read: another exporter has started on it"):
+        state.load()
+    store.close()
+
+
+def test_a_claim_that_comes_while_a_lost_one_is_recorded_again_stands(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Between the look at a database that was emptied and the transaction nobody can slip in."""
+    store = RedisStore(url, clock)
+    state = store.open("")
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    record = redis_namespace.record_claim
+
+    def overtaken(*arguments: Any) -> None:
+        overtake(url)
+        record(*arguments)
+
+    monkeypatch.setattr(redis_namespace, "record_claim", overtaken)
+    with pytest.raises(StateFenced, match="another exporter has started on it"):
+        state.save(Batch(values={LINES: 1.0}))
+    with redis.Redis.from_url(url) as client:
+        assert client.get(Keys.of("").owner) == b"99:another"
     assert store.read("").values == {}
     store.close()
 
@@ -161,7 +207,9 @@ def test_no_message_holds_the_password():
 )
 def test_a_database_that_cannot_keep_state_is_refused_in_words(tmp_path: Path):
     """A cluster, before and after it has its slots; a replica; one whose memory is full."""
-    with redis_server("--cluster-enabled", "yes", "--dir", str(tmp_path)) as url:
+    # What the servers say to each other has by default a port that a client may have just used.
+    cluster = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with redis_server(*cluster, "--dir", str(tmp_path)) as url:
         for slots in ((), (0, 100), (101, 16383)):
             if slots:
                 with redis.Redis.from_url(url) as client:
@@ -190,7 +238,8 @@ def test_what_was_to_be_kept_stands_in_no_message(tmp_path: Path):
         state = store.open("")
         state.save(Batch(documents={DOCUMENT: b"the last words of shop/web"}))
         with redis.Redis.from_url(url) as client:
-            client.config_set("save", "1 1")
+            client.config_set("save", "3600 1")
+            client.bgsave()
             wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
         with pytest.raises(StateError) as refused:
             state.save(Batch(documents={DOCUMENT: b"the last words of shop/web"}))
@@ -248,6 +297,20 @@ def test_a_connection_that_breaks_during_a_save_is_told_as_that(
     store.close()
 
 
+def test_a_store_that_is_closed_has_no_connection(url: str):
+    """Nor has coordination; a managed database limits how many there are."""
+    store = RedisStore(url, clock)
+    shares = store.coordinate(LIMIT_SECONDS)
+    shares.beat("a", 1)
+    store.open("")
+    with redis.Redis.from_url(url) as client:
+        assert len(client.client_list()) == 3
+        shares.close()
+        wait_for(lambda: len(client.client_list()) == 2)
+        store.close()
+        wait_for(lambda: len(client.client_list()) == 1)
+
+
 def test_a_server_that_is_silent_is_not_asked_again():
     """A call fails once its answer is late, so that whoever waits for it can decide."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -262,10 +325,23 @@ def test_a_server_that_is_silent_is_not_asked_again():
         shares.close()
 
 
-def test_a_start_warns_of_a_database_that_may_evict(caplog: pytest.LogCaptureFixture):
-    """And is silent where nothing of ours can be evicted."""
-    for policy, warnings in (("allkeys-lru", 1), ("volatile-lru", 0), ("noeviction", 0)):
-        caplog.clear()
-        with redis_server("--maxmemory-policy", policy) as url:
-            RedisStore(url, clock).close()
-        assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
+@pytest.mark.parametrize(
+    ("flags", "policies"),
+    [
+        (["--maxmemory-policy", "allkeys-lru"], ["allkeys-lru"]),
+        (["--maxmemory-policy", "volatile-lru"], []),
+        (["--maxmemory-policy", "noeviction"], []),
+        (["--rename-command", "INFO", ""], []),
+    ],
+)
+def test_a_start_warns_of_a_database_that_may_evict(
+    flags: list[str], policies: list[str], caplog: pytest.LogCaptureFixture
+):
+    """And is silent where nothing of ours can be evicted, or where the database does not tell."""
+    with redis_server(*flags) as url:
+        store = RedisStore(url, clock)
+        store.close()
+    assert [record.__dict__["fields"] for record in caplog.records] == [
+        {"database": store.database, "policy": policy} for policy in policies
+    ]
+    assert {record.levelname for record in caplog.records} <= {"WARNING"}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
-from state_stores import POOLED, SHARED, SharedDatabase, clock, running
+from state_stores import POOLED, SHARED, SharedDatabase, clock, ready, running
 
 from exporter.counting.ledger import CHECK_SECONDS, Ledger
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.model import ComponentKey
 from exporter.state.coordination import Claim, Coordination, SharedStore
-from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
+from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
 from exporter.telemetry.metrics import Metrics
 
 LINES = ValueKey("lines_total", ("shop", "web", "RUN"))
@@ -24,7 +24,7 @@ SHARE = "eu#0/2"
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedDatabase]:
-    with running(request.param, tmp_path_factory.mktemp("shared")) as database:
+    with ready(request.param, tmp_path_factory.mktemp("shared")) as database:
         yield database
 
 
@@ -248,6 +248,25 @@ def test_an_exporter_with_nothing_to_save_notices_a_rollback_too(database: Share
     assert metrics.state_rollbacks.labels().value == 1
     key = ValueKey("digitalocean_app_log_lines_total", labels)
     assert stores[1].read("").values == {key: 50.0}
+
+
+def test_when_the_exporter_first_started_outlives_a_database_that_was_emptied(
+    database: SharedDatabase,
+):
+    """What it read when it started is what it saves anew, days later."""
+    now = [1000.0]
+    store = database.open(lambda: now[0])
+    state = store.open("")
+    state.load()
+    for _ in range(2):
+        now[0] += 86400.0
+        database.clear()
+        with pytest.raises(StateRolledBack, match="went back"):
+            state.save(Batch(values={LINES: 1.0}))
+        assert state.load() == Saved(1000.0)
+        state.save(Batch(values={LINES: 2.0}))
+        assert store.read("") == Saved(1000.0, now[0], {LINES: 2.0})
+    store.close()
 
 
 def test_a_database_that_went_back_to_an_earlier_exporter_stays_the_latest_ones(

@@ -12,6 +12,8 @@ from exporter.counting.error_counts import error_groups_of
 from exporter.errors import StateError
 from exporter.model import LogType
 from exporter.state.sqlite import SqliteStore
+from exporter.state.sqlite_copy import keep_copy
+from exporter.state.sqlite_schema import APPLICATION_ID, MIGRATIONS, VERSION, marks
 
 DUMP = Path(__file__).parent / "testdata/state_2026_11.sql"
 
@@ -65,6 +67,31 @@ def test_a_copy_is_kept_before_a_file_is_changed(tmp_path: Path, caplog: pytest.
     SqliteStore(path, Clock()).close()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["state.db"]
     assert len(caplog.records) == 1
+
+
+def test_a_copy_that_an_earlier_start_left_unfinished_is_made_anew(tmp_path: Path):
+    """It was killed then: what it had written so far is no copy."""
+    path, copy = tmp_path / "state.db", tmp_path / "state.db.version-1"
+    (tmp_path / "state.db.version-1.tmp").write_bytes(b"half of it")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(MIGRATIONS[0])
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("PRAGMA user_version = 1")
+        assert keep_copy(database, path) == copy
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["state.db", copy.name]
+    with closing(sqlite3.connect(copy)) as database:
+        assert marks(database) == (APPLICATION_ID, 1)
+
+
+@pytest.mark.parametrize("version", [0, VERSION])
+def test_a_file_that_is_not_of_an_older_version_is_not_copied(version: int, tmp_path: Path):
+    """It is new, or of this version."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {version}")
+        assert keep_copy(database, path) is None
+    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
 
 
 def test_a_file_is_not_changed_without_a_copy(tmp_path: Path):

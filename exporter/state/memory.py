@@ -8,8 +8,6 @@ from exporter.state.store import Batch, Saved, State
 class MemoryStore:
     """The store of an exporter that starts empty each time; ``clock`` gives Unix seconds."""
 
-    durable = False
-
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
 

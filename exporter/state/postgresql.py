@@ -35,8 +35,6 @@ class PostgresqlStore:
         StateError: the database cannot be used; the message says why, and what to do.
     """
 
-    durable = True
-
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
         self._url = url
         self._clock = clock

@@ -53,8 +53,6 @@ class RedisStore:
         StateError: the database cannot be used; the message says why, and what to do.
     """
 
-    durable = True
-
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
         self._url = url
         self._clock = clock

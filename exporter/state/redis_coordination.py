@@ -35,14 +35,14 @@ class RedisCoordination:
     def beat(self, member: str, counter: int) -> View:
         """Set the counter of a member, and read."""
         with self._translated("written"):
-            pipeline = self._client.pipeline(transaction=True)
+            pipeline = self._client.pipeline()
             pipeline.hset(MEMBERS, member, counter)
             return _view(pipeline)
 
     def read(self) -> View:
         """Read all members and claims."""
         with self._translated("read"):
-            return _view(self._client.pipeline(transaction=True))
+            return _view(self._client.pipeline())
 
     def claim(self, share: str, expected: Claim | None, owner: str) -> Claim | None:
         """Make ``owner`` the owner of a namespace whose claim is ``expected``."""

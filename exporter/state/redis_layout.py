@@ -13,7 +13,7 @@ import redis
 
 from exporter.state.columns import cursor_key, document_key, value_key
 from exporter.state.coordination import Claim
-from exporter.state.redis_client import get_fields, put_fields
+from exporter.state.redis_client import get_field, get_fields, put_fields
 from exporter.state.store import Saved
 
 PREFIX = "do-app-exporter"
@@ -71,18 +71,20 @@ def read_namespace(
     Raises:
         KeyError, ValueError, struct.error: it holds what no state does.
     """
-    turns = {field: (TURN.unpack_from(data)[0], data) for field, data in scan(client, keys.cursors)}
-    by_turn = sorted(turns.items(), key=lambda item: item[1][0])
+    by_turn = sorted(
+        (*TURN.unpack_from(data), field, data[TURN.size :])
+        for field, data in scan(client, keys.cursors)
+    )
     saved_at = meta.get(b"saved_at")
     saved = Saved(
         first_start=float(meta[b"first_start"]),
         saved_at=None if saved_at is None else float(saved_at),
         values={value_key(field): float(value) for field, value in scan(client, keys.series)},
-        cursors={cursor_key(field): data[TURN.size :] for field, (_, data) in by_turn},
+        cursors={cursor_key(field): data for _, field, data in by_turn},
         released={cursor_key(field): int(value) for field, value in scan(client, keys.released)},
         documents={document_key(field): data for field, data in scan(client, keys.documents)},
     )
-    return saved, by_turn[-1][1][0] if by_turn else 0
+    return saved, by_turn[-1][0] if by_turn else 0
 
 
 def record_claim(pipeline: redis.Redis, namespace: str, claim: Claim) -> None:
@@ -115,7 +117,7 @@ def prepare(client: redis.Redis) -> None:
         ValueError: it is of a newer version.
     """
     client.hsetnx(META, "version", VERSION)
-    version = int(client.hget(META, "version") or 0)
+    version = int(get_field(client, META, "version") or VERSION)
     if version > VERSION:
         raise ValueError(
             f"it has version {version}, and this exporter knows none above {VERSION}: "
@@ -133,27 +135,24 @@ _APP_PLACES = {"series": (1, 0), "cursors": (0,), "released": (0,), "documents":
 
 
 def _split_accounts(client: redis.Redis) -> None:
-    """Give each account of a database of version 1 a namespace; what was done stays done."""
-    starts = int(client.hget(META, "starts") or 0) + 1
-    shared, accounts = Keys.of(""), set[str]()
+    """Give each account of a database of version 1 a namespace, all in one transaction."""
+    starts = client.hincrby(META, "starts")
+    shared, accounts = Keys.of(""), {""}
     # Version 1 had this owner alone: one that is still running refuses to save from here on.
     client.set(shared.owner, f"{starts}:{PREFIX}")
+    known = {name: value for name, value in get_fields(client, META).items() if name != b"version"}
+    pipeline = client.pipeline()
     for name, place in _APP_PLACES.items():
         key: str = getattr(shared, name)
-        for field, value in list(scan(client, key)):
+        for field, value in scan(client, key):
             account, plain = _without_account(field, place)
             if account:
                 accounts.add(account)
-                pipeline = client.pipeline(transaction=True)
                 pipeline.hset(getattr(Keys.of(account), name), plain, value)
                 pipeline.hdel(key, field)
-                pipeline.execute()
-    known = {name: value for name, value in get_fields(client, META).items() if name != b"version"}
     for account in accounts:
-        put_fields(client, Keys.of(account).meta, known)
-    pipeline = client.pipeline(transaction=True)
-    for namespace in ("", *accounts):
-        record_claim(pipeline, namespace, Claim(None, starts))
+        put_fields(pipeline, Keys.of(account).meta, known)
+        record_claim(pipeline, account, Claim(None, starts))
     pipeline.hset(META, "version", VERSION)
     pipeline.execute()
 

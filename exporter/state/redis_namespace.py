@@ -89,12 +89,11 @@ class RedisState:
             StateError: it cannot be written. Where no answer came the batch may have been kept
                 all the same; as it holds what series stand at, saving it again changes nothing.
         """
-        with self._translated("written"), self._client.pipeline(transaction=True) as pipeline:
+        with self._translated("written"), self._client.pipeline() as pipeline:
             # The library has no type for it.
             pipeline.watch(self._keys.owner, self._keys.meta)  # type: ignore[no-untyped-call]
             recorded = read_claim(pipeline, self._namespace)
             kept = int(get_field(pipeline, self._keys.meta, "batch") or 0)
-            self._fence.refuse_other(recorded, "written")
             if self._fence.went_back(recorded, kept):
                 self._reassert("written")
                 raise self._fence.report_rollback(recorded, kept)
@@ -111,7 +110,11 @@ class RedisState:
         """Do nothing: the connections are the store's."""
 
     def _reassert(self, verb: str) -> None:
-        """Record the claim again, if the database went back behind it."""
+        """Record the claim again, if the database went back behind it.
+
+        Raises:
+            StateFenced: another exporter owns the namespace by now.
+        """
         prepare(self._client)
 
         def reassert(pipeline: Pipeline) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from exporter.errors import StateError
 from exporter.state.sqlite_copy import keep_copy
 from exporter.state.sqlite_namespace import SqliteState
-from exporter.state.sqlite_schema import prepare
+from exporter.state.sqlite_schema import check, prepare
 
 LOG = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ class SqliteStore:
     Raises:
         StateError: the file cannot be used; the message says why, and what to do.
     """
-
-    durable = True
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
@@ -68,6 +66,7 @@ class SqliteStore:
         execute = self._connection.execute
         # Held until the end, so that two exporters never count into one file.
         execute("PRAGMA locking_mode = EXCLUSIVE")
+        check(self._connection)
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = NORMAL")
         if (copy := keep_copy(self._connection, self._path)) is not None:

@@ -8,25 +8,24 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from exporter.state.sqlite_schema import APPLICATION_ID, VERSION
+from exporter.state.sqlite_schema import VERSION, marks
 
 
 def keep_copy(connection: sqlite3.Connection, path: Path) -> Path | None:
     """Copy a file of an older version beside itself, as ``NAME.version-N``.
 
     Args:
-        connection: to the file.
+        connection: to the file, which was checked.
         path: the file.
 
     Returns:
-        the copy; None where the file is new, of this version or of another program.
+        the copy; None where the file is new or of this version.
 
     Raises:
         OSError, sqlite3.Error: no copy could be written. The file must not be changed then.
     """
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION_ID or not 0 < version < VERSION:
+    _, version = marks(connection)
+    if version in (0, VERSION):
         return None
     copy = path.with_name(f"{path.name}.version-{version}")
     unfinished = copy.with_name(f"{copy.name}.tmp")

@@ -121,16 +121,22 @@ MIGRATIONS: tuple[str, ...] = (
 VERSION = len(MIGRATIONS)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables, or bring those of an older version up to this one, all or nothing.
+def marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The application that a file is of, and the version of its tables; both 0 in a new file."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return application, version
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """See that a file may be used, without a change to it.
 
     Raises:
-        ValueError: the file is not a state file, or of a newer version.
-        sqlite3.Error: it cannot be read or written.
+        ValueError: it is not a state file, or of a newer version.
+        sqlite3.Error: it cannot be read.
     """
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application, version = marks(connection)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application or version or tables):
         raise ValueError("it is the database of another program")
     if version > VERSION:
@@ -138,6 +144,15 @@ def prepare(connection: sqlite3.Connection) -> None:
             f"it has version {version}, and this exporter knows none above {VERSION}: "
             "use the newer exporter that wrote it, or another file"
         )
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older version up to this one, all or nothing.
+
+    Raises:
+        sqlite3.Error: the file cannot be read or written.
+    """
+    _, version = marks(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

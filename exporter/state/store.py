@@ -132,8 +132,6 @@ class State(Protocol):
 class Store(Protocol):
     """One opened database, of which each namespace is a state of its own."""
 
-    durable: bool
-
     def open(self, namespace: str) -> State:
         """Open a namespace, made if it is not there; the latest to open it owns it.
 
