@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import ceil
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -70,25 +71,22 @@ class Connections:
             self._discard(self._idle.pop())
 
     def _begin(self, isolation: str) -> Connection:
-        begin = f"BEGIN ISOLATION LEVEL {isolation}"
-        with suppress(IndexError):
-            connection = self._idle.pop()
-            try:
-                Transaction(connection, self._timeout).run(begin)
-            except psycopg.OperationalError:  # It broke since it was used last.
-                self._discard(connection)
-            else:
-                return connection
+        with suppress(IndexError, psycopg.OperationalError):  # It broke since it was used last.
+            return self._begun(self._idle.pop(), isolation)
         connection = psycopg.connect(
             self._url,
             autocommit=True,
             # A pool in front of the server may give each transaction another connection there.
             prepare_threshold=None,
-            connect_timeout=max(2, int(self._timeout)),
+            connect_timeout=ceil(self._timeout),
             application_name=APPLICATION_NAME,
         )
+        return self._begun(connection, isolation)
+
+    def _begun(self, connection: Connection, isolation: str) -> Connection:
+        """Begin a transaction; the connection is closed where that fails."""
         try:
-            Transaction(connection, self._timeout).run(begin)
+            Transaction(connection, self._timeout).run(f"BEGIN ISOLATION LEVEL {isolation}")
         except BaseException:
             self._discard(connection)
             raise
@@ -147,9 +145,11 @@ def database_name(url: str) -> str:
     return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
 
+_NO_ACCESS = "its user or password is wrong, or may not connect; see state.url"
+_NO_DATABASE = "there is no such database; see state.url"
 _REASONS: tuple[tuple[str, str], ...] = (
-    ("28", "its user or password is wrong, or may not connect; see state.url"),
-    ("3D000", "there is no such database; see state.url"),
+    ("28", _NO_ACCESS),
+    ("3D000", _NO_DATABASE),
     ("42501", "its user may not create tables there, or not use those that are there"),
     ("25006", "it is read-only, as a standby is"),
     ("53100", "its disk is full"),
@@ -167,9 +167,9 @@ def explain(error: Exception, url: str) -> str:
             return reason
     text = " ".join(str(error).split())
     if re.search(r"password authentication failed|no pg_hba\.conf entry|no password", text):
-        return _REASONS[0][1]
+        return _NO_ACCESS
     if re.search(r'database "[^"]*" does not exist', text):
-        return _REASONS[1][1]
+        return _NO_DATABASE
     if "timeout" in text or "terminating connection" in text or "server closed" in text:
         return "no answer in time, or the connection broke"
     password = urlsplit(url).password or ""

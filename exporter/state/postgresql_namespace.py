@@ -117,7 +117,6 @@ class PostgresqlState:
         """Save a batch, or return what stands there where the database went back."""
         with self._connections.transaction() as transaction:
             recorded, kept = self._standing(transaction, "FOR UPDATE")
-            self._fence.refuse_other(recorded, "written")
             if self._fence.went_back(recorded, kept):
                 return recorded, kept
             self._drop(transaction, batch)
@@ -145,11 +144,15 @@ class PostgresqlState:
         )
         if not rows:
             return None, 0
-        owner, epoch, batch, _ = rows[0]
+        ((owner, epoch, batch, _),) = rows
         return Claim(owner, epoch), batch
 
     def _reassert(self, verb: str) -> None:
-        """Record the claim again, if the database went back behind it."""
+        """Record the claim again, if the database went back behind it.
+
+        Raises:
+            StateFenced: another exporter owns the namespace by now.
+        """
         with self._connections.transaction() as transaction:
             prepare(transaction)
             recorded, _ = self._standing(transaction, "FOR UPDATE")
@@ -245,7 +248,7 @@ def read_namespace(
     times = transaction.run(
         f"SELECT first_start, saved_at FROM {NAMESPACES} WHERE namespace = %s", namespace
     )
-    started, saved_at = times[0] if times else (None, None)
+    ((started, saved_at),) = times or [(None, None)]
     turn, cursors = 0, {}
     for text, number, data in rows("key, turn, data", CURSORS, "ORDER BY turn"):
         cursors[cursor_key(text)], turn = bytes(data), number

@@ -94,5 +94,5 @@ def _version(transaction: Transaction) -> int:
     visible = "relname = %s AND pg_catalog.pg_table_is_visible(oid)"
     if not transaction.run(f"SELECT 1 FROM pg_catalog.pg_class WHERE {visible}", META):
         return 0
-    rows = transaction.run(f"SELECT version FROM {META}")
-    return int(rows[0][0]) if rows else 0
+    ((version,),) = transaction.run(f"SELECT version FROM {META}")
+    return int(version)
