@@ -5,9 +5,8 @@ missing once it has had time to come by another way, such as RUN_RESTARTED.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
+from dataclasses import astuple, dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from exporter.logs.canary_line import CanaryLine
@@ -33,10 +32,20 @@ KEPT_SECONDS = 3600.0
 MOST_RUNS = 100
 MOST_PIECES = 1000
 
-Piece = list[float]
-"""Numbers of the first and last line of lines in sequence, with the times of both."""
+_FIRST = attrgetter("first")
 
-_FIRST = itemgetter(0)
+
+@dataclass(slots=True)
+class Piece:
+    """Lines in sequence that arrived: the numbers of the first and the last, when each was written.
+
+    Of a run that is seen from its beginning, the first piece begins with 0, before its first line.
+    """
+
+    first: int
+    last: int
+    since: float
+    until: float
 
 
 @dataclass(slots=True)
@@ -54,65 +63,54 @@ class Run:
     """What has arrived of one run.
 
     Args:
+        last: the number of its last line, 0 if its end is not planned.
+        changed_at: when a line last arrived.
         pieces: arrived lines, in order; between two of them lines are not there yet.
         waiting_since: for each hole, by the number before it, when it was first seen.
         lost: holes that were given up, by their first and last numbers.
-        changed_at: when a line last arrived.
     """
 
     began: int
-    last: int = 0
-    pieces: list[Piece] = field(default_factory=list)
+    last: int
+    changed_at: float
+    pieces: list[Piece]
     waiting_since: dict[int, float] = field(default_factory=dict)
     lost: list[tuple[int, int]] = field(default_factory=list)
-    changed_at: float = 0.0
-    ended: bool = False
 
     def add(self, line: CanaryLine, now: float) -> bool:
         """Note a line that arrived; return True if it had arrived before."""
-        self.last = line.last
         at = bisect_right(self.pieces, line.number, key=_FIRST)
-        before = self.pieces[at - 1] if at else None
-        if before is not None and line.number <= before[1]:
+        if at and line.number <= self.pieces[at - 1].last:
             return not any(first <= line.number <= last for first, last in self.lost)
         self.changed_at = now
-        after = self.pieces[at] if at < len(self.pieces) else None
-        joins_before = before is not None and before[1] == line.number - 1
-        joins_after = after is not None and after[0] == line.number + 1
-        if before is not None and joins_before:
-            before[1], before[3] = line.number, line.written_at
-            if after is not None and joins_after:
-                before[1], before[3] = after[1], after[3]
-                del self.pieces[at]
-        elif after is not None and joins_after:
-            after[0], after[2] = line.number, line.written_at
-        else:
-            number = float(line.number)
-            self.pieces.insert(at, [number, number, line.written_at, line.written_at])
+        piece = Piece(line.number, line.number, line.written_at, line.written_at)
+        self.pieces.insert(at, piece)
         return False
 
-    def settle(self, now: float, start: float, hole_wait: float, tail_wait: float) -> list[Loss]:
+    def settle(self, now: float, hole_wait: float, tail_wait: float) -> list[Loss]:
         """Give up lines that have had their time to arrive.
 
         Args:
             now: Unix seconds.
-            start: when counting began; lines of a run that began earlier may precede that.
             hole_wait: seconds that lines are waited for once later ones have arrived.
             tail_wait: seconds that the last lines of a run are waited for.
         """
         losses = []
-        if self.began >= start + CLOCK_SECONDS and self.pieces and self.pieces[0][0] > 1:
-            self.pieces.insert(0, [0.0, 0.0, float(self.began), float(self.began)])
-        holes = {int(piece[1]) for piece in self.pieces[:-1]}
-        self.waiting_since = {end: self.waiting_since.get(end, now) for end in holes}
-        for index in range(len(self.pieces) - 1, 0, -1):
-            before, after = self.pieces[index - 1 : index + 1]
-            if now - self.waiting_since[int(before[1])] >= hole_wait:
-                losses.append(
-                    self._give_up(int(before[1]) + 1, int(after[0]) - 1, before[3], after[2])
-                )
-                before[1], before[3] = after[1], after[3]
-                del self.pieces[index]
+        waiting_since = {}
+        others = iter(self.pieces)
+        kept = [next(others)]
+        for piece in others:
+            before = kept[-1]
+            first, last = before.last + 1, piece.first - 1
+            if first <= last:
+                since = self.waiting_since.get(before.last, now)
+                if now - since < hole_wait:
+                    waiting_since[before.last] = since
+                    kept.append(piece)
+                    continue
+                losses.append(self._give_up(first, last, before.until, piece.since))
+            before.last, before.until = piece.last, piece.until
+        self.pieces, self.waiting_since = kept, waiting_since
         if (loss := self._tail(now, tail_wait)) is not None:
             losses.append(loss)
         return losses
@@ -124,18 +122,15 @@ class Run:
 
     def _tail(self, now: float, wait: float) -> Loss | None:
         """Give up the last lines of a run that must have ended."""
-        if not self.pieces or self.ended or not self.last:
-            return None
         newest = self.pieces[-1]
-        left = self.last - int(newest[1])
-        pace = max(0.0, newest[3] - self.began) / newest[1]
-        if now - self.changed_at < wait + 2 * left * pace:
-            return None
-        self.ended = True
+        left = self.last - newest.last
         if not 0 < left <= TAIL_LINES:
             return None
-        loss = self._give_up(int(newest[1]) + 1, self.last, newest[3], self.changed_at)
-        newest[1] = float(self.last)
+        pace = max(0.0, newest.until - self.began) / newest.last
+        if now - self.changed_at < wait + 2 * left * pace:
+            return None
+        loss = self._give_up(newest.last + 1, self.last, newest.until, self.changed_at)
+        newest.last = self.last
         return loss
 
     def _give_up(self, first: int, last: int, since: float, until: float) -> Loss:
@@ -173,7 +168,12 @@ class CanaryRuns:
 
     def add(self, line: CanaryLine, now: float) -> bool:
         """Note a line that arrived at ``now``; return True if it had arrived before."""
-        run = self._runs.setdefault(line.run, Run(line.began))
+        run = self._runs.get(line.run)
+        if run is None:
+            began = float(line.began)
+            whole = began >= self._start + CLOCK_SECONDS
+            pieces = [Piece(0, 0, began, began)] if whole else []
+            run = self._runs[line.run] = Run(line.began, line.last, now, pieces)
         return run.add(line, now)
 
     def gap(self, since: float, until: float) -> int:
@@ -192,32 +192,25 @@ class CanaryRuns:
     def settle(self, now: float) -> Judged:
         """Judge the lines that have had their time to arrive, and forget old runs."""
         judged = Judged()
-        pause = now - self._settled_at
-        self._settled_at = now
         # While nothing is read nothing can arrive. Reads that are far apart count for something,
         # or lines would be waited for without end where all reads are.
-        pause -= self._hole_wait * PAUSE_CREDIT
-        if pause > 0:
-            for run in self._runs.values():
-                run.delay(pause)
+        pause = now - self._settled_at - self._hole_wait * PAUSE_CREDIT
+        self._settled_at = now
         for run in self._runs.values():
-            for loss in run.settle(now, self._start, self._hole_wait, self._tail_wait):
-                loss.announced = any(_overlap(loss, gap) for gap in self._gaps)
+            run.delay(max(0.0, pause))
+            for loss in run.settle(now, self._hole_wait, self._tail_wait):
                 self._losses.append(loss)
                 judged.missing += loss.lines
-                judged.announced += loss.lines if loss.announced else 0
+                if any(_overlap(loss, gap) for gap in self._gaps):
+                    loss.announced = True
+                    judged.announced += loss.lines
         self._forget(now)
         return judged
 
     def _forget(self, now: float) -> None:
         oldest = now - KEPT_SECONDS
-        by_age = sorted(self._runs.items(), key=lambda item: item[1].changed_at)
-        surplus = {name for name, _ in by_age[:-MOST_RUNS]}
-        self._runs = {
-            name: run
-            for name, run in self._runs.items()
-            if run.changed_at > oldest and name not in surplus
-        }
+        by_age = sorted(self._runs.items(), key=lambda item: item[1].changed_at)[-MOST_RUNS:]
+        self._runs = {name: run for name, run in by_age if run.changed_at > oldest}
         self._losses = [loss for loss in self._losses if loss.until > oldest][-MOST_PIECES:]
         self._gaps = [gap for gap in self._gaps if gap[1] > oldest][-MOST_PIECES:]
 
@@ -233,11 +226,10 @@ class CanaryRuns:
                 name: {
                     "began": run.began,
                     "last": run.last,
-                    "pieces": run.pieces,
+                    "pieces": [astuple(piece) for piece in run.pieces],
                     "waiting_since": list(run.waiting_since.items()),
                     "lost": run.lost[-MOST_PIECES:],
                     "changed_at": run.changed_at,
-                    "ended": run.ended,
                 }
                 for name, run in self._runs.items()
             },
@@ -250,21 +242,25 @@ class CanaryRuns:
             self._gaps = [(float(since), float(until)) for since, until in document["gaps"]]
             self._losses = [Loss(*each) for each in document["losses"]]
             self._runs = {name: _run(each) for name, each in document["runs"].items()}
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"the canary's runs cannot be read: {error}") from None
 
 
 def _run(values: dict[str, Any]) -> Run:
+    if not values["pieces"]:
+        raise ValueError("a run has no lines")
     return Run(
         began=values["began"],
         last=values["last"],
-        pieces=[list(map(float, piece)) for piece in values["pieces"]],
+        pieces=[
+            Piece(int(first), int(last), float(since), float(until))
+            for first, last, since, until in values["pieces"]
+        ],
         waiting_since={int(end): float(at) for end, at in values["waiting_since"]},
         lost=[(int(first), int(last)) for first, last in values["lost"]],
         changed_at=values["changed_at"],
-        ended=values["ended"],
     )
 
 
-def _overlap(loss: Loss, span: Sequence[float]) -> bool:
+def _overlap(loss: Loss, span: tuple[float, float]) -> bool:
     return loss.since <= span[1] and span[0] <= loss.until
