@@ -68,7 +68,7 @@ TESTS = {
     "exporter/logs/unwrap.py": ("test_unwrap",),
     "exporter/logs/wrappers.py": ("test_unwrap",),
     "exporter/logs/restarts/container_ends.py": ("test_restarts",),
-    "exporter/logs/restarts/exit_account.py": ("test_platform_lines",),
+    "exporter/logs/restarts/exit_account.py": ("test_exit_account",),
     "exporter/logs/restarts/restart_marks.py": ("test_restart_reasons",),
     "exporter/logs/restarts/restart_reasons.py": ("test_restart_reasons",),
     "exporter/logs/restarts/restart_tally.py": ("test_restart_tally",),

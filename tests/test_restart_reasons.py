@@ -294,6 +294,47 @@ def test_what_was_survived_long_before_is_no_reason(before: list[bytes]):
     assert restart_reason([*before, *ORDINARY]) is Reason.UNKNOWN
 
 
+def test_what_fifteen_lines_stand_behind_is_no_reason_any_more():
+    """With fourteen behind it a crash is still among the last words."""
+    assert restart_reason([b"panic: boom", *ORDINARY[:14]]) is Reason.PANIC
+    assert restart_reason([b"panic: boom", *ORDINARY[:15]]) is Reason.UNKNOWN
+
+
+ASKED = [b"sending SIGTERM to worker.1 (pid 7)"]
+CHILD_ENDED = [b"worker.1 exited with code 1"]
+
+
+@pytest.mark.parametrize(
+    ("last_words", "reason"),
+    [
+        (CHILD_ENDED, Reason.UNKNOWN),
+        (ASKED, Reason.UNKNOWN),
+        ([*TRACEBACK, *CHILD_ENDED, *ASKED, b"received SIGTERM"], Reason.EXCEPTION),
+        ([*TRACEBACK, b"received SIGTERM", *ASKED, b"exited with 0"], Reason.SIGNAL),
+        ([*ASKED, b"panic: boom"], Reason.PANIC),
+        ([b"received SIGTERM", *ASKED, *CHILD_ENDED], Reason.SIGNAL),
+    ],
+)
+def test_what_a_supervisor_does_to_its_children_is_no_reason(
+    last_words: list[bytes], reason: Reason
+):
+    """Neither their ends are, nor its requests, nor what answers them; a crash behind one is."""
+    assert restart_reason(last_words) is reason
+
+
+@pytest.mark.found(
+    "Where a supervisor that ended for one child's exception stopped several others one by one, "
+    "the container counted as ended by a signal.",
+    how="the mutants of the reasons: that a later request hides what an earlier one led to",
+)
+def test_all_that_a_supervisor_asks_for_is_no_reason():
+    """The first child ends before the second one is asked to; the second one has to be killed."""
+    killed = [b"sending SIGKILL to clock.1 (pid 8)"]
+    stopped = [*ASKED, b"received SIGTERM", *killed, b"Killed by SIGKILL"]
+    assert restart_reason([*TRACEBACK, *stopped]) is Reason.EXCEPTION
+    assert restart_reason([*TRACEBACK, *stopped, *ASKED]) is Reason.EXCEPTION
+
+
 def test_a_reload_is_no_end():
     """SIGHUP asks a server to read its configuration again."""
     assert restart_reason([b"received SIGHUP, reloading"]) is Reason.UNKNOWN
@@ -325,6 +366,7 @@ CODE_0 = [b"process exited with code 0"]
         ([*TRACEBACK, *SERVED, *GRACEFUL], Reason.EXIT),
         ([*TRACEBACK, *GRACEFUL], Reason.EXCEPTION),
         ([*TRACEBACK, *CODE_0], Reason.EXIT),
+        ([b"received SIGTERM", *CODE_0], Reason.SIGNAL),
         ([*TRACEBACK, *SERVED, b"received SIGTERM", *GRACEFUL], Reason.SIGNAL),
         ([*TRACEBACK, *SERVED, *CODE_0, *SERVED], Reason.EXIT),
         ([*PROBE, *SERVED, *SIGTERM], Reason.HEALTH_CHECK),
@@ -333,6 +375,7 @@ CODE_0 = [b"process exited with code 0"]
         ([*SIGTERM, *MEMORY], Reason.OUT_OF_MEMORY),
         ([b"panic: boom", b"caught signal 11"], Reason.SIGNAL),
         ([*MEMORY, b"received signal 11"], Reason.OUT_OF_MEMORY),
+        ([b"Segmentation fault (core dumped)", b"exiting"], Reason.SIGNAL),
     ],
 )
 def test_the_last_words_decide(last_words: list[bytes], reason: Reason):

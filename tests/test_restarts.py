@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs.restarts.container_ends import LAST_WORDS, ShownLine, container_ends
+from exporter.logs.restarts.container_ends import ShownLine, container_ends
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -67,6 +67,7 @@ def test_small_falls_are_interleaved_lines():
     shown = container(100 * MS, 90 * MS, 120 * MS, 71 * MS, 200 * MS)
     assert last_times(shown, 2) == [200 * MS]
     assert last_times(container(100 * MS, 51 * MS), None) == [51 * MS]
+    assert last_times(container(100 * MS, 50 * MS + 1), None) == [50 * MS + 1]
     assert last_times(container(100 * MS, 50 * MS), None) == [100 * MS, 50 * MS]
 
 
@@ -88,15 +89,36 @@ def test_containers_whose_lines_come_in_turns_are_not_cut(instances: int):
     assert end.line == shown[-1].line
 
 
-def test_last_words_are_bounded():
-    """The latest messages of the container, never those of the one before it."""
+def test_time_falls_twice_for_each_instance_before_lines_are_taken_for_interleaved():
+    """Of two instances, four falls part two containers; a fifth says that clocks differ."""
+    falling = [n * SECOND for n in (10, 8, 18, 17, 26, 25, 34, 33)]
+    assert last_times(container(*falling), 2) == [10 * SECOND, 33 * SECOND]
+    assert last_times(container(*falling, 42 * SECOND, 41 * SECOND), 2) == [41 * SECOND]
+
+
+def test_the_platforms_lines_alone_are_one_container_by_the_first_of_them():
+    """They come late and out of order, so the first one identifies the container for good."""
     shown = [
-        *container(*(n * SECOND for n in range(1, LAST_WORDS + 201)), name="a"),
+        ShownLine(b"ERROR component web exited with code: %d" % code, code, code * SECOND, known)
+        for code, known in ((3, False), (2, False), (1, True))
+    ]
+    for count in (1, 2):
+        (end,) = container_ends(shown[:count], 5)
+        assert (end.line, end.timestamp, end.known) == (3, 3 * SECOND, False)
+        assert len(end.last_lines) == count
+    (end,) = container_ends(shown, 5)
+    assert (end.line, end.known) == (3, True)
+
+
+def test_last_words_are_bounded():
+    """The latest thousand messages of the container, never those of the one before it."""
+    shown = [
+        *container(*(n * SECOND for n in range(1, 1201)), name="a"),
         *container(SECOND, name="b"),
     ]
     first, second = container_ends(shown, 2)
-    assert len(first.last_words) == LAST_WORDS
-    assert first.last_words[-1] == f"a at {(LAST_WORDS + 200) * SECOND}".encode()
+    assert len(first.last_words) == 1000
+    assert first.last_words[-1] == f"a at {1200 * SECOND}".encode()
     assert second.last_words == (f"b at {SECOND}".encode(),)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from exporter.logs.lines import parse_line
 from exporter.logs.platform_lines import exit_line
 
-LAST_WORDS = 1000
+_LAST_WORDS = 1000
 _SMALLEST_FALL = 50_000_000  # ns; timestamps of interleaved instances may fall by less
 _MOST_FALLS = 2
 """Timestamps that fall more than so many times for each instance are of interleaved ones, whose
@@ -67,7 +67,7 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
     falls = sorted((fall for fall in falls if fall[0] >= _SMALLEST_FALL), reverse=True)
     if instances is not None:
         interleaved = len(falls) > _MOST_FALLS * instances
-        falls = [] if interleaved else falls[: max(0, instances - 1)]
+        falls = [] if interleaved else falls[: instances - 1]
     starts = [0, *sorted(index for _, index in falls), len(shown)]
     own = set(program)
     return [
@@ -78,5 +78,5 @@ def container_ends(shown: Sequence[ShownLine], instances: int | None) -> list[Co
 
 def _end(container: Sequence[ShownLine], program: Sequence[ShownLine]) -> ContainerEnd:
     last = program[-1]
-    lines = tuple(shown.raw for shown in container[-LAST_WORDS:])
+    lines = tuple(shown.raw for shown in container[-_LAST_WORDS:])
     return ContainerEnd(last.line, last.timestamp, lines, any(shown.known for shown in container))

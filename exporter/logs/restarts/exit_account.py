@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from exporter.logs.lines import NANOSECONDS
 from exporter.logs.platform_lines import ExitLine
@@ -53,7 +53,7 @@ class Told:
         reason: from the words before the line, or from the code.
         waits: True while neither RUN_RESTARTED has shown it nor it was counted alone.
         paired: True if RUN_RESTARTED has shown its container.
-        other_time: that of the line in the other wording, 0 if none has come.
+        other_time: that of the line in the other wording, None if none has come.
     """
 
     time: int
@@ -63,7 +63,7 @@ class Told:
     reason: str
     waits: bool = True
     paired: bool = False
-    other_time: int = 0
+    other_time: int | None = None
 
     @property
     def requested(self) -> bool:
@@ -79,18 +79,21 @@ class Shown:
     Attributes:
         time: the time of its last line, Unix nanoseconds.
         at: when it was read, Unix seconds.
-        paired: True if a line has reported its exit.
         line: the identity of its last line.
+        paired: True if a line has reported its exit.
         waits: True while it is not counted: its reason may follow from an exit code.
         code: the exit code of a line that came while it waited.
     """
 
     time: int
     at: float
-    paired: bool = False
-    line: int = 0
+    line: int
+    paired: bool
     waits: bool = False
     code: int | None = None
+
+
+_End = TypeVar("_End", bound=Told | Shown)
 
 
 @dataclass(slots=True)
@@ -137,11 +140,7 @@ class ExitAccount:
         if shown is not None:
             shown.paired, told.waits, told.paired = True, False, True
             shown.code = line.code
-        self.told = [
-            *(told for told in self.told[:-_KEPT] if told.waits),
-            *self.told[-_KEPT:],
-            told,
-        ]
+        self.told = _latest([*self.told, told])
         return True
 
     def show(self, time: int, at: float, line: int, code: int | None) -> tuple[bool, int | None]:
@@ -164,8 +163,7 @@ class ExitAccount:
         ]
         of_code = [told for told in candidates if told.code == code]
         told = _nearest(of_code or candidates, time)
-        kept = [shown for shown in self.shown[:-_KEPT] if shown.waits]
-        self.shown = [*kept, *self.shown[-_KEPT:], Shown(time, at, told is not None, line)]
+        self.shown = _latest([*self.shown, Shown(time, at, line, told is not None)])
         if told is None:
             return True, None  # a line in its text is about the container before it
         news = told.waits or told.requested
@@ -263,6 +261,11 @@ class ExitAccount:
             if not shown.paired and shown.time - early <= told.time <= shown.at * NANOSECONDS + skew
         ]
         return min(candidates, key=lambda shown: abs(told.time - shown.time), default=None)
+
+
+def _latest(ends: list[_End]) -> list[_End]:
+    """The last of some ends, and each that waits."""
+    return [*(end for end in ends[:-_KEPT] if end.waits), *ends[-_KEPT:]]
 
 
 def _is_line_of(told: Told, form: str, time: int) -> bool:

@@ -23,7 +23,7 @@ class Mark(NamedTuple):
     orderly: bool = False
 
 
-CAUSE, PROBE, CRASH, DEATH, EXIT = 5, 4, 3, 2, 1
+EXIT, DEATH, CRASH, PROBE, CAUSE = range(5)
 
 _RECEIVED = r"(?i:\b(?:received|caught|got|handling|on)\b[\w :=\"'(]{0,25}\b"
 _HANDLERS = r"(?i:handlers? (?:registered|installed)|(?:register|install)\w* )"

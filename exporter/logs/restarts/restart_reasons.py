@@ -15,20 +15,14 @@ _REACH = 15
 """How many lines before the last one may still explain the end, those of stacks not counted."""
 
 
-def _compile(regex: str) -> "re2._Regexp":
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(regex, options)
-
-
 _COMPILED = tuple(
-    (mark, _compile(mark.regex), _compile(mark.exclude_regex) if mark.exclude_regex else None)
+    (mark, re2.compile(mark.regex), re2.compile(mark.exclude_regex) if mark.exclude_regex else None)
     for mark in MARKS
 )
-_STACK_LINE = _compile(STACK_LINE)
-_CHILD = _compile(CHILD)
-_SENDS = _compile(SENDS)
-_ECHO = _compile(ECHO)
+_STACK_LINE = re2.compile(STACK_LINE)
+_CHILD = re2.compile(CHILD)
+_SENDS = re2.compile(SENDS)
+_ECHO = re2.compile(ECHO)
 
 
 def restart_reason(last_words: Sequence[bytes]) -> RestartReason:
@@ -56,20 +50,19 @@ def restart_reason(last_words: Sequence[bytes]) -> RestartReason:
     Nothing of it is ``unknown``. "Killed" alone and exit code 137 are taken for the kernel's
     out-of-memory killer, which is what ends containers so.
     """
-    weight = 0
-    reason = RestartReason.UNKNOWN
+    heaviest: Mark | None = None
     orderly = closed = False
     for line in _without_children(list(_end(last_words))):
         mark = _mark(line)
         if mark is None:
             closed = closed or (orderly and not _is_stack(line))
             continue
-        ends = mark.closing or mark.orderly
-        if mark.weight > weight and (ends or mark.weight == PROBE or not closed):
-            weight, reason = mark.weight, mark.reason
+        heavier = heaviest is None or mark.weight > heaviest.weight
+        if heavier and (mark.closing or mark.weight == PROBE or not closed):
+            heaviest = mark
         orderly = orderly or mark.orderly
         closed = closed or mark.closing
-    return reason
+    return RestartReason.UNKNOWN if heaviest is None else heaviest.reason
 
 
 def _is_stack(line: bytes) -> bool:
@@ -93,10 +86,11 @@ def _without_children(lines: Sequence[bytes]) -> Iterator[bytes]:
     Args:
         lines: the last one first.
     """
-    sends = next((place for place, line in enumerate(lines) if _SENDS.search(line)), -1)
-    for place, line in enumerate(lines):
-        asked_for = place < sends and _ECHO.search(line) is not None
-        if place != sends and not asked_for and _CHILD.search(line) is None:
+    requests = sum(_SENDS.search(line) is not None for line in lines)
+    for line in lines:
+        if _SENDS.search(line) is not None:
+            requests -= 1
+        elif not (requests and _ECHO.search(line)) and _CHILD.search(line) is None:
             yield line
 
 
