@@ -49,3 +49,27 @@ def test_counts_that_are_in_step_with_what_they_find_report_nothing_again():
     told, ends = ends.tell(lost=False, unseen=True)
     assert told
     assert not ends.loss_told
+
+
+def test_a_container_without_lines_is_not_missed_where_the_log_stays_as_it_was():
+    """It may have left no trace; but a read that shows others is held to what it shows."""
+    ends = UnseenEnds().count({"a": 0, "b": 0}, 0.0).count({"a": 1, "b": 0}, 1.0)
+    unseen, ends = ends.judge(ends.tally, {7}, standing=1, shown=1, ends=(7,))
+    assert unseen == 0
+    silent = ends.count({"a": 1, "b": 1}, 2.0)
+    unseen, _ = silent.judge(silent.tally, {7}, standing=1, shown=0)
+    assert unseen == 0
+    twice = ends.count({"a": 1, "b": 2}, 2.0)
+    unseen, _ = twice.judge(twice.tally, {7, 8}, standing=1, shown=1, ends=(8,))
+    assert unseen == 1
+
+
+def test_what_run_reported_waits_for_the_counts_until_they_are_in_step():
+    """Counts that rise say nothing by themselves; where RUN reported nothing, nothing waits."""
+    quiet = UnseenEnds().count({"a": 0}, 0.0)
+    assert not quiet.loss_told
+    _, ends = quiet.tell(lost=True, unseen=False)
+    ends = ends.count({"a": 1}, 1.0)
+    assert ends.loss_told
+    unseen, ends = ends.judge(ends.tally, {7}, standing=1, shown=1, ends=(7,))
+    assert (unseen, ends.loss_told) == (0, False)
