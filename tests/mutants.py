@@ -39,15 +39,13 @@ ACCEPTED = ROOT / "tests" / "testdata" / "mutants.yml"
 
 _SHARED = ("test_state_shared", "test_state_stores", "test_state_fencing")
 _REDIS = ("test_state_redis_client", "test_state_redis_layout", "test_state_redis", *_SHARED)
-_POSTGRESQL = (
-    "test_state_postgresql_client",
-    "test_state_postgresql_layout",
-    "test_state_postgresql",
-    *_SHARED,
-)
+_POSTGRESQL = ("test_state_postgresql_layout", *_SHARED, "test_state_postgresql")
 
 TESTS = {
     "exporter/replicas/decision.py": ("test_replicas_decision",),
+    "exporter/replicas/layout.py": ("test_replicas_layout", "test_replicas_membership"),
+    "exporter/replicas/lease.py": ("test_replicas_layout", "test_replicas_membership"),
+    "exporter/replicas/membership.py": ("test_replicas_membership",),
     "exporter/digitalocean/budget.py": ("test_digitalocean_budget",),
     "exporter/logs/canary_line.py": ("test_canary_line",),
     "exporter/logs/canary_runs.py": ("test_canary_runs",),
@@ -83,14 +81,20 @@ TESTS = {
     "exporter/matching/severity/structured.py": ("test_severity_structured",),
     "exporter/matching/severity/vocabulary.py": ("test_severity_vocabulary",),
     "exporter/state/columns.py": ("test_state_columns",),
-    "exporter/state/coordination.py": ("test_state_fence",),
+    "exporter/state/coordination.py": ("test_state_fence", "test_replicas_replica"),
     "exporter/state/fence.py": ("test_state_fence",),
     "exporter/state/memory.py": ("test_state_memory",),
     "exporter/state/postgresql.py": _POSTGRESQL,
-    "exporter/state/postgresql_client.py": _POSTGRESQL,
-    "exporter/state/postgresql_coordination.py": _POSTGRESQL,
+    "exporter/state/postgresql_client.py": (
+        "test_state_postgresql_client",
+        "test_state_postgresql",
+    ),
+    "exporter/state/postgresql_coordination.py": _SHARED,
     "exporter/state/postgresql_namespace.py": _POSTGRESQL,
-    "exporter/state/postgresql_schema.py": _POSTGRESQL,
+    "exporter/state/postgresql_schema.py": (
+        "test_state_postgresql_layout",
+        "test_state_postgresql",
+    ),
     "exporter/state/redis.py": _REDIS,
     "exporter/state/redis_client.py": _REDIS,
     "exporter/state/redis_coordination.py": _REDIS,

@@ -54,12 +54,14 @@ def test_a_long_gap_between_reads_begins_the_watch_anew():
     for _ in range(9):
         observer.see(a=1)
     assert observer.membership.settled
-    assert observer.see(after=8.0, a=1) == {"a"}
+    observer.see(after=SETTLE, a=2)
+    assert observer.membership.settled
+    assert observer.see(after=8.0, a=2) == {"a"}
     assert not observer.membership.settled
     for _ in range(6):
-        observer.see(a=1)
+        observer.see(a=2)
     assert not observer.membership.settled
-    observer.see(a=1)
+    observer.see(a=2)
     assert observer.membership.settled
 
 

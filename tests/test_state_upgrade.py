@@ -104,3 +104,17 @@ def test_a_file_is_not_changed_without_a_copy(tmp_path: Path):
         SqliteStore(path, Clock())
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone()[0] == 2
+
+
+def test_a_file_that_cannot_be_brought_up_to_date_stays_as_it_was(tmp_path: Path):
+    """The exporter that wrote it can go on with it."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(DUMP.read_text(encoding="utf-8"))
+        database.execute("CREATE TABLE documents_2 (what_somebody_added)")
+        before = list(database.iterdump())
+    with pytest.raises(StateError, match=r"cannot be opened: .*documents_2"):
+        SqliteStore(path, Clock())
+    with closing(sqlite3.connect(path)) as database:
+        assert list(database.iterdump()) == before
+        assert marks(database) == (APPLICATION_ID, 2)

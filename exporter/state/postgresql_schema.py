@@ -70,17 +70,15 @@ def prepare(transaction: Transaction) -> None:
     Raises:
         ValueError: they are of a newer version.
     """
-    version = _version(transaction)
-    if version < VERSION:
-        transaction.run("SELECT pg_advisory_xact_lock(%s)", _LOCK)
-        version = _version(transaction)
+    if _version(transaction) == VERSION:
+        return
+    transaction.run("SELECT pg_advisory_xact_lock(%s)", _LOCK)
+    version = _version(transaction)  # Another exporter may have made them meanwhile.
     if version > VERSION:
         raise ValueError(
             f"it has version {version}, and this exporter knows none above {VERSION}: "
             "use the newer exporter that wrote it, or another database"
         )
-    if version == VERSION:
-        return
     transaction.run(f"CREATE TABLE IF NOT EXISTS {META} (version integer NOT NULL)")
     for migration in MIGRATIONS[version:]:
         transaction.run(migration)

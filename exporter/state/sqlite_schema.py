@@ -153,14 +153,10 @@ def prepare(connection: sqlite3.Connection) -> None:
         sqlite3.Error: the file cannot be read or written.
     """
     _, version = marks(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migration in MIGRATIONS[version:]:
             for statement in migration.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
