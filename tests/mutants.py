@@ -50,7 +50,7 @@ TESTS = {
     "exporter/logs/canary_line.py": ("test_canary_line",),
     "exporter/logs/canary_runs.py": ("test_canary_runs",),
     "exporter/logs/dedup/change_over.py": ("test_change_over",),
-    "exporter/logs/dedup/continuity.py": ("test_continuity",),
+    "exporter/logs/dedup/continuity.py": ("test_continuity_memory", "test_continuity"),
     "exporter/logs/dedup/counted_lines.py": ("test_counted_lines",),
     "exporter/logs/dedup/departures.py": ("test_departures",),
     "exporter/logs/dedup/kept_windows.py": ("test_kept_windows",),

@@ -1,0 +1,359 @@
+"""What a continuity keeps in mind of a log, for how long, and what that says of the next read."""
+
+from dataclasses import fields, replace
+
+import pytest
+from continuity_reader import NS, START, Reader, line, reader
+
+from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.older_lines import OlderLines
+from exporter.model import LIVE_PART, GapReason, LogType
+
+LOG = [line(n * NS // 10, f"m{n}") for n in range(1200)]
+
+
+def follow(poll: Reader, log: list[bytes], until: int, *, restarted: bool = True) -> None:
+    """Reads of RUN, ten new lines each, with RUN_RESTARTED after each of them or without."""
+    for upto in range(10, until + 1, 10):
+        poll.read(log[max(0, upto - poll.tail_lines) : upto])
+        if restarted:
+            poll.read([], LogType.RUN_RESTARTED)
+
+
+def floor_of(poll: Reader) -> float:
+    """Seconds after START up to which lines may be counted and forgotten."""
+    return (poll.memory.snapshot().floor - START) / NS
+
+
+@pytest.mark.parametrize(
+    ("instances", "watched", "floor"),
+    [(1, True, 89.9), (1, False, 80.9), (2, True, 82.9), (2, False, 80.9), (None, True, 82.9)],
+)
+def test_lines_are_forgotten_once_none_of_their_time_can_come(
+    instances: int | None, watched: bool, floor: float
+):
+    """Of several instances, clocks may be off by 15 seconds, so it takes that much longer."""
+    poll = reader(instances=instances, restarts_watched=watched, remember=20, tail_lines=40)
+    follow(poll, LOG, 990, restarted=watched)
+    assert floor_of(poll) == floor
+    poll.read(LOG[950:1000])
+    assert (poll.counted, poll.gaps) == (LOG[:1000], 0)
+
+
+def test_nothing_is_forgotten_before_run_restarted_has_shown_what_left_run():
+    """It may still show a container's lines; and RUN is asked for as far back as it goes."""
+    poll = reader(instances=1, remember=20, tail_lines=40)
+    assert poll.memory.needs_base
+    follow(poll, LOG, 50)
+    assert not poll.memory.needs_base
+    follow(poll, LOG, 990, restarted=False)
+    assert floor_of(poll) < 5
+    assert poll.memory.needs_base
+    poll.read(LOG[:60], LogType.RUN_RESTARTED)
+    assert poll.counted == LOG[:990]
+
+
+def test_nothing_is_forgotten_while_another_read_is_under_way():
+    """What that one has counted so far would have to be counted again."""
+    poll = reader(instances=1, remember=20, tail_lines=40)
+    under_way = poll.memory.window(LogType.RUN_RESTARTED, 40)
+    follow(poll, LOG, 500)
+    assert floor_of(poll) < 0
+    poll.memory.give_up(under_way)
+    for upto in (510, 520, 530):
+        poll.read(LOG[upto - 40 : upto])
+        poll.read([], LogType.RUN_RESTARTED)
+    assert floor_of(poll) == 43.9
+
+
+@pytest.mark.parametrize(("asked", "counts"), [(40, True), (41, False)])
+def test_a_line_of_a_clock_far_behind_counts_where_no_wider_read_shows_it(asked: int, counts: bool):
+    """It stands behind lines of the read before; a wider one may show what was forgotten."""
+    behind = [line(n * NS, "behind") for n in range(6)]
+    busy = [line(200 * NS + n * NS // 10, "busy") for n in range(700)]
+    poll = reader(instances=2, remember=20, tail_lines=40)
+    for upto in range(10, 600, 10):
+        poll.read(behind[:5] + busy[max(0, upto - 40) : upto])
+        poll.read([], LogType.RUN_RESTARTED)
+    assert floor_of(poll) > 200
+    poll.tail_lines = asked
+    poll.read(behind + busy[560:600])
+    assert poll.counted.count(behind[5]) == counts
+    assert len(poll.counted) == 5 + 600 + counts
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(1000, 10), (20, 20), (10, 20), (20.5, 20)])
+def test_a_read_that_shows_less_is_no_base(asked: float, kept: int):
+    """The widest read of RUN stays what later ones are held against; a whole log is the widest."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.read(LOG[:20])
+    assert len(poll.memory.snapshot().base) == 20
+    poll.tail_lines = int(asked)
+    poll.read(LOG[10:20] if asked in (10, 1000) else LOG[1:21])
+    assert len(poll.memory.snapshot().base) == kept
+
+
+def test_of_many_ended_containers_the_last_256_are_known():
+    """Each of those is no news when it is shown again."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    for number in range(300):
+        poll.read([line(number * NS)], LogType.RUN_RESTARTED)
+    assert poll.restarts == 300
+    assert len(poll.memory.snapshot().ends) == 256
+
+
+@pytest.mark.parametrize(("part", "restarts"), [(LIVE_PART, 1), (0, 0)])
+def test_a_container_that_another_deployment_replaced_is_no_restart(part: int, restarts: int):
+    """RUN showed it to its last line, and then only archives do; live, it has ended by itself."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    poll.read(LOG[:5], LogType.RUN_RESTARTED, part)
+    assert (poll.restarts, poll.gaps) == (restarts, 0)
+
+
+def test_a_gap_says_between_which_lines_it_lies():
+    """From the newest line that was known to the oldest that may follow it, and why."""
+    poll = reader(tail_lines=20)
+    poll.read(LOG[:19])
+    end = poll.read(LOG[100:120])
+    assert (end.gaps, end.reason) == (1, GapReason.WINDOW)
+    assert (end.missing_since, end.missing_until) == (START + 1.8 * NS, START + 10 * NS)
+    poll = reader(instances=1, restarts_watched=False)
+    poll.read(LOG[:5])
+    end = poll.read(LOG[10:15])
+    assert (end.gaps, end.reason) == (1, GapReason.RESTART)
+    assert (end.missing_since, end.missing_until) == (START + 0.4 * NS, START + 1.4 * NS)
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    assert poll.read(LOG[10:15]).gaps == 0
+    end = poll.read([], LogType.RUN_RESTARTED)
+    assert (end.gaps, end.reason) == (1, GapReason.RESTART)
+    assert (end.missing_since, end.missing_until) == (START + 0.4 * NS, START + 1.4 * NS)
+    poll = reader(instances=1, tail_lines=20)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    end = poll.read(LOG[50:70], LogType.RUN_RESTARTED)
+    assert (end.gaps, end.reason, len(end.restarts)) == (1, GapReason.WINDOW, 1)
+    assert (end.missing_since, end.missing_until) == (START + 0.4 * NS, START + 5 * NS)
+
+
+@pytest.mark.parametrize(
+    ("before", "shown", "part", "log_type", "hints"),
+    [
+        (range(5), range(10, 15), LIVE_PART, LogType.RUN, True),
+        (range(5), range(1, 6), LIVE_PART, LogType.RUN, True),
+        (range(5), range(6), LIVE_PART, LogType.RUN, False),
+        (range(20), range(1, 21), LIVE_PART, LogType.RUN, False),
+        (range(5), range(10, 15), 0, LogType.RUN, False),
+        (range(5), range(10, 15), LIVE_PART, LogType.RUN_RESTARTED, False),
+        ((), range(10, 15), LIVE_PART, LogType.RUN, False),
+    ],
+)
+def test_a_read_of_run_hints_at_a_container_that_has_ended(
+    before: range, shown: range, part: int, log_type: LogType, hints: bool
+):
+    """No line is known, or one has left a log that was shown whole; the latter moves on else."""
+    poll = reader(instances=1, tail_lines=20)
+    poll.read([LOG[at] for at in before])
+    window = poll.memory.window(log_type, 20)
+    window.feed([LOG[at] for at in shown], part)
+    assert poll.memory.hints_at_restart(window) is hints
+
+
+@pytest.mark.parametrize(("watched", "gaps"), [(False, 0), (True, 1)])
+def test_a_container_that_was_followed_to_its_end_is_no_gap_with_run_alone(
+    watched: bool, gaps: int
+):
+    """Where RUN_RESTARTED is read it has to show it; without it nothing is missing."""
+    poll = reader(instances=1, restarts_watched=watched)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    poll.memory.changed = False
+    poll.memory.follow_whole()
+    assert poll.memory.changed is not watched
+    poll.read(LOG[10:15])
+    poll.read([], LogType.RUN_RESTARTED)
+    assert poll.gaps == gaps
+
+
+def test_closing_a_log_that_was_never_read_changes_nothing():
+    """There are no lines that it could be about."""
+    memory = reader().memory
+    memory.changed = False
+    memory.close_run()
+    assert not memory.changed
+    memory.changed = True
+    memory.close_run()
+    assert memory.changed
+
+
+def test_a_new_memory_knows_of_no_read():
+    """Nor of any line from after its floor, which clocks that are off lower by 15 seconds."""
+    memory = Continuity(START)
+    snapshot = memory.snapshot()
+    assert (snapshot.start, snapshot.floor, snapshot.newest) == (START, START - 15 * NS, 0)
+    assert (snapshot.run_read_to, snapshot.restarted_read_to) == (0, 0)
+    assert (snapshot.run_tail, snapshot.restarted_tail, snapshot.base_tail) == (0, 0, 0)
+    assert not (snapshot.limit_each or snapshot.from_first_line or snapshot.tally.held)
+    assert (memory.newest, memory.in_doubt, memory.needs_base) == (0, False, True)
+    assert Continuity(START, released_at=START + 7).snapshot().floor == START + 7
+    assert Continuity(START, from_first_line=True).snapshot().tally.held
+
+
+@pytest.mark.parametrize(
+    ("remember", "older", "forgets"),
+    [(20, 20_000, False), (20, 20_001, True), (2000, 40_000, False), (2000, 40_001, True)],
+)
+def test_of_lines_that_no_read_shows_twenty_thousand_are_kept(
+    remember: int, older: int, forgets: bool
+):
+    """Or twenty times what is asked for: RUN_RESTARTED, which is not read, may show them all."""
+    poll = reader(instances=1, remember=remember)
+    poll.read(LOG[:5])
+    lines = OlderLines()
+    for numbers in (range(older - remember), range(older - remember, older)):
+        lines = lines.joined({number: START - NS + number for number in numbers}, 10)
+    poll.memory.restore(replace(poll.memory.snapshot(), older=lines))
+    poll.read(LOG[:6])
+    assert len(poll.memory.snapshot().older) == (remember if forgets else older)
+    assert (floor_of(poll) > -2) is forgets
+
+
+def test_counts_are_kept_where_they_differ():
+    """The same counts once more leave nothing to save."""
+    memory = reader().memory
+    memory.changed = False
+    memory.count_restarts({"a": 1}, 0.0)
+    assert memory.changed
+    memory.changed = False
+    memory.count_restarts({"a": 1}, 0.0)
+    assert not memory.changed
+
+
+def test_a_memory_knows_again_all_that_it_knew():
+    """Each part of what was saved, whatever it is."""
+    poll = reader(instances=1, tail_lines=20)
+    poll.read([], LogType.RUN_RESTARTED)
+    follow(poll, LOG, 200)
+    snapshot = poll.memory.snapshot()
+    tally = replace(snapshot.tally, announced=3)
+    snapshot = replace(
+        snapshot,
+        start=7,
+        from_first_line=True,
+        run_read_to=8,
+        restarted_read_to=9,
+        vanished=frozenset({1, 2}),
+        moved_off=3,
+        ended_news=4,
+        run_tail=5,
+        restarted_tail=6,
+        limit_each=True,
+        base_tail=7,
+        tally=tally,
+        loss_told=True,
+        unseen_told=True,
+        ends=(10, 11),
+        sealed=12,
+    )
+    other = Continuity(0)
+    other.restore(snapshot)
+    assert other.in_doubt
+    again = other.snapshot()
+    for part in fields(snapshot):
+        assert getattr(again, part.name) == getattr(snapshot, part.name), part.name
+
+
+def test_a_text_beyond_the_limit_says_that_the_limit_is_each_instances():
+    """Twice as many lines of two instances as were asked for, or less than that."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.read(LOG[:20])
+    assert not poll.memory.snapshot().limit_each
+    poll.memory.changed = False
+    poll.read(LOG[:40])
+    assert poll.memory.snapshot().limit_each
+    assert poll.memory.changed
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_stream_goes_on_with_what_it_keeps_in_mind(instances: int):
+    """However long it lasts, no more lines than were asked for, and what was just read."""
+    poll = reader(instances=instances, remember=20, tail_lines=20, restarts_watched=False)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    poll.counted += [entry.raw for entry in window.feed(LOG[:10])]
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    under_way = poll.memory.window(LogType.RUN, 20)
+    for begin in range(10, 600, 10):
+        poll.counted += [entry.raw for entry in window.feed(LOG[begin : begin + 10])]
+        poll.memory.go_on(window)
+    assert floor_of(poll) < 0
+    poll.memory.give_up(under_way)
+    for begin in range(600, 1000, 10):
+        poll.counted += [entry.raw for entry in window.feed(LOG[begin : begin + 10])]
+        poll.memory.go_on(window)
+    snapshot = poll.memory.snapshot()
+    assert list(snapshot.windows) == [LogType.RUN]
+    assert len(snapshot.windows[LogType.RUN]) == 20
+    assert snapshot.run_tail == 20
+    assert snapshot.run_read_to == START + 99.9 * NS
+    assert snapshot.sealed == snapshot.floor > START
+    assert snapshot.restarted_read_to == (snapshot.run_read_to if instances == 1 else 0)
+    assert len(snapshot.base) == (20 if instances == 1 else 0)
+    poll.memory.give_up(window)
+    poll.read(LOG[985:1005])
+    assert (poll.counted, poll.gaps) == (LOG[:1005], 0)
+
+
+def test_a_read_is_held_against_until_lines_are_forgotten():
+    """A stream of several instances brings no other that could take its place."""
+    poll = reader(instances=2, remember=20, tail_lines=20, restarts_watched=False)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    for begin in range(10, 400, 10):
+        window.feed(LOG[begin : begin + 10])
+        poll.memory.go_on(window)
+        snapshot = poll.memory.snapshot()
+        forgot = floor_of(poll) > -15
+        assert len(snapshot.base) == (0 if forgot else 10)
+        assert bool(snapshot.base_tail) is not forgot
+        assert len(snapshot.older) > 40 or begin < 100
+    assert forgot
+    assert poll.memory.needs_base
+
+
+def test_what_run_restarted_newly_shows_is_held_against_the_next_read_of_run():
+    """Once: what leaves RUN later has left since. A read that shows the same as before is none."""
+    poll = reader(instances=2)
+    for log, log_type, news in (
+        (LOG[:5], LogType.RUN, 0),
+        (LOG[20:26], LogType.RUN_RESTARTED, 6),
+        (LOG[:5], LogType.RUN, 6),
+        (LOG[:6], LogType.RUN, 0),
+        (LOG[20:26], LogType.RUN_RESTARTED, 0),
+        (LOG[20:27], LogType.RUN_RESTARTED, 1),
+    ):
+        poll.read(log, log_type)
+        assert poll.memory.snapshot().ended_news == news
+
+
+def test_a_stream_that_broke_off_is_known_as_far_as_it_came():
+    """What it brought after it was last taken note of is in the state as well."""
+    poll = reader(instances=1, tail_lines=20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    window.feed(LOG[10:12])
+    assert poll.memory.snapshot().run_read_to == START + 1.1 * NS
+    window.feed(LOG[12:15])
+    poll.memory.give_up(window)
+    assert poll.memory.snapshot().run_read_to == START + 1.4 * NS
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[5:25])
+    assert (len(poll.counted), poll.gaps) == (10, 0)
