@@ -39,7 +39,7 @@ ACCEPTED = ROOT / "tests" / "testdata" / "mutants.yml"
 
 _SHARED = ("test_state_shared", "test_state_stores", "test_state_fencing")
 _REDIS = ("test_state_redis_client", "test_state_redis_layout", "test_state_redis", *_SHARED)
-_POSTGRESQL = ("test_state_postgresql_layout", *_SHARED, "test_state_postgresql")
+_POSTGRESQL = ("test_state_postgresql_layout", *_SHARED)
 
 TESTS = {
     "exporter/replicas/decision.py": ("test_replicas_decision",),
@@ -89,7 +89,7 @@ TESTS = {
         "test_state_postgresql_client",
         "test_state_postgresql",
     ),
-    "exporter/state/postgresql_coordination.py": _SHARED,
+    "exporter/state/postgresql_coordination.py": _POSTGRESQL,
     "exporter/state/postgresql_namespace.py": _POSTGRESQL,
     "exporter/state/postgresql_schema.py": (
         "test_state_postgresql_layout",

@@ -67,6 +67,12 @@ def test_a_heartbeat_that_was_sent_earlier_shortens_no_lease():
     assert held.renew(40.0)
     now[0] = 55.9
     assert held.valid
+    assert held.renew(53.0)
+    now[0] = 58.9
+    assert held.valid
+    now[0] = 59.0
+    assert not held.valid
+    assert not held.renew(58.0)
 
 
 def test_a_lease_is_measured_by_a_clock_that_counts_suspension(monkeypatch: pytest.MonkeyPatch):

@@ -56,6 +56,8 @@ def test_a_long_gap_between_reads_begins_the_watch_anew():
     assert observer.membership.settled
     observer.see(after=SETTLE, a=2)
     assert observer.membership.settled
+    for _ in range(2):
+        observer.see(a=2)
     assert observer.see(after=8.0, a=2) == {"a"}
     assert not observer.membership.settled
     for _ in range(6):
@@ -173,3 +175,4 @@ def test_a_member_is_read_back_from_its_text():
         assert Member.parse(str(member)) == member
     for unknown in ("other", "pod-0/t/1f", "pod-0/t/1f/soon"):
         assert Member.parse(unknown).layout == ""
+        assert Member.parse(unknown).takeover_after == 0.0
