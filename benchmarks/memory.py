@@ -4,6 +4,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.tables import print_table
 from benchmarks.watched import WatchedComponent, build_pipeline, watch
@@ -52,7 +53,9 @@ def _poll(watched: Sequence[WatchedComponent], new: int, times: int) -> None:
 
 def _remembered(pipeline: Pipeline, component: WatchedComponent) -> int:
     cursor = CursorKey(component.key, "d1")
-    snapshot = pipeline.ledger.cursors.continuity(cursor, Continuity).snapshot()
+    snapshot = pipeline.ledger.cursors.continuity(
+        cursor, partial(Continuity, remember=1000)
+    ).snapshot()
     return len(snapshot.counted) + len(snapshot.older)
 
 

@@ -45,6 +45,7 @@ class Reader:
 
 def reader(**options) -> Reader:
     tail_lines = options.pop("tail_lines", 1000)
+    options = {"remember": 1000, **options}
     return Reader(Continuity(options.pop("floor", START - 1), **options), tail_lines)
 
 

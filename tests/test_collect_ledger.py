@@ -116,7 +116,7 @@ class Run:
 
 
 def begin(released_at: int) -> Continuity:
-    return Continuity(max(int(START) * NS - 1, released_at))
+    return Continuity(max(int(START) * NS - 1, released_at), remember=1000)
 
 
 def raw(second: int, message: str = "hello") -> bytes:

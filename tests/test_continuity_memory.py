@@ -111,6 +111,30 @@ def test_a_container_that_another_deployment_replaced_is_no_restart(part: int, r
     poll.read(LOG[:5])
     poll.read(LOG[:5], LogType.RUN_RESTARTED, part)
     assert (poll.restarts, poll.gaps) == (restarts, 0)
+    assert len(poll.memory.snapshot().windows[LogType.RUN_RESTARTED]) == 5 * restarts
+
+
+def test_a_container_that_may_be_new_hides_one_end_at_the_most():
+    """Another stands beside it whose end was known: of two ends that came, one went unseen."""
+    poll = reader(instances=1)
+    poll.memory.count_restarts({"web": 0}, 0.0)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.memory.count_restarts({"web": 1}, 1.0)
+    assert poll.read(LOG[1:3], LogType.RUN_RESTARTED).unseen == 0
+    poll.memory.count_restarts({"web": 3}, 2.0)
+    end = poll.read([LOG[2], LOG[9]], LogType.RUN_RESTARTED)
+    assert (end.unseen, end.gaps, end.reason) == (1, 1, GapReason.RESTART)
+    assert (end.missing_since, end.missing_until) == (0, 0)
+
+
+def test_a_line_that_is_counted_is_to_be_saved_before_its_read_has_ended():
+    """So that it does not count again if the exporter ends before that."""
+    memory = reader().memory
+    memory.changed = False
+    window = memory.window(LogType.RUN, 20)
+    assert not memory.changed
+    window.feed(LOG[:1])
+    assert memory.changed
 
 
 def test_a_gap_says_between_which_lines_it_lies():
@@ -192,15 +216,16 @@ def test_closing_a_log_that_was_never_read_changes_nothing():
 
 def test_a_new_memory_knows_of_no_read():
     """Nor of any line from after its floor, which clocks that are off lower by 15 seconds."""
-    memory = Continuity(START)
+    memory = Continuity(START, remember=20)
     snapshot = memory.snapshot()
     assert (snapshot.start, snapshot.floor, snapshot.newest) == (START, START - 15 * NS, 0)
     assert (snapshot.run_read_to, snapshot.restarted_read_to) == (0, 0)
     assert (snapshot.run_tail, snapshot.restarted_tail, snapshot.base_tail) == (0, 0, 0)
     assert not (snapshot.limit_each or snapshot.from_first_line or snapshot.tally.held)
     assert (memory.newest, memory.in_doubt, memory.needs_base) == (0, False, True)
-    assert Continuity(START, released_at=START + 7).snapshot().floor == START + 7
-    assert Continuity(START, from_first_line=True).snapshot().tally.held
+    assert Continuity(START, remember=20, released_at=START + 7).snapshot().floor == START + 7
+    assert Continuity(0, remember=20).snapshot().floor == 0
+    assert Continuity(START, remember=20, from_first_line=True).snapshot().tally.held
 
 
 @pytest.mark.parametrize(
@@ -259,7 +284,7 @@ def test_a_memory_knows_again_all_that_it_knew():
         ends=(10, 11),
         sealed=12,
     )
-    other = Continuity(0)
+    other = Continuity(0, remember=20)
     other.restore(snapshot)
     assert other.in_doubt
     again = other.snapshot()
@@ -276,6 +301,31 @@ def test_a_text_beyond_the_limit_says_that_the_limit_is_each_instances():
     poll.read(LOG[:40])
     assert poll.memory.snapshot().limit_each
     assert poll.memory.changed
+
+
+@pytest.mark.parametrize(("instances", "gaps"), [(2, 0), (1, 1)])
+def test_where_the_limit_is_each_instances_so_many_new_lines_of_two_are_no_gap(
+    instances: int, gaps: int
+):
+    """Each brings fewer than were asked for; of one instance that is left, lines are missing."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.read(LOG[400:419] + LOG[:19])
+    assert (poll.gaps, poll.memory.snapshot().limit_each) == (0, True)
+    poll.memory.configure(remember=1000, instances=instances, restarts_watched=True)
+    poll.read(LOG[500:510] + LOG[100:110])
+    assert poll.gaps == gaps
+
+
+@pytest.mark.parametrize(("older", "needed"), [(40, False), (41, True)])
+def test_run_is_read_far_back_once_twice_as_many_lines_as_are_kept_could_go(
+    older: int, needed: bool
+):
+    """So that they can be forgotten."""
+    poll = reader(instances=1, remember=20)
+    poll.read(LOG[:5])
+    lines = OlderLines().joined({number: START - NS + number for number in range(older)}, 10)
+    poll.memory.restore(replace(poll.memory.snapshot(), older=lines))
+    assert poll.memory.needs_base is needed
 
 
 @pytest.mark.parametrize("instances", [1, 2])
@@ -340,6 +390,125 @@ def test_what_run_restarted_newly_shows_is_held_against_the_next_read_of_run():
     ):
         poll.read(log, log_type)
         assert poll.memory.snapshot().ended_news == news
+
+
+@pytest.mark.parametrize(("lost", "gaps"), [([], 0), (LOG[3:4], 1)])
+def test_what_run_restarted_has_shown_before_explains_no_other_line(lost: list[bytes], gaps: int):
+    """Of two containers that leave RUN it showed one; the other one is missing."""
+    poll = reader(instances=2)
+    poll.read([LOG[0], *lost, LOG[5]])
+    poll.read(LOG[:1], LogType.RUN_RESTARTED)
+    poll.memory.configure(remember=1000, instances=2, restarts_watched=False)
+    poll.read(LOG[5:6])
+    assert poll.gaps == gaps
+
+
+def test_a_text_in_another_order_than_a_stream_shows_other_lines():
+    """Of two instances a limit for the whole text leaves older lines of the quiet one."""
+    poll = reader(instances=2, tail_lines=20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:5])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    window.feed(LOG[5:30])
+    poll.memory.give_up(window)
+    poll.read(LOG[:5] + LOG[15:30])
+    assert not poll.memory.in_doubt
+    poll.read(LOG[:4] + LOG[16:30])
+    assert poll.memory.in_doubt
+
+
+def test_a_text_beyond_the_limit_shows_each_container_that_there_is():
+    """So one that is missing from it has ended, however many older lines of another stand there."""
+    poll = reader(instances=2, tail_lines=20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:5])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    window.feed(LOG[5:40])
+    poll.memory.give_up(window)
+    poll.read(LOG[:30])
+    assert poll.memory.in_doubt
+
+
+def test_what_only_a_broken_read_has_shown_proves_nothing_of_the_lines_before_it():
+    """RUN_RESTARTED shows as many lines as were asked for, so more may have stood before them."""
+    poll = reader(instances=1, tail_lines=3)
+    broken = poll.memory.window(LogType.RUN, 3)
+    broken.feed(LOG[1:3])
+    poll.memory.give_up(broken)
+    poll.read(LOG[9:10])
+    poll.read(LOG[1:4], LogType.RUN_RESTARTED)
+    assert poll.gaps == 1
+
+
+def test_what_archives_newly_show_is_no_news_of_run_restarted():
+    """They are of containers that another deployment replaced, which RUN shows no more."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5], LogType.RUN_RESTARTED, 0)
+    assert poll.counted == LOG[:5]
+    assert poll.memory.snapshot().ended_news == 0
+
+
+@pytest.mark.parametrize(("from_first_line", "counted"), [(True, 10), (False, 3)])
+def test_the_first_lines_of_a_deployment_that_began_since_count(
+    from_first_line: bool, counted: int
+):
+    """Of another one the lines up to the start are from before; what comes late then is not."""
+    poll = reader(floor=START + 600_000_000, from_first_line=from_first_line, instances=2)
+    poll.read(LOG[:10])
+    assert len(poll.counted) == counted
+    poll.read([*LOG[:10], line(NS // 4, "late")])
+    assert len(poll.counted) == counted + 1
+
+
+def test_the_latest_read_that_shows_as_much_is_what_the_next_one_is_held_against():
+    """Its lines, not those of the one before."""
+    poll = reader(instances=2, tail_lines=20)
+    for upto in (20, 30):
+        poll.read(LOG[upto - 20 : upto])
+        snapshot = poll.memory.snapshot()
+        assert list(snapshot.base) == list(snapshot.windows[LogType.RUN])
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_reads_that_show_less_let_nothing_be_forgotten(breaks_off: bool):
+    """They ask for fewer lines, or break off: what they do not show may still be needed."""
+    poll = reader(instances=1, remember=20, tail_lines=40, restarts_watched=False)
+    follow(poll, LOG, 500, restarted=False)
+    before = floor_of(poll)
+    for upto in range(510, 700, 10):
+        window = poll.memory.window(LogType.RUN, 40 if breaks_off else 15)
+        window.feed(LOG[upto - 15 : upto])
+        if breaks_off:
+            poll.memory.give_up(window)
+        else:
+            assert poll.memory.finish(window).gaps == 0
+    assert floor_of(poll) == before > 0
+    assert len(poll.memory.snapshot().older) > 40
+
+
+@pytest.mark.parametrize("part", [LIVE_PART, 0])
+def test_each_container_in_a_text_is_looked_at(part: int):
+    """Behind one that is known to have ended, and behind RUN's last one, which was replaced."""
+    poll = reader(instances=2)
+    poll.read([], LogType.RUN_RESTARTED)
+    if part == LIVE_PART:
+        poll.read(LOG[200:205], LogType.RUN_RESTARTED)
+    else:
+        poll.read(LOG[200:205])
+    poll.read(LOG[200:205] + LOG[:5], LogType.RUN_RESTARTED, part)
+    assert poll.restarts == (2 if part == LIVE_PART else 1)
+
+
+def test_a_narrower_read_of_run_restarted_may_show_another_container():
+    """Of the one before, the end still stands there; more lines have left than fit its own."""
+    poll = reader(instances=2)
+    for counts, lines in (((0, 0), []), ((1, 0), LOG[1:4]), ((1, 1), [LOG[3], LOG[9]])):
+        poll.memory.count_restarts(dict(zip("ab", counts, strict=True)), float(sum(counts)))
+        poll.tail_lines = 2 if len(lines) == 2 else 1000
+        assert poll.read(lines, LogType.RUN_RESTARTED).unseen == 0
 
 
 def test_a_stream_that_broke_off_is_known_as_far_as_it_came():

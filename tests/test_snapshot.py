@@ -62,7 +62,7 @@ TAIL_LINES = 6
 
 
 def begin(options: dict) -> Continuity:
-    return Continuity(START + 3 * NS, **options)
+    return Continuity(START + 3 * NS, **{"remember": 1000, **options})
 
 
 def feed(memory: Continuity, read: Read) -> tuple[Window, list[bytes]]:

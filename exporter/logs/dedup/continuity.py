@@ -61,7 +61,7 @@ class Continuity:
         self,
         floor: int,
         *,
-        remember: int = 1000,
+        remember: int,
         instances: int | None = None,
         restarts_watched: bool = True,
         from_first_line: bool = False,
