@@ -285,6 +285,19 @@ def test_without_run_restarted_a_container_that_was_followed_to_its_end_is_no_ga
     assert (scene.lines(), scene.gaps(), len(scene.streams.opened)) == (3, gaps, 2)
 
 
+def test_without_run_restarted_a_stream_that_breaks_off_takes_no_proof_back(begin):
+    """It was open in time; the one after it shows what it had begun with."""
+    scene = begin(shows=[line(1), line(2)], log_types=(LogType.RUN,))
+    scene.loop.advance(100)
+    scene.streams.shows = [line(50)]
+    scene.stream.end()
+    scene.loop.advance(0.7)
+    scene.streams.shows = [line(50), line(51)]
+    scene.stream.end(ConnectionFailed(Endpoint.LOG_CONTENT, "broke"))
+    scene.loop.advance(30)
+    assert (scene.lines(), scene.gaps(), len(scene.streams.opened)) == (4, 0, 3)
+
+
 def test_without_run_restarted_a_busy_log_that_was_followed_to_its_end_is_no_gap(begin):
     """The next container is read whole before it is followed on."""
     log = [line(n / 100) for n in range(5000)]

@@ -316,7 +316,10 @@ class FollowedSource:
         ended, reading, owes = False, stream.reading, False
         complete, self.deployment.complete = self.deployment.complete, False
         first = self.deployment.from_first_line and not self._opened
+        # The stream before this one has just brought all of the containers that it showed.
         proven = complete and self._ended_lately()
+        if proven and self.state.component.instance_count == 1:
+            reading.follow_whole()
         self._begin(stream)
         try:
             await stream.catch_up()
@@ -359,8 +362,8 @@ class FollowedSource:
             same = known
         if stream.began_live:
             reading.note_nothing_before()
-        if proven:
-            self._end_former(stream)
+            if proven:
+                reading.nothing_runs()
         wider = reading.tail_lines < self._widest or first
         if not judged and reading.may_miss_lines and wider:
             # Then lines may be missing, as far as can be told.
@@ -373,13 +376,6 @@ class FollowedSource:
         reading.catch_up(judge=not judged)
         self.state.lines += reading.lines - before
         self._probe.stream_began(same=same, in_doubt=reading.in_doubt)
-
-    def _end_former(self, stream: OpenStream) -> None:
-        """The stream before this one has brought all of the containers that it showed."""
-        if stream.began_live:
-            stream.reading.nothing_runs()
-        elif self.state.component.instance_count == 1:
-            stream.reading.follow_whole()
 
     def _try_done(self) -> None:
         if not self.tried:
