@@ -1,6 +1,7 @@
 """Run a command beside two processes that keep two cores busy: ``busy.py COMMAND …``.
 
-They live random lives whose seeds no run has tried; a life that goes wrong is reported at the end.
+They live random lives of threads whose seeds no run has tried; one that goes wrong is reported at
+the end.
 """
 
 import subprocess
@@ -8,18 +9,18 @@ import sys
 import time
 from pathlib import Path
 
-KINDS = ("threads", "wild")
+PROCESSES = 2
 LIVES = Path(__file__).with_name("lives.py")
-MOST = 1_000_000
+KIND = "threads"
+MOST_LIVES = 100_000
 
 
 def main(command: list[str]) -> int:
     """The command's exit status, or 1 if a life went wrong; the lives end with the command."""
-    seed = int(time.time()) * 1_000
-    busy = [
-        subprocess.Popen([sys.executable, "-W", "ignore", LIVES, kind, str(seed), str(MOST)])
-        for kind in KINDS
-    ]
+    seed = int(time.time()) * PROCESSES * MOST_LIVES
+    seeds = [str(seed + number * MOST_LIVES) for number in range(PROCESSES)]
+    live = [sys.executable, "-W", "ignore", str(LIVES), KIND]
+    busy = [subprocess.Popen([*live, first, str(MOST_LIVES)]) for first in seeds]
     try:
         status = subprocess.run(command, check=False).returncode
     finally:
