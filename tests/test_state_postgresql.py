@@ -202,13 +202,13 @@ def test_a_save_that_froze_in_the_middle_holds_up_a_claim_for_seconds_only(
     url: str, monkeypatch: pytest.MonkeyPatch
 ):
     """The server ends its transaction; nothing of it is kept, and the new owner goes on."""
-    monkeypatch.setattr(postgresql_namespace, "FROZEN_SECONDS", 1)
     store = PostgresqlStore(url, clock)
     shares = store.coordinate(30.0)
     held = shares.claim(SHARE, None, "a")
     assert held is not None
     frozen = store.open_fenced(SHARE, held)
     frozen.save(Batch(values={LINES: 1.0}))
+    monkeypatch.setattr(postgresql_namespace, "FROZEN_SECONDS", 1)
     reached, go_on = threading.Event(), threading.Event()
     drop = PostgresqlState._drop
 
@@ -233,6 +233,7 @@ def test_a_save_that_froze_in_the_middle_holds_up_a_claim_for_seconds_only(
     assert later == Claim("b", 2)
     go_on.set()
     saving.join()
+    monkeypatch.undo()
     assert len(problems) == 1
     assert store.open_fenced(SHARE, later).load().values == {LINES: 1.0}
     shares.close()

@@ -12,8 +12,9 @@ from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.errors import StateError, StateFenced
 from exporter.model import ComponentKey
+from exporter.state import postgresql_schema
 from exporter.state.postgresql import PostgresqlStore
-from exporter.state.postgresql_client import APPLICATION_NAME
+from exporter.state.postgresql_client import APPLICATION_NAME, Transaction
 from exporter.state.postgresql_namespace import PostgresqlState
 from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
 
@@ -140,6 +141,23 @@ def test_what_another_exporter_takes_over_right_before_it_is_read_is_not_used(
         state.load()
     store.close()
     other.close()
+
+
+def test_tables_that_another_exporter_made_meanwhile_are_used(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+):
+    """Both start on an empty database, and one version stands there."""
+    look = postgresql_schema._version
+
+    def overtaken(transaction: Transaction) -> int:
+        version = look(transaction)
+        monkeypatch.undo()
+        database.open().close()
+        return version
+
+    monkeypatch.setattr(postgresql_schema, "_version", overtaken)
+    database.open().close()
+    assert dict(database.dump())["do_app_exporter_meta"] == [(1,)]
 
 
 def test_a_process_without_a_file_descriptor_left_says_so(monkeypatch: pytest.MonkeyPatch):
