@@ -15,7 +15,7 @@ from waiting import wait_for
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec
 
-pytestmark = requires("chromium")
+pytestmark = [requires("chromium"), pytest.mark.long(30)]
 
 HOSTILE = (
     "<script>document.title = 'broken into'</script>",

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from programs import requires
 from web_fixtures import serving
 
-pytestmark = requires("chromium")
+pytestmark = [requires("chromium"), pytest.mark.long(50)]
 
 BLOCKS = "h1.sum, .banner, .card h3, .calm, .notes, #all, #exporter"
 FIRST_OF = {
