@@ -59,8 +59,8 @@ MODULE ?= exporter/replicas/decision.py
 TESTS ?=
 
 .PHONY: mutants
-mutants: $(VENV)/.mutants ## Change a MODULE in one place at a time, and see that its tests fail; TESTS names other tests
-	$(BIN)/python tests/mutants.py $(MODULE) $(TESTS)
+mutants: $(VENV)/.mutants ## Change a MODULE, or functions WITHIN it, in one place at a time; its tests, or TESTS, have to fail
+	$(BIN)/python tests/mutants.py $(MODULE) $(TESTS) $(WITHIN:%=--within=%)
 
 HOURS ?= 2
 

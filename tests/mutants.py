@@ -1,5 +1,7 @@
 """Mutation testing: ``mutants.py MODULE`` changes a module in one place at a time.
 
+With ``--within NAME`` these are places in the functions of that name alone; it can be repeated.
+
 The tests of the module have to fail for each such mutant. One that survives is printed, unless
 ``tests/testdata/mutants.yml`` says why no test can tell it from the program as it is.
 
@@ -165,6 +167,12 @@ def _evaluated(source: str) -> str:
             elif postponed and isinstance(node, ast.FunctionDef):
                 node.returns = None
     return ast.dump(tree)
+
+
+def _functions(source: str, names: Sequence[str]) -> list[str]:
+    """What a module's functions of some names are."""
+    functions = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
+    return [ast.dump(each) for each in functions if each.name in names]
 
 
 def _by_operators(source: str) -> Iterator[str]:
@@ -353,6 +361,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("module")
     parser.add_argument("tests", nargs="*", help="test modules, in the place of those known")
+    parser.add_argument("--within", action="append", help="a function; all of the module else")
     options = parser.parse_args()
     module = ROOT / options.module
     tests = options.tests or TESTS[options.module]
@@ -364,7 +373,7 @@ def main() -> int:
     # Libraries are imported before pytest looks for plugins, which it warns of.
     flags = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "filterwarnings="]
     with _server_of(module) as chosen:
-        as_is, outcomes = _judge(options.module, [*flags, *chosen, *files])
+        as_is, outcomes = _judge(options.module, options.within, [*flags, *chosen, *files])
     made = outcomes.total()
     print(
         f"{options.module}: {outcomes[_KILLED]} of {made} mutants killed, "
@@ -374,7 +383,9 @@ def main() -> int:
     return 1 if outcomes[_SURVIVED] else 0
 
 
-def _judge(name: str, arguments: Sequence[str]) -> tuple[Outcome, Counter[str]]:
+def _judge(
+    name: str, within: Sequence[str] | None, arguments: Sequence[str]
+) -> tuple[Outcome, Counter[str]]:
     """Run the tests as they are, then on each mutant; print those that survive."""
     module = ROOT / name
     _preload(module, arguments)
@@ -387,7 +398,10 @@ def _judge(name: str, arguments: Sequence[str]) -> tuple[Outcome, Counter[str]]:
         if entry["module"] in (name, "any")
     }
     outcomes: Counter[str] = Counter()
-    for mutant in mutants_of(module.read_text(encoding="utf-8")):
+    source = module.read_text(encoding="utf-8")
+    for mutant in mutants_of(source):
+        if within is not None and _functions(mutant.text, within) == _functions(source, within):
+            continue
         outcome = _KILLED if _run(module, mutant.text, arguments, as_is).code else _SURVIVED
         if outcome == _SURVIVED and (mutant.before, mutant.after) in reasons:
             outcome = "accepted"
