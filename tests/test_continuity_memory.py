@@ -526,3 +526,131 @@ def test_a_stream_that_broke_off_is_known_as_far_as_it_came():
     poll.read([], LogType.RUN_RESTARTED)
     poll.read(LOG[5:25])
     assert (len(poll.counted), poll.gaps) == (10, 0)
+
+
+def test_a_gap_is_to_be_saved_though_its_read_shows_nothing_new():
+    """Else it would be told again after a restart of the exporter."""
+    for watched in (True, False):
+        poll = reader(instances=1)
+        poll.read([], LogType.RUN_RESTARTED)
+        poll.read(LOG[:5])
+        poll.read(LOG[10:15])
+        assert poll.memory.in_doubt
+        poll.memory.configure(remember=1000, instances=1, restarts_watched=watched)
+        poll.memory.changed = False
+        if watched:
+            assert poll.read([], LogType.RUN_RESTARTED).gaps == 1
+        else:
+            assert poll.read(LOG[10:15]).gaps == 1
+        assert poll.memory.changed
+
+
+def test_what_only_archives_show_is_to_be_saved():
+    """The end of a container, and what of RUN's last one they hold, though each line is known."""
+    poll = reader(instances=2)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    poll.memory.changed = False
+    poll.read(LOG[1:4], LogType.RUN_RESTARTED, 0)
+    assert poll.memory.changed
+    assert len(poll.memory.snapshot().ends) == 1
+    poll.memory.changed = False
+    poll.read(LOG[:4], LogType.RUN, 0)
+    assert poll.memory.changed
+    assert len(poll.memory.snapshot().windows[LogType.RUN]) == 4
+
+
+def test_news_of_run_restarted_that_are_held_against_run_are_to_be_saved():
+    """RUN may show, after a restart of the exporter, what it showed before: they are taken."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.read(LOG[:20])
+    poll.tail_lines = 10
+    poll.read(LOG[10:20])
+    poll.read(LOG[300:306], LogType.RUN_RESTARTED)
+    saved = poll.memory.snapshot()
+    assert saved.ended_news == 6
+    poll.memory = Continuity(START, remember=1000, instances=2)
+    poll.memory.restore(saved)
+    poll.memory.changed = False
+    poll.read(LOG[10:20])
+    assert poll.memory.snapshot().ended_news == 0
+    assert poll.memory.changed
+
+
+def test_live_text_behind_archives_is_no_news_of_run_restarted():
+    """How many of the new lines are live is not known: none of them is held against RUN."""
+    poll = reader(instances=2)
+    poll.read([], LogType.RUN_RESTARTED)
+    window = poll.memory.window(LogType.RUN_RESTARTED, 1000)
+    assert len(window.feed(LOG[:5], 0)) == 5
+    assert len(window.feed(LOG[20:23])) == 3
+    poll.memory.finish(window)
+    assert poll.memory.snapshot().ended_news == 0
+
+
+def test_one_container_beside_those_whose_ends_are_known_may_be_new():
+    """Of two ends that came one went unseen, where both that were known still stand there."""
+    poll = reader(instances=2)
+    poll.memory.count_restarts({"a": 0, "b": 0}, 0.0)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.memory.count_restarts({"a": 1, "b": 1}, 1.0)
+    known = LOG[5:7] + LOG[1:3]
+    assert poll.read(known, LogType.RUN_RESTARTED).unseen == 0
+    poll.memory.count_restarts({"a": 2, "b": 2}, 2.0)
+    assert poll.read([*known, LOG[9]], LogType.RUN_RESTARTED).unseen == 1
+
+
+def test_a_new_line_of_a_narrower_read_of_run_restarted_may_be_another_container():
+    """The end of the one before still stands there: the counts tell of two others, and it is one.
+
+    The other one may have stood in the read before.
+    """
+    poll = reader(instances=2)
+    poll.memory.count_restarts({"a": 0, "b": 0}, 0.0)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.memory.count_restarts({"a": 1, "b": 0}, 1.0)
+    assert poll.read(LOG[1:4], LogType.RUN_RESTARTED).unseen == 0
+    poll.memory.count_restarts({"a": 1, "b": 2}, 2.0)
+    poll.tail_lines = 2
+    assert poll.read([LOG[3], LOG[9]], LogType.RUN_RESTARTED).unseen == 0
+
+
+def test_a_stream_of_one_container_is_followed_by_another_that_shows_more_than_was_asked_for():
+    """The platform ignores the limit: so many new lines do not say that the first one lives."""
+    poll = reader(instances=1, tail_lines=20)
+    poll.read([], LogType.RUN_RESTARTED)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    window.feed(LOG[10:20])
+    poll.memory.give_up(window)
+    assert poll.read(LOG[100:125]).gaps == 0
+    assert poll.memory.in_doubt
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_stream_forgets_what_no_log_can_show_while_a_container_is_in_doubt(instances: int):
+    """Nothing of what RUN_RESTARTED has to show; no later read is held against the one before."""
+    poll = reader(instances=instances, remember=20, tail_lines=20)
+    poll.read(LOG[:10])
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[20:21])
+    lines = OlderLines()
+    for numbers in (range(40), range(40, 60)):
+        lines = lines.joined({number: START - 99 * NS + number for number in numbers}, 10)
+    before = replace(poll.memory.snapshot(), older=lines)
+    poll.memory.restore(before)
+    under_way = poll.memory.window(LogType.RUN, 20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[20:22])
+    poll.memory.finish(window)
+    poll.memory.give_up(under_way)
+    snapshot = poll.memory.snapshot()
+    assert (len(snapshot.older), len(snapshot.base)) == (60, 2)
+    poll.memory.go_on(window)
+    snapshot = poll.memory.snapshot()
+    assert (len(snapshot.older), len(snapshot.base), snapshot.base_tail) == (20, 0, 0)
+    assert snapshot.restarted_read_to == before.restarted_read_to
+    assert (snapshot.sealed, len(snapshot.earlier)) == (0, 2)
+    assert poll.memory.in_doubt
