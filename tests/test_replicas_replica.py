@@ -15,6 +15,7 @@ from exporter.replicas.replica import (
     ReplicaClocks,
     ReplicaCounts,
     Report,
+    Standing,
 )
 from exporter.state.coordination import Claim, View
 
@@ -136,11 +137,90 @@ class Site:
                         replica.reports.put(Report(share, claim, Happened.ENDED))
                 replica.holdings.withdrawn.clear()
 
+    def pauses(self, count, replica):
+        """What each of so many rounds returns."""
+        pauses = []
+        for _ in range(count):
+            self.now += HEARTBEAT
+            pauses.append(replica.round())
+        return pauses
+
+    def member(self, name, shares=None):
+        """The name of a replica that takes part without being run."""
+        every = shares_of([""], shares or self.shares)
+        return str(Member(name, "token", layout_of(every), TAKEOVER))
+
     def owners(self):
         return sorted(
             (name, claim.owner and Member.parse(claim.owner).name)
             for name, claim in self.store.claims.items()
         )
+
+
+def said(caplog, message):
+    """The fields of each record with a message."""
+    return [each.__dict__["fields"] for each in caplog.records if each.getMessage() == message]
+
+
+def test_a_round_that_moved_a_share_is_followed_soon_by_the_next(caplog):
+    """Otherwise a heartbeat later, also while the store cannot be used."""
+    site = Site()
+    a = site.replica("a")
+    assert site.pauses(SETTLE, a) == [1.0] * SETTLE
+    assert site.pauses(4, a) == [0.1, 0.1, 1.0, 1.0]
+    site.store.down = True
+    assert site.pauses(2, a) == [1.0, 1.0]
+    site.store.down = False
+    b = site.replica("b")
+    for _ in range(SETTLE + 1):
+        assert site.pauses(1, a) == [1.0]
+        b.round()
+    caplog.set_level(logging.INFO, logger="exporter.replicas.replica")
+    assert site.pauses(2, a) == [0.1, 1.0]
+    [(share, saved)] = a.holdings.withdrawn
+    assert saved
+    assert said(caplog, "a share is released") == [{"share": share.namespace}]
+
+
+def test_each_heartbeat_has_the_next_number():
+    """None is sent without a lease, and after that they go on: a number that fell is a loss."""
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE + 1, a)
+    assert site.store.members == {str(a.me): 1}
+    site.rounds(3, a)
+    assert site.store.members == {str(a.me): 4}
+    site.now += TAKEOVER
+    site.rounds(1, a)
+    assert a.standing == Standing((), (), WATCHED)
+    site.rounds(SETTLE - 1, a)
+    assert site.store.members == {str(a.me): 4}
+    site.rounds(1, a)
+    assert site.store.members == {str(a.me): 5}
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_heartbeat_that_outlasts_the_lease_ends_in_giving_up(
+    answered: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """At once, whether or not it was answered in the end: others may own the shares by now."""
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE + 3, a)
+    beat = site.store.beat
+
+    def late(member, counter):
+        view = beat(member, counter)
+        site.now += TAKEOVER
+        if not answered:
+            raise StateError("too late")
+        return view
+
+    monkeypatch.setattr(site.store, "beat", late)
+    site.pauses(1, a)
+    assert [saved for _, saved in a.holdings.withdrawn] == [False, False]
+    message = "no heartbeat was acknowledged in time: this replica shows its shares no longer"
+    assert said(caplog, message) == [{"shares": 2}]
 
 
 def test_a_replica_watches_before_it_takes_part():
@@ -224,17 +304,21 @@ def test_a_store_that_only_reads_cannot_be_used(caplog):
     assert len(a.owned()) == 2
 
 
-def test_the_shares_of_a_silent_replica_are_taken_after_takeover_after():
-    """The other one waits, then takes one a round."""
+def test_the_shares_of_a_silent_replica_are_taken_after_takeover_after(caplog):
+    """The other one waits, then takes one a round; the log says from whom."""
     site = Site()
     a, b = site.replica("a"), site.replica("b")
     site.rounds(SETTLE + 6, a, b)
     assert [len(each.owned()) for each in (a, b)] == [1, 1]
+    [(share, claim)] = a.holdings.running.items()
     site.rounds(int(TAKEOVER) - 1, b)
     assert len(b.owned()) == 1
+    caplog.set_level(logging.INFO, logger="exporter.replicas.replica")
     site.rounds(3, b)
     assert len(b.owned()) == 2
     assert site.taken == 1
+    taken = {"share": share.namespace, "epoch": claim.epoch + 1, "from": str(a.me)}
+    assert said(caplog, "a share is claimed") == [taken]
 
 
 @pytest.mark.found(
@@ -258,22 +342,70 @@ def test_replicas_with_different_takeover_after_do_not_overlap():
     assert (len(slow.owned()), len(quick.owned())) == (0, 2)
 
 
-def test_a_share_that_another_one_owns_is_given_up_at_once():
-    """By the picture of a heartbeat, or by a save that was refused."""
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_share_that_another_one_owns_is_given_up_at_once(
+    epoch: int, caplog: pytest.LogCaptureFixture
+):
+    """By the picture of a heartbeat, or by a save that was refused; the replica goes on."""
+    site = Site(shares=3)
+    a = site.replica("a")
+    site.rounds(SETTLE + 4, a)
+    first, second, third = sorted(a.holdings.running)
+    other = site.member("b")
+    site.store.claims[second.namespace] = Claim(other, epoch)
+    site.pauses(1, a)
+    assert a.owned() == {first, third}
+    assert a.holdings.withdrawn == [(second, False)]
+    assert said(caplog, "another replica owns a share by now") == [{"share": second.namespace}]
+    a.reports.put(Report(third, a.holdings.running[third], Happened.FENCED))
+    site.store.claims[third.namespace] = Claim(other, epoch)
+    site.pauses(1, a)
+    assert a.owned() == {first}
+    assert a.holdings.withdrawn == [(second, False), (third, False)]
+    assert site.fenced == 1
+    assert a.standing.problem == ""
+
+
+def releasing(site, a, b):
+    """Let one of two shares leave the first replica, since the other one has joined."""
+    site.rounds(SETTLE + 3, a)
+    for _ in range(SETTLE + 1):
+        site.pauses(1, b)
+        a.round()
+    [(share, saved)] = a.holdings.withdrawn
+    assert saved
+    assert site.store.claims[share.namespace] == Claim(str(a.me), 1)
+    return share
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_without_a_lease_no_share_is_released(early: bool):
+    """Also if its end was reported before that was noticed: others wait for it to be gone."""
     site = Site()
     a = site.replica("a")
-    site.rounds(SETTLE + 3, a)
-    first, second = sorted(a.holdings.running)
-    other = str(Member("b", "token", a.me.layout, TAKEOVER))
-    site.store.claims[first.namespace] = Claim(other, 2)
-    site.rounds(1, a)
-    assert a.owned() == {second}
-    claim = a.holdings.running[second]
-    a.reports.put(Report(second, claim, Happened.FENCED))
-    site.store.claims[second.namespace] = Claim(other, 2)
-    site.rounds(1, a)
+    share = releasing(site, a, site.replica("b"))
+    site.now += TAKEOVER
+    ended = Report(share, Claim(str(a.me), 1), Happened.ENDED)
+    if early:
+        a.reports.put(ended)
+    site.pauses(1, a)
     assert a.owned() == frozenset()
-    assert site.fenced == 1
+    if not early:
+        a.reports.put(ended)
+    site.pauses(2, a)
+    assert site.store.claims[share.namespace] == Claim(str(a.me), 1)
+
+
+def test_a_share_that_another_one_owns_before_it_has_ended_is_nothing_to_wait_for(caplog):
+    """It is said once."""
+    site = Site()
+    a, b = site.replica("a"), site.replica("b")
+    share = releasing(site, a, b)
+    site.store.claims[share.namespace] = Claim(str(b.me), 2)
+    site.pauses(3, a)
+    assert said(caplog, "another replica owns a share by now") == [{"share": share.namespace}]
+    assert a.release_ended(0.0) is False
+    assert len(a.owned()) == 1
 
 
 def test_a_store_that_lost_the_claims_gets_them_back():
@@ -290,17 +422,104 @@ def test_a_store_that_lost_the_claims_gets_them_back():
     assert site.owners() == before
 
 
-def test_replicas_with_other_shares_do_not_mix():
-    """Those of the new configuration wait until the last one of the old has ended."""
+def test_a_store_that_goes_back_again_is_watched_from_then_on():
+    """Other replicas may have taken part in between, of which it tells nothing any more."""
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE + 3, a)
+    for _ in range(2):
+        site.store.claims.clear()
+        site.rounds(SETTLE - 1, a)
+        assert a.standing.problem == WATCHED
+    site.rounds(2, a)
+    assert a.standing.problem == WATCHED
+    site.rounds(1, a)
+    assert a.standing.problem == ""
+    assert len(a.owned()) == 2
+
+
+@pytest.mark.parametrize("left", [None, Claim(None, 1)])
+def test_claims_of_others_that_went_back_are_watched_as_well(left: Claim | None):
+    """Lost, or older than they were: nothing is claimed until all have renewed theirs."""
+    site = Site(shares=1)
+    a = site.replica("a")
+    [share] = shares_of([""], 1)
+    site.store.claims[share.namespace] = Claim(site.member("b"), 2)
+    site.rounds(SETTLE + 1, a)
+    assert a.standing.problem == ""
+    if left is None:
+        site.store.claims.clear()
+    else:
+        site.store.claims[share.namespace] = left
+    site.rounds(SETTLE + 1, a)
+    assert a.standing.problem == WATCHED
+    assert a.owned() == frozenset()
+    site.rounds(1, a)
+    assert a.owned() == {share}
+
+
+def test_a_claim_that_the_store_lost_at_once_is_missed_as_well():
+    """Also of a share that failed meanwhile, and is this replica's no more."""
+    site = Site(shares=1)
+    a = site.replica("a")
+    site.rounds(SETTLE + 1, a)
+    [(share, claim)] = a.holdings.running.items()
+    a.reports.put(Report(share, claim, Happened.FAILED))
+    site.store.claims.clear()
+    site.rounds(1, a)
+    assert a.standing.problem == WATCHED
+
+
+def test_replicas_with_other_shares_do_not_mix(caplog):
+    """Those of the new configuration wait until the last one of the old has ended, and say so."""
     site = Site()
     old, new = site.replica("old", 2), site.replica("new", 3)
     site.rounds(SETTLE + 3, old)
     site.rounds(30, old, new)
     assert len(old.owned()) == 2
     assert new.owned() == frozenset()
-    assert "another number of shares" in new.standing.problem
+    problem = "replicas with other accounts or another number of shares are at work"
+    assert new.standing.problem == problem
     site.rounds(30, new)
     assert len(new.owned()) == 3
+    assert said(caplog, "no share can be claimed") == [{"problem": problem}]
+
+
+@pytest.mark.found(
+    "Where replicas of two configurations owned shares at one time, all gave up all of theirs.",
+    how="the mutants of a replica: the one that owns more was to keep them",
+)
+def test_of_two_configurations_the_one_that_owns_more_goes_on():
+    """Once the other one has released all of its shares, which it does one by one."""
+    site = Site()
+    a = site.replica("a", 3)
+    site.rounds(SETTLE + 1, a)
+    site.store.claims["#1/3"] = Claim(site.member("b", 3), 1)
+    site.store.claims["#0/2"] = Claim(site.member("c", 2), 1)
+    site.rounds(3, a)
+    assert {share.namespace for share in a.owned()} == {"#0/3"}
+    site.store.claims["#0/2"] = Claim(None, 1)
+    site.rounds(1, a)
+    assert {share.namespace for share in a.owned()} == {"#0/3", "#2/3"}
+    for number in range(4):
+        site.store.claims[f"#{number}/4"] = Claim(site.member("d", 4), 1)
+    assert site.pauses(3, a) == [0.1, 0.1, 1.0]
+    assert a.owned() == frozenset()
+    assert [(share.namespace, saved) for share, saved in a.holdings.withdrawn] == [
+        ("#0/3", True),
+        ("#2/3", True),
+    ]
+
+
+def test_where_nobody_owns_a_share_the_configuration_of_more_replicas_begins():
+    """The other ones wait, however early they were."""
+    site = Site()
+    a, b, c = site.replica("a", 3), site.replica("b", 2), site.replica("c", 2)
+    for replica in (a, b, c):
+        site.store.members[str(replica.me)] = 0
+    site.rounds(SETTLE + 1, a)
+    assert a.owned() == frozenset()
+    assert "another number of shares" in a.standing.problem
 
 
 def test_who_leaves_releases_what_has_ended():
@@ -322,20 +541,53 @@ def test_who_leaves_releases_what_has_ended():
     assert site.taken == 0
 
 
-def test_a_share_that_cannot_be_started_is_released_and_tried_again():
-    """Not at once: whatever is wrong may last."""
-    site = Site(shares=1)
+def test_the_end_of_each_share_that_leaves_is_waited_for():
+    """Not for longer than its time, and for none where the store takes no release."""
+    site = Site(shares=3)
     a = site.replica("a")
-    site.rounds(SETTLE + 2, a)
-    [(share, claim)] = a.holdings.running.items()
-    a.reports.put(Report(share, claim, Happened.FAILED))
-    site.rounds(1, a)
+    assert a.release_ended(0.0) is False
+    site.rounds(SETTLE + 4, a)
+    ended = [Report(*each, Happened.ENDED) for each in a.holdings.running.items()]
+    a.leave()
+    assert a.release_ended(0.0) is False
+    a.reports.put(ended[0])
+    assert a.release_ended(0.0) is True
+    assert site.store.claims[ended[0].share.namespace].owner is None
+    site.store.down = True
+    a.reports.put(ended[1])
+    assert a.release_ended(0.0) is False
+
+
+def test_who_cannot_leave_says_so(caplog):
+    """The others notice the silence; who has not joined yet has nothing to leave."""
+    site = Site()
+    a, b = site.replica("a"), site.replica("b")
+    site.rounds(SETTLE + 3, a)
+    site.store.down = True
+    caplog.clear()
+    b.leave()
+    assert caplog.records == []
+    a.leave()
     assert a.owned() == frozenset()
-    assert site.store.claims[share.namespace] == Claim(None, 1)
-    site.rounds(8, a)
-    assert a.owned() == frozenset()
-    site.rounds(4, a)
-    assert a.owned() == {share}
+    message = "cannot leave the group: others notice it after takeover_after"
+    assert [str(each["problem"]) for each in said(caplog, message)] == ["down"]
+
+
+def test_a_share_that_cannot_be_started_is_released_and_tried_again():
+    """Not at once: whatever is wrong may last. The other shares go on."""
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE + 3, a)
+    first, second = sorted(a.holdings.running)
+    a.reports.put(Report(first, a.holdings.running[first], Happened.FAILED))
+    assert site.pauses(1, a) == [1.0]
+    assert a.holdings.withdrawn == [(first, False)]
+    assert site.store.claims[first.namespace] == Claim(None, 1)
+    assert (a.standing.members, a.standing.owners) == ((("a", 1),), ((second, "a"),))
+    assert site.pauses(9, a) == [1.0] * 9
+    assert a.owned() == {second}
+    assert site.pauses(1, a) == [0.1]
+    assert a.owned() == {first, second}
 
 
 def test_members_that_are_long_gone_are_removed():
@@ -343,7 +595,7 @@ def test_members_that_are_long_gone_are_removed():
     site = Site()
     a, b = site.replica("a"), site.replica("b")
     site.rounds(SETTLE + 3, a, b)
-    site.rounds(150, b)
+    site.rounds(199, b)
     assert len(site.store.members) == 2
-    site.rounds(100, b)
+    site.rounds(1, b)
     assert list(site.store.members) == [str(b.me)]

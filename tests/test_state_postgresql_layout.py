@@ -10,7 +10,7 @@ from programs import requires
 from state_stores import PostgresqlDatabase, clock, ready
 from waiting import LIMIT_SECONDS, wait_for
 
-from exporter.errors import StateError, StateFenced
+from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.model import ComponentKey
 from exporter.state import postgresql_schema
 from exporter.state.postgresql import PostgresqlStore
@@ -141,6 +141,26 @@ def test_what_another_exporter_takes_over_right_before_it_is_read_is_not_used(
         state.load()
     store.close()
     other.close()
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_a_database_without_the_namespace_says_that_nothing_is_left(
+    database: PostgresqlDatabase, tables: bool
+):
+    """With the tables or without them; what was saved is told beside it."""
+    store = database.open()
+    state = store.open("eu")
+    for _ in range(2):
+        state.save(Batch({LINES: 1.0}))
+    if tables:
+        with psycopg.connect(database.url) as connection:
+            connection.execute("DELETE FROM do_app_exporter_namespaces")
+    else:
+        database.clear()
+    words = "batch 0 of epoch 0 is the latest in it, 2 of epoch 1 was saved"
+    with pytest.raises(StateRolledBack, match=words):
+        state.save(Batch({LINES: 2.0}))
+    store.close()
 
 
 def test_tables_that_another_exporter_made_meanwhile_are_used(

@@ -79,8 +79,3 @@ class Lease:
             if held:
                 self._until = max(self._until, sent + self.seconds)
             return held
-
-    def end(self) -> None:
-        """Give it up at once."""
-        with self._lock:
-            self._until = float("-inf")

@@ -192,7 +192,7 @@ class Replica:
     def leave(self) -> None:
         """Leave the group: withdraw and end every share; each is released once it reports that.
 
-        Others claim them as they are released.
+        Others claim them as they are released. No round follows.
         """
         for name in list(self._held):
             self._withdraw(name, save=True)
@@ -204,7 +204,6 @@ class Replica:
                 "cannot leave the group: others notice it after takeover_after",
                 extra={"fields": {"problem": error}},
             )
-        self._joined = False
 
     def release_ended(self, timeout: float) -> bool:
         """Wait for the end of the next share that leaves, and release what has ended.
@@ -218,7 +217,6 @@ class Replica:
             self._heard(self.reports.get(timeout=timeout))
         except Empty:
             return False
-        self._hear()
         try:
             self._return_released()
         except StateError:
@@ -239,18 +237,15 @@ class Replica:
         self._membership.observe(
             view.members, owners, sent=sent_monotonic, received=self._monotonic()
         )
-        return self._join(owners) if not self._joined and self._membership.settled else view
+        return self._join() if not self._joined and self._membership.settled else view
 
-    def _join(self, owners: Collection[str]) -> View:
+    def _join(self) -> View:
         """Send the first heartbeat."""
-        sent, sent_monotonic = self._clock(), self._monotonic()
+        sent = self._clock()
         self._counter += 1
         view = self._coordination.beat(self._name, self._counter)
         self.lease.begin(sent)
         self._joined = True
-        self._membership.observe(
-            view.members, owners, sent=sent_monotonic, received=self._monotonic()
-        )
         return view
 
     def _give_up_without_lease(self) -> None:
@@ -259,7 +254,6 @@ class Replica:
 
     def _give_up(self) -> None:
         """Give up every share, since the lease has ended: others may claim them from then on."""
-        self.lease.end()
         self._joined = False
         self.standing = Standing()
         self._membership.restart()
@@ -276,7 +270,7 @@ class Replica:
     def _check_claims(self, view: View) -> None:
         """Give up what another one owns by now, and claim again what the store has lost."""
         epochs = {name: claim.epoch for name, claim in view.shares.items()}
-        if any(epochs.get(name, 0) < epoch for name, epoch in self._epochs.items()):
+        if any(name not in epochs or epochs[name] < it for name, it in self._epochs.items()):
             self._membership.restart()  # the store went back
         self._epochs = epochs
         for name, held in [*self._held.items(), *self._leaving.items()]:
@@ -308,12 +302,14 @@ class Replica:
         alive = {name for name in self._membership.alive() if self._ours(name)} | {self._name}
         owners = self._owners(view, alive)
         settled = self._membership.settled
-        may_claim = settled and self._may_claim(view)
+        owning = self._owning(view)
+        yields = settled and self._yields(owning)
+        may_claim = settled and not yields and set(owning) <= {self.me.layout}
         self._describe(settled, may_claim, alive, owners)
         if not settled:
             return False
         if not may_claim:
-            return self._release_one()
+            return yields and self._release_one()
         for name, claim in view.shares.items():  # claimed by me, and the answer was lost
             mine = claim.owner == self._name and name in self._shares
             if mine and name not in self._held and name not in self._leaving:
@@ -340,21 +336,22 @@ class Replica:
                 owners[name] = None
         return owners
 
-    def _may_claim(self, view: View) -> bool:
-        """Return False while replicas with other shares own some, or are to begin.
+    def _owning(self, view: View) -> Counter[str]:
+        """How many shares the replicas of each layout own."""
+        return Counter(
+            _layout(claim.owner)
+            for name, claim in view.shares.items()
+            if is_share(name) and claim.owner and not self._membership.gone(claim.owner)
+        )
+
+    def _yields(self, owning: Counter[str]) -> bool:
+        """Whether replicas with other shares come first.
 
         Shares of two configurations overlap, so only those of one are owned at a time: of the one
         that owns more, or of the one with more replicas where nobody owns any.
         """
-        owners = Counter(
-            Member.parse(claim.owner).layout
-            for name, claim in view.shares.items()
-            if is_share(name) and claim.owner and not self._membership.gone(claim.owner)
-        )
-        others = set(owners) - {self.me.layout}
-        layouts = owners or Counter(map(_layout, {*self._membership.alive(), self._name}))
-        preferred = max(layouts, key=lambda layout: (layouts[layout], layout))
-        return preferred == self.me.layout and not others
+        layouts = owning or Counter(map(_layout, {*self._membership.alive(), self._name}))
+        return self.me.layout != max(layouts, key=lambda layout: (layouts[layout], layout))
 
     def _release_one(self) -> bool:
         for name in sorted(self._held):
@@ -363,7 +360,8 @@ class Replica:
         return False
 
     def _claim(self, name: str, expected: Claim | None) -> bool:
-        if self._monotonic() < self._not_before.get(name, 0.0):
+        now = self._monotonic()
+        if now < self._not_before.get(name, now):
             return False
         claim = self._coordination.claim(name, expected, self._name)
         if claim is None:
