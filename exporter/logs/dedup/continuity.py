@@ -464,7 +464,6 @@ class Continuity:
         self.changed = self.changed or window.resolves
         if lost or unseen:
             told, self._unseen_ends = self._unseen_ends.tell(lost, bool(unseen))
-            self.changed = True
             return WindowEnd(
                 not told, since, self._run_read_to, tuple(ends), unseen, GapReason.RESTART
             )
