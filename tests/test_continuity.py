@@ -429,7 +429,7 @@ def test_equal_lines_of_a_stream_take_room_in_the_next_window(ends: bool):
     "`restart`, and counted lines again that a clock ahead had written.",
     how="a fake platform written from the facts alone that ignores `tail_lines`, streams cut",
 )
-@pytest.mark.parametrize("ahead", [0, 5 * NS])
+@pytest.mark.parametrize("ahead", [0, 5 * NS, 60 * NS])
 def test_a_stream_that_begins_with_the_whole_log_counts_only_what_is_new(ahead: int):
     """Its first lines were read long ago; what was read last comes behind them."""
     log = [line(n * NS // 10 + ahead, f"m{n}") for n in range(300)]

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 import pytest
-from continuity_reader import NS, START, Reader, line, reader
+from continuity_reader import NS, START, Reader, break_off, line, reader
 
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.older_lines import OlderLines
@@ -326,12 +326,17 @@ def test_run_is_read_far_back_once_twice_as_many_lines_as_are_kept_could_go(
     lines = OlderLines().joined({number: START - NS + number for number in range(older)}, 10)
     poll.memory.restore(replace(poll.memory.snapshot(), older=lines))
     assert poll.memory.needs_base is needed
+    poll.memory.configure(remember=older // 2, instances=1, restarts_watched=True)
+    assert poll.memory.needs_base is needed
+    poll.memory.configure(remember=21, instances=1, restarts_watched=True)
+    assert not poll.memory.needs_base
 
 
 @pytest.mark.parametrize("instances", [1, 2])
 def test_a_stream_goes_on_with_what_it_keeps_in_mind(instances: int):
     """However long it lasts, no more lines than were asked for, and what was just read."""
     poll = reader(instances=instances, remember=20, tail_lines=20, restarts_watched=False)
+    poll.read(LOG[:5])
     window = poll.memory.window(LogType.RUN, 20, open_ended=True)
     poll.counted += [entry.raw for entry in window.feed(LOG[:10])]
     poll.memory.finish(window)
@@ -346,7 +351,7 @@ def test_a_stream_goes_on_with_what_it_keeps_in_mind(instances: int):
         poll.counted += [entry.raw for entry in window.feed(LOG[begin : begin + 10])]
         poll.memory.go_on(window)
     snapshot = poll.memory.snapshot()
-    assert list(snapshot.windows) == [LogType.RUN]
+    assert (list(snapshot.windows), snapshot.earlier) == ([LogType.RUN], ())
     assert len(snapshot.windows[LogType.RUN]) == 20
     assert snapshot.run_tail == 20
     assert snapshot.run_read_to == START + 99.9 * NS
@@ -403,8 +408,12 @@ def test_what_run_restarted_has_shown_before_explains_no_other_line(lost: list[b
     assert poll.gaps == gaps
 
 
-def test_a_text_in_another_order_than_a_stream_shows_other_lines():
-    """Of two instances a limit for the whole text leaves older lines of the quiet one."""
+@pytest.mark.parametrize("news", [0, 1])
+def test_a_text_in_another_order_than_a_stream_shows_other_lines(news: int):
+    """Of two instances a limit for the whole text leaves older lines of the quiet one.
+
+    Lines that were written while it was served come on top of those.
+    """
     poll = reader(instances=2, tail_lines=20)
     window = poll.memory.window(LogType.RUN, 20, open_ended=True)
     window.feed(LOG[:5])
@@ -412,7 +421,7 @@ def test_a_text_in_another_order_than_a_stream_shows_other_lines():
     poll.memory.go_on(window)
     window.feed(LOG[5:30])
     poll.memory.give_up(window)
-    poll.read(LOG[:5] + LOG[15:30])
+    poll.read(LOG[:5] + LOG[15 : 30 + news])
     assert not poll.memory.in_doubt
     poll.read(LOG[:4] + LOG[16:30])
     assert poll.memory.in_doubt
@@ -526,6 +535,8 @@ def test_a_stream_that_broke_off_is_known_as_far_as_it_came():
     poll.read([], LogType.RUN_RESTARTED)
     poll.read(LOG[5:25])
     assert (len(poll.counted), poll.gaps) == (10, 0)
+    snapshot = poll.memory.snapshot()
+    assert (len(snapshot.windows[LogType.RUN]), snapshot.run_read_to) == (20, START + 2.4 * NS)
 
 
 def test_a_gap_is_to_be_saved_though_its_read_shows_nothing_new():
@@ -654,3 +665,147 @@ def test_a_stream_forgets_what_no_log_can_show_while_a_container_is_in_doubt(ins
     assert snapshot.restarted_read_to == before.restarted_read_to
     assert (snapshot.sealed, len(snapshot.earlier)) == (0, 2)
     assert poll.memory.in_doubt
+
+
+def test_a_read_that_shows_less_of_run_restarted_is_to_be_saved():
+    """It is what the next one is held against, as is how many lines it had asked for."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.read(LOG[:5], LogType.RUN_RESTARTED)
+    poll.memory.changed = False
+    poll.tail_lines = 4
+    poll.read(LOG[1:5], LogType.RUN_RESTARTED)
+    assert poll.memory.changed
+    snapshot = poll.memory.snapshot()
+    assert (len(snapshot.windows[LogType.RUN_RESTARTED]), snapshot.restarted_tail) == (4, 4)
+
+
+@pytest.mark.parametrize(("asked", "unseen"), [(10, 2), (20, 1)])
+def test_fewer_lines_of_run_restarted_are_another_container_unless_fewer_were_asked_for(
+    asked: int, unseen: int
+):
+    """Of three ends of one instance the reads showed one, or two where others may stand there."""
+    poll = reader(instances=2, tail_lines=20)
+    poll.memory.count_restarts({"a": 0, "b": 0}, 0.0)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.memory.count_restarts({"a": 1, "b": 0}, 1.0)
+    assert poll.read(LOG[:20], LogType.RUN_RESTARTED).unseen == 0
+    poll.memory.count_restarts({"a": 3, "b": 0}, 2.0)
+    poll.tail_lines = asked
+    assert poll.read(LOG[10:20], LogType.RUN_RESTARTED).unseen == unseen
+
+
+def test_run_tells_of_no_end_that_the_counts_told_of_once_it_was_read_whole():
+    """Nothing had left it by then, so that what leaves it later is another loss."""
+    poll = reader(instances=1)
+    poll.memory.count_restarts({"web": 0}, 0.0)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    poll.memory.count_restarts({"web": 2}, 1.0)
+    end = poll.read([], LogType.RUN_RESTARTED)
+    assert (end.unseen, end.gaps) == (1, 1)
+    assert poll.memory.snapshot().unseen_told
+    poll.read(LOG[:6])
+    assert not poll.memory.snapshot().unseen_told
+    poll.read(LOG[100:103])
+    assert poll.read([], LogType.RUN_RESTARTED).gaps == 1
+
+
+def test_archives_that_do_not_show_what_left_run_are_one_gap():
+    """They say nothing of ends that the platform counts."""
+    poll = reader(instances=1)
+    poll.read([], LogType.RUN_RESTARTED)
+    poll.read(LOG[:5])
+    poll.read(LOG[10:15])
+    end = poll.read(LOG[100:103], LogType.RUN_RESTARTED, 0)
+    assert (end.gaps, end.unseen, end.reason) == (1, 0, GapReason.RESTART)
+
+
+def test_equal_lines_of_a_stream_of_several_instances_take_room_in_the_next_text():
+    """So many lines fewer can be known there, though no container has ended."""
+    poll = reader(instances=2, tail_lines=20)
+    news = [raw for raw in LOG[10:20] for _ in range(2)]
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    window.feed(news)
+    poll.memory.give_up(window)
+    poll.read(news)
+    assert not poll.memory.in_doubt
+
+
+def test_a_line_of_the_same_moment_as_the_latest_that_is_shown_may_be_still_to_come():
+    """A broken read has shown both of one container, which lives."""
+    poll = reader(instances=1, restarts_watched=False)
+    both = [line(5, "a"), line(5, "b")]
+    break_off(poll, LogType.RUN, both)
+    poll.read(both[:1])
+    poll.read([*both, line(6)])
+    assert (poll.counted, poll.gaps) == ([*both, line(6)], 0)
+
+
+def test_lines_of_a_read_that_broke_off_are_set_aside_before_any_was_whole():
+    """They are known, however many they are, and do not count again."""
+    poll = reader(instances=2, remember=20)
+    break_off(poll, LogType.RUN, LOG[:30])
+    assert len(poll.memory.snapshot().older) == 30
+    poll.read(LOG[:40])
+    assert poll.counted == LOG[:40]
+
+
+def test_a_stream_that_goes_on_is_none_of_what_was_restored():
+    """What it brought is not known any more."""
+    memory = reader(instances=1).memory
+    saved = memory.snapshot()
+    window = memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    memory.finish(window)
+    memory.go_on(window)
+    memory.restore(replace(saved, counted={}))
+    snapshot = memory.snapshot()
+    assert (snapshot.windows, snapshot.run_read_to) == ({}, 0)
+
+
+@pytest.mark.parametrize(("at", "gaps"), [(4, 0), (6, 1)])
+def test_a_line_that_may_have_been_forgotten_is_a_gap_but_for_those_from_before(at: int, gaps: int):
+    """It stands before all that is known; clocks may be off by 15 seconds."""
+    poll = reader(instances=2, remember=20, tail_lines=40, floor=START + 20 * NS)
+    follow(poll, LOG, 990)
+    assert floor_of(poll) > 80
+    assert poll.read([line(at * NS, "late"), *LOG[951:990]]).gaps == gaps
+
+
+def test_what_a_broken_read_has_shown_is_settled_once_a_stream_brings_it():
+    """Then it proves as much as any other line of a read that was whole."""
+    poll = reader(instances=2, tail_lines=20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:10])
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    break_off(poll, LogType.RUN, LOG[8:12])
+    assert len(poll.memory.snapshot().unsettled) == 2
+    window.feed(LOG[10:12])
+    poll.memory.go_on(window)
+    assert poll.memory.snapshot().unsettled == frozenset()
+
+
+def test_a_stream_stands_for_a_read_of_as_many_lines_as_it_keeps():
+    """A read that asks for fewer than those shows less of the same container."""
+    poll = reader(instances=2, tail_lines=20)
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(LOG[:20])
+    poll.memory.finish(window)
+    window.keep = 30
+    poll.memory.go_on(window)
+    window.feed(LOG[20:40])
+    poll.memory.give_up(window)
+    snapshot = poll.memory.snapshot()
+    assert (snapshot.run_tail, len(snapshot.windows[LogType.RUN])) == (30, 30)
+
+
+@pytest.mark.parametrize(("last", "restarts"), [(100, 0), (101, 1)])
+def test_a_container_that_ended_before_the_start_is_no_restart(last: int, restarts: int):
+    """Nor one whose last line is of that very moment."""
+    poll = reader(instances=1, floor=START + 100)
+    poll.read([line(90), line(last)], LogType.RUN_RESTARTED)
+    assert poll.restarts == restarts

@@ -422,7 +422,6 @@ class Continuity:
         departed = self._departures.note(gone, ended, moved_off, ended_news)
         if departed and not self._restarts_watched:
             self._lines.settle(gone)  # they are told once
-        self.changed = departed or self.changed
         return departed
 
     def _differs_in_order(self, window: Window) -> bool:
