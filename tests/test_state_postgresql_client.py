@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -94,6 +95,20 @@ def connections(server: PostgresqlDatabase) -> Iterator[Connections]:
     connections.close()
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[psycopg.Connection]:
+    """Every connection from now on: what nobody closes is not closed for want of a user either."""
+    connect = psycopg.connect
+    opened: list[psycopg.Connection] = []
+
+    def record(url: str, **options: Any) -> psycopg.Connection:
+        opened.append(connect(url, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(psycopg, "connect", record)
+    return opened
+
+
 def backend(connections: Connections) -> int:
     """The server's process of the connection that is used next."""
     with connections.transaction() as transaction:
@@ -135,7 +150,7 @@ def test_a_connection_that_the_server_ended_is_replaced(
 
 @needs_server
 def test_a_connection_on_which_something_failed_is_closed(
-    connections: Connections, server: PostgresqlDatabase
+    connections: Connections, server: PostgresqlDatabase, opened: list[psycopg.Connection]
 ):
     """In the middle of a transaction, whose beginning is undone, or at its very beginning."""
     with connections.transaction() as transaction:
@@ -155,10 +170,13 @@ def test_a_connection_on_which_something_failed_is_closed(
         raise AssertionError("it has begun")
     query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
     wait_for(lambda: not ask(server.url, query, APPLICATION_NAME))
+    assert [each.closed for each in opened] == [True] * len(opened)
 
 
 @needs_server
-def test_connections_are_closed_with_the_store(server: PostgresqlDatabase):
+def test_connections_are_closed_with_the_store(
+    server: PostgresqlDatabase, opened: list[psycopg.Connection]
+):
     """Those that are idle at once, those in use after their transaction."""
     connections = Connections(server.url, LIMIT_SECONDS)
     with connections.transaction() as transaction:
@@ -168,6 +186,7 @@ def test_connections_are_closed_with_the_store(server: PostgresqlDatabase):
         wait_until_closed(server.url, idle)
         assert transaction.run("SELECT 1") == [(1,)]
     wait_until_closed(server.url, int(used))
+    assert [each.closed for each in opened] == [True] * len(opened)
 
 
 @needs_server
