@@ -227,6 +227,7 @@ def test_a_replica_watches_before_it_takes_part():
     """It is no member and claims nothing until every other one has renewed or lost its lease."""
     site = Site()
     a = site.replica("a")
+    assert a.standing == Standing((), (), WATCHED)
     site.rounds(SETTLE, a)
     assert site.store.members == {}
     assert a.owned() == frozenset()
@@ -234,6 +235,16 @@ def test_a_replica_watches_before_it_takes_part():
     assert len(a.owned()) == 2
     assert a.standing.members == (("a", 2),)
     assert a.standing.problem == ""
+
+
+def test_a_claim_that_another_one_made_first_is_no_move(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is started, and the next round comes with the next heartbeat."""
+    site = Site()
+    a = site.replica("a")
+    site.rounds(SETTLE, a)
+    monkeypatch.setattr(site.store, "claim", lambda *_: None)
+    assert site.pauses(2, a) == [1.0, 1.0]
+    assert (a.owned(), a.holdings.running) == (frozenset(), {})
 
 
 def test_a_claim_whose_answer_was_lost_is_made_again():
@@ -245,7 +256,7 @@ def test_a_claim_whose_answer_was_lost_is_made_again():
     site.rounds(1, a)
     [name] = [share.namespace for share in shares_of([""], 1)]
     site.store.claims[name] = Claim(str(a.me), 1)
-    site.rounds(3, a)
+    assert site.pauses(3, a) == [0.1, 1.0, 1.0]
     assert site.store.claims[name] == Claim(str(a.me), 2)
     assert list(a.holdings.running.values()) == [Claim(str(a.me), 2)]
     assert site.taken == 0
@@ -429,7 +440,7 @@ def test_a_store_that_goes_back_again_is_watched_from_then_on():
     site.rounds(SETTLE + 3, a)
     for _ in range(2):
         site.store.claims.clear()
-        site.rounds(SETTLE - 1, a)
+        assert site.pauses(SETTLE - 1, a) == [1.0] * (SETTLE - 1)
         assert a.standing.problem == WATCHED
     site.rounds(2, a)
     assert a.standing.problem == WATCHED
@@ -573,12 +584,18 @@ def test_who_cannot_leave_says_so(caplog):
     assert [str(each["problem"]) for each in said(caplog, message)] == ["down"]
 
 
-def test_a_share_that_cannot_be_started_is_released_and_tried_again():
+def test_a_share_that_cannot_be_started_is_released_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """Not at once: whatever is wrong may last. The other shares go on."""
     site = Site()
     a = site.replica("a")
     site.rounds(SETTLE + 3, a)
     first, second = sorted(a.holdings.running)
+    released, release = [], site.store.release
+    monkeypatch.setattr(
+        site.store, "release", lambda *held: (released.append(held), release(*held))
+    )
     a.reports.put(Report(first, a.holdings.running[first], Happened.FAILED))
     assert site.pauses(1, a) == [1.0]
     assert a.holdings.withdrawn == [(first, False)]
@@ -588,6 +605,21 @@ def test_a_share_that_cannot_be_started_is_released_and_tried_again():
     assert a.owned() == {second}
     assert site.pauses(1, a) == [0.1]
     assert a.owned() == {first, second}
+    assert released == [(first.namespace, Claim(str(a.me), 1))]
+
+
+def test_what_became_of_a_claim_that_another_one_overtook_changes_nothing():
+    """The share may be free again by then, and nothing is known against starting it."""
+    site = Site(shares=1)
+    a = site.replica("a")
+    site.rounds(SETTLE + 1, a)
+    [(share, claim)] = a.holdings.running.items()
+    site.store.claims[share.namespace] = Claim(site.member("b"), 2)
+    site.rounds(1, a)
+    site.store.claims[share.namespace] = Claim(None, 2)
+    a.reports.put(Report(share, claim, Happened.FAILED))
+    site.rounds(1, a)
+    assert a.holdings.running == {share: Claim(str(a.me), 3)}
 
 
 def test_members_that_are_long_gone_are_removed():
