@@ -357,7 +357,10 @@ class Life:
                 self.write(self.rng.randrange(self.instances), "line")
 
     def deploy(self) -> None:
-        """A deployment from its build to the end of the containers before it."""
+        """A deployment from its build to the end of the containers before it.
+
+        In the first seconds the platform says nothing of that end, as of a crash.
+        """
         sleep, choice = self.turns.sleep, self.rng.choice
         new = self.platform.begin_deployment(APP)
         self.tell("deployment begins")
@@ -370,6 +373,8 @@ class Life:
         sleep(choice((0.2, 2.0)))
         self.lines += self.instances
         code = choice((None, 143))
+        if self.turns.now < FIRST_SECONDS:
+            code = None
         if self.turns.now - self.crashed_at < BRIEF_SECONDS:
             self.brief += self.young + 1 + (code is not None)
         self.platform.advance_deployment(APP, {WEB: [f"SIGTERM {self.lines}"]}, exit_code=code)

@@ -49,7 +49,7 @@ class Fence:
         raise StateFenced(f"state in {self._database} cannot be {verb}: {self._refusal}")
 
     def went_back(self, recorded: Claim | None, batch: int) -> bool:
-        """Whether the store holds less than was saved there, if the claim is no other exporter's."""
+        """Whether the store holds less than was saved; the claim may be another exporter's."""
         return recorded != self.held or batch < self._batch
 
     def report_rollback(self, recorded: Claim | None, batch: int) -> StateRolledBack:
