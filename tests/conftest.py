@@ -30,8 +30,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-WORKERS_A_CORE = 3
-MOST_WORKERS = 12
+WORKERS_A_CORE = 4
+MOST_WORKERS = 16
 NEW_OBJECTS_A_SWEEP = 20_000
 MODULES_PER_WORKER = 10
 """A worker compiles so many test modules about as fast as another process begins to."""
