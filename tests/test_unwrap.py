@@ -82,6 +82,7 @@ WRAPPED = [
     (b"2026-11-01T00:00:00.1234+01:00 stderr F no card", b"no card"),
     (b'{"log":"no card\\n","stream":"stderr","time":"2026-11-01T00:00:00Z"}', b"no card"),
     (b'{"log":"no card","stream":"stderr","time":"","attrs":{},"logtag":"F"}', b"no card"),
+    (b'{ "log" : "no card", "stream"  :\t"stdout" }', b"no card"),
     # One in the other.
     (b"web-1  | Nov  1 00:00:00 host app[1]: \x1b[31mno card", b"no card"),
 ]  # fmt: skip
@@ -112,6 +113,7 @@ PLAIN = [
     b'{"log":"a\\nb","stream":"stdout"}',
     b'{"log":"a","stream":"stdout","tenant":"b"}',
     b'{"log":"a","time":"stream"}',
+    b'{"log":"a","stream":"audit"}',
     b'{"message":"a","process_id":1,"tenant":"b"}',
     b'{"message":"a","type":"process_id"}',
     b"45 it/s, done",
@@ -185,6 +187,27 @@ def test_the_engine_finds_what_begins_behind_a_wrapper(prefix: bytes, message: b
         if engine.rules[one.rule].name == begins(inner)
     ]
     assert found == [len(prefix) + 7]
+
+
+@pytest.mark.found(
+    "A line in JSON with a `stream` and a `log`, of a form that no container runtime writes, was "
+    "unwrapped, but not proposed for the rules that look for what it holds.",
+    how="Fuzzing messages by coverage",
+)
+@pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        (b'{"log":"no card","stream":"audit"}', False),
+        (b'{"log":"no card","stream":  "stderr"}', True),
+        (b'{"log":"no card","stream" : "stdout"}', True),
+        (b'{"message":"no card","process_id" : 3}', True),
+    ],
+)
+def test_json_is_unwrapped_where_it_is_looked_for(message: bytes, counts: bool):
+    """Of a runtime's two streams alone, whatever spaces stand around the colon."""
+    engine = Engine([Rule("begins", "^no card$")], unwrap=Unwrapping())
+    assert len(engine.scan([message], message_of=message_of)) == counts
+    assert (unwrap(message) == b"no card") is counts
 
 
 pieces = st.sampled_from(

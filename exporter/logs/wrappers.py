@@ -73,6 +73,9 @@ _FPM = compile_late(
 
 _RUNTIME_KEYS = {"log", "stream", "time", "attrs", "logtag"}
 _PM2_KEYS = {"message", "timestamp", "type", "process_id", "app_name"}
+_IN_RUNTIMES = rb'"stream"\s*:\s*"' + _STDOUT + rb'"'
+_IN_PM2S = rb'"process_id"\s*:'
+_IN_JSON = compile_late(_IN_RUNTIMES + rb"|" + _IN_PM2S)
 
 # A message begins with its line or behind the platform's time. Hyperscan is fastest where it can
 # look for a literal first, so both are looked for one by one, and dates begin with their century.
@@ -99,8 +102,8 @@ MARKS = (
     rb"[0-9]\]: ",  # behind a program and its process
     rb"Z (?:app|heroku)\[",
     rb"[+-]\d\d:\d\d (?:app|heroku)\[",
-    rb'"stream": ?"std',
-    rb'"process_id":',
+    _IN_RUNTIMES,
+    _IN_PM2S,
     *(start + beginning for beginning in _BEGINNINGS for start in (rb"^", rb"Z ")),
 )
 """Regexes for Hyperscan, of which one is found in each line from whose message ``peel`` takes
@@ -132,7 +135,7 @@ def _out_of_fpm(message: bytes) -> bytes:
 
 def _out_of_json(message: bytes) -> bytes:
     """What a runtime's JSON, or PM2's, holds as the text of one line."""
-    if b'"stream"' not in message and b'"process_id"' not in message:
+    if _IN_JSON.search(message) is None:
         return message
     import orjson  # which few messages need, and takes long to load
 
