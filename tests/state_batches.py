@@ -1,11 +1,15 @@
-"""Any batches that a ledger may ask a state to keep."""
+"""Any batches that a ledger may ask a state to keep, and two whose every byte is known."""
+
+from collections.abc import Callable
 
 from hypothesis import strategies as st
 
 from exporter.model import ComponentKey
-from exporter.state.store import Batch, CursorKey, DocumentKey, ValueKey
+from exporter.state.store import Batch, CursorKey, DocumentKey, Store, ValueKey
 
 WEB, API = ComponentKey("shop", "web"), ComponentKey("blog", "api")
+LINES = ValueKey("lines_total", WEB.parts)
+NOTE = DocumentKey("note", ("shop",), "a")
 
 VALUE_KEYS = st.builds(
     ValueKey,
@@ -31,3 +35,25 @@ BATCHES = st.builds(
     dropped_components=st.frozensets(st.sampled_from([WEB, API]), max_size=1),
     first_start=st.none() | st.floats(0, 4e9),
 )
+
+
+def save_in_two_starts(open_store: Callable[[], Store], *, read_first: bool) -> None:
+    """Save a batch in the namespace ``eu``, close the store, open it anew and save another.
+
+    Args:
+        read_first: whether the first start reads before it saves, as the second one does.
+    """
+    for number in range(2):
+        store = open_store()
+        state = store.open("eu")
+        if number or read_first:
+            state.load()
+        state.save(
+            Batch(
+                values={LINES: 1.5},
+                cursors={CursorKey(WEB, f"d{number}{n}"): b"one" for n in "ab"},
+                released={CursorKey(WEB, "d0"): 12},
+                documents={NOTE: b"A"},
+            )
+        )
+        store.close()

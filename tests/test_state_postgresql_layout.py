@@ -7,22 +7,18 @@ from hashlib import blake2b
 import psycopg
 import pytest
 from programs import requires
+from state_batches import LINES, NOTE, WEB, save_in_two_starts
 from state_stores import PostgresqlDatabase, clock, ready
 from waiting import LIMIT_SECONDS, wait_for
 
 from exporter.errors import StateError, StateFenced, StateRolledBack
-from exporter.model import ComponentKey
 from exporter.state import postgresql_schema
 from exporter.state.postgresql import PostgresqlStore
 from exporter.state.postgresql_client import APPLICATION_NAME, Transaction
 from exporter.state.postgresql_namespace import PostgresqlState
-from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
+from exporter.state.store import Batch, CursorKey, Saved
 
 pytestmark = requires("pg_lsclusters")
-
-WEB = ComponentKey("shop", "web")
-LINES = ValueKey("lines_total", ("shop", "web"))
-NOTE = DocumentKey("note", ("shop",), "a")
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +43,7 @@ def test_what_stands_in_the_tables_is_what_later_versions_read(
     database: PostgresqlDatabase, read_first: bool
 ):
     """Each row is fixed; cursors have numbers that rise, also over a restart."""
-    for number in range(2):
-        store = database.open()
-        state = store.open("eu")
-        if number or read_first:
-            state.load()
-        state.save(
-            Batch(
-                values={LINES: 1.5},
-                cursors={CursorKey(WEB, f"d{number}{n}"): b"one" for n in "ab"},
-                released={CursorKey(WEB, "d0"): 12},
-                documents={NOTE: b"A"},
-            )
-        )
-        store.close()
+    save_in_two_starts(database.open, read_first=read_first)
     tables = {table.removeprefix("do_app_exporter_"): rows for table, rows in database.dump()}
     ((*_, owner, epoch, batch, first_start, saved_at),) = tables.pop("namespaces")
     assert len(owner) == 32

@@ -8,20 +8,17 @@ from typing import Any
 import pytest
 import redis
 from programs import requires
+from state_batches import LINES, NOTE, WEB, save_in_two_starts
 from state_stores import RedisDatabase, clock, ready
 
 from exporter.errors import StateError
-from exporter.model import ComponentKey
 from exporter.state.coordination import Claim
 from exporter.state.redis import RedisStore
 from exporter.state.redis_layout import TURN
-from exporter.state.store import Batch, CursorKey, DocumentKey, Saved, ValueKey
+from exporter.state.store import CursorKey, Saved, ValueKey
 
 pytestmark = requires("redis-server")
 
-WEB = ComponentKey("shop", "web")
-LINES = ValueKey("lines_total", ("shop", "web"))
-NOTE = DocumentKey("note", ("shop",), "a")
 OWNER = "do-app-exporter:owner"
 HASHES = ("series", "cursors", "released", "documents")
 FIRST_VERSION = {
@@ -142,20 +139,7 @@ def test_a_takeover_of_the_first_version_may_break_anywhere(
 @pytest.mark.parametrize("read_first", [True, False])
 def test_what_stands_in_a_database_is_what_later_versions_read(url: str, read_first: bool):
     """Keys, fields and values are fixed; cursors have numbers that rise, also over a restart."""
-    for number in range(2):
-        store = RedisStore(url, clock)
-        state = store.open("eu")
-        if number or read_first:
-            state.load()
-        state.save(
-            Batch(
-                values={LINES: 1.5},
-                cursors={CursorKey(WEB, f"d{number}{n}"): b"one" for n in "ab"},
-                released={CursorKey(WEB, "d0"): 12},
-                documents={NOTE: b"A"},
-            )
-        )
-        store.close()
+    save_in_two_starts(lambda: RedisStore(url, clock), read_first=read_first)
     with redis.Redis.from_url(url) as client:
         names = client.keys()
         hashes = {key.decode(): client.hgetall(key) for key in names if not key.endswith(b":owner")}
