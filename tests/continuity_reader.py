@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from exporter.logs.dedup.continuity import Continuity
+from exporter.logs.dedup.window import Window
 from exporter.logs.dedup.window_end import WindowEnd
 from exporter.model import LIVE_PART, LogLine, LogType
 
@@ -54,3 +55,12 @@ def break_off(poll: Reader, log_type: LogType, lines: list[bytes]) -> None:
     window = poll.memory.window(log_type, poll.tail_lines)
     poll.counted += [entry.raw for entry in window.feed(lines)]
     poll.memory.give_up(window)
+
+
+def stream_of(poll: Reader, lines: list[bytes]) -> Window:
+    """A stream of RUN that has brought what there was, and goes on with what comes."""
+    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
+    window.feed(lines)
+    poll.memory.finish(window)
+    poll.memory.go_on(window)
+    return window

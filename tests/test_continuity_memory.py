@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 import pytest
-from continuity_reader import NS, START, Reader, break_off, line, reader
+from continuity_reader import NS, START, Reader, break_off, line, reader, stream_of
 
 from exporter.logs.dedup.continuity import Continuity
 from exporter.logs.dedup.older_lines import OlderLines
@@ -366,10 +366,7 @@ def test_a_stream_goes_on_with_what_it_keeps_in_mind(instances: int):
 def test_a_read_is_held_against_until_lines_are_forgotten():
     """A stream of several instances brings no other that could take its place."""
     poll = reader(instances=2, remember=20, tail_lines=20, restarts_watched=False)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:10])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:10])
     for begin in range(10, 400, 10):
         window.feed(LOG[begin : begin + 10])
         poll.memory.go_on(window)
@@ -415,10 +412,7 @@ def test_a_text_in_another_order_than_a_stream_shows_other_lines(news: int):
     Lines that were written while it was served come on top of those.
     """
     poll = reader(instances=2, tail_lines=20)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:5])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:5])
     window.feed(LOG[5:30])
     poll.memory.give_up(window)
     poll.read(LOG[:5] + LOG[15 : 30 + news])
@@ -430,10 +424,7 @@ def test_a_text_in_another_order_than_a_stream_shows_other_lines(news: int):
 def test_a_text_beyond_the_limit_shows_each_container_that_there_is():
     """So one that is missing from it has ended, however many older lines of another stand there."""
     poll = reader(instances=2, tail_lines=20)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:5])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:5])
     window.feed(LOG[5:40])
     poll.memory.give_up(window)
     poll.read(LOG[:30])
@@ -523,10 +514,7 @@ def test_a_narrower_read_of_run_restarted_may_show_another_container():
 def test_a_stream_that_broke_off_is_known_as_far_as_it_came():
     """What it brought after it was last taken note of is in the state as well."""
     poll = reader(instances=1, tail_lines=20)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:10])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:10])
     window.feed(LOG[10:12])
     assert poll.memory.snapshot().run_read_to == START + 1.1 * NS
     window.feed(LOG[12:15])
@@ -630,10 +618,7 @@ def test_a_stream_of_one_container_is_followed_by_another_that_shows_more_than_w
     """The platform ignores the limit: so many new lines do not say that the first one lives."""
     poll = reader(instances=1, tail_lines=20)
     poll.read([], LogType.RUN_RESTARTED)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:10])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:10])
     window.feed(LOG[10:20])
     poll.memory.give_up(window)
     assert poll.read(LOG[100:125]).gaps == 0
@@ -724,10 +709,7 @@ def test_equal_lines_of_a_stream_of_several_instances_take_room_in_the_next_text
     """So many lines fewer can be known there, though no container has ended."""
     poll = reader(instances=2, tail_lines=20)
     news = [raw for raw in LOG[10:20] for _ in range(2)]
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:10])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:10])
     window.feed(news)
     poll.memory.give_up(window)
     poll.read(news)
@@ -778,10 +760,7 @@ def test_a_line_that_may_have_been_forgotten_is_a_gap_but_for_those_from_before(
 def test_what_a_broken_read_has_shown_is_settled_once_a_stream_brings_it():
     """Then it proves as much as any other line of a read that was whole."""
     poll = reader(instances=2, tail_lines=20)
-    window = poll.memory.window(LogType.RUN, 20, open_ended=True)
-    window.feed(LOG[:10])
-    poll.memory.finish(window)
-    poll.memory.go_on(window)
+    window = stream_of(poll, LOG[:10])
     break_off(poll, LogType.RUN, LOG[8:12])
     assert len(poll.memory.snapshot().unsettled) == 2
     window.feed(LOG[10:12])
