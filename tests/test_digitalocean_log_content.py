@@ -19,6 +19,7 @@ import trustme
 from digitalocean_fixtures import RecordingObserver
 from digitalocean_servers import (
     LogHost,
+    Respond,
     answer,
     dribble,
     frame,
@@ -201,7 +202,9 @@ def test_empty_answers_are_empty_logs(reader: Reader):
 
 def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n"):
     def respond(connection, _):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for piece in pieces:
             connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
         connection.sendall(end)
@@ -216,6 +219,11 @@ def test_chunked_archive(reader: Reader):
         error, found = reader.fail(None, f"{host.url}/broken")
     assert type(error) is ConnectionFailed
     assert b"ab".startswith(found)  # how much of it still arrives is up to the network
+
+
+def answers_with(data: bytes) -> Respond:
+    """These bytes, then the end of the connection."""
+    return lambda connection, _: connection.sendall(data)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +241,7 @@ def test_chunked_archive(reader: Reader):
         (answer(b'{"message":"credential"}', status="503 No"), UnexpectedStatus),
         (answer(status="302 Found"), UnexpectedStatus),
         (lambda *_: None, ConnectionFailed),
-        (lambda connection, _: connection.sendall(b"nonsense\r\n\r\n"), ConnectionFailed),
+        (answers_with(b"nonsense\r\n\r\n"), ConnectionFailed),
     ],
 )
 def test_archive_that_cannot_be_read(reader: Reader, respond, kind: type[ApiError]):
@@ -242,6 +250,30 @@ def test_archive_that_cannot_be_read(reader: Reader, respond, kind: type[ApiErro
         error, _ = reader.fail(None, f"{host.url}/log{QUERY}", "http://127.0.0.1:1/never-read")
     assert type(error) is kind
     assert reader.observer.kinds == ["sent", kind.kind]
+
+
+@pytest.mark.found(
+    "An answer of a log host that broke off in its headers counted as the text of a log without "
+    "lines, where it is a read that failed.",
+    how="A test server that closed its connection behind the status",
+)
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nServer: nginx\r\n\r\na\nb", b""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\nb\r\n", b"0\r\n\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 0\nA: b\n", b"\n"),
+    ],
+)
+def test_an_answer_that_ends_too_early_is_a_failure(reader: Reader, data: bytes, end: bytes):
+    """At whatever byte an answer breaks off, its log has not been read."""
+    cuts = {f"cut{count}": answers_with(data[:count]) for count in range(len(data) + bool(end))}
+    with http_host(whole=answers_with(data + end), **cuts) as host:
+        reader.read(None, f"{host.url}/whole")
+        for name in cuts:
+            error, _ = reader.fail(None, f"{host.url}/{name}")
+            assert type(error) is ConnectionFailed, name
+    assert reader.observer.kinds == ["sent", "ok", *["sent", "connection"] * len(cuts)]
 
 
 @pytest.mark.parametrize("respond", [dribble, hang_in_body, hang])
@@ -492,11 +524,9 @@ def test_no_credentials_reach_a_log_host(
 def test_urls_stay_out_of_every_log(reader: Reader, caplog: pytest.LogCaptureFixture):
     """Even with every logger at DEBUG, no library writes the query of a log URL."""
 
-    def malformed(connection: socket.socket, _: LogHost) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nno colon\r\n\r\na")
-
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\nno colon\r\n\r\n"
     with caplog.at_level(logging.DEBUG):
-        with http_host(log=answer(b"a"), odd=malformed) as host:
+        with http_host(log=answer(b"a"), odd=answers_with(head + b"a")) as host:
             reader.read(f"{host.url}/log{QUERY}", f"{host.url}/odd{QUERY}")
         with websocket_host(says("b")) as live:
             reader.read(live.url + QUERY)

@@ -18,7 +18,7 @@ from exporter.config.reading import LogMode
 from exporter.config.schema import Config
 from exporter.config.web_file.load import load_web_security
 from exporter.digitalocean.platform_clock import PlatformClock
-from exporter.digitalocean.transport import tls_context
+from exporter.digitalocean.session import tls_context
 from exporter.errors import ApiError, ConfigError
 from exporter.matching.engine import Engine
 from exporter.options import Options

@@ -18,12 +18,12 @@ from exporter.digitalocean.budget import PATIENCE, Budget
 from exporter.digitalocean.observer import RequestObserver
 from exporter.digitalocean.paging import Query, as_query, items, next_query
 from exporter.digitalocean.platform_clock import PlatformClock
+from exporter.digitalocean.session import prepare_session
 from exporter.digitalocean.token import Token
 from exporter.digitalocean.transport import (
     BearerAuth,
     Deadline,
     RequestSettings,
-    prepare_session,
     read_body,
     send_request,
 )

@@ -21,14 +21,13 @@ from exporter.digitalocean.gunzip import plain
 from exporter.digitalocean.live_stream import HandshakeError, live_text
 from exporter.digitalocean.log_urls import HTTP_SCHEME, http_url, join_url, parse_url, websocket_url
 from exporter.digitalocean.observer import RequestObserver
+from exporter.digitalocean.session import prepare_session, tls_context
 from exporter.digitalocean.transport import (
     Deadline,
     NoAuth,
     RequestSettings,
-    prepare_session,
     read_body,
     send_request,
-    tls_context,
 )
 from exporter.errors import ApiError, InvalidResponse
 from exporter.model import LIVE_PART, Endpoint, LogChunk, LogLocations

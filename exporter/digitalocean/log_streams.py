@@ -23,7 +23,8 @@ from exporter.digitalocean.live_stream import (
 )
 from exporter.digitalocean.log_urls import parse_url, websocket_url
 from exporter.digitalocean.observer import RequestObserver
-from exporter.digitalocean.transport import RequestSettings, tls_context
+from exporter.digitalocean.session import tls_context
+from exporter.digitalocean.transport import RequestSettings
 from exporter.errors import ApiError
 from exporter.model import Endpoint
 

@@ -1,29 +1,23 @@
-"""How one HTTP answer is fetched: its TLS, its credentials, and the moment when time is up.
+"""How one HTTP answer is fetched: its credentials, and the moment when time is up.
 
-Used by the API client and by the reader of logs; both send GET alone and follow no redirect here.
+Used by the API client and by the reader of logs; no redirect is followed here.
 """
 
-import logging
-import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from exporter.digitalocean.answers import broken_read, broken_request
-from exporter.errors import ConfigError, Fault, RequestTimeout, Stopping
+from exporter.errors import RequestTimeout, Stopping
 from exporter.model import Endpoint
 
 _PIECE = 65536
-CA_FILE = "digitalocean.ca_file"
-CA_FILE_REMEDY = "name a file of CA certificates in PEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,61 +72,6 @@ class NoAuth(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop("Authorization", None)
         return request
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """The system's certificate authorities, and those of ``ca_file`` beside them.
-
-    Raises:
-        ConfigError: the file cannot be read, or holds no certificate.
-    """
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:
-            why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            problem = f"{ca_file} cannot be used: {why}"
-            raise ConfigError((Fault("", CA_FILE, problem, CA_FILE_REMEDY),)) from None
-    return context
-
-
-MOST_CONNECTIONS = 256
-"""To one host that are kept open; as many as there may be workers."""
-
-
-def prepare_session(session: requests.Session, ca_file: str | None) -> None:
-    """Let ``session`` trust ``ca_file`` too, keep no cookie, and log no URL.
-
-    A log URL is a credential, and urllib3 writes URLs at DEBUG and, when headers are malformed,
-    at WARNING.
-    """
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("http://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
-    if ca_file is None:
-        session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
-    else:
-        session.mount("https://", _TlsAdapter(tls_context(ca_file)))
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
-
-
-class _TlsAdapter(HTTPAdapter):
-    """Connects with a given TLS context, through proxies too."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_maxsize=MOST_CONNECTIONS)
-
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **options: object
-    ) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
-
-    def proxy_manager_for(self, proxy: str, **options: object) -> urllib3.ProxyManager:
-        options["ssl_context"] = self._context
-        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **options)
-        return manager
 
 
 def send_request(
