@@ -433,15 +433,20 @@ def test_a_store_that_lost_the_claims_gets_them_back():
     assert site.owners() == before
 
 
-def test_a_store_that_goes_back_again_is_watched_from_then_on():
-    """Other replicas may have taken part in between, of which it tells nothing any more."""
+@pytest.mark.parametrize("between", [1, SETTLE - 1])
+def test_a_store_that_goes_back_again_is_watched_from_then_on(between: int):
+    """Other replicas may have taken part in between, of which it tells nothing any more.
+
+    Also where it went back before any answer showed the claims that were made again.
+    """
     site = Site()
     a = site.replica("a")
     site.rounds(SETTLE + 3, a)
-    for _ in range(2):
+    for rounds in (between, SETTLE - 1):
         site.store.claims.clear()
-        assert site.pauses(SETTLE - 1, a) == [1.0] * (SETTLE - 1)
+        assert site.pauses(rounds, a) == [1.0] * rounds
         assert a.standing.problem == WATCHED
+        assert len(site.store.claims) == 2
     site.rounds(2, a)
     assert a.standing.problem == WATCHED
     site.rounds(1, a)
