@@ -22,7 +22,7 @@ from collect_fixtures import (
 )
 
 from exporter.counting.ledger import GRACE_SECONDS
-from exporter.errors import ServerError, Unauthorized
+from exporter.errors import ApiError, Forbidden, NotFound, ServerError, Unauthorized
 from exporter.model import ComponentKey, Endpoint, LogType, Source
 from exporter.watching.inventory import Inventory, Selection
 
@@ -302,16 +302,51 @@ def test_deployment_that_was_rolled_back_between_two_discoveries_is_read(site: S
     assert site.lines() == 1
 
 
-def test_deployments_that_cannot_be_listed_lose_only_what_was_between(
+@pytest.mark.found(
+    "A deployment that came and went while the deployments could not be listed once was lost "
+    "without a gap: nobody asked again.",
+    how="random lives of threads, seed 5008168",
+)
+def test_deployments_that_cannot_be_listed_are_with_the_next_list(
     site: Site, caplog: pytest.LogCaptureFixture
 ):
-    """The former and the new active deployment are read all the same, and it is said."""
+    """Those that are known to have been active are read meanwhile, and no more than once."""
+    caplog.set_level(logging.INFO, logger="exporter.watching.discovery")
     discover(site, app(active="d1"))
     site.platform.deployed["app-1"] = server_error()
+    for active in ("d3", "d3", "d4"):
+        discover(site, app(active=active))
+        site.scheduler.step(RUN)
+    assert {asked[0] for asked in site.platform.asked} == {"d1", "d3", "d4"}
+    site.platform.deployed["app-1"] = (
+        *(deployment("d4"), deployment("d3", "SUPERSEDED"), deployment("d2", "SUPERSEDED")),
+        deployment("d1", "SUPERSEDED"),
+    )
+    site.platform.logs["d2", LogType.RUN] = Log(None, (line(5),))
+    discover(site, app(active="d4"))
+    site.platform.deployed["app-1"] = AssertionError("listed again")
+    discover(site, app(active="d4"))
+    for _ in range(2):
+        site.scheduler.step(RUN)
+    assert [asked[0] for asked in site.platform.asked].count("d2") == 1
+    assert site.lines() == 1
+    assert [message for message in caplog.messages if message.startswith("deployments")] == [
+        "deployments cannot be listed, trying again",
+        "deployments can be listed again",
+    ]
+
+
+@pytest.mark.parametrize("error", [Forbidden, NotFound])
+def test_deployments_that_may_not_be_listed_are_asked_for_once(
+    site: Site, caplog: pytest.LogCaptureFixture, error: type[ApiError]
+):
+    """A token without the scope costs a request at each hand-over, and not with each list."""
+    discover(site, app(active="d1"))
+    site.platform.deployed["app-1"] = error(Endpoint.DEPLOYMENTS, "no")
     discover(site, app(active="d3"))
-    site.scheduler.step(RUN)
-    assert [asked[0] for asked in site.platform.asked] == ["d1", "d3"]
-    assert "deployments cannot be listed" in caplog.text
+    site.platform.deployed["app-1"] = AssertionError("listed again")
+    discover(site, app(active="d3"))
+    assert "one that came and went is not read" in caplog.text
 
 
 def test_lines_without_a_time_count_only_where_the_component_is_new(site: Site):

@@ -7,7 +7,7 @@ from functools import partial
 
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import ApiError, InternalError
+from exporter.errors import ApiError, Forbidden, InternalError, NotFound
 from exporter.model import App, Component, ComponentKey, Deployment, Endpoint, LogType, Source
 from exporter.reading.reader import Reader
 from exporter.replicas.layout import Share
@@ -100,7 +100,7 @@ class Discovery:
 
     def known(self) -> Known:
         """Return what was found so far."""
-        return Known(self._listed, self.inventory, self.done, self.problem)
+        return Known(self._listed, self.inventory, self.done, self.problem, dict(self._unlisted))
 
     def resume(self, known: Known) -> None:
         """Continue from what another discovery found, with the selection of this one."""
@@ -112,6 +112,7 @@ class Discovery:
     def _begin(self, known: Known) -> None:
         self._listed = known.listed
         self.inventory, self.done, self.problem = known.inventory, known.done, known.problem
+        self._unlisted = dict(known.unlisted)
 
     def run(self) -> bool:
         """List the apps once.
@@ -218,6 +219,7 @@ class Discovery:
         for former in before.apps:
             if former.id not in ids:
                 self._deployments.forget(former)
+                self._unlisted.pop(former.id, None)
         self._api_metrics.keep(partial(self._settings.asks_for, now))
         with self._pipeline.transaction():
             for name in gone(before.app_names(), now.app_names()):
@@ -258,7 +260,10 @@ class Discovery:
         last = before.app(app.name)
         earlier = _active(last) or self._read_last(app)
         changed = last is None or last.active_deployment != active
-        between = self._came_between(app, earlier, active.id) if earlier and changed else ()
+        read = self._unlisted.get(app.id, ())
+        if earlier and changed:
+            read = (*read, earlier)
+        between = self._came_between(app, read, active.id) if read else ()
         for component in app.components:
             for log_type in self._settings.log_types_of(component):
                 key = ComponentKey(app.name, component.name)
@@ -272,16 +277,33 @@ class Discovery:
                 return deployments[-1]
         return None
 
-    def _came_between(self, app: App, before: str, now: str) -> tuple[Deployment, ...]:
-        """The deployments that came and went between two discoveries, whose logs are due too."""
+    def _came_between(self, app: App, read: tuple[str, ...], now: str) -> tuple[Deployment, ...]:
+        """The deployments that came and went between two discoveries, whose logs are due too.
+
+        Where they cannot be listed, they are with the next list of apps.
+
+        Args:
+            read: the ids of those that were active since they were last listed, oldest first.
+            now: the id of the one that is active.
+        """
         try:
-            return came_between(self._platform.deployments(app.id), before, now)
+            listed = self._platform.deployments(app.id)
         except ApiError as error:
-            LOG.warning(
-                "deployments cannot be listed: one that came and went is not read",
-                extra={"fields": {"app": app.name, "problem": error}},
-            )
+            again = not isinstance(error, Forbidden | NotFound)
+            if app.id not in self._unlisted:
+                hope = ", trying again" if again else ": one that came and went is not read"
+                LOG.warning(
+                    f"deployments cannot be listed{hope}",
+                    extra={"fields": {"app": app.name, "problem": error}},
+                )
+            if again:
+                self._unlisted[app.id] = read
+            else:
+                self._unlisted.pop(app.id, None)
             return ()
+        if self._unlisted.pop(app.id, None):
+            LOG.info("deployments can be listed again", extra={"fields": {"app": app.name}})
+        return tuple(each for each in came_between(listed, read[0], now) if each.id not in read)
 
 
 def _active(app: App | None) -> str | None:
