@@ -138,6 +138,25 @@ def test_a_connection_is_used_again(connections: Connections, server: Postgresql
 
 
 @needs_server
+def test_a_transaction_begins_once(connections: Connections, monkeypatch: pytest.MonkeyPatch):
+    """The server, whose log is somebody's to read, has nothing to warn of."""
+    connect = psycopg.connect
+    notices: list[str | None] = []
+
+    def listen(url: str, **options: Any) -> psycopg.Connection:
+        connection = connect(url, **options)
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        return connection
+
+    monkeypatch.setattr(psycopg, "connect", listen)
+    for isolation in ("READ COMMITTED", "REPEATABLE READ"):
+        with connections.transaction(isolation) as transaction:
+            assert transaction.run("SHOW transaction_isolation") == [(isolation.lower(),)]
+            transaction.run("DROP TABLE IF EXISTS never_made")
+    assert notices == ['table "never_made" does not exist, skipping'] * 2
+
+
+@needs_server
 def test_a_connection_that_the_server_ended_is_replaced(
     connections: Connections, server: PostgresqlDatabase
 ):
