@@ -15,8 +15,9 @@ from redis_proxy import MessageFault, RedisProxy, What
 from state_scenario import RedisDatabase, Told
 
 from exporter.errors import StateError
+from exporter.replicas.holdings import Happened, Report
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
-from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
+from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts
 from exporter.state.coordination import Claim, Coordination
 from exporter.state.redis import RedisStore
 from exporter.state.redis_layout import CLAIMS, parse_claims

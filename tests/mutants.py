@@ -49,6 +49,7 @@ TESTS = {
     "exporter/replicas/lease.py": ("test_replicas_layout", "test_replicas_membership"),
     "exporter/replicas/membership.py": ("test_replicas_membership",),
     "exporter/replicas/replica.py": ("test_replicas_replica",),
+    "exporter/replicas/survey.py": ("test_replicas_replica",),
     "exporter/digitalocean/budget.py": ("test_digitalocean_budget",),
     "exporter/logs/canary_line.py": ("test_canary_line",),
     "exporter/logs/canary_runs.py": ("test_canary_runs",),

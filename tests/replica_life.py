@@ -27,9 +27,10 @@ from exporter.config.schema import Config
 from exporter.digitalocean.budget import Budget
 from exporter.errors import StateError, StateFenced, StateRolledBack
 from exporter.matching.engine import Engine
+from exporter.replicas.holdings import Happened, Report
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.lease import call_timeout
-from exporter.replicas.replica import Happened, Replica, ReplicaClocks, ReplicaCounts, Report
+from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts
 from exporter.service.assembly import AccountParts, build_account
 from exporter.service.environment import Environment, Records
 from exporter.simulator.log_reading import LogReader

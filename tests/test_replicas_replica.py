@@ -7,16 +7,10 @@ from queue import SimpleQueue
 import pytest
 
 from exporter.errors import StateError
+from exporter.replicas.holdings import Happened, Report
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
-from exporter.replicas.replica import (
-    WATCHED,
-    Happened,
-    Replica,
-    ReplicaClocks,
-    ReplicaCounts,
-    Report,
-    Standing,
-)
+from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts
+from exporter.replicas.survey import WATCHED, Standing
 from exporter.state.coordination import Claim, View
 
 TAKEOVER = 10.0

@@ -12,8 +12,8 @@ from waiting import wait_for
 
 from exporter.config.schema import Config
 from exporter.errors import StateError
+from exporter.replicas.holdings import Happened, Report
 from exporter.replicas.layout import shares_of
-from exporter.replicas.replica import Happened, Report
 from exporter.service.replication import Replication
 from exporter.service.shares import Shares
 from exporter.state.coordination import Claim, View

@@ -13,17 +13,17 @@ its lease.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from exporter.errors import StateError
 from exporter.replicas.decision import ClaimShare, decide
-from exporter.replicas.layout import Member, Share, is_share
+from exporter.replicas.holdings import Happened, Holdings, Report
+from exporter.replicas.layout import Member, Share
 from exporter.replicas.lease import LEASE_PART, Lease, heartbeat_seconds
 from exporter.replicas.membership import Membership
+from exporter.replicas.survey import WATCHED, Standing, Survey
 from exporter.state.coordination import Claim, Coordination, View
 
 LOG = logging.getLogger(__name__)
@@ -37,60 +37,8 @@ AFTER_MOVE_PART = 0.1
 FORGET_FACTOR = 20.0
 """A member is removed from the store after so many times ``takeover_after`` without a heartbeat."""
 
-WATCHED = "the replicas are watched before shares are claimed"
-
 RETRY_SECONDS = 10.0
 """The time until a share that could not be started is claimed again."""
-
-
-class Holdings(Protocol):
-    """The shares that run in this process. No call waits for one to start or to end."""
-
-    def start(self, share: Share, claim: Claim) -> None:
-        """Load a share and read its apps; report ``FAILED`` if that cannot be done."""
-        ...
-
-    def withdraw(self, share: Share, claim: Claim, *, save: bool) -> None:
-        """Show a share no longer from now on, then end it.
-
-        Args:
-            save: save what was counted, and report ``ENDED`` then, or ``FAILED`` where the share
-                could not be ended.
-        """
-        ...
-
-
-class Happened(StrEnum):
-    """What a share reports."""
-
-    ENDED = "ended"
-    FAILED = "failed"
-    FENCED = "fenced"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What happened to a share that was started for a claim."""
-
-    share: Share
-    claim: Claim
-    happened: Happened
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How the replicas stand, as this one sees it; replaced as a whole.
-
-    Args:
-        members: the names of those alive, with the number of shares that each owns; empty while
-            this one is not a member.
-        owners: the name of the living replica that owns each share; empty where there is none.
-        problem: why this one cannot take part, in words; empty if it does.
-    """
-
-    members: tuple[tuple[str, int], ...] = ()
-    owners: tuple[tuple[Share, str], ...] = ()
-    problem: str = WATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,59 +247,24 @@ class Replica:
 
     def _move(self, view: View) -> bool:
         """Make at most one move; returns whether one was made."""
-        alive = {name for name in self._membership.alive() if self._ours(name)} | {self._name}
-        owners = self._owners(view, alive)
-        settled = self._membership.settled
-        owning = self._owning(view)
-        yields = settled and self._yields(owning)
-        may_claim = settled and not yields and set(owning) <= {self.me.layout}
-        self._describe(settled, may_claim, alive, owners)
-        if not settled:
+        survey = Survey(self.me, view, self._membership)
+        owners = survey.owners(self._shares, self._held, self._leaving)
+        self._describe(survey, owners)
+        if not survey.settled:
             return False
-        if not may_claim:
-            return yields and self._release_one()
+        if survey.problem:
+            return survey.yields and self._release_one()
         for name, claim in view.shares.items():  # claimed by me, and the answer was lost
             mine = claim.owner == self._name and name in self._shares
             if mine and name not in self._held and name not in self._leaving:
                 return self._claim(name, claim)
-        move = decide(self._name, alive, owners)
+        move = decide(self._name, survey.alive, owners)
         if isinstance(move, ClaimShare):
             return self._claim(move.share, view.shares.get(move.share))
         if move is not None:
             LOG.info("a share is released", extra={"fields": {"share": move.share}})
             self._withdraw(move.share, save=True)
         return move is not None
-
-    def _owners(self, view: View, alive: Collection[str]) -> dict[str, str | None]:
-        """The owner of each share that can move now; None where it may be claimed."""
-        owners: dict[str, str | None] = {}
-        for name in self._shares:
-            claim = view.shares.get(name)
-            owner = claim.owner if claim is not None else None
-            if name in self._leaving or (owner == self._name and name not in self._held):
-                continue
-            if owner is None or owner in alive:
-                owners[name] = owner
-            elif self._membership.gone(owner):
-                owners[name] = None
-        return owners
-
-    def _owning(self, view: View) -> Counter[str]:
-        """How many shares the replicas of each layout own."""
-        return Counter(
-            _layout(claim.owner)
-            for name, claim in view.shares.items()
-            if is_share(name) and claim.owner and not self._membership.gone(claim.owner)
-        )
-
-    def _yields(self, owning: Counter[str]) -> bool:
-        """Whether replicas with other shares come first.
-
-        Shares of two configurations overlap, so only those of one are owned at a time: of the one
-        that owns more, or of the one with more replicas where nobody owns any.
-        """
-        layouts = owning or Counter(map(_layout, {*self._membership.alive(), self._name}))
-        return self.me.layout != max(layouts, key=lambda layout: (layouts[layout], layout))
 
     def _release_one(self) -> bool:
         for name in sorted(self._held):
@@ -415,29 +328,15 @@ class Replica:
             if name not in owners:
                 self._coordination.forget(name, counter)
 
-    def _ours(self, name: str) -> bool:
-        return Member.parse(name).layout == self.me.layout
-
-    def _describe(
-        self,
-        settled: bool,
-        may_claim: bool,
-        alive: Collection[str],
-        owners: dict[str, str | None],
-    ) -> None:
-        problem = ""
-        if not settled:
-            problem = WATCHED
-        elif not may_claim:
-            problem = "replicas with other accounts or another number of shares are at work"
-        if problem and problem != self.standing.problem:
-            LOG.warning("no share can be claimed", extra={"fields": {"problem": problem}})
+    def _describe(self, survey: Survey, owners: dict[str, str | None]) -> None:
+        if survey.problem and survey.problem != self.standing.problem:
+            LOG.warning("no share can be claimed", extra={"fields": {"problem": survey.problem}})
         owned = {name: owner for name, owner in owners.items() if owner is not None}
         counts = Counter(owned.values())
         self.standing = Standing(
-            tuple(sorted((Member.parse(name).name, counts[name]) for name in alive)),
+            tuple(sorted((Member.parse(name).name, counts[name]) for name in survey.alive)),
             tuple((self._shares[name], Member.parse(owner).name) for name, owner in owned.items()),
-            problem,
+            survey.problem,
         )
 
     def _note_failure(self, error: StateError) -> None:
@@ -459,10 +358,6 @@ class Replica:
             self._failure = None
         else:
             self.standing = Standing(problem=f"{WATCHED}; before that: {self._failure}")
-
-
-def _layout(name: str) -> str:
-    return Member.parse(name).layout
 
 
 def _takeover_after(name: str) -> float:

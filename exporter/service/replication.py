@@ -11,9 +11,10 @@ from queue import SimpleQueue
 from exporter.config.schema import Config
 from exporter.errors import InternalError
 from exporter.model import ReplicaStatus, ShareStatus
+from exporter.replicas.holdings import Report
 from exporter.replicas.layout import Member, Share, layout_of, shares_of
 from exporter.replicas.lease import call_timeout, suspension_clock
-from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts, Report
+from exporter.replicas.replica import Replica, ReplicaClocks, ReplicaCounts
 from exporter.service.account import Account
 from exporter.service.shares import Build, Shares
 from exporter.service.status import Watched

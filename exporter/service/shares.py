@@ -12,8 +12,8 @@ from functools import partial
 from threading import Event, Lock
 
 from exporter.errors import ExporterError
+from exporter.replicas.holdings import Happened, Report
 from exporter.replicas.layout import Share
-from exporter.replicas.replica import Happened, Report
 from exporter.service.account import Account
 from exporter.state.coordination import Claim
 from exporter.telemetry.internal_errors import InternalErrors, ReplicaPart
