@@ -10,7 +10,7 @@ from state_files import file_state
 
 from exporter.errors import ServerError
 from exporter.model import Deployment
-from exporter.watching.deployments import came_between
+from exporter.watching.came_and_went import came_between
 
 
 @pytest.fixture

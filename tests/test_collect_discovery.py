@@ -311,7 +311,7 @@ def test_deployments_that_cannot_be_listed_are_with_the_next_list(
     site: Site, caplog: pytest.LogCaptureFixture
 ):
     """Those that are known to have been active are read meanwhile, and no more than once."""
-    caplog.set_level(logging.INFO, logger="exporter.watching.discovery")
+    caplog.set_level(logging.INFO, logger="exporter.watching.came_and_went")
     discover(site, app(active="d1"))
     site.platform.deployed["app-1"] = server_error()
     for active in ("d3", "d3", "d4"):
@@ -334,6 +334,25 @@ def test_deployments_that_cannot_be_listed_are_with_the_next_list(
         "deployments cannot be listed, trying again",
         "deployments can be listed again",
     ]
+
+
+@pytest.mark.found(
+    "A deployment that came and went while the apps were listed was read twice, and its last lines "
+    "were announced as two gaps.",
+    how="random lives of threads, seed 5011258",
+)
+def test_a_list_of_deployments_that_is_ahead_of_the_apps_counts_once(site: Site):
+    """What has gone since the apps were listed is not gone again when they are listed next."""
+    discover(site, app(active="d1"))
+    gone = deployment("d2", "SUPERSEDED", changed=9)
+    site.platform.deployed["app-1"] = (deployment("d3"), gone, deployment("d1", "SUPERSEDED"))
+    site.platform.logs["d2", LogType.RUN] = Log(None, (line(5),))
+    discover(site, replace(app(), active_deployment=deployment("d1", changed=8)))
+    site.scheduler.step(RUN)
+    discover(site, app(active="d3"))
+    site.scheduler.step(RUN)
+    assert [asked[0] for asked in site.platform.asked].count("d2") == 1
+    assert site.lines() == 1
 
 
 @pytest.mark.parametrize("error", [Forbidden, NotFound])

@@ -140,20 +140,3 @@ def _newer(ids: Sequence[str], known: Mapping[str, object]) -> Sequence[str]:
     """
     first = next((place for place, name in enumerate(ids) if name in known), 0)
     return ids[:first]
-
-
-def came_between(
-    deployments: Sequence[Deployment], before: str, now: str
-) -> tuple[Deployment, ...]:
-    """The deployments that came and went since one was read, oldest first.
-
-    Args:
-        deployments: the latest ones, newest first, as the API lists them.
-        before: the id of the one that was active.
-        now: the id of the one that is; after a rollback it may be older, or the same.
-    """
-    ids = [deployment.id for deployment in deployments]
-    if before not in ids:
-        return ()
-    newer = deployments[: ids.index(before)]
-    return tuple(d for d in reversed(newer) if d.phase == "SUPERSEDED" and d.id != now)

@@ -7,13 +7,13 @@ from functools import partial
 
 from exporter.counting.pipeline import Pipeline
 from exporter.digitalocean.apps import AppPlatform
-from exporter.errors import ApiError, Forbidden, InternalError, NotFound
+from exporter.errors import ApiError, InternalError
 from exporter.model import App, Component, ComponentKey, Deployment, Endpoint, LogType, Source
 from exporter.reading.reader import Reader
 from exporter.replicas.layout import Share
 from exporter.telemetry.api_metrics import ApiMetrics
 from exporter.telemetry.internal_errors import InternalErrors, Part
-from exporter.watching.deployments import Deployments, came_between
+from exporter.watching.deployments import Deployments
 from exporter.watching.inventory import Inventory, Known, Selection, gone, nothing_matched
 
 LOG = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Discovery:
 
     def known(self) -> Known:
         """Return what was found so far."""
-        return Known(self._listed, self.inventory, self.done, self.problem, dict(self._unlisted))
+        return Known(self._listed, self.inventory, self.done, self.problem, self._came_and_went)
 
     def resume(self, known: Known) -> None:
         """Continue from what another discovery found, with the selection of this one."""
@@ -112,7 +112,7 @@ class Discovery:
     def _begin(self, known: Known) -> None:
         self._listed = known.listed
         self.inventory, self.done, self.problem = known.inventory, known.done, known.problem
-        self._unlisted = dict(known.unlisted)
+        self._came_and_went = known.came_and_went
 
     def run(self) -> bool:
         """List the apps once.
@@ -216,10 +216,10 @@ class Discovery:
                 self._pipeline.series.close_component(key)
             LOG.info("component is gone", extra={"fields": {"source": key}})
         ids = {app.id for app in now.apps}
-        for former in before.apps:
-            if former.id not in ids:
-                self._deployments.forget(former)
-                self._unlisted.pop(former.id, None)
+        former = [app for app in before.apps if app.id not in ids]
+        for app in former:
+            self._deployments.forget(app)
+        self._came_and_went.forget(former)
         self._api_metrics.keep(partial(self._settings.asks_for, now))
         with self._pipeline.transaction():
             for name in gone(before.app_names(), now.app_names()):
@@ -260,10 +260,9 @@ class Discovery:
         last = before.app(app.name)
         earlier = _active(last) or self._read_last(app)
         changed = last is None or last.active_deployment != active
-        read = self._unlisted.get(app.id, ())
-        if earlier and changed:
-            read = (*read, earlier)
-        between = self._came_between(app, read, active.id) if read else ()
+        between: tuple[Deployment, ...] = ()
+        if earlier and (changed or self._came_and_went.waits_for(app)):
+            between = self._came_and_went.since(app, earlier, self._platform.deployments)
         for component in app.components:
             for log_type in self._settings.log_types_of(component):
                 key = ComponentKey(app.name, component.name)
@@ -276,34 +275,6 @@ class Discovery:
             if deployments:
                 return deployments[-1]
         return None
-
-    def _came_between(self, app: App, read: tuple[str, ...], now: str) -> tuple[Deployment, ...]:
-        """The deployments that came and went between two discoveries, whose logs are due too.
-
-        Where they cannot be listed, they are with the next list of apps.
-
-        Args:
-            read: the ids of those that were active since they were last listed, oldest first.
-            now: the id of the one that is active.
-        """
-        try:
-            listed = self._platform.deployments(app.id)
-        except ApiError as error:
-            again = not isinstance(error, Forbidden | NotFound)
-            if app.id not in self._unlisted:
-                hope = ", trying again" if again else ": one that came and went is not read"
-                LOG.warning(
-                    f"deployments cannot be listed{hope}",
-                    extra={"fields": {"app": app.name, "problem": error}},
-                )
-            if again:
-                self._unlisted[app.id] = read
-            else:
-                self._unlisted.pop(app.id, None)
-            return ()
-        if self._unlisted.pop(app.id, None):
-            LOG.info("deployments can be listed again", extra={"fields": {"app": app.name}})
-        return tuple(each for each in came_between(listed, read[0], now) if each.id not in read)
 
 
 def _active(app: App | None) -> str | None:

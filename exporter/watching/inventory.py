@@ -1,10 +1,11 @@
 """What there is to watch: the apps of a token, narrowed to what the configuration selects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.matching.selection import selects
 from exporter.model import App, Component, ComponentKey
+from exporter.watching.came_and_went import CameAndWent
 
 MOST_NAMES = 20
 
@@ -99,8 +100,7 @@ class Known:
         inventory: the apps that are watched.
         done: whether the apps could be listed once.
         problem: why they cannot be listed, in words; empty if they can.
-        unlisted: by the id of an app whose deployments could not be listed since: the ids of those
-            that were active, oldest first.
+        came_and_went: what is known of the deployments between lists.
         all_read: whether every log was read once.
         last_run: Unix seconds: the end of the latest discovery.
     """
@@ -109,7 +109,7 @@ class Known:
     inventory: Inventory = Inventory()
     done: bool = False
     problem: str = "the first discovery is under way"
-    unlisted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    came_and_went: CameAndWent = field(default_factory=CameAndWent)
     all_read: bool = False
     last_run: float = 0.0
 
