@@ -163,6 +163,42 @@ def test_whatever_stands_around_a_level_hides_it_from_nobody(severity: Severity)
 
 
 @pytest.mark.found(
+    'A level between rare spaces, such as `{"level": "\\terror"}`, was read but never looked for, '
+    "and so was a number as the level of a key that holds words.",
+    how="The fuzzer's target for messages, after 87,695 inputs; then each space in each form",
+)
+@pytest.mark.parametrize("space", [*" \t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u2003\u3000", "\n"])
+def test_a_space_of_any_kind_around_a_level_hides_it_from_nobody(space: str):
+    """What is found is what is read, in JSON with escapes or without, in pairs and in brackets."""
+    levels = ("error", "E", "50", 50, "17", 17, "ERROR+4", "error2", "level.warn", "W", "FATAL")
+    keys = ("level", "severity", "@l", "L", "loglevel", "severity_number", "levelno", "log.level")
+    values = [
+        pad[0] + level + pad[1] if isinstance(level, str) else level
+        for level in levels
+        for pad in (("", ""), (space, ""), ("", space), (space, space))
+    ]
+    records = [
+        {key: value, **others}
+        for key in keys
+        for value in values
+        for others in ({}, {"msg": "no card", "time": 1})
+    ]
+    lines = [
+        json.dumps(record, ensure_ascii=ascii) for record in records for ascii in (True, False)
+    ]
+    lines += [line.replace(json.dumps(space)[1:-1], space) for line in lines]
+    forms = ("level={} msg=no", 'lvl="{}" msg=no', "12:00:00 [{}] no", "{}: no", "<11>{}| no")
+    lines += [form.format(value) for form in forms for value in values]
+    messages = [line.encode() for line in lines if "\n" not in line]
+    severities = [declared(unwrap(message)) for message in messages]
+    for severity in (Severity.WARNING, Severity.ERROR, Severity.CRITICAL):
+        found = {match.message for match in any_of(severity).scan(messages)}
+        wanted = {index for index, each in enumerate(severities) if each is severity}
+        assert [lines[index] for index in sorted(wanted ^ found)] == []
+        assert found
+
+
+@pytest.mark.found(
     "A level right behind a sign was read but never looked for",
     how="`\N{CROSS MARK}ERROR: no card`, asked of the module and of the engine",
 )

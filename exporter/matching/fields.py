@@ -20,14 +20,14 @@ _SCALARS = (str, int, float)  # bool is an int
 _PAIR = re.compile(
     r'(?<!\S)([^\s="]++)='
     r"""("(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'(?=[\s,;]|\Z)|[^\s"]*+)""",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,  # a space of another alphabet is part of a value
 )
 
 # More items of a list, as nginx writes one of each server that it tried: a comma and a space
 # between, a colon between spaces where it was sent on.
 _ITEM = r"(?:-|[0-9][^\s=\",;]*+)(?![^\s,;])"
-_MORE = re.compile(rf"\s+{_ITEM}(?:(?:[,;]|\s:)\s+{_ITEM})*+")
-_MORE_BEHIND_COLON = re.compile(rf"(?:\s:\s+{_ITEM}(?:,\s+{_ITEM})*+)++")
+_MORE = re.compile(rf"\s+{_ITEM}(?:(?:[,;]|\s:)\s+{_ITEM})*+", re.ASCII)
+_MORE_BEHIND_COLON = re.compile(rf"(?:\s:\s+{_ITEM}(?:,\s+{_ITEM})*+)++", re.ASCII)
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 

@@ -68,14 +68,14 @@ _PROSE = compile_late(rb"[a-z]+ [A-Za-z0-9/]|[A-Z][a-z]+(?:[A-Z][a-z]+)+: ")
 _BRACKETS = compile_late(rb"[\[<(]([^\[\]<>()\n]{1,120})[\])>]")
 
 _IN_BRACKETS = compile_late(
-    r"\s*(?:"
+    r" *(?:"
     r"(?P<whole>[A-Za-z]+)"
     r"|(?:[\w.-]*[:#])(?P<module>[a-z]+)"  # Apache, Twisted
     r"|[^\]]{0,60}?[\s/:](?P<last>[A-Z]{3,})"  # Minecraft, Celery
     r"|(?:[\dTZ:., +-]{5,40}[\s:] *)?(?P<first>[A-Z]{3,})(?:[/ |][^\]]*)"  # env_logger, Celery
     r"|[\dTZ:., +-]{5,40} (?P<dated>[A-Za-z]{3,})"  # Serilog
     r"|(?P<letter>[DIWEFCTNV])(?: \d[^\]]*)?"  # Tornado, Passenger, beego
-    r")\s*"
+    r") *"
 )
 
 _PASSED = compile_late(
@@ -253,7 +253,7 @@ def _in_brackets(content: str) -> Severity | None:
     if found is None:
         return None
     if found["letter"] is not None or (found["whole"] is not None and len(found["whole"]) == 1):
-        return vocabulary.LETTERS.get(content.strip()[:1])
+        return vocabulary.LETTERS.get(content.strip(" ")[:1])
     word = next(
         (found[name] for name in ("whole", "module", "last", "first", "dated") if found[name]), ""
     )

@@ -20,7 +20,7 @@ _NUMBERS: Mapping[str, Callable[[float], Severity | None]] = {
 }
 """Keys without case, dots, dashes and underscores; those of the first list are asked first."""
 
-_SHORT = ("@l", "L")  # Serilog's compact form, and zap's for development
+_SHORT = ("@l", "L")  # Serilog's compact form, and zap's for development: of words and letters
 
 _AT = "at"
 """The key of Heroku and of what logs like it, which may hold a place or a step as well."""
@@ -79,8 +79,8 @@ def _of_own(own: Mapping[str, object], values: Mapping[str, object]) -> Severity
             severity = _of_text(key, value, values)
         elif isinstance(value, dict):
             severity = _of_object(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            severity = _of_number(key, value, values)
+        elif (number := _number(value)) is not None and key not in _SHORT:
+            severity = _of_number(key, number, values)
         if severity is not None:
             return severity
     if isinstance(text := own.get(_AT), str) and text.lower() in _AT_WORDS:
@@ -100,10 +100,10 @@ def _of_own(own: Mapping[str, object], values: Mapping[str, object]) -> Severity
 
 def _of_text(key: str, text: str, values: Mapping[str, object]) -> Severity | None:
     severity = vocabulary.of_word(text)
-    if severity is None and (number := _number(text)) is not None:
+    if severity is None and key not in _SHORT and (number := _number(text)) is not None:
         severity = _of_number(key, number, values)
-    if severity is None and len(text.strip()) == 1 and not _RECORD_KEYS.isdisjoint(values):
-        severity = vocabulary.LETTERS.get(text.strip())
+    if severity is None and len(text.strip(" ")) == 1 and not _RECORD_KEYS.isdisjoint(values):
+        severity = vocabulary.LETTERS.get(text.strip(" "))
     return severity
 
 
@@ -123,7 +123,7 @@ def _of_object(value: object) -> Severity | None:
 
 def _number(value: object) -> float | None:
     if isinstance(value, str):
-        text = value.strip()
+        text = value.strip(" ")
         return float(text) if text.isdecimal() and len(text) < 7 else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value

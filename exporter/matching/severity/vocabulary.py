@@ -53,7 +53,7 @@ def of_word(text: str) -> Severity | None:
     """Return what a word stands for, in any case; None if it is no level's."""
     if "\x1b" in text:
         text = _ESCAPE.sub("", text)
-    text = text.strip()
+    text = text.strip(" ")
     severity = SEVERITIES.get(text.lower())
     if severity is not None:
         return severity
