@@ -4,6 +4,7 @@ import gc
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,16 +34,21 @@ def swept_between_lives(kind: str) -> Iterator[Callable[[], object]]:
     """What a life leaves behind is freed when asked for, and not looked for in the middle of one.
 
     What was there before is not looked at: that takes longer than a life. Lives that are
-    interrupted at any line need the collector's list of all functions.
+    interrupted at any line need the collector's list of all functions. Nothing warns of loops,
+    tasks and connections that were open when a process of threads was killed.
     """
-    gc.collect()
-    if kind != "preempted":
-        gc.freeze()
-    gc.disable()
-    try:
-        yield gc.collect
-    finally:
-        gc.enable()
+    with warnings.catch_warnings():
+        if kind in threads_life.KINDS:
+            warnings.simplefilter("ignore")
+        gc.collect()
+        if kind != "preempted":
+            gc.freeze()
+        gc.disable()
+        try:
+            yield gc.collect
+        finally:
+            gc.collect()
+            gc.enable()
 
 
 def first_faults(kind: str, seeds: Iterable[int], folder: Path) -> list[str]:

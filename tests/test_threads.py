@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 import threads_life
-from threads_life import Life, faults_of, quiet
+from lives import first_faults, swept_between_lives
+from threads_life import Life
 from turn_parts import TurnLock
 from turns import Stuck, Turns
 
 LIVES = {"threads": 2000, "preempted": 100}
 LIVES_PER_TEST = 50
-LIVES_BETWEEN_SWEEPS = 10
 OWN_PATH = str(Path(threads_life.__file__).parent)
 
 
@@ -25,12 +25,8 @@ def test_no_order_of_threads_changes_a_number(
 ):
     """Polls, streams, saves, scrapes, reloads, hand-overs, stops and kills, in any order."""
     caplog.set_level(logging.CRITICAL)
-    with quiet() as free:
-        for number in range(seed, seed + LIVES_PER_TEST):
-            faults = faults_of("threads", number, memory_path)
-            if number % LIVES_BETWEEN_SWEEPS == 0:
-                free()
-            assert not faults, "\n".join([f"threads life of seed {number}", *faults])
+    faults = first_faults("threads", range(seed, seed + LIVES_PER_TEST), memory_path)
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("seed", range(0, LIVES["preempted"], LIVES_PER_TEST))
@@ -39,7 +35,7 @@ def test_no_thread_that_is_held_up_at_any_line_changes_a_number(seed: int):
     """The same; with one seed for the hashes of strings, so that sets keep their order."""
     program = Path(OWN_PATH) / "lives.py"
     lived = subprocess.run(
-        [sys.executable, "-W", "ignore", program, "preempted", str(seed), str(LIVES_PER_TEST)],
+        [sys.executable, program, "preempted", str(seed), str(LIVES_PER_TEST)],
         env={"PYTHONPATH": OWN_PATH, "PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
@@ -135,5 +131,5 @@ def test_a_program_that_shows_what_is_not_kept_is_found(
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr(threads_life.WatchedState, "save", lambda state, batch: None)
     monkeypatch.setattr(Life, "wait_for_lines", lambda life: None)
-    with quiet():
+    with swept_between_lives("threads"):
         assert any("is saved" in fault for fault in Life("threads", 1, memory_path).live())

@@ -6,9 +6,7 @@ which thread continues; ``preempted`` lives are held up at any line besides. Tim
 """
 
 import asyncio
-import gc
 import random
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -676,25 +674,6 @@ def sample(line: str) -> tuple[Shown, float] | None:
         return None
     labels = tuple(sorted(part.split('"')[1] for part in inside[:-1].split(",") if part))
     return (name, labels), float(value)
-
-
-@contextmanager
-def quiet() -> Iterator[Callable[[], object]]:
-    """Warn of nothing that a kill has left behind: loops, tasks and connections that were open.
-
-    What is given is called after each life and frees that. The collector runs at no other time: in
-    the middle of a named tuple's code, which has no builtins, even an ignored warning fails.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()
-        gc.freeze()  # what is there already is not looked at after each life
-        gc.disable()
-        try:
-            yield gc.collect
-        finally:
-            gc.collect()
-            gc.enable()
 
 
 def faults_of(kind: str, seed: int, folder: Path) -> list[str]:
