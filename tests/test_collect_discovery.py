@@ -314,22 +314,28 @@ def test_deployments_that_cannot_be_listed_are_with_the_next_list(
     caplog.set_level(logging.INFO, logger="exporter.watching.came_and_went")
     discover(site, app(active="d1"))
     site.platform.deployed["app-1"] = server_error()
+    for ended in ("d1", "d3"):  # read to its end, and let go, once it is past
+        site.platform.logs[ended, LogType.RUN] = Log(None, (b"without a time\n",))
+        site.platform.logs[ended, LogType.RUN_RESTARTED] = Log(None, (b"",))
     for active in ("d3", "d3", "d4"):
         discover(site, app(active=active))
-        site.scheduler.step(RUN)
+        for source in (RUN, RESTARTED):
+            site.scheduler.step(source)
     assert {asked[0] for asked in site.platform.asked} == {"d1", "d3", "d4"}
     site.platform.deployed["app-1"] = (
         *(deployment("d4"), deployment("d3", "SUPERSEDED"), deployment("d2", "SUPERSEDED")),
         deployment("d1", "SUPERSEDED"),
     )
     site.platform.logs["d2", LogType.RUN] = Log(None, (line(5),))
+    lines = site.lines()
+    site.platform.asked.clear()
     discover(site, app(active="d4"))
     site.platform.deployed["app-1"] = AssertionError("listed again")
     discover(site, app(active="d4"))
     for _ in range(2):
         site.scheduler.step(RUN)
-    assert [asked[0] for asked in site.platform.asked].count("d2") == 1
-    assert site.lines() == 1
+    assert [asked[0] for asked in site.platform.asked] == ["d2", "d4", "d4"]
+    assert site.lines() == lines + 1
     assert [message for message in caplog.messages if message.startswith("deployments")] == [
         "deployments cannot be listed, trying again",
         "deployments can be listed again",

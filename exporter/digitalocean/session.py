@@ -79,7 +79,7 @@ class _Answer(http.client.HTTPResponse):
 
     def begin(self) -> None:
         lines = _WholeLines(self.fp)
-        self.fp = lines  # type: ignore[assignment]
+        self.fp = lines  # type: ignore[assignment]  # of a file, headers need these methods alone
         try:
             super().begin()
         finally:
