@@ -32,9 +32,11 @@ def test_logs_steps_and_failures_of_deployments_are_counted_once(tmp_path: Path)
                 platform.write_deployment_log("shop", "web", LogType.BUILD, text)
             platform.end_deployment("shop", "ERROR")
             samples = exporter.wait_until(
-                lambda samples: samples.value(LINES, **IDENTITY, log_type="BUILD") == 2
+                lambda samples: (
+                    samples.value(LINES, **IDENTITY, log_type="BUILD") == 2
+                    and samples.total(DEPLOYMENTS, app="shop", phase="ERROR") == 1
+                )
             )
-            assert samples.total(DEPLOYMENTS, app="shop", phase="ERROR") == 1
             labels = {"app": "shop", "step": "build", "reason": "BuildJobFailed"}
             assert samples.value(FAILURES, **labels) == 1
             failed = {"log_type": "BUILD", "pattern": "build_failed", "level": "error"}
@@ -48,10 +50,12 @@ def test_logs_steps_and_failures_of_deployments_are_counted_once(tmp_path: Path)
             platform.write_deployment_log("shop", "web", LogType.DEPLOY, "started")
             platform.advance_deployment("shop")
             samples = exporter.wait_until(
-                lambda samples: samples.value(LINES, **IDENTITY, log_type="DEPLOY") == 1
+                lambda samples: (
+                    samples.value(LINES, **IDENTITY, log_type="DEPLOY") == 1
+                    and samples.value(LINES, **IDENTITY, log_type="BUILD") == 3
+                    and samples.total(DEPLOYMENTS, app="shop", phase="ACTIVE") == 1
+                )
             )
-            assert samples.value(LINES, **IDENTITY, log_type="BUILD") == 3
-            assert samples.total(DEPLOYMENTS, app="shop", phase="ACTIVE") == 1
             assert samples.value(DURATION, app="shop", step="build") >= 0
             assert samples.value(DURATION, app="shop", step="deploy") >= 0
             assert samples.value(MATCHES, **IDENTITY, **failed) == 1

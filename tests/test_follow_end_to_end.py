@@ -108,19 +108,22 @@ def test_a_line_is_counted_at_once_and_a_quiet_hour_costs_nothing(tmp_path: Path
             before = exporter.wait_until(lambda s: s.total(CONNECTED, component="web") == 1)
             assert before.value(RECONNECTS, app="shop", component="web") == 0
             before = exporter.wait_until(lambda s: s.value(REQUESTS, endpoint="logs") == 2)
+            up = {"app": "shop", "component": "web", "log_type": "RUN"}
             for number in range(1, 4):  # a poll would come after an hour
                 platform.write("shop", "web", 0, "payment declined")
-                samples = exporter.wait_until(lambda s, n=number: s.total(LINES) == n)
+                samples = exporter.wait_until(
+                    lambda s, n=number: (
+                        s.total(LINES) == n and s.value("digitalocean_app_source_up", **up) == 1
+                    )
+                )
             assert samples.total(REQUESTS) == before.total(REQUESTS)
-            up = {"app": "shop", "component": "web", "log_type": "RUN"}
-            assert samples.value("digitalocean_app_source_up", **up) == 1
             seen = samples.value("digitalocean_app_source_last_success_timestamp_seconds", **up)
             exporter.wait_until(
                 lambda s: (
                     s.value("digitalocean_app_source_last_success_timestamp_seconds", **up) > seen
+                    and s.value("digitalocean_app_source_interval_seconds", **up) == 10
                 )
             )
-            assert samples.value("digitalocean_app_source_interval_seconds", **up) == 10
 
 
 @pytest.mark.parametrize("instances", [1, 2])

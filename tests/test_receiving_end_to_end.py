@@ -248,12 +248,14 @@ def test_no_run_log_is_asked_for_and_crashes_still_count(tmp_path: Path) -> None
         site.platform.write("shop", "web", 0, "panic: no stock")
         site.platform.crash("shop", "web", 0)
         samples = site.exporter.wait_until(
-            lambda now: now.total("digitalocean_app_restarts_total", component="web") == 1
+            lambda now: (
+                now.total("digitalocean_app_restarts_total", component="web") == 1
+                and now.total(LINES, component="web") == 1
+                and now.value("digitalocean_app_source_up", component="web", log_type="RUN") == 1
+            )
         )
     assert samples.value("digitalocean_app_restarts_total", component="web", reason="panic") == 1
-    assert samples.total(LINES, component="web") == 1
     assert samples.total("digitalocean_app_log_gaps_total") == 0
-    assert samples.value("digitalocean_app_source_up", component="web", log_type="RUN") == 1
 
 
 @pytest.mark.parametrize(

@@ -131,12 +131,13 @@ def test_a_changed_token_file_is_read_without_a_restart(tmp_path: Path):
                 )
             platform.write("shop", "web", 0, "written while nobody could look")
             token_file.write_text(f"{new}\n")
-            samples = exporter.wait_until(
+            exporter.wait_until(
                 lambda samples: (
-                    samples.total("digitalocean_app_api_errors") == 0 and samples.total(LINES) == 1
+                    samples.total("digitalocean_app_api_errors") == 0
+                    and samples.total(LINES) == 1
+                    and samples.value("digitalocean_app_source_up", log_type="RUN") == 1
                 )
             )
-            assert samples.value("digitalocean_app_source_up", log_type="RUN") == 1
             assert exporter.terminate() == 0
         assert old not in exporter.output
         assert new not in exporter.output
