@@ -11,6 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waiting import LIMIT_SECONDS
 
+PROGRAM = "chromium-headless-shell"
+"""Chromium without what draws windows: a page costs a third of what it costs in the whole one."""
+
 LIMIT_MS = LIMIT_SECONDS * 1000
 
 FLAGS = (
@@ -38,7 +41,7 @@ def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS, timeout=LIMIT_MS
+            executable_path=shutil.which(PROGRAM), args=FLAGS, timeout=LIMIT_MS
         )
         try:
             yield browser

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 DEBIAN_PACKAGES = {
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
     "elixir": "elixir",
     "escript": "erlang-base",
     "faketime": "faketime",

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import accessibility_faults, chromium, new_page, unfold, watched
+from browser import PROGRAM, accessibility_faults, chromium, new_page, unfold, watched
 from exporter_process import PACKS, ExporterProcess, simulated
 from playwright.sync_api import Browser, expect
 from programs import requires
@@ -15,7 +15,7 @@ from waiting import wait_for
 from exporter.simulator.platform import Platform
 from exporter.simulator.state import ComponentSpec
 
-pytestmark = [requires("chromium"), pytest.mark.long(30)]
+pytestmark = [requires(PROGRAM), pytest.mark.long(30)]
 
 HOSTILE = (
     "<script>document.title = 'broken into'</script>",

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import accessibility_faults, chromium, new_page, unfold, watched
+from browser import PROGRAM, accessibility_faults, chromium, new_page, unfold, watched
 from page_states import ABOUT, DESKTOP, PHONE, STATES
 from playwright.sync_api import Browser, Page
 from programs import requires
 from web_fixtures import serving
 
-pytestmark = [requires("chromium"), pytest.mark.long(50)]
+pytestmark = [requires(PROGRAM), pytest.mark.long(50)]
 
 BLOCKS = "h1.sum, .banner, .card h3, .calm, .notes, #all, #exporter"
 FIRST_OF = {
