@@ -30,6 +30,9 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
+# Collecting makes much that stays, and next to nothing to sweep.
+gc.disable()
+
 WORKERS_A_CORE = 4
 MOST_WORKERS = 16
 NEW_OBJECTS_A_SWEEP = 20_000
@@ -66,6 +69,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS_A_SWEEP, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

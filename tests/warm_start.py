@@ -185,23 +185,30 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
 
 
 LOADED_LATER = (
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
     "apscheduler.triggers.date",
     "apscheduler.triggers.interval",
     "exporter.matching.prefilter.proposal",
+    "exporter.state.postgresql",
+    "exporter.state.redis",
+    "exporter.state.sqlite",
     "uvicorn.lifespan.off",
     "uvicorn.loops.asyncio",
 )
-"""What the program loads in each start besides what its command names."""
+"""What the program loads in a start besides what its command names, with any state."""
 
 
 def _load() -> Callable[[], NoReturn]:
     """Load the program and return what runs it."""
+    compiled_rules = import_module("compiled_rules")
     # The first is the tests' folder, where an installed command does not look.
     del sys.path[0]
     for name in ("exporter.commands.run", *LOADED_LATER):
         import_module(name)
     cli, schema = import_module("exporter.cli"), import_module("exporter.config.schema")
     schema.Config.model_rebuild()
+    import_module("exporter.service.counting_parts").Engine = compiled_rules.compiled
     gc.freeze()
     main: Callable[[], NoReturn] = cli.main
     return main
