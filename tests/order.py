@@ -1,13 +1,15 @@
 """In which order tests begin where several workers run them: those that take longest come first.
 
-A test that starts programs waits for them most of its time. If one began last, the whole run would
-wait for it with idle cores; so they begin first. A test that computes keeps a core busy instead: it
+A test that starts programs waits for them most of its time. If many of them ran at a time, or one
+began last, the whole run would wait for them with idle cores; so they begin first, and what is left
+for the end keeps all cores busy. A test that computes keeps a core busy from the beginning: it
 runs beside those that wait. pytest-xdist gives each worker an equal part of the tests, in their
 order: some parts begin with long tests that compute, one for each core, and the others with long
 tests that wait.
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TypeVar
 
 import pytest
@@ -15,6 +17,13 @@ import pytest
 Item = TypeVar("Item")
 Groups = Sequence[tuple[float, list[Item]]]
 """Tests that stay together, each group with its seconds."""
+
+
+STARTS_PROGRAMS = "exporter_process"
+"""What a module of tests that start programs takes something from."""
+
+SECONDS_OF_A_PROGRAM = 2.0
+"""What such a test takes if it is not marked, about."""
 
 
 def parts_of(count: int, workers: int) -> list[int]:
@@ -65,21 +74,34 @@ def _deal(groups: Groups[Item], parts: list[list[Item]]) -> None:
 
 
 def in_order(items: list[pytest.Item], workers: int, cores: int) -> list[pytest.Item]:
-    """Put the tests that are marked ``long`` first in the part of a worker.
+    """Put the tests that are marked ``long`` first in the part of a worker, then those of programs.
 
-    A module that is marked as a whole stays together: its tests share what takes long.
+    A module that is marked as a whole stays together: its tests share what takes long. So do the
+    tests of a module that start programs and are not marked.
     """
     groups: dict[bool, dict[str, tuple[float, list[pytest.Item]]]] = {True: {}, False: {}}
+    programs: dict[str, list[pytest.Item]] = {}
     rest = []
     for item in items:
         mark = item.get_closest_marker("long")
-        if mark is None:
-            rest.append(item)
-            continue
         module = item.getparent(pytest.Module)
         assert module is not None
+        if mark is None:
+            if starts_programs(module.obj):
+                programs.setdefault(module.nodeid, []).append(item)
+            else:
+                rest.append(item)
+            continue
         name = module.nodeid if mark in module.own_markers else item.nodeid
         of_its_kind = groups[mark.kwargs.get("computes", False)]
         of_its_kind.setdefault(name, (mark.args[0], []))[1].append(item)
     waiting, computing = ([*groups[computes].values()] for computes in (False, True))
+    waiting += [(len(tests) * SECONDS_OF_A_PROGRAM, tests) for tests in programs.values()]
     return [item for part in dealt(waiting, computing, rest, workers, cores) for item in part]
+
+
+def starts_programs(module: ModuleType) -> bool:
+    """Whether tests of a module start programs, by what it imports."""
+    return any(
+        getattr(value, "__module__", None) == STARTS_PROGRAMS for value in vars(module).values()
+    )

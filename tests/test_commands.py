@@ -63,7 +63,7 @@ def test_help_names_every_command():
     assert done.returncode == 0
     for command in ("run", "check", "match", "demo", "doctor", "simulate", "canary"):
         assert re.search(rf"^\s+{command}\s+\S", done.stdout, re.MULTILINE)
-        own = run_command(command, "--help", installed=True)
+        own = run_command(command, "--help")
         assert own.returncode == 0
         assert own.stdout.startswith(f"usage: do-app-exporter {command} ")
 
@@ -81,7 +81,7 @@ def test_help_names_every_command():
 )
 def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str):
     """What the command line does not know ends with 2 and a message on standard error."""
-    done = run_command(*arguments, variables=TOKEN, installed=True)
+    done = run_command(*arguments, variables=TOKEN)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert done.stdout == ""

@@ -2,9 +2,12 @@
 
 from itertools import accumulate, pairwise
 
+import test_commands
+import test_kill
+import test_lines
 from hypothesis import given
 from hypothesis import strategies as st
-from order import dealt, parts_of
+from order import dealt, parts_of, starts_programs
 
 groups = st.lists(st.tuples(st.floats(1, 300), st.integers(1, 9)), max_size=12)
 
@@ -67,6 +70,13 @@ def test_no_more_than_a_core_each_is_given_to_tests_that_compute():
 def test_one_worker_begins_with_what_waits():
     """It runs all, one after the other."""
     assert dealt([(9.0, ["w"])], [(5.0, ["c"])], ["x"], 1, 2) == [["w", "c", "x"]]
+
+
+def test_modules_of_programs_are_known_by_what_they_import():
+    """One takes the process of the program, one a function that waits for it, one neither."""
+    assert starts_programs(test_kill)
+    assert starts_programs(test_commands)
+    assert not starts_programs(test_lines)
 
 
 def test_parts_are_what_is_dealt():

@@ -10,17 +10,17 @@ from lives import KINDS, first_faults
 
 LIVES_PER_TEST = 50
 LIVES_OF_A_KIND = {
-    "wild": 740,
-    "rough": 740,
-    "steady": 120,
-    "calm": 40,
+    "wild": 780,
+    "rough": 780,
+    "steady": 80,
+    "calm": 20,
     "crowd": 160,
     "skewed": 120,
     "scaled": 80,
-    "followed": 3,
-    "cut": 3,
-    "polled": 3,
-    "changed": 3,
+    "followed": 2,
+    "cut": 2,
+    "polled": 2,
+    "changed": 2,
 }
 """The dearer a kind is, the fewer: a calm life takes as long as four wild ones, a followed 20."""
 
