@@ -90,6 +90,10 @@ def _warm(variables: Mapping[str, str] | None) -> bool:
     )
 
 
+class NoSeries(AssertionError):
+    """A test asked for the value of a series that a scrape does not have."""
+
+
 class Samples:
     """One scrape; a metric is parsed once it is asked for, since most tests ask for a few of many.
 
@@ -116,8 +120,10 @@ class Samples:
         ]
 
     def value(self, name: str, **labels: str) -> float:
-        """The value of the one series that has these labels."""
+        """The value of the one series that has these labels; ``NoSeries`` if there is none."""
         found = self.series(name, **labels)
+        if not found:
+            raise NoSeries(f"no series {name} with {labels}")
         assert len(found) == 1, f"{len(found)} series {name} with {labels}"
         return found[0][1]
 
@@ -301,13 +307,22 @@ class ExporterProcess(Program):
     def wait_until(
         self, predicate: Callable[[Samples], bool], timeout: float = LIMIT_SECONDS
     ) -> Samples:
-        """Scrape until ``predicate`` holds, and return that scrape."""
+        """Scrape until ``predicate`` holds, and return that scrape.
+
+        A predicate that asks for the value of a series does not hold before there is one.
+        """
+        lacks = ""
 
         def look() -> Samples | None:
+            nonlocal lacks
             samples = self.metrics()
-            return samples if predicate(samples) else None
+            try:
+                held, lacks = predicate(samples), ""
+            except NoSeries as missing:
+                held, lacks = False, f"{missing}; "
+            return samples if held else None
 
-        samples = wait_for(look, timeout, lambda: last_lines(self.output))
+        samples = wait_for(look, timeout, lambda: lacks + last_lines(self.output))
         assert samples is not None
         return samples
 
