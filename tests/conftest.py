@@ -66,7 +66,6 @@ def pytest_collection_finish() -> None:
     Or else each sweep looks at all of them, which takes longer than a random life does. Sweeps of
     what is new are fewer than usual, too: the machine has the memory.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS_A_SWEEP, 20, 20)
     gc.enable()

@@ -9,6 +9,7 @@ tests that wait.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
 from typing import TypeVar
 
@@ -100,6 +101,7 @@ def in_order(items: list[pytest.Item], workers: int, cores: int) -> list[pytest.
     return [item for part in dealt(waiting, computing, rest, workers, cores) for item in part]
 
 
+@cache
 def starts_programs(module: ModuleType) -> bool:
     """Whether tests of a module start programs, by what it imports."""
     return any(

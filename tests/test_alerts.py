@@ -8,6 +8,7 @@ from pathlib import Path
 import promql_fixtures as promql
 import pytest
 import yaml
+from for_each import for_each
 from waiting import LIMIT_SECONDS
 from yaml_files import read_yaml
 
@@ -54,12 +55,8 @@ WAITS = {
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-every_rule = pytest.mark.parametrize(
-    "rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"]
-)
-every_alert = pytest.mark.parametrize(
-    "rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}"
-)
+every_rule = for_each(RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+every_alert = for_each(ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
 
 
 def _seconds(duration: str) -> int:
@@ -168,7 +165,7 @@ def test_one_cause_of_blindness_explains_every_alert_on_apps(cause: str):
     assert muted == on_apps
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each(NAMES)
 def test_every_alert_has_a_firing_and_a_quiet_case(name: str):
     """A rule without a test that fires, or one that does not, may be always or never true."""
     cases = [case for case in _alert_cases() if case["alertname"] == name]

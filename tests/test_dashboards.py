@@ -9,6 +9,7 @@ import promql_fixtures as promql
 import pytest
 import yaml
 from dashboard_fixtures import ANNOTATIONS, BOARDS, FILES, PANELS, ROOT, panels_of, variables
+from for_each import for_each
 from waiting import LIMIT_SECONDS
 
 from exporter.telemetry.metrics import Metrics
@@ -44,10 +45,10 @@ RECORDED = re.compile(r"app_component:digitalocean_app_\w+:\w+")
 OF_ACCOUNTS = {promql.DECLARED[each.name] for each in Metrics.declarations()}
 """The metrics that have the label of an account where accounts have names."""
 
-every_board = pytest.mark.parametrize("name", FILES)
-every_panel = pytest.mark.parametrize("panel", PANELS)
-every_annotation = pytest.mark.parametrize("annotation", ANNOTATIONS)
-every_target = pytest.mark.parametrize("expr", TARGETS)
+every_board = for_each(FILES)
+every_panel = for_each(PANELS)
+every_annotation = for_each(ANNOTATIONS)
+every_target = for_each(TARGETS)
 
 
 def _seconds(duration: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 import requests
 import yaml
 from exporter_process import ExporterProcess, simulated
+from for_each import for_each
 from programs import requires
 from simulated_traffic import simulator
 from waiting import LIMIT_SECONDS
@@ -185,7 +186,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@for_each(PAGES)
 def test_links_lead_somewhere(page: Path):
     """To a file of the project, and to a heading that it has."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)

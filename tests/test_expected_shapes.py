@@ -6,8 +6,8 @@ The expectations were written down before the lines were tried: ``testdata/*expe
 from pathlib import Path
 from typing import Any
 
-import pytest
 from event_counts import MILLISECOND, event_counts
+from for_each import for_each
 from test_events import heads
 from yaml_files import read_yaml
 
@@ -42,7 +42,7 @@ def events_of(text: str) -> int:
     return len({id(event) for event in OpenEvents().take(lines, heads(lines), 0.0).values()})
 
 
-@pytest.mark.parametrize("shape", SHAPES["failures"], ids=lambda shape: shape["text"][:50])
+@for_each(SHAPES["failures"], ids=lambda shape: shape["text"])
 def test_a_failure_is_what_a_person_takes_it_for(shape: dict[str, Any]):
     """Its rules, how many events it is, and why the container ended."""
     text = shape["text"]
@@ -59,7 +59,7 @@ def test_a_failure_is_what_a_person_takes_it_for(shape: dict[str, Any]):
         assert end_reason(words, None) in shape["reason"]
 
 
-@pytest.mark.parametrize("line", SHAPES["quiet"], ids=lambda line: line[:50])
+@for_each(SHAPES["quiet"])
 def test_ordinary_lines_count_for_no_rule_about_errors(line: str):
     """Lines that declare info or debug, as in public collections of logs, and counts of 0."""
     assert not SEVERE.intersection(counted(line))

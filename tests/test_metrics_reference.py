@@ -9,6 +9,7 @@ from pathlib import Path
 import promql_fixtures as promql
 import pytest
 import yaml
+from for_each import for_each
 from prometheus_client import CollectorRegistry, generate_latest
 from waiting import LIMIT_SECONDS
 
@@ -27,7 +28,7 @@ OTHER_UNITS = re.compile(
     r"_(ms|millis|milliseconds|minutes|hours|days|percent|kb|mb|kilobytes|megabytes)(_|$)"
 )
 
-every_metric = pytest.mark.parametrize("metric", DECLARATIONS, ids=lambda metric: metric.name)
+every_metric = for_each(DECLARATIONS, ids=lambda metric: metric.name)
 
 
 def _generate(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from event_counts import event_counts
+from for_each import for_each
 from ordinary_lines import ordinary_lines
 from yaml_files import read_yaml
 
@@ -61,7 +62,7 @@ def test_no_pack_is_no_rule():
     assert load_packs([]) == ()
 
 
-@pytest.mark.parametrize("rule", (*RULES, *load_packs(OPT_IN)), ids=lambda rule: rule.name)
+@for_each((*RULES, *load_packs(OPT_IN)), ids=lambda rule: rule.name)
 def test_the_examples_of_a_rule_hold(rule: Rule):
     """A shipped rule matches each of its examples, and none of its counter-examples."""
     engine = Engine([rule], unwrap=Unwrapping())
@@ -96,7 +97,7 @@ def test_ordinary_lines_are_full_of_traps():
         assert sum(word in line.lower() for line in text) >= 100, word
 
 
-@pytest.mark.parametrize(("text", "counts"), FAILURES)
+@for_each(FAILURES)
 def test_what_failing_programs_print_is_found(text: str, counts: dict[str, int]):
     """Each failure counts by the rules that are about it, as often as it should, and no other."""
     assert event_counts(RULES, [line.encode() for line in text.splitlines()]) == counts

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from for_each import for_each
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -100,7 +101,7 @@ def pins() -> dict[str, Version]:
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=[str(p.relative_to(PACKAGE)) for p in SOURCES])
+@for_each(SOURCES)
 def test_imports_follow_the_layers(path: Path):
     """Every import inside the package goes down the layers; pure areas import no I/O."""
     area = area_of(path)

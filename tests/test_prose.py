@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from for_each import for_each
 
 from exporter.cli import COMMANDS, SUMMARY, _parser
 from exporter.config.flags import FLAGS
@@ -53,7 +53,7 @@ def turns(text: str) -> Iterator[str]:
             yield f"line {prose.count(chr(10), 0, found.start()) + 1}: {found[0]!r}: {plain}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@for_each(PAGES)
 def test_pages_are_plain(page: Path):
     """None of the words and turns above, code aside."""
     assert list(turns(page.read_text(encoding="utf-8"))) == []
@@ -70,7 +70,7 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 MODULES = sorted((ROOT / "exporter").rglob("*.py"))
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@for_each(MODULES)
 def test_modules_are_plain(module: Path):
     """Docstrings and messages have none of the words and turns above."""
     found = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from event_counts import event_counts
+from for_each import for_each
 from test_expected_shapes import events_of
 from yaml_files import read_yaml
 
@@ -43,7 +44,7 @@ def test_each_client_that_was_run_is_expected_to_be_something():
     "others: got prints the codes on which it tries again, so its restart was `port_in_use`.",
     how="clients of eight languages, which were run against closed ports and servers that refuse",
 )
-@pytest.mark.parametrize("name", RECORDED)
+@for_each(RECORDED)
 def test_a_clients_error_counts_once_for_the_rules_that_are_about_it(name: str):
     """Whatever its trace says twice; no other rule counts it, and it is the reason of the end."""
     text, expected = RECORDED[name], EXPECTED[name]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from event_counts import event_counts
+from for_each import for_each
 
 from exporter.logs.unwrap import unwrap
 from exporter.matching.packs import load_packs
@@ -68,7 +69,7 @@ def test_there_is_a_recording_of_each_language():
     "syslog layout print were not read, nor `ERROR` before a file such as `code.py:12`.",
     how="120 more loggers of eleven languages that were run",
 )
-@pytest.mark.parametrize("name", sorted(RECORDED.keys() - APART))
+@for_each(sorted(RECORDED.keys() - APART))
 def test_each_line_declares_the_level_that_it_was_logged_at(name: str):
     """Each order was logged at a level of its own, whatever the logger makes of it."""
     before: list[bytes] = []
@@ -83,7 +84,7 @@ def test_each_line_declares_the_level_that_it_was_logged_at(name: str):
         before.append(message)
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@for_each(RECORDED)
 def test_errors_are_counted_and_nothing_else_is(name: str):
     """As many as were logged at error and critical, one each."""
     lines = RECORDED[name]

@@ -5,6 +5,7 @@ from unittest import mock
 
 import pytest
 from declared_severities import FORMS, SILENT
+from for_each import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +17,8 @@ NAMED = (Severity.ERROR, Severity.CRITICAL, Severity.WARNING)
 """What the first spellings of a form stand for; the others are harmless."""
 
 LINES = [
-    (form.format(L=word), NAMED[place] if place < len(NAMED) else None, f"{name} {word}")
-    for name, form, words in FORMS
+    (form.format(L=word), NAMED[place] if place < len(NAMED) else None)
+    for _, form, words in FORMS
     for place, word in enumerate(words.split())
     if word != "-"
 ]
@@ -27,9 +28,7 @@ def severity_of(line: str) -> Severity | None:
     return declared(unwrap(line.encode()))
 
 
-@pytest.mark.parametrize(
-    ("line", "wanted"), [one[:2] for one in LINES], ids=[one[2] for one in LINES]
-)
+@for_each(LINES)
 def test_each_form_declares_its_level(line: str, wanted: Severity | None):
     """Whatever a logger calls it, and wherever it puts it."""
     severity = severity_of(line)
@@ -39,7 +38,7 @@ def test_each_form_declares_its_level(line: str, wanted: Severity | None):
         assert severity is wanted
 
 
-@pytest.mark.parametrize("line", SILENT)
+@for_each(SILENT)
 def test_what_only_looks_like_a_level_declares_none(line: str):
     """Words in prose, values, payloads and settings say nothing of the line itself."""
     assert severity_of(line) is None
@@ -176,7 +175,7 @@ def _spellings(word: str) -> tuple[str, ...]:
     return word, word.upper(), word.capitalize()
 
 
-@given(_HEADS | st.sampled_from([*(line for line, _, _ in LINES), *SILENT]))
+@given(_HEADS | st.sampled_from([*(line for line, _ in LINES), *SILENT]))
 def test_what_beginnings_rule_out_is_never_declared(text: str):
     """A look at how a message begins saves searches, and changes nothing of what is declared."""
     with mock.patch.multiple(

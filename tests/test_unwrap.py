@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 from collect_fixtures import KEY, LOG, RESTARTED, RUN, Log, Site, line
+from for_each import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,14 +123,14 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("message", "inner"), WRAPPED)
+@for_each(WRAPPED)
 def test_what_stands_around_a_message_is_taken_off(message: bytes, inner: bytes):
     """Each kind of wrapper goes, so that the message begins where the program began it."""
     assert unwrap(message).startswith(inner)
     assert inner.endswith(b"|") or unwrap(message) == inner
 
 
-@pytest.mark.parametrize("message", PLAIN)
+@for_each(PLAIN)
 def test_a_programs_own_words_stay(message: bytes):
     """What looks a little like a wrapper, and is none, is left alone: it is not even copied."""
     assert unwrap(message) is message
@@ -175,8 +176,11 @@ def begins(inner: bytes) -> str:
     return f"^\\Q{inner[:12].decode()}\\E" if inner else "^$"
 
 
-@pytest.mark.parametrize("prefix", [b"", PREFIX, b"web 2026-11-01T00:00:00Z "])
-@pytest.mark.parametrize(("message", "inner"), WRAPPED)
+@for_each(
+    (prefix, message, inner)
+    for prefix in (b"", PREFIX, b"web 2026-11-01T00:00:00Z ")
+    for message, inner in WRAPPED
+)
 def test_the_engine_finds_what_begins_behind_a_wrapper(prefix: bytes, message: bytes, inner: bytes):
     """Each wrapper has a mark that Hyperscan finds, with the platform's prefix and without."""
     engine = beginnings()
