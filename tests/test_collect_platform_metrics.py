@@ -328,7 +328,8 @@ def test_zeros_that_health_leaves_out_are_zeros_of_a_component_that_may_be_quiet
     """
     web = replace(WEB, quiet=quiet)
     read.keep((app("shop", web),))
-    off, scaled = quiet in (Quiet.ARCHIVED, Quiet.MAINTENANCE), quiet is Quiet.AUTOSCALING
+    off = quiet in (Quiet.ARCHIVED, Quiet.MAINTENANCE, Quiet.NOT_DEPLOYED)
+    scaled = quiet is Quiet.AUTOSCALING
     assert dormant(site) == {quiet: not scaled}
     site.platform.healths = (ComponentHealth("web", None, None, None, None, None),)
     read.read_health(app("shop", web))

@@ -124,10 +124,34 @@ def test_a_spec_says_what_is_quiet_on_purpose(
 ):
     """Sleep, maintenance, archives and autoscaling; what cannot be read says nothing."""
     services = [{"name": "web", "instance_count": 2, **service}]
-    api.get(f"{API}/v2/apps", json={"apps": [{"id": "a", "spec": {"services": services, **spec}}]})
+    told = {"id": "a", "spec": {"services": services, **spec}, "active_deployment": {"id": "d"}}
+    api.get(f"{API}/v2/apps", json={"apps": [told]})
     ((web,),) = (found.components for found in platform.apps())
     assert web.quiet is quiet
     assert web.instance_count == (None if service.get("autoscaling") is not None else 2)
+
+
+@pytest.mark.parametrize(
+    ("app", "quiet"),
+    [
+        ({}, Quiet.NOT_DEPLOYED),
+        ({"in_progress_deployment": {"id": "d"}}, Quiet.NOT_DEPLOYED),
+        ({"last_deployment_active_at": None}, Quiet.NOT_DEPLOYED),
+        ({"last_deployment_active_at": "0001-01-01T00:00:00Z"}, Quiet.NOT_DEPLOYED),
+        ({"last_deployment_active_at": "2026-11-01T00:00:00Z"}, None),
+        ({"last_deployment_active_at": "yesterday"}, None),
+        ({"active_deployment": {"id": "d"}}, None),
+        ({"spec": {"maintenance": {"archive": True}}}, Quiet.ARCHIVED),
+    ],
+)
+def test_an_app_that_was_never_active_is_quiet(
+    platform: AppPlatform, api: requests_mock.Mocker, app: dict[str, Any], quiet: Quiet | None
+):
+    """It has no log yet; one that was active and is not any more should have one."""
+    spec = {"services": [{"name": "web"}], **app.get("spec", {})}
+    api.get(f"{API}/v2/apps", json={"apps": [{"id": "a", **app, "spec": spec}]})
+    ((web,),) = (found.components for found in platform.apps())
+    assert web.quiet is quiet
 
 
 def test_app_with_almost_nothing(platform: AppPlatform, api: requests_mock.Mocker):
@@ -259,6 +283,33 @@ def test_restart_counts(platform: AppPlatform, api: requests_mock.Mocker):
         platform.restart_counts("a", "web", 0, 1)
     api.get(url, json={"status": "success"})
     assert platform.restart_counts("a", "web", 0, 1) == ()
+
+
+@pytest.mark.found(
+    "Where the API answered with the restart counts of one component whichever was asked for, each "
+    "component of the app was shown with them.",
+    how="A second platform, written from what is known of the API",
+)
+def test_restart_counts_are_of_the_component_that_the_answer_names(
+    platform: AppPlatform, api: requests_mock.Mocker
+):
+    """Asked for one, what is said of others is left out; what names none is of the one."""
+    names: tuple[dict[str, str], ...] = ({"app_component": "web"}, {"app_component": "jobs"}, {})
+    result = [{"metric": each, "values": [[1, n]]} for n, each in enumerate(names)]
+    url = f"{API}/v2/monitoring/metrics/apps/restart_count"
+    api.get(url, json={"data": {"result": result}})
+    asked = ("web", "jobs", "mail", None)
+    counted = {
+        component: [(each.component, each.count) for each in found]
+        for component in asked
+        for found in [platform.restart_counts("a", component, 0, 1)]
+    }
+    assert counted == {
+        "web": [("web", 0), ("web", 2)],
+        "jobs": [("jobs", 1), ("jobs", 2)],
+        "mail": [("mail", 2)],
+        None: [("web", 0), ("jobs", 1), ("", 2)],
+    }
 
 
 @pytest.mark.parametrize(("follow", "text"), [(False, "false"), (True, "true")])

@@ -251,6 +251,8 @@ def _app(app: simulated.App, *, varying: bool) -> App:
 def _quiet(app: simulated.App, spec: simulated.ComponentSpec) -> Quiet | None:
     if app.archived:
         return Quiet.ARCHIVED
+    if not app.activations:
+        return Quiet.NOT_DEPLOYED
     return None if spec.sleeps_after is None else Quiet.INACTIVITY_SLEEP
 
 

@@ -131,7 +131,8 @@ class AppPlatform:
             component: the only one to ask for; None for all of the app.
 
         Returns:
-            the counts; their ``component`` is empty where the answer does not name it.
+            the counts; their ``component`` is empty where neither the question nor the answer
+            names it. Counts of another component than the one asked for are left out.
         """
 
         def parse(answer: JsonObject) -> tuple[InstanceRestarts, ...]:
@@ -141,7 +142,9 @@ class AppPlatform:
                 if data
                 else ()
             )
-            return tuple(each for each in found if each is not None)
+            return tuple(
+                each for each in found if each is not None and component in (None, each.component)
+            )
 
         params: dict[str, str | int] = {
             "app_id": app_id,

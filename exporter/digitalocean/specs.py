@@ -23,21 +23,23 @@ def app(item: Fields) -> App:
     )
     present = [deployment for deployment in (*others, active) if deployment is not None]
     under_way = (deployment for deployment in others if deployment is not None)
+    off = _switched_off(spec) if spec else None
+    if off is None and active is None and not _was_active(item):
+        off = Quiet.NOT_DEPLOYED
     identifier = item.required("id")
     return App(
         id=identifier,
         name=(spec.text("name") if spec else "") or identifier,
         region=(region.text("slug") if region else "") or (spec.text("region") if spec else ""),
         tier=item.text("tier_slug"),
-        components=tuple(_components(spec)) if spec else (),
+        components=tuple(_components(spec, off)) if spec else (),
         active_deployment=active,
         newest_deployment=max(present, key=created, default=None),
         under_way=tuple(each for each in under_way if each.phase not in FINAL_PHASES),
     )
 
 
-def _components(spec: Fields) -> list[Component]:
-    off = _switched_off(spec)
+def _components(spec: Fields, off: Quiet | None) -> list[Component]:
     return [
         Component(
             name=item.required("name"),
@@ -64,6 +66,15 @@ def _switched_off(spec: Fields) -> Quiet | None:
         return Quiet.MAINTENANCE if maintenance.flag("enabled") else None
     except InvalidResponse:
         return None  # it only keeps alerts quiet
+
+
+def _was_active(item: Fields) -> bool:
+    """Whether a deployment of an app has ever been active; before that there is no run-time log."""
+    try:
+        moment = item.time("last_deployment_active_at")
+    except InvalidResponse:
+        return True  # there is something
+    return moment is not None and moment > 0  # some APIs write the year 1 for never
 
 
 def _quiet(item: Fields) -> Quiet | None:

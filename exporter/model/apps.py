@@ -19,6 +19,7 @@ class Quiet(StrEnum):
 
     ARCHIVED = "archived"
     MAINTENANCE = "maintenance"
+    NOT_DEPLOYED = "not_deployed"
     INACTIVITY_SLEEP = "inactivity_sleep"
     AUTOSCALING = "autoscaling"
 

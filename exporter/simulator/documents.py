@@ -43,6 +43,8 @@ def app_document(app: App) -> Document:
     if app.active is not None:
         document["active_deployment"] = deployment_document(app.active)
         document["live_url"] = f"https://{app.name}.ondigitalocean.app"
+    if app.activations:
+        document["last_deployment_active_at"] = timestamp(app.activations[-1][0])
     under_way = app.in_progress
     if under_way is not None:
         pending = under_way.phase == "PENDING_BUILD"

@@ -129,7 +129,8 @@ class Metrics(DeclaredMetrics):
     component_dormant = gauge(
         "digitalocean_app_component_dormant",
         "1 while a component is without instances on purpose, else 0; only of components that may "
-        "be, with the reason: archived, maintenance, inactivity_sleep or autoscaling.",
+        "be, with the reason: archived, maintenance, not_deployed (the app never was), "
+        "inactivity_sleep or autoscaling.",
         (*IDENTITY, "reason"),
     )
     component_replicas_desired = gauge(

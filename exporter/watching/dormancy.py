@@ -7,8 +7,8 @@ from exporter.counting.series import remove
 from exporter.model import App, ComponentHealth, ComponentKey, Quiet
 from exporter.telemetry.metrics import Metrics
 
-_OFF = frozenset({Quiet.ARCHIVED, Quiet.MAINTENANCE})
-"""The app is switched off: what its components have does not matter."""
+_OFF = frozenset({Quiet.ARCHIVED, Quiet.MAINTENANCE, Quiet.NOT_DEPLOYED})
+"""The app is switched off, or not yet on: what its components have does not matter."""
 
 
 class Dormancy:
