@@ -523,6 +523,38 @@ def test_the_old_stream_is_read_to_its_end_after_a_hand_over(begin, ending, orde
     assert scene.streams.tried == 1
 
 
+@pytest.mark.found(
+    "RUN_RESTARTED of a followed component failed until a deployment took over: the last lines of "
+    "a container that had ended before its stream began were missing, and no gap said so.",
+    how="Threads in every order, by a seed",
+)
+@pytest.mark.parametrize(
+    ("reads", "gaps"), [("", 0), ("works", 0), ("fails", 1), ("works fails", 1), ("fails works", 0)]
+)
+def test_a_hand_over_is_a_gap_if_ended_containers_could_not_be_read_before(begin, reads, gaps):
+    """Nobody can tell then whether there was one; its log is refused from then on."""
+    scene = begin(shows=[line(1)])
+    scene.loop.advance(100)
+    restarted = scene.site.platform.log("d1", LogType.RUN_RESTARTED)
+    for read in reads.split():
+        restarted.error = server_error() if read == "fails" else None
+        scene.site.poller.poll(RESTARTED)
+    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+    scene.stream.say(line(3, "last words"))
+    scene.stream.end()
+    scene.loop.advance(5)
+    scene.followed.leave()
+    for source in (RUN, RESTARTED):
+        scene.site.poller.watch(source, WEB, deployment("d2"))
+    scene.followed.wake()
+    scene.loop.advance(5)
+    for source in (RUN, RESTARTED):
+        scene.site.poller.poll(source)
+    assert (scene.lines(), scene.gaps()) == (2, gaps)
+    assert scene.site.gaps(GapReason.DEPLOYMENT) == gaps
+
+
 def test_a_stream_of_a_past_deployment_that_never_ends_is_left(begin):
     """A minute of silence after the hand-over is enough; what may come later is a gap."""
     scene = begin(shows=[line(1)])

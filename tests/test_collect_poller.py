@@ -150,6 +150,23 @@ def test_a_log_that_is_read_rarely_is_tried_again_soon_after_a_failure(site: Sit
     assert site.scheduler.due(RESTARTED) + START - site.clock.now > hour / 2
 
 
+@pytest.mark.found(
+    "A followed component's RUN_RESTARTED that failed several times within seconds, as it was "
+    "asked for several times, was not tried again for many minutes.",
+    how="Threads in every order, by a seed",
+)
+def test_failures_in_quick_succession_do_not_put_the_next_try_off(site: Site):
+    """It is tried again a minute later, however often something hinted that it must be read."""
+    site = Site(followed=True)
+    site.watch("d1", RESTARTED)
+    site.platform.log("d1", LogType.RUN_RESTARTED).error = server_error()
+    for _ in range(8):
+        site.poller.read_soon(RESTARTED)
+        site.scheduler.step(RESTARTED)
+        site.clock.now += 0.5
+    assert 60 < site.scheduler.due(RESTARTED) + START - site.clock.now < 64
+
+
 def test_status_and_gauges_show_the_latest_read(site: Site):
     """A failure keeps the last success; a success is dated by its beginning."""
     site.watch("d1", RUN)

@@ -371,7 +371,7 @@ class Life:
         sleep(choice((0.2, 2.0)))
         self.lines += self.instances
         code = choice((None, 143))
-        if self.turns.now < FIRST_SECONDS:
+        if self.turns.now < self.first:
             code = None
         if self.turns.now - self.crashed_at < BRIEF_SECONDS:
             self.brief += self.young + 1 + (code is not None)
@@ -391,7 +391,7 @@ class Life:
 
         Not in the first seconds: what the platform says of it may have a time before the start.
         """
-        early = self.turns.now < FIRST_SECONDS
+        early = self.turns.now < self.first
         if early or self.deploying or self.turns.now - self.crashed_at < 2 * self.interval + 15:
             return
         self.crashed_at = self.turns.now
@@ -503,6 +503,7 @@ class Life:
         layout = self.rng.choice(tuple(Layout))
         self.platform.create_app(APP, [ComponentSpec(WEB, instances=self.instances)], layout=layout)
         self.start()
+        self.first = self.turns.now + FIRST_SECONDS
         if self.stepped:  # until the platform has answered, lines may be from before the start
             self.turns.sleep(5.0)
         self.turns.spawn(self.write_on, "traffic", "world")

@@ -69,8 +69,8 @@ def _examine(
     """Make the checks of one account; return them, and what the report says of it."""
     witness = Witness()
     budget = build_budget(config, threading.Event(), time.monotonic)
+    clock = PlatformClock(time.time, time.monotonic)
     try:
-        clock = PlatformClock(time.time, time.monotonic)
         connections = connect(
             config, token, budget, witness, clock, time.monotonic, witness.answered
         )
@@ -86,7 +86,7 @@ def _examine(
     seen = examination.seen
     if RATE_LIMIT not in {check.name for check in checks}:
         checks.append(rate_limit_check(witness))
-    checks.append(clock_check(witness))
+    checks.append(clock_check(clock))
     checks.append(keys_check(witness) if witness.answers else skipped("keys of answers", "none"))
     checks += cost_checks(config, seen, witness)
     return checks, account_report(checks, witness, seen)

@@ -27,6 +27,11 @@ class PlatformClock:
     def __call__(self) -> float:
         return self._monotonic() + self._offset
 
+    @property
+    def known(self) -> bool:
+        """Whether an answer has told it."""
+        return self._latest < inf
+
     def ahead(self) -> float:
         """By how many seconds it is ahead of what the exporter's wall clock showed at the start.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.config.schema import Config
+from exporter.digitalocean.platform_clock import PlatformClock
 from exporter.doctor.answer_keys import differences
 from exporter.doctor.platform_checks import Seen, poll_seconds
 from exporter.doctor.verdicts import Check, failed, ok, skipped, warning
@@ -12,9 +13,6 @@ from exporter.scheduling.pacing import plan
 from exporter.service.estimate import available_requests_per_hour, demand_of
 
 RATE_LIMIT = "rate limit"
-CLOCK_FINENESS = 1.5
-"""Seconds below which nothing is known: the header has whole ones, and an answer takes its time."""
-
 CLOCK_WARNING = 5.0
 CLOCK_FAILURE = 60.0
 
@@ -39,17 +37,17 @@ def rate_limit_check(witness: Witness) -> Check:
     return ok(name, detail)
 
 
-def clock_check(witness: Witness) -> Check:
-    """Return how far this machine's clock is from the platform's."""
-    ahead = witness.clock_ahead
-    if ahead is None:
+def clock_check(platform_clock: PlatformClock) -> Check:
+    """Return how far this machine's clock is from the platform's, at least."""
+    if not platform_clock.known:
         return skipped("clock", "no answer had a Date header")
-    detail = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the platform's"
-    if abs(ahead) < CLOCK_FINENESS:
+    behind = platform_clock.ahead()
+    detail = f"{abs(behind):.0f} s {'behind' if behind > 0 else 'ahead of'} the platform's"
+    if not behind:
         detail = "the same as the platform's, to the second"
-    if abs(ahead) > CLOCK_FAILURE:
+    if abs(behind) > CLOCK_FAILURE:
         return failed("clock", detail, "synchronize this machine's clock (NTP)")
-    if abs(ahead) > CLOCK_WARNING:
+    if abs(behind) > CLOCK_WARNING:
         return warning("clock", detail, "synchronize this machine's clock (NTP)")
     return ok("clock", detail)
 

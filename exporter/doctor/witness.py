@@ -1,11 +1,9 @@
 """What is seen of requests and answers while the checks run."""
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from exporter.digitalocean.answers import number
@@ -27,8 +25,7 @@ class RateLimit:
 class Witness:
     """A request observer that remembers; also told of each answer of the API. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self.requests: Counter[Endpoint] = Counter()
         self.errors: Counter[tuple[Endpoint, str]] = Counter()
@@ -36,7 +33,6 @@ class Witness:
         self.statuses: Counter[tuple[Endpoint, int]] = Counter()
         self.answers: dict[Endpoint, list[dict[str, Any]]] = {}
         self.rate_limit: RateLimit | None = None
-        self.clock_ahead: float | None = None
         self.waited = 0.0
         self.refused_websockets = 0
 
@@ -56,14 +52,6 @@ class Witness:
         """An answer of the API; ``answer`` is its JSON object, None for an error."""
         with self._lock:
             self.statuses[endpoint, status] += 1
-            date = headers.get("date")
-            if date is not None:
-                try:
-                    # The header has whole seconds: on average it is half a second behind.
-                    moment = parsedate_to_datetime(date).timestamp() + 0.5
-                    self.clock_ahead = self._clock() - moment
-                except (ValueError, OverflowError):
-                    pass
             found = (number(headers.get(f"ratelimit-{n}")) for n in ("limit", "remaining", "reset"))
             rate_limit = RateLimit(*found)
             if rate_limit != RateLimit(None, None, None):

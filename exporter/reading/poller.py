@@ -28,10 +28,8 @@ from exporter.telemetry.internal_errors import InternalErrors, Part
 LOG = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""A log that failed is tried again so soon, though its interval is longer; each further failure
-doubles that."""
-
-_MOST_DOUBLINGS = 16
+"""A log that failed is tried again so soon, though its interval is longer; after further failures
+later by as long as it has been failing."""
 
 
 class Poller:
@@ -176,9 +174,8 @@ class Poller:
         elif up and state.up is False:
             LOG.info("log can be read again", extra={"fields": {"source": source}})
         state.up, state.problem, state.failure = up, problem, kind
-        state.failures = 0 if up else state.failures + 1
         if up:
-            state.last_success = at
+            state.last_success, state.failing_since = at, None
         self._pipeline.note_read(source, at if up else None)
 
     def suspend(self, source: Source) -> None:
@@ -250,12 +247,14 @@ class Poller:
             alone = set()
         except (ApiError, InternalError) as error:
             for state in states:
+                state.active.unread = True
                 self._fail(state, started, error)
             return True
         for state in states:
             if state.source.key.component in alone:
                 self._read_and_note(state, started, urgent=False)
             else:
+                state.active.unread = False
                 self.note(state, started)
         return True
 
@@ -275,7 +274,10 @@ class Poller:
     def _fail(self, state: SourceState, at: float, error: ApiError | InternalError) -> None:
         """Keep what a read failed with, and try again before a long interval is over."""
         self.note(state, at, str(error), error.kind)
-        delay = RETRY_SECONDS * 2.0 ** min(state.failures - 1, _MOST_DOUBLINGS)
+        now = self._schedule.now()
+        if state.failing_since is None:
+            state.failing_since = now
+        delay = RETRY_SECONDS + now - state.failing_since
         if delay < self._schedule.interval(state.source):
             self._schedule.soon(state.source, delay)
 

@@ -149,6 +149,10 @@ class SourceReads:
         except DeploymentEnded:
             self.found_past(active)
             return
+        except Exception:
+            active.unread = True
+            raise
+        active.unread = False
         if locations.live_url is None and locations.archive_urls:
             self.found_past(active)
 
@@ -163,9 +167,7 @@ class SourceReads:
                 locations = self._read_log(state, deployment, past_failures=last_attempt)
             over = locations.live_url is None
         except DeploymentEnded:
-            # RUN_RESTARTED has no lines but those of containers that RUN showed.
-            run = state.source.log_type is LogType.RUN
-            self._past.read_to_end(state, deployment, cut_off=run and not deployment.complete)
+            self._past.read_to_end(state, deployment, cut_off=_lacks_end(state, deployment))
             return
         except (ApiError, InternalError) as error:
             # One of its archives may be there again; a deployment that is gone will not.
@@ -177,8 +179,7 @@ class SourceReads:
                 "past deployment given up: its rest cannot be read", extra={"fields": fields}
             )
             if gone:
-                run = state.source.log_type is LogType.RUN
-                self._past.read_to_end(state, deployment, cut_off=run and not deployment.complete)
+                self._past.read_to_end(state, deployment, cut_off=_lacks_end(state, deployment))
                 return
             self._pipeline.count_gap(state.source, GapReason.ARCHIVE)
             over = True
@@ -240,3 +241,14 @@ class SourceReads:
         finally:
             state.lines += reading.lines
         return reading, locations
+
+
+def _lacks_end(state: SourceState, deployment: DeploymentToRead) -> bool:
+    """Whether lines of a past deployment that cannot be read any more may be missing.
+
+    RUN_RESTARTED has no lines but those of containers that RUN showed; if it could not be read
+    lately, there may be a container that had ended before RUN was.
+    """
+    if state.source.log_type is LogType.RUN:
+        return not deployment.complete
+    return deployment.unread

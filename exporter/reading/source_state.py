@@ -18,7 +18,7 @@ class DeploymentToRead:
     ``from_first_line``: it began under the exporter's eyes, so all of it is new. ``found_past``
     counts reads that showed it to be past while it was taken for the active one. ``streamed``: a
     live stream of it is read. ``complete``: such a stream has come to its end in good order, so
-    that nothing of the log is missing.
+    that nothing of the log is missing. ``unread``: the latest read of it as the active one failed.
     """
 
     id: str
@@ -27,6 +27,7 @@ class DeploymentToRead:
     found_past: int = 0
     streamed: bool = False
     complete: bool = False
+    unread: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class SourceState:
     up: bool | None = None
     problem: str = ""
     failure: str = ""  # its kind
-    failures: int = 0  # reads in a row that failed
+    failing_since: float | None = None  # seconds of the schedule's clock
     last_success: float | None = None
     lines: int = 0
     newest: int = 0

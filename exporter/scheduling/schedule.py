@@ -104,6 +104,10 @@ class Schedule(Generic[S]):
         self._jobs = 0
         self._lock = Lock()
 
+    def now(self) -> float:
+        """Seconds of the clock by which reads are due."""
+        return self._clock()
+
     def sources(self) -> list[S]:
         """Every source that was added and not removed."""
         with self._lock:
