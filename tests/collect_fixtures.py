@@ -8,7 +8,7 @@ from typing import Any
 
 from apscheduler.schedulers.base import BaseScheduler
 
-from exporter.config.reading import LogMode
+from exporter.config.reading import LogMode, LogScope
 from exporter.config.schema import Config
 from exporter.counting.component import Components
 from exporter.digitalocean.budget import Budget
@@ -220,6 +220,7 @@ class Site:
     clock: Clock = field(default_factory=Clock)
     state: State | None = None  # None: in memory
     followed: bool = False
+    scope: LogScope = LogScope.COMPONENT
     excerpts: bool = True
 
     def __post_init__(self) -> None:
@@ -300,6 +301,7 @@ class Site:
             "tail_lines": self.tail_lines,
             "lookback": 1e-6,  # so that a line of the very start counts
             "mode": LogMode.FOLLOW if self.followed else LogMode.POLL,
+            "scope": self.scope,
         }
         collectors = {
             name: getattr(settings, name)

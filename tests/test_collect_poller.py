@@ -30,8 +30,9 @@ from collect_fixtures import (
 )
 from waiting import LIMIT_SECONDS
 
+from exporter.config.reading import LogScope
 from exporter.errors import DeploymentEnded, Stopping
-from exporter.model import Endpoint, GapReason, LogType, RestartReason
+from exporter.model import Endpoint, GapReason, LogLocations, LogType, RestartReason
 from exporter.reading.source_reads import DRAIN_ATTEMPTS, EARLY_DISCOVERIES
 from exporter.state.store import CursorKey
 
@@ -165,6 +166,32 @@ def test_failures_in_quick_succession_do_not_put_the_next_try_off(site: Site):
         site.scheduler.step(RESTARTED)
         site.clock.now += 0.5
     assert 60 < site.scheduler.due(RESTARTED) + START - site.clock.now < 64
+
+
+@pytest.mark.parametrize("reads", [("fails", "works"), ("works", "fails")])
+def test_a_failed_read_of_a_whole_app_is_one_of_each_of_its_logs(reads: tuple[str, str]):
+    """RUN_RESTARTED of a followed component that could not be read before a hand-over is a gap."""
+    site = Site(followed=True, scope=LogScope.APP)
+    site.watch()
+    for read in reads:
+
+        def answer(*_: object, read: str = read, **options: object) -> LogLocations:
+            if read == "fails":
+                raise server_error()
+            return LogLocations()
+
+        site.platform.app_log_locations = answer
+        site.scheduler.step(RESTARTED)
+        assert site.value("source_up", **LOG | {"log_type": "RUN_RESTARTED"}) == (read == "works")
+    run = site.poller.state(RUN)
+    assert run is not None
+    run.active.complete = True  # a stream brought it to its end
+    for source in (RUN, RESTARTED):
+        site.platform.log("d1", source.log_type).error = DeploymentEnded("it has")
+    site.watch("d2")
+    for source in (RUN, RESTARTED):
+        site.scheduler.step(source)
+    assert site.gaps() == site.gaps(GapReason.DEPLOYMENT) == (reads[-1] == "fails")
 
 
 def test_status_and_gauges_show_the_latest_read(site: Site):

@@ -254,7 +254,6 @@ class Poller:
             if state.source.key.component in alone:
                 self._read_and_note(state, started, urgent=False)
             else:
-                state.active.unread = False
                 self.note(state, started)
         return True
 

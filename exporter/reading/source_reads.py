@@ -128,6 +128,7 @@ class SourceReads:
     ) -> None:
         """A log was read whole and had so many new lines."""
         reading.end()
+        deployment.unread = False
         state.newest = max(state.newest, reading.newest)
         if deployment is state.active:
             several = state.component.instance_count != 1
@@ -152,7 +153,6 @@ class SourceReads:
         except Exception:
             active.unread = True
             raise
-        active.unread = False
         if locations.live_url is None and locations.archive_urls:
             self.found_past(active)
 
