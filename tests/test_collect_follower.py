@@ -174,6 +174,21 @@ class Scene:
     def lines(self) -> float | None:
         return self.site.lines()
 
+    def refuse_the_old_deployment(self) -> None:
+        """Its logs cannot be read any more."""
+        for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
+            self.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+
+    def hand_over(self) -> None:
+        """Another deployment is active; what can be read of both is read."""
+        self.followed.leave()
+        for source in (RUN, RESTARTED):
+            self.site.poller.watch(source, WEB, deployment("d2"))
+        self.followed.wake()
+        self.loop.advance(5)
+        for source in (RUN, RESTARTED):
+            self.site.poller.poll(source)
+
     def gaps(self) -> float | None:
         return self.site.gaps()
 
@@ -539,18 +554,11 @@ def test_a_hand_over_is_a_gap_if_ended_containers_could_not_be_read_before(begin
     for read in reads.split():
         restarted.error = server_error() if read == "fails" else None
         scene.site.poller.poll(RESTARTED)
-    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
-        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+    scene.refuse_the_old_deployment()
     scene.stream.say(line(3, "last words"))
     scene.stream.end()
     scene.loop.advance(5)
-    scene.followed.leave()
-    for source in (RUN, RESTARTED):
-        scene.site.poller.watch(source, WEB, deployment("d2"))
-    scene.followed.wake()
-    scene.loop.advance(5)
-    for source in (RUN, RESTARTED):
-        scene.site.poller.poll(source)
+    scene.hand_over()
     assert (scene.lines(), scene.gaps()) == (2, gaps)
     assert scene.site.gaps(GapReason.DEPLOYMENT) == gaps
 
@@ -582,15 +590,8 @@ def test_an_end_of_long_ago_proves_nothing(begin):
     scene.site.platform.log("d1").error = server_error()
     scene.stream.end()
     scene.loop.advance(40)
-    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
-        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
-    scene.followed.leave()
-    for source in (RUN, RESTARTED):
-        scene.site.poller.watch(source, WEB, deployment("d2"))
-    scene.followed.wake()
-    scene.loop.advance(5)
-    for source in (RUN, RESTARTED):
-        scene.site.poller.poll(source)
+    scene.refuse_the_old_deployment()
+    scene.hand_over()
     assert scene.gaps() == 1
 
 
@@ -610,17 +611,10 @@ def test_a_stream_does_not_prove_what_the_container_before_it_wrote(begin, shown
     if shown:
         scene.site.platform.log("d1", LogType.RUN_RESTARTED).live = line(1) + line(2, "panic")
         scene.site.poller.poll(RESTARTED)
-    for log_type in (LogType.RUN, LogType.RUN_RESTARTED):
-        scene.site.platform.log("d1", log_type).error = DeploymentEnded("it has")
+    scene.refuse_the_old_deployment()
     scene.stream.say(line(6, "last words"))
     scene.stream.end()
-    scene.followed.leave()
-    for source in (RUN, RESTARTED):
-        scene.site.poller.watch(source, WEB, deployment("d2"))
-    scene.followed.wake()
-    scene.loop.advance(5)
-    for source in (RUN, RESTARTED):
-        scene.site.poller.poll(source)
+    scene.hand_over()
     assert scene.lines() == 3 + shown
     assert scene.gaps() == scene.site.gaps(GapReason.DEPLOYMENT) == (not shown)
 

@@ -150,7 +150,7 @@ class SourceReads:
         except DeploymentEnded:
             self.found_past(active)
             return
-        except Exception:
+        except Exception:  # the poller translates, counts and says it
             active.unread = True
             raise
         if locations.live_url is None and locations.archive_urls:
